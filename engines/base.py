@@ -1,0 +1,139 @@
+"""The Engine protocol: what every backend offers and the app relies on."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import EngineError, ShapeError
+from engines.spec import ModelSpec
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A loaded model file on one backend: crops in, keypoints out.
+
+    Threading: create, use and close an engine on one thread. TensorRT binds its
+    CUDA context to the creating thread.
+
+    Ownership: returned arrays may be the engine's own buffers. They are valid
+    until the next ``start`` or ``close``; copy them to keep them. The crops given
+    to ``start`` must not change before ``finish``.
+
+    Overlap: ``start`` hands a batch over and returns; the caller works on the
+    last frame meanwhile; ``finish`` waits for the batch. A backend that cannot
+    overlap computes inside ``finish``.
+    """
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Crop size, skeleton and provenance of the loaded model."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Backend, precision and threads, for the HUD and reports."""
+        ...
+
+    def start(self, crops: NDArray[np.uint8]) -> None:
+        """Begin to find the keypoints of every crop.
+
+        Args:
+            crops: (N, H, W, 3) uint8, BGR, C-contiguous, N at least 1.
+
+        Raises:
+            ShapeError: ``crops`` does not match ``spec``.
+            EngineError: The last batch was not finished, or the engine is closed.
+        """
+        ...
+
+    def finish(self) -> NDArray[np.float32]:
+        """Wait for the batch given to ``start``.
+
+        Returns:
+            (N, K, 3) float32: x and y in crop pixels, score in [0, 1].
+
+        Raises:
+            EngineError: The backend failed, nothing was started, or it is closed.
+        """
+        ...
+
+    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``start`` and ``finish`` in one call."""
+        ...
+
+    def close(self) -> None:
+        """Free device memory. Safe to call twice."""
+        ...
+
+
+def check_crops(crops: NDArray[np.uint8], spec: ModelSpec) -> None:
+    """Refuse a batch that does not fit the model.
+
+    Raises:
+        ShapeError: Not (N >= 1, H, W, 3) uint8 C-contiguous of the spec's size.
+    """
+    height, width = spec.input_hw
+    if (
+        crops.dtype != np.uint8
+        or crops.ndim != 4
+        or crops.shape[0] < 1
+        or crops.shape[1:] != (height, width, 3)
+        or not crops.flags.c_contiguous
+    ):
+        raise ShapeError(
+            f"crops are {crops.dtype} {crops.shape}, model {spec.name} takes "
+            f"contiguous uint8 (N, {height}, {width}, 3)",
+            fix="cut crops with realtime.crop at the size in the model's spec",
+        )
+
+
+def check_output_shape(shape: tuple[int, ...], spec: ModelSpec, batch: int) -> None:
+    """Refuse an output that contradicts the model's own spec.
+
+    Raises:
+        EngineError: ``shape`` is not (batch, K, 3).
+    """
+    if shape != (batch, spec.keypoint_count, 3):
+        raise EngineError(
+            f"model {spec.name} returned {shape}, its spec promises "
+            f"({batch}, {spec.keypoint_count}, 3)",
+            fix="export the model again: python export/export_onnx.py",
+        )
+
+
+class Turns:
+    """Keeps start, finish and close in a legal order, for every backend alike."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._is_started = False
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Note that a batch was handed over."""
+        self._require_open()
+        if self._is_started:
+            raise EngineError(
+                f"{self._name}: start was called twice", fix="call finish before the next start"
+            )
+        self._is_started = True
+
+    def finish(self) -> None:
+        """Note that a batch is being fetched."""
+        self._require_open()
+        if not self._is_started:
+            raise EngineError(f"{self._name}: nothing was started", fix="call start before finish")
+        self._is_started = False
+
+    def close(self) -> bool:
+        """Note the end; False when it was closed before."""
+        was_open = not self._is_closed
+        self._is_closed = True
+        return was_open
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise EngineError(f"{self._name}: the engine is closed", fix="open a new engine")

@@ -1,0 +1,61 @@
+"""Everything that can go wrong and is not a bug.
+
+SteadyposeError
+├── UsageError           a flag or value that cannot work
+├── ShapeError           an array that does not fit the model
+├── ModelFileError       a file that is not a model file of ours, or is damaged
+├── EngineError          a backend failed
+│   └── EngineUnavailableError   a backend cannot run on this machine
+├── SourceError          a camera, video or folder that cannot be read
+└── RecordError          a file that cannot be written
+"""
+
+
+class SteadyposeError(Exception):
+    """Base of all expected failures; the CLI prints it and exits 2.
+
+    Args:
+        what: The fact, with the offending value in it.
+        fix: What the user can do now. Never empty.
+    """
+
+    def __init__(self, what: str, *, fix: str) -> None:
+        super().__init__(f"{what}\n  fix: {fix}")
+        self.what = what
+        self.fix = fix
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep both sentences when the error crosses a process border."""
+        return _rebuild, (type(self), self.what, self.fix)
+
+
+def _rebuild(kind: type[SteadyposeError], what: str, fix: str) -> SteadyposeError:
+    return kind(what, fix=fix)
+
+
+class UsageError(SteadyposeError):
+    """A flag or a value that cannot work."""
+
+
+class ShapeError(SteadyposeError):
+    """An array whose shape or dtype does not fit."""
+
+
+class ModelFileError(SteadyposeError):
+    """A file that is not a steadypose model file, or is damaged."""
+
+
+class EngineError(SteadyposeError):
+    """A backend failed, or the engine is closed."""
+
+
+class EngineUnavailableError(EngineError):
+    """A backend cannot run on this machine."""
+
+
+class SourceError(SteadyposeError):
+    """A camera, video, folder or URL that cannot be read."""
+
+
+class RecordError(SteadyposeError):
+    """A file that cannot be written."""

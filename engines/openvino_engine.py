@@ -1,0 +1,113 @@
+"""OpenVINO on the CPU: the fastest way to run the model file without a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from engines.base import Turns, check_crops, check_output_shape
+from engines.errors import EngineError, ModelFileError
+from engines.options import EngineOptions
+from engines.spec import ModelSpec
+
+_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+
+
+class OpenVinoEngine:
+    """A model file compiled by OpenVINO. ``start`` overlaps with the caller's work."""
+
+    def __init__(self, path: Path, spec: ModelSpec, options: EngineOptions) -> None:
+        core = openvino.Core()
+        precision = options.precision
+        if precision == "auto":
+            precision = "bf16" if _has_fast_bf16(core) else "fp32"
+        if precision not in _HINTS:
+            raise EngineError(
+                f"backend openvino does not build {precision} from a model file",
+                fix=f"choose --precision from auto, {', '.join(_HINTS)}",
+            )
+        config: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+        }
+        if options.threads:
+            config["INFERENCE_NUM_THREADS"] = options.threads
+        try:
+            model = core.read_model(str(path))
+            self._compiled = core.compile_model(model, "CPU", config)
+        except Exception as error:  # OpenVINO raises plain RuntimeError
+            raise ModelFileError(
+                f"openvino cannot load {path}: {_last_line(error)}",
+                fix="export the model again, or restore the default: git checkout models/",
+            ) from error
+        self._request = self._compiled.create_infer_request()
+        self._spec = spec
+        built = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+        self._label = f"openvino {_our_name(built)}, {threads} threads"
+        self._turns = Turns("openvino")
+        self._batch = 0
+        self._tensor: openvino.Tensor | None = None
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Contract of the loaded model."""
+        return self._spec
+
+    @property
+    def label(self) -> str:
+        """Backend, the precision really built, and threads."""
+        return self._label
+
+    def start(self, crops: NDArray[np.uint8]) -> None:
+        """Begin in OpenVINO's own threads; see ``Engine.start``."""
+        check_crops(crops, self._spec)
+        self._turns.start()
+        self._batch = len(crops)
+        # The tensor shares the array's memory, so both must live until finish.
+        self._tensor = openvino.Tensor(crops, shared_memory=True)
+        self._request.set_input_tensor(self._tensor)
+        self._request.start_async()
+
+    def finish(self) -> NDArray[np.float32]:
+        """Wait for the batch; see ``Engine.finish``."""
+        self._turns.finish()
+        try:
+            self._request.wait()
+            keypoints: NDArray[np.float32] = self._request.get_output_tensor().data
+        except Exception as error:
+            raise EngineError(
+                f"openvino failed on a batch of {self._batch}: {_last_line(error)}",
+                fix="run with --backend onnxruntime, or export the model again",
+            ) from error
+        check_output_shape(keypoints.shape, self._spec, self._batch)
+        return keypoints
+
+    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Keypoints of a batch; see ``Engine.infer``."""
+        self.start(crops)
+        return self.finish()
+
+    def close(self) -> None:
+        """Wait for work in flight and free the network."""
+        if self._turns.close():
+            self._request.wait()
+            del self._request, self._compiled, self._tensor
+
+
+def _has_fast_bf16(core: openvino.Core) -> bool:
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _our_name(hint: str) -> str:
+    return {theirs: ours for ours, theirs in _HINTS.items()}.get(hint, hint)
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else repr(error)

@@ -1,0 +1,28 @@
+"""How an engine is to be opened."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Settings that a backend may use.
+
+    Attributes:
+        precision: One of ``PRECISIONS``; ``auto`` leaves it to the backend.
+        threads: CPU threads of the network.
+    """
+
+    precision: str = "auto"
+    threads: int = 1
+
+
+def usable_cpus() -> int:
+    """CPUs this process may run on, which a container may have limited."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,137 @@
+"""Find the backend that runs a model file fastest here, and say why.
+
+Backends are imported only when they are tried, so a package that is not installed
+is a sentence and never a traceback.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from engines.base import Engine
+from engines.errors import EngineUnavailableError, SteadyposeError
+from engines.model_file import read_spec
+from engines.options import EngineOptions
+from engines.spec import ModelSpec
+
+Opener = Callable[[Path, ModelSpec, EngineOptions], Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a backend's code lives and what it needs.
+
+    Attributes:
+        name: Value of ``--backend``.
+        module: Imported on first use.
+        factory: Name of the engine class in that module.
+        package: What must be installed.
+        requirements: The file that installs it.
+    """
+
+    name: str
+    module: str
+    factory: str
+    package: str
+    requirements: str
+
+
+# Fastest first, by benchmarks/backends.py.
+BACKENDS = (
+    Backend(
+        "openvino", "engines.openvino_engine", "OpenVinoEngine", "openvino", "requirements.txt"
+    ),
+    Backend(
+        "onnxruntime",
+        "engines.onnxruntime_engine",
+        "OnnxRuntimeEngine",
+        "onnxruntime",
+        "requirements-onnxruntime.txt",
+    ),
+)
+NAMES = ("auto", *(backend.name for backend in BACKENDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine and how it came to be chosen.
+
+    Attributes:
+        engine: Warmed up, ready for crops.
+        passed_over: A sentence for each faster backend that was not taken.
+        open_s: Seconds from nothing to a warm engine.
+    """
+
+    engine: Engine
+    passed_over: tuple[str, ...] = field(default=())
+    open_s: float = 0.0
+
+
+def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
+    """Load a model file on a backend.
+
+    Args:
+        path: Model file.
+        backend: A name of ``BACKENDS``, or ``auto`` for the first that works.
+        options: Precision and threads.
+
+    Raises:
+        ModelFileError: The file is not a model file.
+        EngineUnavailableError: The backend, or every one of them, cannot run here.
+    """
+    begin_s = time.perf_counter()
+    spec = read_spec(path)
+    candidates = [entry for entry in BACKENDS if backend in {"auto", entry.name}]
+    if not candidates:
+        raise EngineUnavailableError(
+            f"there is no backend {backend!r}", fix=f"choose one of {', '.join(NAMES)}"
+        )
+    passed_over: list[str] = []
+    for entry in candidates:
+        try:
+            engine = _load(entry)(path, spec, options)
+            _warm_up(engine)
+        except SteadyposeError as error:
+            if backend != "auto" or entry is candidates[-1] and len(candidates) == 1:
+                raise
+            passed_over.append(f"{entry.name}: {error.what}")
+            last_error = error
+        else:
+            return Opened(engine, tuple(passed_over), time.perf_counter() - begin_s)
+    raise EngineUnavailableError(
+        f"no backend can run {path}: " + "; ".join(passed_over), fix=last_error.fix
+    )
+
+
+def why_unavailable(entry: Backend) -> str | None:
+    """None where a backend's package can be found, else what is missing."""
+    if find_spec(entry.package) is None:
+        return f"{entry.package} is not installed (pip install -r {entry.requirements})"
+    return None
+
+
+def _load(entry: Backend) -> Opener:
+    try:
+        module = import_module(entry.module)
+    except (ImportError, OSError) as error:
+        missing = getattr(error, "name", None) or entry.package
+        others = [other.name for other in BACKENDS if other is not entry]
+        raise EngineUnavailableError(
+            f"backend {entry.name!r} needs {missing}, which is not installed or does not load",
+            fix=f"pip install -r {entry.requirements}, or run with --backend {others[0]}",
+        ) from error
+    opener: Opener = getattr(module, entry.factory)
+    return opener
+
+
+def _warm_up(engine: Engine) -> None:
+    height, width = engine.spec.input_hw
+    for batch in (1, 2, 1):
+        engine.infer(np.zeros((batch, height, width, 3), np.uint8))

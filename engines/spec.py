@@ -1,0 +1,98 @@
+"""ModelSpec: the contract of a model file, stored inside it as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from engines.errors import ModelFileError
+from engines.skeleton import Skeleton
+
+SPEC_VERSION = 1
+METADATA_KEY = "steadypose.model_spec"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What the app must know about a model file, and whoever looks at it later.
+
+    Attributes:
+        name: Model id, for people and file names.
+        skeleton: Names and order of the K keypoints of the output.
+        input_hw: Crop height and width, pixels.
+        box_padding: Factor between a tight person box and the crop.
+        decoder: How heatmaps became keypoints inside the graph, for people.
+        colour: ``rgb`` or ``bgr``, the order the network itself was trained on. The
+            graph converts; crops are always BGR.
+        weights: Provenance: source, licence, training, SHA-256 of the state dict.
+        version: Layout of this JSON.
+    """
+
+    name: str
+    skeleton: Skeleton
+    input_hw: tuple[int, int]
+    box_padding: float = 1.25
+    decoder: str = "quarter"
+    colour: str = "rgb"
+    weights: dict[str, str] = field(default_factory=dict)
+    version: int = SPEC_VERSION
+
+    def __post_init__(self) -> None:
+        height, width = self.input_hw
+        if not (16 <= height <= 4096 and 16 <= width <= 4096):
+            raise _broken(f"input_hw {self.input_hw} is not between 16 and 4096 pixels")
+        if not 1.0 <= self.box_padding <= 4.0:
+            raise _broken(f"box_padding {self.box_padding} is not between 1 and 4")
+
+    @property
+    def keypoint_count(self) -> int:
+        """K, the number of keypoints."""
+        return len(self.skeleton)
+
+    def to_json(self) -> str:
+        """The JSON text that is stored in a model file's metadata."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ModelFileError: The text is not such a JSON, or contradicts itself.
+        """
+        try:
+            data: dict[str, Any] = json.loads(text)
+            version = int(data["version"])
+            if version != SPEC_VERSION:
+                raise ModelFileError(
+                    f"the model file's spec has version {version}, this program reads {SPEC_VERSION}",
+                    fix="export the model again with this version: python export/export_onnx.py",
+                )
+            raw = data["skeleton"]
+            skeleton = Skeleton(
+                name=str(raw["name"]),
+                keypoints=tuple(str(name) for name in raw["keypoints"]),
+                limbs=tuple((int(a), int(b)) for a, b in raw["limbs"]),
+                flip_pairs=tuple((int(a), int(b)) for a, b in raw["flip_pairs"]),
+                sigmas=tuple(float(sigma) for sigma in raw["sigmas"]),
+            )
+            height, width = data["input_hw"]
+            return cls(
+                name=str(data["name"]),
+                skeleton=skeleton,
+                input_hw=(int(height), int(width)),
+                box_padding=float(data["box_padding"]),
+                decoder=str(data["decoder"]),
+                colour=str(data["colour"]),
+                weights={str(key): str(value) for key, value in data["weights"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _broken(f"cannot be read ({error!r})") from error
+
+
+def _broken(why: str) -> ModelFileError:
+    return ModelFileError(
+        f"the model spec inside the model file is broken: {why}",
+        fix="export the model again: python export/export_onnx.py",
+    )

@@ -1,0 +1,1 @@
+"""Makes model files and engine files; the only package that imports torch."""

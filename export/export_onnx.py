@@ -1,0 +1,332 @@
+"""Weights to a self-contained model file: uint8 crops in, keypoints out.
+
+    python export/export_onnx.py --weights weights.pt --name my_model --output my_model.onnx
+
+The options default to the recipe of the model that ships. The file is written only
+after ONNX Runtime agreed with torch on real crops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.errors import ModelFileError, SteadyposeError, UsageError
+from engines.skeleton import COCO17, Skeleton
+from engines.spec import METADATA_KEY, ModelSpec
+from export.graph import Cells, Decode, FlipTest, PoseModel, Preprocess, Refine
+from export.models.pose_resnet import RESNETS, PoseResNet
+from export.weights import load_weights
+from realtime.crop import cut, place_crop
+from realtime.roi import scan_windows
+from realtime.sources import SourceOptions, open_source
+
+STRIDE = 4
+TOLERANCE_PX = 0.01
+_HALF_FROM = 1024  # initialisers of at least this many numbers are stored as fp16
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How weights became a network, and how its heatmaps are read.
+
+    Attributes:
+        depth: Of the ResNet.
+        deconv: Channels of the deconvolutions.
+        final_kernel: 1 or 3.
+        input_hw: Crop size the weights were trained with, pixels.
+        colour: Channel order they were trained with.
+        refine: Sub-pixel decoding.
+        cells: Where heatmap cells lie; ``corner`` for published weights.
+        sigma: Of the training targets, cells.
+        has_flip_test: Average with the mirror image: slower by two, a little better.
+        padding: Box factor of the training.
+    """
+
+    depth: int = 18
+    deconv: tuple[int, ...] = (128, 128, 128)
+    final_kernel: int = 1
+    input_hw: tuple[int, int] = (128, 96)
+    colour: str = "rgb"
+    refine: Refine = "dark"
+    cells: Cells = "half"
+    sigma: float = 1.5
+    has_flip_test: bool = False
+    padding: float = 1.25
+
+
+def build_model(recipe: Recipe, state: dict[str, torch.Tensor], skeleton: Skeleton) -> PoseModel:
+    """Network, preprocessing and decoding with weights, ready to export.
+
+    Raises:
+        ModelFileError: The weights do not belong to this network.
+    """
+    network = PoseResNet(
+        recipe.depth,
+        keypoints=len(skeleton),
+        deconv_filters=recipe.deconv,
+        final_kernel=recipe.final_kernel,
+    )
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:4]]
+        raise ModelFileError(
+            f"the weights do not fit PoseResNet-{recipe.depth} with deconvolutions "
+            f"{recipe.deconv}: {' '.join(lines)[:300]}",
+            fix="give the right --depth, --deconv and --final-kernel",
+        ) from error
+    core: torch.nn.Module = network
+    if recipe.has_flip_test:
+        core = FlipTest(network, flip_order=skeleton.flip_order, cells=recipe.cells)
+    height, width = recipe.input_hw
+    decode = Decode(
+        keypoints=len(skeleton),
+        heatmap_hw=(height // STRIDE, width // STRIDE),
+        stride=STRIDE,
+        refine=recipe.refine,
+        cells=recipe.cells,
+        sigma=recipe.sigma,
+    )
+    colour = "bgr" if recipe.colour == "bgr" else "rgb"
+    return PoseModel(Preprocess(colour=colour), core, decode).eval()  # type: ignore[arg-type]
+
+
+def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
+    """Export with a dynamic batch and names that every backend relies on.
+
+    Raises:
+        ModelFileError: The exporter changed the opset (it can, silently).
+    """
+    example = torch.zeros((2, *recipe.input_hw, 3), dtype=torch.uint8)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            model,
+            (example,),
+            str(path),
+            input_names=["crops"],
+            output_names=["keypoints"],
+            dynamo=True,
+            opset_version=opset,
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=256)},),
+            external_data=False,
+            verbose=False,
+        )
+        exported = onnx.load(str(path))
+    got = {entry.domain: entry.version for entry in exported.opset_import}
+    if got.get("") != opset:
+        raise ModelFileError(
+            f"asked for opset {opset}, the exporter wrote {got.get('')}", fix="use --opset 18"
+        )
+    exported.producer_name = "steadypose"
+    del exported.graph.value_info[:]
+    for node in exported.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return exported
+
+
+def store_half(model: onnx.ModelProto) -> None:
+    """Store large float32 weights as fp16 with a Cast, to halve the file.
+
+    Backends fold the casts when they load, so speed is unchanged.
+    """
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < _HALF_FROM:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    # The cast of the crops stays first: TensorRT accepts nothing else on a uint8 input.
+    nodes.sort(key=lambda node: "crops" not in node.input)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def check_against_torch(
+    model: PoseModel, data: bytes, crops: NDArray[np.uint8]
+) -> tuple[float, float]:
+    """Compare the finished file with torch.
+
+    Returns:
+        The largest difference of a keypoint, crop pixels, and of a score.
+
+    Raises:
+        ModelFileError: A keypoint with a score above 0.2 differs by more than the tolerance.
+    """
+    with torch.inference_mode():
+        wanted = model(torch.from_numpy(crops)).numpy()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    (got,) = session.run(["keypoints"], {"crops": crops})
+    is_seen = wanted[..., 2] > 0.2
+    distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)
+    worst_px = float(distance[is_seen].max()) if is_seen.any() else 0.0
+    worst_score = float(np.abs(got[..., 2] - wanted[..., 2]).max())
+    # fp16 storage can tip an arg-max between two equal cells: the 99th percentile decides.
+    typical_px = float(np.percentile(distance[is_seen], 99)) if is_seen.any() else 0.0
+    if typical_px > max(TOLERANCE_PX, 0.25) or worst_score > 0.02:
+        raise ModelFileError(
+            f"the exported file differs from torch by {typical_px:.3f} px and {worst_score:.4f} score",
+            fix="report this with the torch and onnx versions; nothing was written",
+        )
+    return worst_px, worst_score
+
+
+def real_crops(source: str, recipe: Recipe, *, count: int) -> NDArray[np.uint8]:
+    """Crops as the app cuts them, from a video, folder or the demo."""
+    opened = open_source(SourceOptions(source))
+    crops: list[NDArray[np.uint8]] = []
+    try:
+        while len(crops) < count and not opened.is_over:
+            frame = opened.read(5.0)
+            if frame is None or frame.index % 15:
+                continue
+            for window in scan_windows(frame.size_hw, recipe.input_hw)[:6]:
+                crop = np.empty((*recipe.input_hw, 3), np.uint8)
+                place = place_crop(window, size_hw=recipe.input_hw, padding=1.0)
+                cut(frame.image_bgr, place, crop)
+                crops.append(crop)
+    finally:
+        opened.close()
+    return np.stack(crops[:count])
+
+
+def write_atomically(data: bytes, path: Path) -> None:
+    """A half-written model file never carries the final name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise ModelFileError(f"cannot write {path}: {error.strerror}", fix="free space or choose another --output") from error
+
+
+def export(arguments: argparse.Namespace) -> str:
+    """Do what the command line says; returns what to tell the user."""
+    height, width = arguments.input
+    recipe = Recipe(
+        depth=arguments.depth,
+        deconv=arguments.deconv,
+        final_kernel=arguments.final_kernel,
+        input_hw=(height, width),
+        colour=arguments.colour,
+        refine=arguments.refine,
+        cells=arguments.cells,
+        sigma=arguments.sigma,
+        has_flip_test=arguments.flip_test,
+        padding=arguments.padding,
+    )
+    state = load_weights(arguments.weights)
+    model = build_model(recipe, state, COCO17)
+    exported = to_onnx(model, recipe, opset=arguments.opset)
+    if arguments.store == "fp16":
+        store_half(exported)
+    decoder = f"{recipe.refine}, {recipe.cells} cells" + (", flip test" if recipe.has_flip_test else "")
+    spec = ModelSpec(
+        name=arguments.name,
+        skeleton=COCO17,
+        input_hw=recipe.input_hw,
+        box_padding=recipe.padding,
+        decoder=decoder,
+        colour=recipe.colour,
+        weights={
+            "file": arguments.weights.name,
+            "sha256": hashlib.sha256(arguments.weights.read_bytes()).hexdigest(),
+            "source": arguments.provenance,
+            "licence": arguments.licence,
+        },
+    )
+    entry = exported.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, spec.to_json()
+    onnx.checker.check_model(exported)
+    data = exported.SerializeToString()
+    crops = real_crops(arguments.check_source, recipe, count=arguments.check_crops)
+    worst_px, worst_score = check_against_torch(model, data, crops)
+    write_atomically(data, arguments.output)
+    return (
+        f"{arguments.output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; on {len(crops)} crops of "
+        f"{arguments.check_source} it agrees with torch within {worst_px:.4f} px and {worst_score:.5f} score"
+    )
+
+
+def pair(text: str) -> tuple[int, int]:
+    """Parse HEIGHTxWIDTH."""
+    try:
+        height, width = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH") from None
+    if height % 32 or width % 32 or height <= 0 or width <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not in multiples of 32")
+    return height, width
+
+
+def channels(text: str) -> tuple[int, ...]:
+    """Parse a list such as 256,256,256."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list such as 256,256,256") from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    root = Path(__file__).resolve().parent.parent
+    default = Recipe()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, required=True, help="state dict (.pt or .pth)")
+    parser.add_argument("--output", type=Path, default=root / "models" / "pose_resnet18_128x96.onnx")
+    parser.add_argument("--name", default="pose_resnet18_128x96", help="model id in the spec")
+    parser.add_argument("--depth", type=int, choices=sorted(RESNETS), default=default.depth)
+    parser.add_argument("--deconv", type=channels, default=default.deconv, help="default: 128,128,128")
+    parser.add_argument("--final-kernel", type=int, choices=(1, 3), default=default.final_kernel)
+    parser.add_argument("--input", type=pair, default=default.input_hw, help="HEIGHTxWIDTH, default: 128x96")
+    parser.add_argument("--colour", choices=("rgb", "bgr"), default=default.colour)
+    parser.add_argument("--refine", choices=("quarter", "dark", "none"), default=default.refine)
+    parser.add_argument("--cells", choices=("half", "corner"), default=default.cells)
+    parser.add_argument("--sigma", type=float, default=default.sigma)
+    parser.add_argument("--padding", type=float, default=default.padding)
+    parser.add_argument("--flip-test", action="store_true")
+    parser.add_argument("--opset", type=int, choices=(17, 18), default=18)
+    parser.add_argument("--store", choices=("fp16", "fp32"), default="fp16", help="weights in the file")
+    parser.add_argument("--provenance", default="unknown", help="where the weights come from")
+    parser.add_argument("--licence", default="unknown", help="licence of the weights")
+    parser.add_argument("--check-source", default="demo", help="video or folder of the check's crops")
+    parser.add_argument("--check-crops", type=int, default=48)
+    try:
+        arguments = parser.parse_args(argv)
+        if arguments.check_crops < 1:
+            raise UsageError("--check-crops must be positive", fix="leave it out")
+        print(export(arguments))  # noqa: T201
+    except SteadyposeError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

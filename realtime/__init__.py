@@ -1,0 +1,1 @@
+"""The app: sources, crop, tracks, smoothing, drawing, recording, the loop."""

@@ -1,0 +1,262 @@
+"""The loop: frames in, poses out, shown and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import RecordError
+from realtime.datatypes import Frame, Pose
+from realtime.display import Display
+from realtime.draw import draw_hud, draw_poses, mirrored
+from realtime.outputs import Outputs
+from realtime.pipeline import Pipeline
+from realtime.sources import Source
+from realtime.timing import Stopwatch
+
+_POLL_S = 0.05  # how long the loop waits for a frame before it looks at the keyboard again
+_HUD_EVERY_S = 0.25  # figures that change every frame cannot be read
+
+
+@dataclass(slots=True)
+class Result:
+    """One frame with its people, on its way to the screen and the files."""
+
+    frame: Frame
+    poses: list[Pose]
+    crop_ms: float
+    engine_ms: float
+    track_ms: float
+
+
+@dataclass(slots=True)
+class App:
+    """One run.
+
+    While the engine works on a frame, the frame before it is drawn, shown and
+    recorded, so that work costs no time where the engine leaves a core free.
+
+    Attributes:
+        source: Gives frames.
+        pipeline: Finds and follows people.
+        display: A window, or nothing.
+        outputs: Files to write.
+        is_smooth: Show and record filtered positions.
+        is_mirrored: Mirror the picture that is shown, nothing else.
+        max_frames: Stop after this many.
+        progress: Called about four times a second with the number of frames done.
+    """
+
+    source: Source
+    pipeline: Pipeline
+    display: Display
+    outputs: Outputs
+    is_smooth: bool = True
+    is_mirrored: bool = False
+    max_frames: int | None = None
+    progress: Callable[[int], None] | None = None
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    _is_paused: bool = False
+    _has_help: bool = False
+    _is_done: bool = False
+    _begin_s: float = 0.0
+    _end_s: float = 0.0
+    _hud: tuple[str, ...] = ()
+    _hud_s: float = 0.0
+    _shown: Result | None = None
+    _message: str | None = None
+    _message_until_s: float = 0.0
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over the whole run."""
+        return self.watch.frames / max(1e-9, self._end_s - self._begin_s)
+
+    def run(self) -> None:
+        """Work until the source is over, a key ends it, or something breaks.
+
+        Raises:
+            SteadyposeError: The source or a file failed; what was recorded is kept.
+        """
+        self._begin_s = self._end_s = time.perf_counter()
+        waiting: Result | None = None
+        started = 0
+        try:
+            while not self._is_done:
+                is_full = self.max_frames is not None and started >= self.max_frames
+                frame = None
+                if not self._is_paused and not is_full:
+                    frame = self.source.read(0.0 if waiting else _POLL_S)
+                if frame is not None:
+                    started += 1
+                    self.pipeline.start(frame)
+                if waiting is not None:
+                    result, waiting = waiting, None
+                    self._deliver(result)
+                if frame is not None:
+                    waiting = self._finish(frame)
+                elif self._is_idle():
+                    if is_full or self.source.is_over:
+                        break
+                    self._show_trouble()
+                self._handle_keys()
+        finally:
+            if waiting is not None:
+                self._deliver(waiting)
+
+    def _is_idle(self) -> bool:
+        if self._is_paused:
+            time.sleep(_POLL_S)
+            return False
+        return True
+
+    def _finish(self, frame: Frame) -> Result:
+        self.pipeline.finish()
+        timing = self.pipeline.timing
+        poses = self.pipeline.poses(is_smooth=self.is_smooth)
+        return Result(frame, poses, timing.crop, timing.engine, timing.track)
+
+    def _deliver(self, result: Result) -> None:
+        """Draw, show and record one frame."""
+        begin_s = time.perf_counter()
+        frame = result.frame
+        self.outputs.write_poses(frame, result.poses)
+        recorded_s = time.perf_counter()
+        age_ms = (recorded_s - frame.captured_s) * 1e3
+        drawn: NDArray[np.uint8] | None = None
+        if self.outputs.wants_video or (self.display.is_window and not self.is_mirrored):
+            drawn = self._draw(result, is_mirrored=False, age_ms=age_ms)
+        shown = drawn
+        if self.display.is_window and self.is_mirrored:
+            shown = self._draw(result, is_mirrored=True, age_ms=age_ms)
+        drawn_s = time.perf_counter()
+        if drawn is not None and self.outputs.wants_video:
+            self.outputs.write_picture(drawn, frame.time_s)
+        written_s = time.perf_counter()
+        if self.display.is_window and shown is not None:
+            self.display.show(shown)
+        self._shown = result
+        self._end_s = time.perf_counter()
+        self.watch.add(
+            crop=result.crop_ms,
+            engine=result.engine_ms,
+            track=result.track_ms,
+            record=(recorded_s - begin_s + written_s - drawn_s) * 1e3,
+            draw=(drawn_s - recorded_s) * 1e3,
+            show=(self._end_s - written_s) * 1e3,
+            age=(self._end_s - frame.captured_s) * 1e3,
+        )
+
+    def _draw(self, result: Result, *, is_mirrored: bool, age_ms: float) -> NDArray[np.uint8]:
+        image = result.frame.image_bgr
+        canvas = mirrored(image) if is_mirrored else image.copy()
+        draw_poses(canvas, result.poses, is_mirrored=is_mirrored)
+        draw_hud(
+            canvas,
+            self._hud_lines(age_ms),
+            alert=self._current_message() or self.source.trouble,
+            is_recording=self.outputs.is_recording,
+            has_help=self._has_help,
+        )
+        return canvas
+
+    def _hud_lines(self, age_ms: float) -> tuple[str, ...]:
+        now_s = time.perf_counter()
+        if now_s - self._hud_s > _HUD_EVERY_S or not self._hud:
+            elapsed_s = max(1e-9, now_s - (self._hud_s or self._begin_s))
+            frames = self.watch.frames - getattr(self, "_hud_frames", 0)
+            self._hud_s = now_s
+            self._hud = self._compose_hud(frames / elapsed_s, age_ms)
+            if self.progress is not None:
+                self.progress(self.watch.frames)
+        return self._hud
+
+    def _compose_hud(self, fps: float, age_ms: float) -> tuple[str, ...]:
+        engine_ms = self.watch.recent("engine") if self.watch.frames else 0.0
+        lines = [
+            f"{fps:.0f} fps  {engine_ms:.1f} ms inference",
+            f"{age_ms:.0f} ms old  {self.source.dropped} dropped",
+            self.pipeline.engine.label,
+        ]
+        if not self.is_smooth:
+            lines.append("smoothing off")
+        return tuple(lines)
+
+    def _show_trouble(self) -> None:
+        """Keep the window alive while no frame comes."""
+        if self.display.is_window and self.source.trouble and self._shown is not None:
+            canvas = self._draw(self._shown, is_mirrored=self.is_mirrored, age_ms=float("nan"))
+            self.display.show(canvas)
+
+    def _current_message(self) -> str | None:
+        return self._message if time.perf_counter() < self._message_until_s else None
+
+    def _say(self, message: str) -> None:
+        self._message = message
+        self._message_until_s = time.perf_counter() + 1.5
+
+    def _handle_keys(self) -> None:
+        for key in self.display.keys():
+            action = {
+                "q": self._quit,
+                "escape": self._quit,
+                "close": self._quit,
+                " ": self._pause,
+                "r": self._record,
+                "s": self._snapshot,
+                "m": self._mirror,
+                "k": self._smooth,
+                "h": self._help,
+            }.get(key)
+            if action is not None:
+                action()
+                self._redraw()
+
+    def _quit(self) -> None:
+        self._is_done = True
+
+    def _pause(self) -> None:
+        self._is_paused = not self._is_paused
+        self._say("paused" if self._is_paused else "running")
+
+    def _mirror(self) -> None:
+        self.is_mirrored = not self.is_mirrored
+
+    def _help(self) -> None:
+        self._has_help = not self._has_help
+
+    def _smooth(self) -> None:
+        self.is_smooth = not self.is_smooth
+        self._hud = ()
+        self._say("smoothing on" if self.is_smooth else "smoothing off: raw keypoints")
+
+    def _record(self) -> None:
+        try:
+            self._say(self.outputs.toggle())
+        except RecordError as error:
+            self._say(error.what)
+
+    def _snapshot(self) -> None:
+        if self._shown is None:
+            return
+        path = Path("out") / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
+        path.parent.mkdir(exist_ok=True)
+        canvas = self._shown.frame.image_bgr.copy()
+        draw_poses(canvas, self._shown.poses)
+        is_written = cv2.imwrite(str(path), canvas)
+        self._say(f"saved {path}" if is_written else f"cannot write {path}")
+
+    def _redraw(self) -> None:
+        """Answer a key at once, also while paused."""
+        if self._is_paused and self._shown is not None and not self._is_done:
+            self.display.show(self._draw(self._shown, is_mirrored=self.is_mirrored, age_ms=0.0))
+
+
+

@@ -1,0 +1,140 @@
+"""A window where there is a screen, nothing where there is none."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_TITLE = "steadypose"
+
+
+class Display(Protocol):
+    """Where pictures are shown and keys come from."""
+
+    @property
+    def is_window(self) -> bool:
+        """False where nobody looks."""
+        ...
+
+    def show(self, image_bgr: NDArray[np.uint8]) -> None:
+        """Show a picture."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Keys pressed since the last call; ``close`` when the window was closed."""
+        ...
+
+    def close(self) -> None:
+        """Remove the window."""
+        ...
+
+
+class NullDisplay:
+    """Shows nothing."""
+
+    is_window = False
+
+    def show(self, image_bgr: NDArray[np.uint8]) -> None:
+        """Nobody looks."""
+
+    def keys(self) -> list[str]:
+        """Nobody types."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to remove."""
+
+
+class Window:
+    """An OpenCV window that can be resized."""
+
+    is_window = True
+
+    def __init__(self) -> None:
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        self._size_hw: tuple[int, int] | None = None
+
+    def show(self, image_bgr: NDArray[np.uint8]) -> None:
+        """Show a picture; the window takes its size once."""
+        size_hw = (image_bgr.shape[0], image_bgr.shape[1])
+        if size_hw != self._size_hw:
+            self._size_hw = size_hw
+            scale = min(1.0, 1600 / size_hw[1], 900 / size_hw[0])
+            cv2.resizeWindow(_TITLE, round(size_hw[1] * scale), round(size_hw[0] * scale))
+        cv2.imshow(_TITLE, image_bgr)
+
+    def keys(self) -> list[str]:
+        """See ``Display.keys``."""
+        pressed = []
+        # pollKey where it exists does not sleep; waitKey(1) always costs a millisecond or more.
+        while (code := cv2.pollKey()) >= 0:
+            code &= 0xFF
+            pressed.append("escape" if code == 27 else chr(code))
+        if self._size_hw and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
+            pressed.append("close")
+        return pressed
+
+    def close(self) -> None:
+        """Remove the window."""
+        cv2.destroyAllWindows()
+
+
+def why_headless() -> str | None:
+    """None where a window can be opened, else the reason, a phrase."""
+    if gui_backend() == "NONE":
+        return "this OpenCV was built without windows (opencv-python-headless)"
+    needs_server = platform.system() == "Linux"
+    if needs_server and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "no display (DISPLAY is not set)"
+    if needs_server and not _answers(os.environ.get("DISPLAY", "")):
+        return f"display {os.environ['DISPLAY']} does not answer"
+    return None
+
+
+def gui_backend() -> str:
+    """OpenCV's window toolkit, ``NONE`` where it has none."""
+    found = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
+    return found[1] if found else "NONE"
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server listens; Qt would abort the whole process instead of failing.
+
+    Only local servers can be asked cheaply; others are believed.
+    """
+    local = re.fullmatch(r":(\d+)(?:\.\d+)?", display)
+    if not local:
+        return True
+    import socket  # noqa: PLC0415 - only needed here, on Linux
+
+    for name in (f"\0/tmp/.X11-unix/X{local[1]}", f"/tmp/.X11-unix/X{local[1]}"):  # noqa: S108
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(name)
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def open_display(*, is_headless: bool) -> tuple[Display, str | None]:
+    """Open a window if one is wanted and possible.
+
+    Returns:
+        The display, and why there is no window (None when there is one).
+    """
+    if is_headless:
+        return NullDisplay(), "--headless"
+    reason = why_headless()
+    if reason is not None:
+        return NullDisplay(), reason
+    try:
+        return Window(), None
+    except cv2.error as error:
+        return NullDisplay(), f"OpenCV cannot open a window ({error.err})"

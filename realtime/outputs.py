@@ -1,0 +1,131 @@
+"""The files of a run, and switching their recording on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import RecordError, SteadyposeError
+from engines.skeleton import Skeleton
+from realtime.datatypes import Frame, Pose
+from realtime.record import CsvRecorder, VideoRecorder, check_writable
+from realtime.record.table import Layout
+
+
+@dataclass(slots=True)
+class Outputs:
+    """CSV and video of a run; either may be absent.
+
+    Files are opened with the first frame, so an earlier recording of the same name
+    survives a run that never gets one.
+
+    Attributes:
+        skeleton: Gives the CSV its columns.
+        fps: Nominal frame rate of the video.
+        is_live: Whether the video may give up frames.
+        csv: Path of the table.
+        csv_layout: Of the table.
+        video: Path of the video.
+        is_recording: Switched by a key.
+    """
+
+    skeleton: Skeleton
+    fps: float
+    is_live: bool
+    csv: Path | None = None
+    csv_layout: Layout = "wide"
+    video: Path | None = None
+    is_recording: bool = True
+    _table: CsvRecorder | None = None
+    _film: VideoRecorder | None = None
+
+    def __post_init__(self) -> None:
+        self.is_recording = bool(self.csv or self.video)
+
+    def check(self) -> None:
+        """Find out at once whether the files can be written.
+
+        Raises:
+            RecordError: They cannot.
+        """
+        if self.csv is not None:
+            check_writable(self.csv, "--csv")
+        if self.video is not None:
+            check_writable(self.video, "--save-video")
+        if self.csv is not None and self.video is not None and self.csv == self.video:
+            raise RecordError(
+                f"--csv and --save-video both name {self.csv}", fix="give two different files"
+            )
+
+    @property
+    def wants_video(self) -> bool:
+        """Whether ``write_picture`` will keep a picture."""
+        return self.is_recording and self.video is not None
+
+    def write_poses(self, frame: Frame, poses: Sequence[Pose]) -> None:
+        """Record the people of a frame.
+
+        Raises:
+            RecordError: The disk is full or the file is gone.
+        """
+        if not self.is_recording or self.csv is None:
+            return
+        if self._table is None:
+            self._table = CsvRecorder(self.csv, self.skeleton, self.csv_layout)
+        self._table.write(frame, poses)
+
+    def write_picture(self, image_bgr: NDArray[np.uint8], time_s: float) -> None:
+        """Record an annotated picture that nobody changes any more.
+
+        Raises:
+            RecordError: The disk is full, or there is no encoder.
+        """
+        if self._film is None and self.video is not None:
+            self._film = VideoRecorder(self.video, fps=self.fps, is_live=self.is_live)
+        if self._film is not None:
+            self._film.write(image_bgr, time_s)
+
+    def toggle(self) -> str:
+        """Recording on or off; without file names it makes some under ``out/``.
+
+        Returns:
+            What happened, for the screen.
+        """
+        if self.csv is None and self.video is None:
+            name = f"steadypose-{datetime.now():%Y%m%d-%H%M%S}"
+            Path("out").mkdir(exist_ok=True)
+            self.csv, self.video = Path("out") / f"{name}.csv", Path("out") / f"{name}.mp4"
+            self.check()
+        self.is_recording = not self.is_recording
+        return "recording" if self.is_recording else "recording paused"
+
+    def close(self) -> None:
+        """Finish the files.
+
+        Raises:
+            RecordError: The end of one could not be written; the other is complete.
+        """
+        first: SteadyposeError | None = None
+        for recorder in (self._table, self._film):
+            try:
+                if recorder is not None:
+                    recorder.close()
+            except SteadyposeError as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    def describe(self) -> str:
+        """Which files were written and how much is in them."""
+        parts = []
+        if self._table is not None:
+            parts.append(f"{self._table.path} ({self._table.rows} rows)")
+        if self._film is not None:
+            lost = f", {self._film.given_up} given up" if self._film.given_up else ""
+            parts.append(f"{self._film.path} ({self._film.frames} frames{lost})")
+        return ", ".join(parts) or "nothing recorded"

@@ -1,0 +1,168 @@
+"""Write on a thread of its own, so that a slow disk never slows the picture."""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from engines.errors import RecordError
+
+Item = TypeVar("Item")
+
+_LEAST_FREE_BYTES = 2_000_000
+
+
+class BackgroundWriter(Generic[Item]):
+    """Feeds items to a function on a thread, through a bounded queue.
+
+    Args:
+        write: Called for each item, on the thread.
+        close: Called last, on the thread, also after a failure.
+        path: For messages.
+        capacity: Items that may wait.
+        idle: Called on the thread about four times a second while nothing comes.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Item], None],
+        close: Callable[[], None],
+        *,
+        path: Path,
+        capacity: int,
+        idle: Callable[[], None] | None = None,
+    ) -> None:
+        self.path = path
+        self._write = write
+        self._finish = close
+        self._idle = idle
+        self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
+        self._failure: Exception | None = None
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name=f"write {path.name}", daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item, *, may_drop: bool) -> bool:
+        """Hand over an item.
+
+        Args:
+            item: Must not be changed afterwards.
+            may_drop: Where the queue is full: give the item up instead of waiting.
+
+        Returns:
+            False when it was given up.
+
+        Raises:
+            RecordError: Writing failed, now or earlier.
+        """
+        while True:
+            self.check()
+            try:
+                self._queue.put(item, timeout=0.0 if may_drop else 0.25, block=not may_drop)
+            except queue.Full:
+                if may_drop:
+                    return False
+            else:
+                return True
+
+    def check(self) -> None:
+        """Raise what went wrong on the thread.
+
+        Raises:
+            RecordError: The disk is full or the file is gone.
+        """
+        if self._failure is not None:
+            if isinstance(self._failure, OSError):
+                raise write_error(self.path, self._failure) from self._failure
+            raise self._failure
+
+    def close(self) -> None:
+        """Write what waits and end the thread. Safe to call twice.
+
+        Raises:
+            RecordError: The rest could not be written.
+        """
+        if not self._is_closed:
+            self._is_closed = True
+            self._queue.put(None)
+            self._thread.join()
+        self.check()
+
+    def _run(self) -> None:
+        try:
+            while (item := self._next()) is not None:
+                self._write(item)
+        except Exception as error:  # noqa: BLE001 - raised on the caller's thread by check
+            self._failure = error
+        finally:
+            try:
+                self._finish()
+            except Exception as error:  # noqa: BLE001
+                self._failure = self._failure or error
+        while self._failure and not self._is_closed:  # never leave a waiting caller behind
+            try:
+                self._queue.get(timeout=0.1)
+            except queue.Empty:
+                continue
+
+    def _next(self) -> Item | None:
+        while True:
+            try:
+                return self._queue.get(timeout=0.25)
+            except queue.Empty:
+                if self._idle is not None:
+                    self._idle()
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Find out before anything starts whether a file can be written.
+
+    An existing file keeps its content until the first frame is recorded.
+
+    Args:
+        path: The file to come.
+        option: The flag it was given with, for the message.
+
+    Raises:
+        RecordError: No such folder, no permission, a folder in its place, no space.
+    """
+    if path.is_dir():
+        raise RecordError(f"{option} {path} is a folder", fix=f"give a file: {path / 'out.csv'}")
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise RecordError(
+            f"{option} {path}: the folder {folder} does not exist", fix=f"mkdir -p {folder}"
+        )
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise write_error(path, error) from error
+    if not existed:
+        path.unlink(missing_ok=True)
+    if free < _LEAST_FREE_BYTES:
+        raise RecordError(
+            f"{option} {path}: only {free // 1000} kB are free there",
+            fix="free some space, or record to another disk",
+        )
+
+
+def write_error(path: Path, error: OSError) -> RecordError:
+    """The sentence for a failed write."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return RecordError(
+            f"the disk is full: {path} ends here, what was written before is kept",
+            fix="free some space, or record to another disk",
+        )
+    reason = error.strerror or os.strerror(error.errno or 0)
+    return RecordError(
+        f"cannot write {path}: {reason}", fix="choose a folder you may write to"
+    )

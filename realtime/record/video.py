@@ -1,0 +1,128 @@
+"""Annotated video with the true time of every frame, readable after a kill."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import RecordError
+from realtime.record.background import BackgroundWriter
+
+_CLOCK = 90_000  # ticks a second, the customary video clock
+_CAPACITY = 16  # frames that may wait for the encoder
+_Picture = tuple[NDArray[np.uint8], float]
+
+
+class VideoRecorder:
+    """Writes H.264 in an MP4 of half-second fragments, on a thread.
+
+    Each frame carries its capture time, so playback is as fast as life was, whatever
+    the frame rate did. Fragments make the file playable up to the last half second
+    when the program is killed.
+
+    Args:
+        path: Replaced when the first frame is written.
+        fps: Nominal frame rate.
+        is_live: Give up frames when the encoder cannot keep up (they are counted)
+            instead of making the source wait.
+    """
+
+    def __init__(self, path: Path, *, fps: float, is_live: bool) -> None:
+        self.path = path
+        self.frames = 0
+        self.given_up = 0
+        self._is_live = is_live
+        self._fps = fps
+        self._stream: av.video.stream.VideoStream | None = None
+        self._size_hw = (0, 0)
+        self._first_s: float | None = None
+        self._last_tick = -1
+        logging.getLogger("libav").setLevel(logging.CRITICAL)
+        try:
+            self._container = av.open(
+                str(path),
+                "w",
+                format="mp4",
+                options={
+                    "movflags": "empty_moov+default_base_moof",
+                    "frag_duration": "500000",
+                    "flush_packets": "1",
+                },
+            )
+        except OSError as error:
+            raise RecordError(
+                f"cannot write video {path}: {error.strerror}",
+                fix="choose a folder you may write to",
+            ) from error
+        self._writer: BackgroundWriter[_Picture] = BackgroundWriter(
+            self._encode, self._finish, path=path, capacity=_CAPACITY
+        )
+
+    def write(self, image_bgr: NDArray[np.uint8], time_s: float) -> None:
+        """Record a picture that nobody changes any more.
+
+        Args:
+            image_bgr: (H, W, 3) uint8.
+            time_s: Its capture time.
+
+        Raises:
+            RecordError: The disk is full, or there is no encoder.
+        """
+        if self._writer.put((image_bgr, time_s), may_drop=self._is_live):
+            self.frames += 1
+        else:
+            self.given_up += 1
+
+    def close(self) -> None:
+        """Write the rest. Safe to call twice.
+
+        Raises:
+            RecordError: The rest could not be written.
+        """
+        self._writer.close()
+
+    def _open_stream(self, image_bgr: NDArray[np.uint8]) -> av.video.stream.VideoStream:
+        # 4:2:0 video has even sides.
+        self._size_hw = (image_bgr.shape[0] // 2 * 2, image_bgr.shape[1] // 2 * 2)
+        codec = "libx264" if "libx264" in av.codecs_available else "h264"
+        stream = self._container.add_stream(codec, rate=Fraction(round(self._fps * 1000), 1000))
+        stream.height, stream.width = self._size_hw
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, _CLOCK)
+        stream.codec_context.gop_size = max(1, round(self._fps))
+        stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "21", "threads": "1"}
+        return stream
+
+    def _encode(self, item: _Picture) -> None:
+        image, time_s = item
+        if self._stream is None:
+            self._stream = self._open_stream(image)
+        height, width = self._size_hw
+        if image.shape[:2] != (height, width):
+            if image.shape[0] // 2 * 2 == height and image.shape[1] // 2 * 2 == width:
+                image = np.ascontiguousarray(image[:height, :width])
+            else:  # the camera came back with another size
+                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        if self._first_s is None:
+            self._first_s = time_s
+        tick = max(self._last_tick + 1, round((time_s - self._first_s) * _CLOCK))
+        self._last_tick = tick
+        yuv = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+        frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
+        frame.pts, frame.time_base = tick, Fraction(1, _CLOCK)
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def _finish(self) -> None:
+        try:
+            if self._stream is not None:
+                for packet in self._stream.encode():
+                    self._container.mux(packet)
+        finally:
+            self._container.close()

@@ -1,0 +1,86 @@
+"""What a run says at its end: three lines for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from pathlib import Path
+from typing import Any
+
+from engines.options import usable_cpus
+from realtime.app import App
+from realtime.record import check_writable
+from realtime.record.background import write_error
+
+
+def summary(app: App) -> str:
+    """Three lines: frames and speed, age and drops, files."""
+    watch = app.watch
+    if not watch.frames:
+        return f"0 frames\nno frame, no age; {app.source.dropped} dropped\n{app.outputs.describe()}"
+    return "\n".join(
+        (
+            f"{watch.frames} frames, {app.fps:.1f} fps: engine {watch.percentile('engine', 50):.2f} ms, "
+            f"everything else {watch.percentile('overhead', 50):.2f} ms (p50) "
+            f"on {app.pipeline.engine.label}",
+            f"frame age p50 {watch.percentile('age', 50):.0f} ms, p95 "
+            f"{watch.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
+            f"files: {app.outputs.describe()}",
+        )
+    )
+
+
+def figures(app: App) -> dict[str, Any]:
+    """The figures of a run for ``--benchmark``; milliseconds unless the name says more."""
+    watch = app.watch
+
+    def ms(name: str, share: float) -> float | None:
+        value = watch.percentile(name, share)
+        return None if math.isnan(value) else round(value, 4)
+
+    return {
+        "frames": watch.frames,
+        "fps": round(app.fps, 3),
+        "engine_ms_p50": ms("engine", 50),
+        "engine_ms_p95": ms("engine", 95),
+        "overhead_ms_p50": ms("overhead", 50),
+        "overhead_ms_p95": ms("overhead", 95),
+        "frame_age_ms_p50": ms("age", 50),
+        "frame_age_ms_p95": ms("age", 95),
+        "dropped": app.source.dropped,
+        "stages_ms": watch.stages_ms(),
+        "engine": app.pipeline.engine.label,
+        "model": app.pipeline.engine.spec.name,
+        "source": app.source.label,
+        "persons": app.pipeline.persons,
+        "machine": machine(),
+    }
+
+
+def machine() -> str:
+    """Processor, usable cores and system, one line."""
+    return f"{cpu_name()}, {usable_cpus()} CPUs, {platform.system()} {platform.machine()}"
+
+
+def cpu_name() -> str:
+    """Marketing name of the processor where the system tells."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def write_figures(app: App, path: Path) -> None:
+    """Write ``figures`` as JSON.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+    check_writable(path, "--benchmark")
+    try:
+        path.write_text(json.dumps(figures(app), indent=2) + "\n")
+    except OSError as error:
+        raise write_error(path, error) from error

@@ -1,0 +1,50 @@
+"""Every setting of a run, with its default written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from realtime.record.table import Layout
+from realtime.sources import SourceOptions
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_MODEL = ROOT / "models" / "pose_resnet18_128x96.onnx"
+MOST_PERSONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one run of the app does.
+
+    Attributes:
+        source: Where frames come from.
+        model: Model file.
+        backend: A name of ``engines.registry.NAMES``.
+        precision: A name of ``engines.options.PRECISIONS``.
+        threads: CPU threads of the network, 0 for the default.
+        persons: How many people to follow.
+        smoother: ``kalman``, ``filterpy`` or ``off``.
+        is_mirrored: Show the picture as a mirror does.
+        is_headless: Open no window even where one could be.
+        csv: Table to write.
+        csv_layout: Of that table.
+        video: Annotated video to write.
+        benchmark: JSON of figures to write.
+        max_frames: Stop after this many.
+    """
+
+    source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
+    model: Path = DEFAULT_MODEL
+    backend: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    persons: int = 1
+    smoother: str = "kalman"
+    is_mirrored: bool = False
+    is_headless: bool = False
+    csv: Path | None = None
+    csv_layout: Layout = "wide"
+    video: Path | None = None
+    benchmark: Path | None = None
+    max_frames: int | None = None

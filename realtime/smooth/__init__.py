@@ -1,0 +1,6 @@
+"""Take the jitter out of keypoints over time."""
+
+from realtime.smooth.base import Smoother
+from realtime.smooth.kalman import KalmanSmoother, Noise
+
+__all__ = ["KalmanSmoother", "Noise", "Smoother"]

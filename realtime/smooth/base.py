@@ -1,0 +1,45 @@
+"""The Smoother protocol: what the tracker asks of a temporal filter."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.datatypes import FloatArray
+
+
+class Smoother(Protocol):
+    """Filters the keypoints of up to S persons at once, each in a slot.
+
+    All slots share one clock: ``predict`` moves every person to a frame's capture
+    time, then ``update`` gives the measurements of that frame.
+    """
+
+    xy: FloatArray
+    """(S, K, 2) filtered positions, frame pixels. Meaningful where ``state`` is not LOST."""
+
+    state: NDArray[np.int8]
+    """(S, K) values of ``State``."""
+
+    def predict(self, time_s: float) -> None:
+        """Move every slot to ``time_s``, the capture time of a frame, seconds."""
+        ...
+
+    def update(
+        self, slots: NDArray[np.intp], xy: FloatArray, score: FloatArray, size_px: FloatArray
+    ) -> None:
+        """Give the measurements of the frame that ``predict`` moved to.
+
+        Args:
+            slots: (P,) which persons were measured.
+            xy: (P, K, 2) measured positions, frame pixels; NaN where missing.
+            score: (P, K) in [0, 1].
+            size_px: (P,) size of each person, frame pixels; noise scales with it.
+        """
+        ...
+
+    def clear(self, slot: int) -> None:
+        """Forget the person in a slot."""
+        ...

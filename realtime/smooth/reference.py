@@ -1,0 +1,86 @@
+"""The same Kalman filter on filterpy, one keypoint at a time: slow, and easy to trust.
+
+``--smooth filterpy`` runs it in the app; the tests compare the fast form with it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from filterpy.common import Q_continuous_white_noise
+from filterpy.kalman import KalmanFilter
+from numpy.typing import NDArray
+
+from realtime.datatypes import FloatArray, State
+from realtime.smooth.kalman import PLAIN, Noise
+
+
+class FilterpySmoother:
+    """Textbook constant velocity on ``filterpy.kalman.KalmanFilter``; see ``Smoother``."""
+
+    def __init__(self, slots: int, keypoints: int, noise: Noise | None = None) -> None:
+        self.noise = noise or PLAIN
+        self.xy: FloatArray = np.zeros((slots, keypoints, 2))
+        self.state: NDArray[np.int8] = np.full((slots, keypoints), State.LOST, np.int8)
+        self._filters: dict[tuple[int, int], KalmanFilter] = {}
+        self._size: FloatArray = np.ones(slots)
+        self._seen_s: FloatArray = np.full((slots, keypoints), -math.inf)
+        self._time_s = -math.inf
+
+    def predict(self, time_s: float) -> None:
+        """See ``Smoother.predict``."""
+        dt = time_s - self._time_s
+        self._time_s = time_s
+        if not 0.0 < dt < math.inf:
+            return
+        for (slot, k), kalman in list(self._filters.items()):
+            if time_s - self._seen_s[slot, k] > self.noise.coast_s:
+                self._drop(slot, k)
+                continue
+            acceleration = self.noise.acceleration * self._size[slot]
+            density = acceleration * acceleration / 30.0
+            kalman.F = np.kron(np.eye(2), np.array(((1.0, dt), (0.0, 1.0))))
+            kalman.Q = np.kron(np.eye(2), Q_continuous_white_noise(2, dt, density))
+            kalman.predict()
+            self.xy[slot, k] = kalman.x[[0, 2], 0]
+            self.state[slot, k] = State.PREDICTED
+
+    def update(
+        self, slots: NDArray[np.intp], xy: FloatArray, score: FloatArray, size_px: FloatArray
+    ) -> None:
+        """See ``Smoother.update``."""
+        for row, slot in enumerate(slots):
+            size = float(size_px[row])
+            self._size[slot] = size
+            for k in range(xy.shape[1]):
+                if score[row, k] < self.noise.min_score or not np.isfinite(xy[row, k, 0]):
+                    continue
+                variance = (self.noise.measurement * size / float(score[row, k])) ** 2
+                key = (int(slot), k)
+                if key not in self._filters:
+                    self._filters[key] = _new_filter(xy[row, k], variance, size)
+                else:
+                    self._filters[key].update(xy[row, k], R=np.eye(2) * variance)
+                self.xy[slot, k] = self._filters[key].x[[0, 2], 0]
+                self.state[slot, k] = State.MEASURED
+                self._seen_s[slot, k] = self._time_s
+
+    def clear(self, slot: int) -> None:
+        """Forget the person in a slot."""
+        for k in range(self.xy.shape[1]):
+            self._drop(slot, k)
+
+    def _drop(self, slot: int, k: int) -> None:
+        self._filters.pop((slot, k), None)
+        self.state[slot, k] = State.LOST
+        self._seen_s[slot, k] = -math.inf
+
+
+def _new_filter(xy: FloatArray, variance: float, size: float) -> KalmanFilter:
+    """State (x, vx, y, vy), as in the notebook form of filterpy's documentation."""
+    kalman = KalmanFilter(dim_x=4, dim_z=2)
+    kalman.x = np.array(((xy[0],), (0.0,), (xy[1],), (0.0,)))
+    kalman.P = np.diag((variance, size * size, variance, size * size))
+    kalman.H = np.array(((1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0)))
+    return kalman

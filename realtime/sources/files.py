@@ -1,0 +1,230 @@
+"""Finite sources: every frame is given, in order, decoded ahead on a thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import SourceError
+from realtime.datatypes import Frame
+from realtime.sources.demo import DemoScene
+
+Picture = tuple[NDArray[np.uint8], float]
+
+_AHEAD = 8  # frames decoded in advance: evens out slow key frames, 50 MB at Full HD
+
+
+class FileSource:
+    """Frames from an iterator that runs on its own thread, none dropped.
+
+    Args:
+        pictures: Yields (image_bgr, time_s); may raise ``SteadyposeError``.
+        label: One line for people.
+        fps: Nominal frame rate.
+        frame_count: Expected number of frames, if known.
+        is_paced: Give each frame at its own time, as a live source would.
+        close: Called when the thread has ended.
+    """
+
+    is_live = False
+    dropped = 0
+    trouble: str | None = None
+
+    def __init__(
+        self,
+        pictures: Iterator[Picture],
+        *,
+        label: str,
+        fps: float,
+        frame_count: int | None,
+        is_paced: bool = False,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self.label = label
+        self.fps = fps
+        self.frame_count = frame_count
+        self.is_over = False
+        self._pictures = pictures
+        self._is_paced = is_paced
+        self._close = close
+        self._stop = threading.Event()
+        self._start_s: float | None = None
+        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(maxsize=_AHEAD)
+        self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
+        self._thread.start()
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Next frame; see ``Source.read``."""
+        if self.is_over:
+            return None
+        try:
+            item = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get_nowait()
+        except queue.Empty:
+            return None
+        if isinstance(item, Frame):
+            return item
+        self.is_over = True
+        if item is not None:
+            raise item
+        return None
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._stop.set()
+        self._thread.join(timeout=5.0)
+        self.is_over = True
+
+    def _decode(self) -> None:
+        try:
+            for index, (image, time_s) in enumerate(self._pictures):
+                if self._is_paced:
+                    self._wait_for(time_s)
+                if not self._put(Frame(image, index, time_s, time.perf_counter())):
+                    break
+            else:
+                self._put(None)
+        except Exception as error:  # noqa: BLE001 - handed to the reader, raised there
+            self._put(error)
+        finally:
+            if self._close is not None:
+                self._close()
+
+    def _wait_for(self, time_s: float) -> None:
+        now_s = time.perf_counter()
+        if self._start_s is None:
+            self._start_s = now_s - time_s
+        self._stop.wait(max(0.0, self._start_s + time_s - now_s))
+
+    def _put(self, item: Frame | Exception | None) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+def open_video(path: Path, *, is_paced: bool) -> FileSource:
+    """Open a video file.
+
+    Times are the container's presentation times; rotation metadata is honoured.
+
+    Raises:
+        SourceError: Missing, empty, not a video, or without a single frame.
+    """
+    if path.stat().st_size == 0:
+        raise SourceError(
+            f"{path} is empty (0 bytes)", fix="copy or record it again; the file has no content"
+        )
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise SourceError(
+            f"{path} cannot be opened as a video: not a video file, or its header is missing",
+            fix=f"check that it plays elsewhere; ffprobe {path.name} says what it is",
+        )
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    fps = fps if 0.1 < fps < 1000 else 30.0
+    counted = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    width, height = (
+        int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    return FileSource(
+        _video_pictures(capture, path, fps, counted),
+        label=f"{path.name}, {width}x{height}, {fps:g} fps",
+        fps=fps,
+        frame_count=counted if counted > 0 else None,
+        is_paced=is_paced,
+        close=capture.release,
+    )
+
+
+def _video_pictures(
+    capture: cv2.VideoCapture, path: Path, fps: float, counted: int
+) -> Iterator[Picture]:
+    last_s = -1.0
+    given = 0
+    while True:
+        is_read, image = capture.read()
+        if not is_read:
+            break
+        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        if time_s <= last_s:  # containers without usable times
+            time_s = last_s + 1.0 / fps if given else 0.0
+        yield image, time_s
+        last_s = time_s
+        given += 1
+    promised_s = counted / fps
+    if given == 0:
+        raise SourceError(
+            f"{path} opens as a video, but not one frame can be decoded",
+            fix="re-encode it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4",
+        )
+    # Frame counts are estimates in some containers, so the time must be short as well.
+    if given < counted - 2 and last_s + 1.0 / fps < 0.97 * promised_s - 0.1:
+        raise SourceError(
+            f"{path} ends after {given} of {counted} frames: it is cut short or damaged",
+            fix="what could be read was processed and recorded; get a complete copy for the rest",
+        )
+
+
+def open_images(paths: list[Path], *, label: str, fps: float, is_paced: bool) -> FileSource:
+    """Play pictures as frames, ``fps`` of them a second; EXIF orientation is honoured.
+
+    An unreadable picture is left out; the error that names it comes after the last
+    frame, so one bad file does not cost the others.
+    """
+    return FileSource(
+        _image_pictures(paths, fps),
+        label=label,
+        fps=fps,
+        frame_count=len(paths),
+        is_paced=is_paced,
+    )
+
+
+def _image_pictures(paths: list[Path], fps: float) -> Iterator[Picture]:
+    bad: list[Path] = []
+    for position, path in enumerate(paths):
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            bad.append(path)
+        else:
+            yield image, position / fps
+    if bad:
+        raise SourceError(
+            f"{len(bad)} of {len(paths)} pictures could not be read, the first is {bad[0]}",
+            fix="repair or remove them; all the others were processed",
+        )
+
+
+def open_demo(
+    *, persons: int, frame_count: int | None, size_hw: tuple[int, int], fps: float, is_paced: bool
+) -> FileSource:
+    """Play the built-in mannequins."""
+    scene = DemoScene(size_hw=size_hw, fps=fps, persons=persons)
+    height, width = size_hw
+    return FileSource(
+        _demo_pictures(scene, frame_count),
+        label=f"demo, {persons} mannequin{'s' if persons > 1 else ''}, {width}x{height}, {fps:g} fps",
+        fps=fps,
+        frame_count=frame_count,
+        is_paced=is_paced,
+    )
+
+
+def _demo_pictures(scene: DemoScene, frame_count: int | None) -> Iterator[Picture]:
+    index = 0
+    while frame_count is None or index < frame_count:
+        yield scene.draw(index), index / scene.fps
+        index += 1
+
+

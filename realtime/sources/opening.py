@@ -1,0 +1,107 @@
+"""Turn what the user typed after ``--camera`` or ``--source`` into a source."""
+
+from __future__ import annotations
+
+import glob
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engines.errors import SourceError, UsageError
+from realtime.sources.base import Source
+from realtime.sources.camera import CameraMode, camera_opener, stream_opener
+from realtime.sources.files import open_demo, open_images, open_video
+from realtime.sources.live import LiveSource
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+DEMO_FRAMES = 480  # one period of the mannequin's motion
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What the command line says about the source.
+
+    Attributes:
+        text: ``0``, ``/dev/video2``, a path, a glob, a URL, ``demo`` or ``demo:2``.
+        mode: Asked of a camera; its fps is the playback rate of pictures.
+        is_paced: Play files at their own speed instead of as fast as possible.
+        is_endless: Let the demo run until it is stopped.
+    """
+
+    text: str
+    mode: CameraMode = field(default_factory=CameraMode)
+    is_paced: bool = False
+    is_endless: bool = False
+
+
+def open_source(options: SourceOptions) -> Source:
+    """Open whatever the text names.
+
+    Raises:
+        SourceError: It does not exist or cannot be read.
+        UsageError: The text makes no sense.
+    """
+    text = options.text
+    if match := re.fullmatch(r"demo(?::(\d+))?", text):
+        return _demo(int(match[1] or 1), options)
+    if text.isdecimal():
+        return LiveSource(camera_opener(int(text), options.mode))
+    if "://" in text:
+        return _from_url(text)
+    path = Path(text).expanduser()
+    if text.startswith("/dev/"):
+        return LiveSource(camera_opener(text, options.mode))
+    if path.is_dir():
+        return _from_images(sorted(path.iterdir(), key=_natural), text, options)
+    if path.exists():
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return _from_images([path], text, options)
+        return open_video(path, is_paced=options.is_paced)
+    if glob.has_magic(text):
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+        return _from_images(sorted(found, key=_natural), text, options)
+    raise SourceError(
+        f"{text} does not exist",
+        fix="give a video file, a folder of pictures, a URL, a camera number, or demo",
+    )
+
+
+def _demo(persons: int, options: SourceOptions) -> Source:
+    if not 1 <= persons <= 3:
+        raise UsageError(f"demo:{persons} is not possible", fix="use demo, demo:2 or demo:3")
+    mode = options.mode
+    return open_demo(
+        persons=persons,
+        frame_count=None if options.is_endless else DEMO_FRAMES,
+        size_hw=(mode.height or 360, mode.width or 640),
+        fps=mode.fps or 30.0,
+        is_paced=options.is_paced,
+    )
+
+
+def _from_url(url: str) -> Source:
+    scheme = urlsplit(url).scheme.lower()
+    if scheme == "file":
+        raise UsageError(f"{url} is a file URL", fix="give the path without file://")
+    if scheme not in {"rtsp", "rtsps", "http", "https", "udp", "rtp", "rtmp", "tcp", "srt"}:
+        raise UsageError(f"{url} has an unknown scheme", fix="use rtsp://, http:// or udp://")
+    return LiveSource(stream_opener(url))
+
+
+def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source:
+    pictures = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not pictures:
+        raise SourceError(
+            f"{text} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})",
+            fix="give a folder or a quoted pattern such as 'frames/*.png'",
+        )
+    fps = options.mode.fps or 30.0
+    label = f"{text}, {len(pictures)} pictures at {fps:g} fps"
+    return open_images(pictures, label=label, fps=fps, is_paced=options.is_paced)
+
+
+def _natural(path: Path) -> list[tuple[int, int | str]]:
+    """Sort key that puts frame 10 after frame 9."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]

@@ -1,0 +1,1 @@
+"""Trains weights for the networks of ``export.models``."""

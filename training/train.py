@@ -1,0 +1,193 @@
+"""Train PoseResNet on the packs, from scratch or from earlier weights.
+
+    python -m training.train --data DIR --out DIR --init weights.pt --minutes 80
+
+The learning rate follows a cosine over the time budget, so a run always ends at
+zero. Checkpoints hold everything and ``--out`` with one in it continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.models.pose_resnet import PoseResNet
+from training.augment import disturb, heatmap_target, warp
+from training.pack import Pack, load_pack
+
+MEAN = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1) * 255
+STD = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1) * 255
+SIZE_HW = (128, 96)
+Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+
+
+def make_batch(packs: list[Pack], rows: NDArray[np.int64], seed: int) -> Batch:
+    """Crops, targets and weights of a few examples; rows index the packs in a line."""
+    rng = np.random.default_rng(seed)
+    crops, targets, weights = [], [], []
+    for row in rows:
+        pack, local = _locate(packs, int(row))
+        crop, keypoints = warp(
+            pack.image(local), pack.keypoints[local], size_hw=SIZE_HW, rng=rng
+        )
+        other = crops[int(rng.integers(len(crops)))] if crops else crop.copy()
+        crops.append(disturb(crop, other, rng))
+        target, weight = heatmap_target(keypoints, size_hw=SIZE_HW)
+        targets.append(target)
+        weights.append(weight)
+    return np.stack(crops), np.stack(targets), np.stack(weights)
+
+
+def _locate(packs: list[Pack], row: int) -> tuple[Pack, int]:
+    for pack in packs:
+        if row < len(pack):
+            return pack, row
+        row -= len(pack)
+    raise IndexError(row)
+
+
+def to_input(crops: NDArray[np.uint8]) -> Tensor:
+    """(N, H, W, 3) BGR uint8 to normalised (N, 3, H, W) RGB."""
+    x = torch.from_numpy(np.ascontiguousarray(crops[..., ::-1])).permute(0, 3, 1, 2).float()
+    return ((x - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+
+
+def pck(network: nn.Module, pack: Pack, *, threshold: float = 0.2) -> float:
+    """PCK over the 12 limb joints people labelled; the reference length is the torso."""
+    network.eval()
+    right = total = 0
+    for first in range(0, len(pack), 64):
+        rows = range(first, min(first + 64, len(pack)))
+        pairs = [warp(pack.image(r), pack.keypoints[r], size_hw=SIZE_HW, rng=None) for r in rows]
+        with torch.inference_mode():
+            heat = network(to_input(np.stack([c for c, _ in pairs]))).float().numpy()
+        flat = heat.reshape(*heat.shape[:2], -1).argmax(-1)
+        xy = np.stack((flat % heat.shape[3], flat // heat.shape[3]), -1) * 4 + 1.5
+        truth = np.stack([k for _, k in pairs])
+        left_torso = np.linalg.norm(truth[:, 5, :2] - truth[:, 12, :2], axis=1)
+        right_torso = np.linalg.norm(truth[:, 6, :2] - truth[:, 11, :2], axis=1)
+        is_left = (truth[:, 5, 2] > 0) & (truth[:, 12, 2] > 0)
+        torso = np.where(is_left, left_torso, right_torso)
+        error = np.linalg.norm(xy[:, 5:] - truth[:, 5:, :2], axis=2) / np.maximum(torso, 1e-6)[:, None]
+        counts = truth[:, 5:, 2] == 2
+        right += int((error[counts] < threshold).sum())
+        total += int(counts.sum())
+    network.train()
+    return right / max(1, total)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Run until the time budget is used."""
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    lspet = load_pack(args.data / "lspet.tar")
+    portraits = load_pack(args.data / "mirflickr128.tar")
+    packs = [lspet.where(lspet.numbers <= 9000), portraits]
+    held_out = lspet.where((lspet.numbers > 9000) & (lspet.numbers <= 9500))
+    count = sum(len(pack) for pack in packs)
+    network = PoseResNet(18, deconv_filters=(128, 128, 128))
+    network.init_weights(seed=args.seed)
+    if args.init:
+        state = torch.load(args.init, weights_only=True)
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    network.to(memory_format=torch.channels_last).train()
+    average = copy.deepcopy(network).eval()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, weight_decay=0.01)
+    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = args.out / "last.pt"
+    step, used_s = 0, 0.0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(saved["network"])
+        average.load_state_dict(saved["average"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, used_s = saved["step"], saved["used_s"]
+    budget_s = args.minutes * 60.0
+    per_epoch = count // args.batch
+    with (args.out / "log.csv").open("a", newline="") as file, ThreadPoolExecutor(1) as pool:
+        log = csv.writer(file)
+
+        def ask(number: int):  # type: ignore[no-untyped-def]
+            epoch, place = divmod(number, per_epoch)
+            order = np.random.default_rng((args.seed, epoch)).permutation(count)
+            rows = order[place * args.batch : (place + 1) * args.batch]
+            return pool.submit(make_batch, packs, rows, args.seed * 1_000_003 + number)
+
+        ahead = ask(step)
+        losses: list[float] = []
+        while used_s < budget_s:
+            begin_s = time.perf_counter()
+            crops, target, weight = ahead.result()
+            ahead = ask(step + 1)
+            share = used_s / budget_s
+            rate = args.lr * min(1.0, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * share))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                heat = network(to_input(crops))
+            wanted, counts = torch.from_numpy(target), torch.from_numpy(weight)[..., None, None]
+            loss = ((heat.float() - wanted) ** 2 * counts).sum() / (
+                counts.sum() * wanted[0, 0].numel()
+            )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 0.05)
+            optimizer.step()
+            step += 1
+            keep = min(0.999, (step + 1) / (step + 10))
+            with torch.no_grad():
+                for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+                    if mean.is_floating_point():
+                        mean.lerp_(now, 1 - keep)
+                    else:
+                        mean.copy_(now)
+            losses.append(float(loss))
+            used_s += min(5.0, time.perf_counter() - begin_s)  # a pause is not training
+            if step % per_epoch == 0 or used_s >= budget_s:
+                score = pck(average, held_out)
+                row = (step // per_epoch, step, f"{used_s:.0f}", f"{rate:.2e}", f"{np.mean(losses):.6f}", f"{score:.4f}")
+                log.writerow(row)
+                file.flush()
+                print(*row, flush=True)  # noqa: T201
+                losses.clear()
+                torch.save(
+                    {
+                        "network": network.state_dict(),
+                        "average": average.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "step": step,
+                        "used_s": used_s,
+                    },
+                    checkpoint,
+                )
+                half = {k: v.half() if v.is_floating_point() else v for k, v in average.state_dict().items()}
+                torch.save(half, args.out / "weights.pt")
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the packs")
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and log")
+    parser.add_argument("--init", type=Path, help="state dict to start from")
+    parser.add_argument("--minutes", type=float, default=80.0)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
