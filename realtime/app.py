@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RecordError
-from realtime.datatypes import Frame, Pose
+from realtime.datatypes import FloatArray, Pose
 from realtime.display import Display
 from realtime.draw import draw_hud, draw_poses, mirrored
 from realtime.outputs import Outputs
-from realtime.pipeline import Pipeline
+from realtime.pipeline import Batch, Pipeline
 from realtime.sources import Source
 from realtime.timing import Stopwatch
 
@@ -26,14 +26,18 @@ _HUD_EVERY_S = 0.25  # figures that change every frame cannot be read
 
 
 @dataclass(slots=True)
-class Result:
-    """One frame with its people, on its way to the screen and the files."""
+class Waiting:
+    """A frame that left the engine, on its way to the screen and the files."""
 
-    frame: Frame
-    poses: list[Pose]
-    crop_ms: float
-    engine_ms: float
-    track_ms: float
+    batch: Batch
+    found: FloatArray
+    poses: list[Pose] | None = None
+
+    def complete(self, pipeline: Pipeline, *, is_smooth: bool) -> None:
+        """Follow the people of this frame, once."""
+        if self.poses is None:
+            pipeline.complete(self.batch, self.found)
+            self.poses = pipeline.poses(is_smooth=is_smooth)
 
 
 @dataclass(slots=True)
@@ -70,7 +74,10 @@ class App:
     _end_s: float = 0.0
     _hud: tuple[str, ...] = ()
     _hud_s: float = 0.0
-    _shown: Result | None = None
+    _shown: Waiting | None = None
+    _waiting: Waiting | None = None
+    _fetched: int = 0
+    _hud_frames: int = 0
     _message: str | None = None
     _message_until_s: float = 0.0
 
@@ -86,48 +93,70 @@ class App:
             SteadyposeError: The source or a file failed; what was recorded is kept.
         """
         self._begin_s = self._end_s = time.perf_counter()
-        waiting: Result | None = None
-        started = 0
         try:
-            while not self._is_done:
-                is_full = self.max_frames is not None and started >= self.max_frames
-                frame = None
-                if not self._is_paused and not is_full:
-                    frame = self.source.read(0.0 if waiting else _POLL_S)
-                if frame is not None:
-                    started += 1
-                    self.pipeline.start(frame)
-                if waiting is not None:
-                    result, waiting = waiting, None
-                    self._deliver(result)
-                if frame is not None:
-                    waiting = self._finish(frame)
-                elif self._is_idle():
-                    if is_full or self.source.is_over:
-                        break
-                    self._show_trouble()
-                self._handle_keys()
+            self._loop()
         finally:
-            if waiting is not None:
-                self._deliver(waiting)
+            self._flush()
 
-    def _is_idle(self) -> bool:
+    def _loop(self) -> None:
+        """Keep the engine busy, and do everything else while it is.
+
+        A file's next frame is prepared while the engine works, so only the hand-over
+        lies between two inferences. A live frame is completed before the next is
+        cut, since the newest pose gives the best crop and there is nothing to fetch.
+        """
+        is_ahead = not self.source.is_live
+        ready: Batch | None = None
+        while not self._is_done:
+            batch, ready = ready or self._next(wait=self._waiting is None), None
+            if batch is not None:
+                self.pipeline.start(batch)
+            was_waiting = self._waiting is not None
+            self._flush()
+            if batch is not None:
+                if is_ahead:
+                    ready = self._next(wait=True)
+                self._waiting = Waiting(batch, self.pipeline.finish(batch))
+                if not is_ahead:
+                    self._waiting.complete(self.pipeline, is_smooth=self.is_smooth)
+            elif not was_waiting and self._is_finished():
+                break
+            self._handle_keys()
+
+    def _next(self, *, wait: bool) -> Batch | None:
+        """Fetch and prepare the next frame; None when there is none now."""
+        is_full = self.max_frames is not None and self._fetched >= self.max_frames
+        if self._is_paused or is_full:
+            return None
+        frame = self.source.read(_POLL_S if wait else 0.0)
+        if frame is None:
+            return None
+        self._fetched += 1
+        return self.pipeline.prepare(frame)
+
+    def _is_finished(self) -> bool:
+        """Nothing came and nothing waits: over, paused, or in trouble?"""
         if self._is_paused:
             time.sleep(_POLL_S)
             return False
-        return True
+        is_full = self.max_frames is not None and self._fetched >= self.max_frames
+        if is_full or self.source.is_over:
+            return True
+        self._show_trouble()
+        return False
 
-    def _finish(self, frame: Frame) -> Result:
-        self.pipeline.finish()
-        timing = self.pipeline.timing
-        poses = self.pipeline.poses(is_smooth=self.is_smooth)
-        return Result(frame, poses, timing.crop, timing.engine, timing.track)
+    def _flush(self) -> None:
+        """Complete, draw, show and record the frame that waits for it."""
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.complete(self.pipeline, is_smooth=self.is_smooth)
+            self._deliver(waiting)
 
-    def _deliver(self, result: Result) -> None:
+    def _deliver(self, result: Waiting) -> None:
         """Draw, show and record one frame."""
         begin_s = time.perf_counter()
-        frame = result.frame
-        self.outputs.write_poses(frame, result.poses)
+        frame, poses = result.batch.frame, result.poses or []
+        self.outputs.write_poses(frame, poses)
         recorded_s = time.perf_counter()
         age_ms = (recorded_s - frame.captured_s) * 1e3
         drawn: NDArray[np.uint8] | None = None
@@ -145,19 +174,19 @@ class App:
         self._shown = result
         self._end_s = time.perf_counter()
         self.watch.add(
-            crop=result.crop_ms,
-            engine=result.engine_ms,
-            track=result.track_ms,
+            crop=result.batch.crop_ms,
+            engine=result.batch.engine_ms,
+            track=result.batch.track_ms,
             record=(recorded_s - begin_s + written_s - drawn_s) * 1e3,
             draw=(drawn_s - recorded_s) * 1e3,
             show=(self._end_s - written_s) * 1e3,
             age=(self._end_s - frame.captured_s) * 1e3,
         )
 
-    def _draw(self, result: Result, *, is_mirrored: bool, age_ms: float) -> NDArray[np.uint8]:
-        image = result.frame.image_bgr
+    def _draw(self, result: Waiting, *, is_mirrored: bool, age_ms: float) -> NDArray[np.uint8]:
+        image = result.batch.frame.image_bgr
         canvas = mirrored(image) if is_mirrored else image.copy()
-        draw_poses(canvas, result.poses, is_mirrored=is_mirrored)
+        draw_poses(canvas, result.poses or [], is_mirrored=is_mirrored)
         draw_hud(
             canvas,
             self._hud_lines(age_ms),
@@ -171,8 +200,8 @@ class App:
         now_s = time.perf_counter()
         if now_s - self._hud_s > _HUD_EVERY_S or not self._hud:
             elapsed_s = max(1e-9, now_s - (self._hud_s or self._begin_s))
-            frames = self.watch.frames - getattr(self, "_hud_frames", 0)
-            self._hud_s = now_s
+            frames = self.watch.frames - self._hud_frames
+            self._hud_s, self._hud_frames = now_s, self.watch.frames
             self._hud = self._compose_hud(frames / elapsed_s, age_ms)
             if self.progress is not None:
                 self.progress(self.watch.frames)
@@ -248,8 +277,8 @@ class App:
             return
         path = Path("out") / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
         path.parent.mkdir(exist_ok=True)
-        canvas = self._shown.frame.image_bgr.copy()
-        draw_poses(canvas, self._shown.poses)
+        canvas = self._shown.batch.frame.image_bgr.copy()
+        draw_poses(canvas, self._shown.poses or [])
         is_written = cv2.imwrite(str(path), canvas)
         self._say(f"saved {path}" if is_written else f"cannot write {path}")
 

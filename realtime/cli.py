@@ -33,8 +33,9 @@ from realtime.settings import MOST_PERSONS, Settings
 from realtime.smooth import KalmanSmoother, Smoother
 from realtime.sources import SourceOptions, open_source
 from realtime.sources.camera import CameraMode
-from realtime.track import slots_for
+from realtime.track import CANDIDATES
 
+sys.setswitchinterval(0.0005)
 VERSION = "0.1.0"
 DEFAULTS = Settings()
 SMOOTHERS = ("kalman", "filterpy", "off")
@@ -100,7 +101,7 @@ def _run_with(engine: Engine, settings: Settings) -> int:
         csv_layout=settings.csv_layout,
         video=settings.video,
     )
-    slots = slots_for(settings.persons)
+    slots = settings.persons + CANDIDATES
     pipeline = Pipeline(
         engine,
         persons=settings.persons,

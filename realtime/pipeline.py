@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,145 +13,186 @@ from realtime.crop import CropTransform, cut, place_crop
 from realtime.datatypes import BBox, FloatArray, Frame, Pose
 from realtime.roi import scan_windows
 from realtime.smooth import KalmanSmoother, Smoother
-from realtime.track import Tracker, slots_for
+from realtime.track import CANDIDATES, Track, Tracker
 
 SWEEP_S = 0.7
 """Capture time in which the scan visits every window once."""
 
-_FULL_SCAN_BATCH = 8  # windows a batch of the very first scan, which has no time to lose
+_SCAN_BATCH = 8  # windows in one batch at most
 
 
-@dataclass(slots=True)
-class Timing:
-    """Milliseconds that the stages of one frame took."""
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The crops of one frame, on their way through the engine.
 
-    crop: float = 0.0
-    engine: float = 0.0
-    track: float = 0.0
+    Attributes:
+        frame: Where they were cut from.
+        tracks: Whose crops come first.
+        places: Where each crop was cut; scan windows follow the tracks.
+        crops: (len(places), H, W, 3) uint8, a view of a buffer of the pipeline.
+        crop_ms: What forecasting and cutting took.
+        engine_ms: From hand-over to result.
+        track_ms: What following took.
+    """
+
+    frame: Frame
+    tracks: list[Track]
+    places: list[CropTransform]
+    crops: NDArray[np.uint8]
+    crop_ms: float = 0.0
+    engine_ms: float = 0.0
+    track_ms: float = 0.0
 
 
-@dataclass(slots=True)
 class Pipeline:
     """Finds and follows people with one engine.
 
-    ``start`` and ``finish`` are separate so that the caller can draw and record the
-    last frame while the engine works on this one.
+    A frame passes ``prepare``, ``start``, ``finish``, ``complete``. The steps are
+    separate so that the caller can work while the engine does: a file's next frame
+    is prepared before the one in the engine is finished, and completed after the
+    next was started; a live frame goes straight through.
 
-    Attributes:
+    Args:
         engine: Used on this thread only.
-        persons: How many people to follow, 1 to 10.
-        smoother: None makes the default Kalman smoother.
-        timing: Of the last finished frame.
+        persons: How many people to follow.
+        smoother: For ``persons + CANDIDATES`` slots; None makes the default filter.
     """
 
-    engine: Engine
-    persons: int = 1
-    smoother: Smoother | None = None
-    timing: Timing = field(default_factory=Timing)
-    tracker: Tracker = field(init=False)
-    _places: list[CropTransform] = field(default_factory=list)
-    _windows: list[BBox] = field(default_factory=list)
-    _frame_hw: tuple[int, int] = (0, 0)
-    _next_window: int = 0
-    _credit: float = 0.0
-    _time_s: float = float("-inf")
-    _batch: NDArray[np.uint8] = field(init=False)
-    _started_s: float = 0.0
-    _track_ms: float = 0.0
+    def __init__(self, engine: Engine, *, persons: int = 1, smoother: Smoother | None = None) -> None:
+        spec = engine.spec
+        slots = persons + CANDIDATES
+        self.engine = engine
+        self.persons = persons
+        self.tracker = Tracker(
+            persons, spec.skeleton, smoother or KalmanSmoother(slots, len(spec.skeleton))
+        )
+        # One buffer may be in the engine while the next is filled.
+        shape = (slots + _SCAN_BATCH, *spec.input_hw, 3)
+        self._buffers = (np.empty(shape, np.uint8), np.empty(shape, np.uint8))
+        self._turn = 0
+        self._windows: list[BBox] = []
+        self._frame_hw = (0, 0)
+        self._next_window = 0
+        self._credit = 0.0
+        self._time_s = -np.inf
+        self._started_s = 0.0
 
-    def __post_init__(self) -> None:
-        spec = self.engine.spec
-        smoother = self.smoother or KalmanSmoother(slots_for(self.persons), len(spec.skeleton))
-        self.tracker = Tracker(self.persons, spec.skeleton, smoother)
-        capacity = slots_for(self.persons) + _FULL_SCAN_BATCH
-        self._batch = np.empty((capacity, *spec.input_hw, 3), np.uint8)
+    def prepare(self, frame: Frame) -> Batch:
+        """Forecast where people are in a frame, and cut their crops.
 
-    def start(self, frame: Frame) -> None:
-        """Hand a frame's crops to the engine."""
+        The very first frame is searched everywhere, on the spot.
+        """
         begin_s = time.perf_counter()
         is_first = not self._windows
         if frame.size_hw != self._frame_hw:
             self._frame_hw = frame.size_hw
             self._windows = scan_windows(frame.size_hw, self.engine.spec.input_hw)
             self._next_window = 0
+        if is_first:
+            self._search(frame)
         dt_s = min(max(0.0, frame.time_s - self._time_s), SWEEP_S)
         self._time_s = frame.time_s
-        boxes = self.tracker.predict(frame.time_s)
-        predicted_s = time.perf_counter()
-        if is_first:
-            self._scan_all(frame)
-            boxes = self.tracker.predict(frame.time_s)
-        padding = self.engine.spec.box_padding
-        size_hw = self.engine.spec.input_hw
-        self._places = [place_crop(b, size_hw=size_hw, padding=padding) for b in boxes]
-        windows = self._due_windows(dt_s)
-        self._places += [place_crop(w, size_hw=size_hw, padding=1.0) for w in windows]
-        self._submit(frame, self._places)
-        self._started_s = time.perf_counter()
-        self._track_ms = (predicted_s - begin_s) * 1e3
-        self.timing.crop = (self._started_s - predicted_s) * 1e3
+        self.tracker.boxes(frame.time_s, frame.size_hw)
+        tracks, windows = self._choose(dt_s)
+        places = [self._place(track.box) for track in tracks]
+        places += [self._place(window, padding=1.0) for window in windows]
+        batch = Batch(frame, tracks, places, self._cut(frame, places))
+        batch.crop_ms = (time.perf_counter() - begin_s) * 1e3
+        return batch
 
-    def finish(self) -> None:
-        """Wait for the engine and bring the tracks up to date."""
-        found = self._fetch(self._places)
-        done_s = time.perf_counter()
-        count = len(self.tracker.tracks)
-        self.tracker.update(found[:count], found[count:])
-        self.timing.engine = (done_s - self._started_s) * 1e3
-        self.timing.track = self._track_ms + (time.perf_counter() - done_s) * 1e3
+    def start(self, batch: Batch) -> None:
+        """Hand a batch to the engine."""
+        self._started_s = time.perf_counter()
+        if batch.places:
+            self.engine.start(batch.crops)
+
+    def finish(self, batch: Batch) -> FloatArray:
+        """Wait for the engine.
+
+        Returns:
+            (N, K, 3) keypoints in frame pixels, one per place of the batch.
+        """
+        if batch.places:
+            found = self.engine.finish().astype(np.float64)
+        else:
+            found = np.empty((0, self.engine.spec.keypoint_count, 3))
+        batch.engine_ms = (time.perf_counter() - self._started_s) * 1e3
+        return found
+
+    def complete(self, batch: Batch, found: FloatArray) -> None:
+        """Bring the tracks up to date with what ``finish`` returned."""
+        begin_s = time.perf_counter()
+        for place, keypoints in zip(batch.places, found, strict=True):
+            keypoints[:, :2] = place.to_frame(keypoints[:, :2])
+        count = len(batch.tracks)
+        self.tracker.update(batch.frame.time_s, batch.tracks, found[:count], found[count:])
+        batch.track_ms = (time.perf_counter() - begin_s) * 1e3
+
+    def process(self, frame: Frame) -> list[Pose]:
+        """All steps in a row: people in a frame, filtered, in order of their ids."""
+        batch = self.prepare(frame)
+        self.start(batch)
+        self.complete(batch, self.finish(batch))
+        return self.poses()
 
     def poses(self, *, is_smooth: bool = True) -> list[Pose]:
-        """People in the last finished frame, in order of their ids."""
+        """People in the last completed frame, in order of their ids."""
         return self.tracker.poses(is_smooth=is_smooth)
 
-    def _scan_all(self, frame: Frame) -> None:
-        """Look everywhere at once, and look again at what was found; once per run."""
-        size_hw, padding = self.engine.spec.input_hw, self.engine.spec.box_padding
-        nobody = np.empty((0, self.engine.spec.keypoint_count, 3))
-        for first in range(0, len(self._windows), _FULL_SCAN_BATCH):
-            windows = self._windows[first : first + _FULL_SCAN_BATCH]
-            places = [place_crop(w, size_hw=size_hw, padding=1.0) for w in windows]
-            self._submit(frame, places)
-            # Not ``update``: candidates of this frame get their second look below.
-            self.tracker._propose(self._fetch(places))  # noqa: SLF001
+    def _search(self, frame: Frame) -> None:
+        """Look everywhere at once, then twice closer at what was found."""
+        k = self.engine.spec.keypoint_count
+        found = []
+        for first in range(0, len(self._windows), _SCAN_BATCH):
+            windows = self._windows[first : first + _SCAN_BATCH]
+            found.append(self._look(frame, [self._place(w, padding=1.0) for w in windows]))
+        nobody = np.empty((0, k, 3))
+        self.tracker.update(frame.time_s, [], nobody, np.concatenate(found))
         for _ in range(2):
-            boxes = self.tracker.predict(frame.time_s)
-            if boxes:
-                places = [place_crop(b, size_hw=size_hw, padding=padding) for b in boxes]
-                self._submit(frame, places)
-                self.tracker.update(self._fetch(places), nobody)
+            places = [self._place(box) for box in self.tracker.boxes(frame.time_s, frame.size_hw)]
+            tracks = list(self.tracker.tracks)
+            self.tracker.update(frame.time_s, tracks, self._look(frame, places), nobody)
 
-    def _due_windows(self, dt_s: float) -> Sequence[BBox]:
-        """Scan windows for this frame, bounded so that the frame rate never halves.
-
-        While somebody is followed they cost at most two thirds of a crop for each
-        crop that is followed; while nobody is, at least one crop.
-        """
-        if not self.tracker.is_missing_someone:
-            self._credit = 0.0
-            return ()
-        followed = len(self.tracker.tracks)
-        most = followed * 2 / 3 if followed else 1.0
-        self._credit += min(len(self._windows) * dt_s / SWEEP_S, most)
-        count = min(int(self._credit), len(self._windows), _FULL_SCAN_BATCH)
-        if not followed:
-            count = max(1, count)
-        self._credit = max(0.0, self._credit - count)
-        order = [(self._next_window + i) % len(self._windows) for i in range(count)]
-        self._next_window = (self._next_window + count) % len(self._windows)
-        return [self._windows[i] for i in order]
-
-    def _submit(self, frame: Frame, places: list[CropTransform]) -> None:
-        for place, crop in zip(places, self._batch, strict=False):
-            cut(frame.image_bgr, place, crop)
-        if places:
-            self.engine.start(self._batch[: len(places)])
-
-    def _fetch(self, places: list[CropTransform]) -> FloatArray:
-        """(N, K, 3) keypoints in frame pixels."""
-        if not places:
-            return np.empty((0, self.engine.spec.keypoint_count, 3))
-        found: FloatArray = self.engine.finish().astype(np.float64)
+    def _look(self, frame: Frame, places: list[CropTransform]) -> FloatArray:
+        batch = Batch(frame, [], places, self._cut(frame, places))
+        self.start(batch)
+        found = self.finish(batch)
         for place, keypoints in zip(places, found, strict=True):
             keypoints[:, :2] = place.to_frame(keypoints[:, :2])
         return found
+
+    def _place(self, box: BBox, padding: float | None = None) -> CropTransform:
+        spec = self.engine.spec
+        chosen = spec.box_padding if padding is None else padding
+        return place_crop(box, size_hw=spec.input_hw, padding=chosen)
+
+    def _cut(self, frame: Frame, places: list[CropTransform]) -> NDArray[np.uint8]:
+        self._turn = 1 - self._turn
+        buffer = self._buffers[self._turn]
+        for place, crop in zip(places, buffer, strict=False):
+            cut(frame.image_bgr, place, crop)
+        return buffer[: len(places)]
+
+    def _choose(self, dt_s: float) -> tuple[list[Track], list[BBox]]:
+        """Whose crops and which scan windows this frame pays for.
+
+        The search (closer looks at candidates, then windows) costs at most two
+        thirds of a crop for each person who is followed, so that it never halves
+        the frame rate; while nobody is followed, one crop, as following one would.
+        """
+        followed = [t for t in self.tracker.tracks if t.track_id]
+        candidates = [t for t in self.tracker.tracks if not t.track_id]
+        if not self.tracker.is_missing_someone:
+            self._credit = 0.0
+            return followed, []
+        due = len(self._windows) * dt_s / SWEEP_S + len(candidates)
+        self._credit += min(due, len(followed) * 2 / 3) if followed else 1.0
+        count = min(int(self._credit), _SCAN_BATCH)
+        self._credit -= count
+        # Those looked at least come first, so that every candidate has its turn.
+        chosen = sorted(candidates, key=lambda t: t.hits + t.misses)[:count]
+        windows = []
+        for _ in range(min(count - len(chosen), len(self._windows))):
+            windows.append(self._windows[self._next_window])
+            self._next_window = (self._next_window + 1) % len(self._windows)
+        return followed + chosen, windows

@@ -9,6 +9,8 @@ from realtime.datatypes import BBox, FloatArray
 _SCALES = (1.0, 0.6)  # window height as a share of the largest that fits
 _STEP = 0.6  # window centres lie at most this share of a window apart, sideways
 _STEP_DOWN = 0.7
+_SETTLES_S = 0.08  # time constant of a crop's edges
+_OUTSIDE = 0.25  # how far a box may reach beyond the frame, as a share of its sides
 
 
 def scan_windows(frame_hw: tuple[int, int], crop_hw: tuple[int, int]) -> list[BBox]:
@@ -65,3 +67,27 @@ def _spread(length: float, window: float, step: float) -> list[float]:
         return [length / 2]
     count = math.ceil(room / (step * window)) + 1
     return [window / 2 + room * i / (count - 1) for i in range(count)]
+
+
+def settle(box: BBox, target: BBox, dt_s: float) -> BBox:
+    """Move a box towards a target, so that one flickering keypoint does not shake the crop."""
+    gain = 1.0 - math.exp(-max(0.0, dt_s) / _SETTLES_S)
+    return BBox(
+        box.x1 + gain * (target.x1 - box.x1),
+        box.y1 + gain * (target.y1 - box.y1),
+        box.x2 + gain * (target.x2 - box.x2),
+        box.y2 + gain * (target.y2 - box.y2),
+    )
+
+
+def within(box: BBox, frame_hw: tuple[int, int]) -> BBox:
+    """Keep a box near the frame, so that a wild forecast cannot run away."""
+    height, width = frame_hw
+    low_x, low_y = -_OUTSIDE * width, -_OUTSIDE * height
+    high_x, high_y = (1 + _OUTSIDE) * width, (1 + _OUTSIDE) * height
+    return BBox(
+        min(max(box.x1, low_x), high_x),
+        min(max(box.y1, low_y), high_y),
+        min(max(box.x2, low_x), high_x),
+        min(max(box.y2, low_y), high_y),
+    )

@@ -23,20 +23,21 @@ class Smoother(Protocol):
     state: NDArray[np.int8]
     """(S, K) values of ``State``."""
 
+    def forecast(self, time_s: float) -> FloatArray:
+        """(S, K, 2) where keypoints will be at ``time_s``; changes nothing."""
+        ...
+
     def predict(self, time_s: float) -> None:
         """Move every slot to ``time_s``, the capture time of a frame, seconds."""
         ...
 
-    def update(
-        self, slots: NDArray[np.intp], xy: FloatArray, score: FloatArray, size_px: FloatArray
-    ) -> None:
+    def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
         """Give the measurements of the frame that ``predict`` moved to.
 
         Args:
-            slots: (P,) which persons were measured.
-            xy: (P, K, 2) measured positions, frame pixels; NaN where missing.
-            score: (P, K) in [0, 1].
-            size_px: (P,) size of each person, frame pixels; noise scales with it.
+            xy: (S, K, 2) measured positions, frame pixels; ignored where score is 0.
+            score: (S, K) in [0, 1]; 0 where there is no measurement.
+            size_px: (S,) size of each person, frame pixels; noise scales with it.
         """
         ...
 

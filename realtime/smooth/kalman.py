@@ -72,21 +72,25 @@ class KalmanSmoother:
         self._seen_s: FloatArray = np.full(shape, -math.inf)
         self._trusted_s: FloatArray = np.full(shape, -math.inf)
         self._time_s = -math.inf
-        self._dt_s = 0.0
+
+    def forecast(self, time_s: float) -> FloatArray:
+        """Positions at a later time; see ``Smoother.forecast``."""
+        dt = time_s - self._time_s
+        if not 0.0 < dt < math.inf:
+            return self.xy
+        return self.xy + _displacement(dt, self.noise.decay_s) * self.velocity
 
     def predict(self, time_s: float) -> None:
         """Move every slot to a capture time; see ``Smoother.predict``."""
         dt = time_s - self._time_s
         self._time_s = time_s
-        self._dt_s = dt if 0.0 < dt < math.inf else 0.0
-        if self._dt_s == 0.0:
+        if not 0.0 < dt < math.inf:
             return
-        tau = self.noise.decay_s
-        carried, faded, q00, q01, q11 = _transition(dt, tau)
+        carried, faded, q00, q01, q11 = _transition(dt, self.noise.decay_s)
         acceleration = self.noise.acceleration * self._size
         if self.noise.agility:
-            vx, vy = self.velocity[..., 0], self.velocity[..., 1]
-            acceleration = acceleration + self.noise.agility * np.sqrt(vx * vx + vy * vy)
+            speed = np.sqrt(np.einsum("skd,skd->sk", self.velocity, self.velocity))
+            acceleration = acceleration + self.noise.agility * speed
         density = acceleration * acceleration * _FRAME_S
         self.xy += carried * self.velocity
         self.velocity *= faded
@@ -94,54 +98,57 @@ class KalmanSmoother:
         self.p00 += carried * (2.0 * p01 + carried * p11) + q00 * density
         self.p01 = faded * (p01 + carried * p11) + q01 * density
         self.p11 = faded * faded * p11 + q11 * density
-        is_alive = time_s - self._seen_s <= self.noise.coast_s
-        self.state[...] = is_alive  # PREDICTED is 1, LOST is 0
+        # PREDICTED is 1, LOST is 0.
+        self.state[...] = self._seen_s >= time_s - self.noise.coast_s
 
-    def update(
-        self, slots: NDArray[np.intp], xy: FloatArray, score: FloatArray, size_px: FloatArray
-    ) -> None:
+    def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
         """Take in one frame's measurements; see ``Smoother.update``."""
         noise, now = self.noise, self._time_s
         size = size_px[:, None]
-        self._size[slots] = size
-        is_known = self.state[slots] != State.LOST
-        offset = xy - self.xy[slots]
-        distance = np.sqrt(offset[..., 0] ** 2 + offset[..., 1] ** 2)
-        is_usable = (score >= noise.min_score) & np.isfinite(xy[..., 0])
-        is_near = distance <= noise.gate * size
-        lasting = now - self._trusted_s[slots] >= noise.reacquire_s
-        is_fresh = is_usable & ~(is_known & (is_near | ~lasting))
-        is_used = is_usable & is_known & is_near
+        self._size = size
+        is_usable = score >= noise.min_score
+        is_known = self.state != State.LOST
+        offset = xy - self.xy
+        distance = np.sqrt(np.einsum("skd,skd->sk", offset, offset))
+        is_used = is_usable & is_known
+        if noise.gate < math.inf:
+            is_near = distance <= noise.gate * size
+            is_lasting = self._trusted_s <= now - noise.reacquire_s
+            is_fresh = is_usable & ~(is_known & (is_near | ~is_lasting))
+            is_used &= is_near
+        else:
+            is_fresh = is_usable & ~is_known
 
         sigma = noise.measurement * size / np.maximum(score, noise.min_score)
         variance = sigma * sigma
-        p00, p01, p11 = self.p00[slots], self.p01[slots], self.p11[slots]
+        p00, p01 = self.p00, self.p01
         spread = p00 + variance
-        gain = 1.0 / spread
+        gain = is_used / spread
         if noise.huber < math.inf:
             bound = noise.huber * np.sqrt(spread)
-            gain *= np.minimum(1.0, bound / np.maximum(distance, 1e-9))
-        gain = np.where(is_used, gain, 0.0)
+            gain *= bound / np.maximum(distance, bound)
         k0, k1 = p00 * gain, p01 * gain
-        step = np.where(is_used[..., None], offset, 0.0)
-        new_xy = self.xy[slots] + k0[..., None] * step
-        new_velocity = self.velocity[slots] + k1[..., None] * step
-        p11 = p11 - k1 * p01
-        p01 = p01 - k1 * p00
-        p00 = p00 - k0 * p00
+        step = np.where(is_used[..., None], offset, 0.0)  # NaN must not reach the state
+        self.xy += k0[..., None] * step
+        self.velocity += k1[..., None] * step
+        self.p11 -= k1 * p01
+        self.p01 = p01 - k1 * p00
+        self.p00 = p00 - k0 * p00
         if is_fresh.any():
-            new_xy[is_fresh] = xy[is_fresh]
-            new_velocity[is_fresh] = 0.0
-            p00 = np.where(is_fresh, variance, p00)
-            p01 = np.where(is_fresh, 0.0, p01)
-            p11 = np.where(is_fresh, size * size, p11)  # speeds up to about S per second
-        self.xy[slots], self.velocity[slots] = new_xy, new_velocity
-        self.p00[slots], self.p01[slots], self.p11[slots] = p00, p01, p11
+            self._restart(is_fresh, xy, variance)
         is_measured = is_used | is_fresh
-        self.state[slots] = np.where(is_measured, np.int8(State.MEASURED), self.state[slots])
-        self._seen_s[slots] = np.where(is_measured, now, self._seen_s[slots])
+        self.state[is_measured] = State.MEASURED
+        self._seen_s[is_measured] = now
         # A place that is refused keeps its old time, so that it can win by staying.
-        self._trusted_s[slots] = np.where(is_measured | ~is_usable, now, self._trusted_s[slots])
+        self._trusted_s[is_measured | ~is_usable] = now
+
+    def _restart(self, which: NDArray[np.bool_], xy: FloatArray, variance: FloatArray) -> None:
+        """Believe a measurement as it is, with an unknown velocity of about S per second."""
+        self.xy[which] = xy[which]
+        self.velocity[which] = 0.0
+        self.p00[which] = variance[which]
+        self.p01[which] = 0.0
+        self.p11[which] = np.broadcast_to(self._size**2, which.shape)[which]
 
     def clear(self, slot: int) -> None:
         """Forget the person in a slot."""
@@ -149,6 +156,11 @@ class KalmanSmoother:
         self.velocity[slot] = 0.0
         self._seen_s[slot] = -math.inf
         self._trusted_s[slot] = -math.inf
+
+
+def _displacement(dt: float, tau: float) -> float:
+    """How far a unit velocity carries in ``dt`` seconds."""
+    return dt if math.isinf(tau) else tau * (1.0 - math.exp(-dt / tau))
 
 
 def _transition(dt: float, tau: float) -> tuple[float, float, float, float, float]:

@@ -46,25 +46,27 @@ class FilterpySmoother:
             self.xy[slot, k] = kalman.x[[0, 2], 0]
             self.state[slot, k] = State.PREDICTED
 
-    def update(
-        self, slots: NDArray[np.intp], xy: FloatArray, score: FloatArray, size_px: FloatArray
-    ) -> None:
+    def forecast(self, time_s: float) -> FloatArray:
+        """See ``Smoother.forecast``."""
+        ahead = self.xy.copy()
+        for (slot, k), kalman in self._filters.items():
+            ahead[slot, k] += kalman.x[[1, 3], 0] * max(0.0, time_s - self._time_s)
+        return ahead
+
+    def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
         """See ``Smoother.update``."""
-        for row, slot in enumerate(slots):
-            size = float(size_px[row])
-            self._size[slot] = size
-            for k in range(xy.shape[1]):
-                if score[row, k] < self.noise.min_score or not np.isfinite(xy[row, k, 0]):
-                    continue
-                variance = (self.noise.measurement * size / float(score[row, k])) ** 2
-                key = (int(slot), k)
-                if key not in self._filters:
-                    self._filters[key] = _new_filter(xy[row, k], variance, size)
-                else:
-                    self._filters[key].update(xy[row, k], R=np.eye(2) * variance)
-                self.xy[slot, k] = self._filters[key].x[[0, 2], 0]
-                self.state[slot, k] = State.MEASURED
-                self._seen_s[slot, k] = self._time_s
+        self._size = size_px
+        for slot, k in np.argwhere(score >= self.noise.min_score):
+            size = float(size_px[slot])
+            variance = (self.noise.measurement * size / float(score[slot, k])) ** 2
+            key = (int(slot), int(k))
+            if key not in self._filters:
+                self._filters[key] = _new_filter(xy[slot, k], variance, size)
+            else:
+                self._filters[key].update(xy[slot, k], R=np.eye(2) * variance)
+            self.xy[slot, k] = self._filters[key].x[[0, 2], 0]
+            self.state[slot, k] = State.MEASURED
+            self._seen_s[slot, k] = self._time_s
 
     def clear(self, slot: int) -> None:
         """Forget the person in a slot."""

@@ -17,6 +17,7 @@ from realtime.datatypes import Frame
 from realtime.sources.demo import DemoScene
 
 Picture = tuple[NDArray[np.uint8], float]
+_Item = tuple[NDArray[np.uint8], int, float] | Exception | None
 
 _AHEAD = 8  # frames decoded in advance: evens out slow key frames, 50 MB at Full HD
 
@@ -56,7 +57,7 @@ class FileSource:
         self._close = close
         self._stop = threading.Event()
         self._start_s: float | None = None
-        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(maxsize=_AHEAD)
+        self._queue: queue.Queue[_Item] = queue.Queue(maxsize=_AHEAD)
         self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
         self._thread.start()
 
@@ -68,8 +69,9 @@ class FileSource:
             item = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get_nowait()
         except queue.Empty:
             return None
-        if isinstance(item, Frame):
-            return item
+        if isinstance(item, tuple):
+            image, index, time_s = item
+            return Frame(image, index, time_s, time.perf_counter())
         self.is_over = True
         if item is not None:
             raise item
@@ -86,7 +88,7 @@ class FileSource:
             for index, (image, time_s) in enumerate(self._pictures):
                 if self._is_paced:
                     self._wait_for(time_s)
-                if not self._put(Frame(image, index, time_s, time.perf_counter())):
+                if not self._put((image, index, time_s)):
                     break
             else:
                 self._put(None)
@@ -102,7 +104,7 @@ class FileSource:
             self._start_s = now_s - time_s
         self._stop.wait(max(0.0, self._start_s + time_s - now_s))
 
-    def _put(self, item: Frame | Exception | None) -> bool:
+    def _put(self, item: _Item) -> bool:
         while not self._stop.is_set():
             try:
                 self._queue.put(item, timeout=0.1)
