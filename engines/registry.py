@@ -94,19 +94,20 @@ def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
             f"there is no backend {backend!r}", fix=f"choose one of {', '.join(NAMES)}"
         )
     passed_over: list[str] = []
+    last_fix = ""
     for entry in candidates:
         try:
             engine = _load(entry)(path, spec, options)
             _warm_up(engine)
         except SteadyposeError as error:
-            if backend != "auto" or entry is candidates[-1] and len(candidates) == 1:
+            if backend != "auto":
                 raise
             passed_over.append(f"{entry.name}: {error.what}")
-            last_error = error
+            last_fix = error.fix
         else:
             return Opened(engine, tuple(passed_over), time.perf_counter() - begin_s)
     raise EngineUnavailableError(
-        f"no backend can run {path}: " + "; ".join(passed_over), fix=last_error.fix
+        f"no backend can run {path}: " + "; ".join(passed_over), fix=last_fix
     )
 
 

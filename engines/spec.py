@@ -66,7 +66,8 @@ class ModelSpec:
             version = int(data["version"])
             if version != SPEC_VERSION:
                 raise ModelFileError(
-                    f"the model file's spec has version {version}, this program reads {SPEC_VERSION}",
+                    f"the model file's spec has version {version}, "
+                    f"this program reads {SPEC_VERSION}",
                     fix="export the model again with this version: python export/export_onnx.py",
                 )
             raw = data["skeleton"]

@@ -154,7 +154,9 @@ def store_half(model: onnx.ModelProto) -> None:
         if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < _HALF_FROM:
             continue
         name = tensor.name
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half")
+        half = numpy_helper.from_array(
+            numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half"
+        )
         tensor.CopyFrom(half)
         casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
@@ -187,7 +189,7 @@ def check_against_torch(
     typical_px = float(np.percentile(distance[is_seen], 99)) if is_seen.any() else 0.0
     if typical_px > max(TOLERANCE_PX, 0.25) or worst_score > 0.02:
         raise ModelFileError(
-            f"the exported file differs from torch by {typical_px:.3f} px and {worst_score:.4f} score",
+            f"the exported file differs from torch by {typical_px:.3f} px, {worst_score:.4f} score",
             fix="report this with the torch and onnx versions; nothing was written",
         )
     return worst_px, worst_score
@@ -223,7 +225,9 @@ def write_atomically(data: bytes, path: Path) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise ModelFileError(f"cannot write {path}: {error.strerror}", fix="free space or choose another --output") from error
+        raise ModelFileError(
+            f"cannot write {path}: {error.strerror}", fix="free space or choose another --output"
+        ) from error
 
 
 def export(arguments: argparse.Namespace) -> str:
@@ -246,7 +250,9 @@ def export(arguments: argparse.Namespace) -> str:
     exported = to_onnx(model, recipe, opset=arguments.opset)
     if arguments.store == "fp16":
         store_half(exported)
-    decoder = f"{recipe.refine}, {recipe.cells} cells" + (", flip test" if recipe.has_flip_test else "")
+    decoder = f"{recipe.refine}, {recipe.cells} cells" + (
+        ", flip test" if recipe.has_flip_test else ""
+    )
     spec = ModelSpec(
         name=arguments.name,
         skeleton=COCO17,
@@ -269,8 +275,9 @@ def export(arguments: argparse.Namespace) -> str:
     worst_px, worst_score = check_against_torch(model, data, crops)
     write_atomically(data, arguments.output)
     return (
-        f"{arguments.output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; on {len(crops)} crops of "
-        f"{arguments.check_source} it agrees with torch within {worst_px:.4f} px and {worst_score:.5f} score"
+        f"{arguments.output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
+        f"on {len(crops)} crops of {arguments.check_source} it agrees with torch "
+        f"within {worst_px:.4f} px and {worst_score:.5f} score"
     )
 
 
@@ -297,14 +304,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
     root = Path(__file__).resolve().parent.parent
     default = Recipe()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--weights", type=Path, required=True, help="state dict (.pt or .pth)")
-    parser.add_argument("--output", type=Path, default=root / "models" / "pose_resnet18_128x96.onnx")
+    parser.add_argument(
+        "--output", type=Path, default=root / "models" / "pose_resnet18_128x96.onnx"
+    )
     parser.add_argument("--name", default="pose_resnet18_128x96", help="model id in the spec")
     parser.add_argument("--depth", type=int, choices=sorted(RESNETS), default=default.depth)
-    parser.add_argument("--deconv", type=channels, default=default.deconv, help="default: 128,128,128")
+    parser.add_argument(
+        "--deconv", type=channels, default=default.deconv, help="default: 128,128,128"
+    )
     parser.add_argument("--final-kernel", type=int, choices=(1, 3), default=default.final_kernel)
-    parser.add_argument("--input", type=pair, default=default.input_hw, help="HEIGHTxWIDTH, default: 128x96")
+    parser.add_argument(
+        "--input", type=pair, default=default.input_hw, help="HEIGHTxWIDTH, default: 128x96"
+    )
     parser.add_argument("--colour", choices=("rgb", "bgr"), default=default.colour)
     parser.add_argument("--refine", choices=("quarter", "dark", "none"), default=default.refine)
     parser.add_argument("--cells", choices=("half", "corner"), default=default.cells)
@@ -312,10 +327,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--padding", type=float, default=default.padding)
     parser.add_argument("--flip-test", action="store_true")
     parser.add_argument("--opset", type=int, choices=(17, 18), default=18)
-    parser.add_argument("--store", choices=("fp16", "fp32"), default="fp16", help="weights in the file")
+    parser.add_argument(
+        "--store", choices=("fp16", "fp32"), default="fp16", help="weights in the file"
+    )
     parser.add_argument("--provenance", default="unknown", help="where the weights come from")
     parser.add_argument("--licence", default="unknown", help="licence of the weights")
-    parser.add_argument("--check-source", default="demo", help="video or folder of the check's crops")
+    parser.add_argument(
+        "--check-source", default="demo", help="video or folder of the check's crops"
+    )
     parser.add_argument("--check-crops", type=int, default=48)
     try:
         arguments = parser.parse_args(argv)

@@ -121,7 +121,7 @@ class Decode(nn.Module):
 
     def forward(self, heatmaps: Tensor) -> Tensor:
         """(N, K, h, w) to (N, K, 3): x, y in crop pixels, score in [0, 1]."""
-        height, width = self._hw
+        width = self._hw[1]
         flat = heatmaps.to(torch.float32).flatten(2)
         peak, index = torch.topk(flat, 1, dim=2)
         cell = index.to(torch.float32)
@@ -132,15 +132,19 @@ class Decode(nn.Module):
         elif self._refine == "dark":
             x, y = self._dark(heatmaps.to(torch.float32), x, y)
         score = torch.clamp(peak, 0.0, 1.0)
-        return torch.cat((x * self._stride + self._offset, y * self._stride + self._offset, score), 2)
+        return torch.cat(
+            (x * self._stride + self._offset, y * self._stride + self._offset, score), 2
+        )
 
     def _quarter(self, flat: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         height, width = self._hw
         left, right = torch.clamp(x - 1, min=0), torch.clamp(x + 1, max=width - 1)
         up, down = torch.clamp(y - 1, min=0), torch.clamp(y + 1, max=height - 1)
-        cells = torch.cat((y * width + right, y * width + left, down * width + x, up * width + x), 2)
+        cells = torch.cat(
+            (y * width + right, y * width + left, down * width + x, up * width + x), 2
+        )
         near = flat.gather(2, cells.to(torch.int64))
-        # The published code leaves the two outermost cells unrefined on the low side, one on the high.
+        # The published code leaves two cells unrefined on the low side, one on the high side.
         inside_x = ((x > 1) & (x < width - 1)).to(torch.float32)
         inside_y = ((y > 1) & (y < height - 1)).to(torch.float32)
         dx = torch.sign(near[..., 0:1] - near[..., 1:2]) * inside_x

@@ -34,7 +34,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
         raise ModelFileError(
-            f"{path} holds no state dict", fix="save only the state dict: torch.save(model.state_dict(), path)"
+            f"{path} holds no state dict",
+            fix="save only the state dict: torch.save(model.state_dict(), path)",
         )
     return {
         name.removeprefix("module."): value.float() if value.is_floating_point() else value

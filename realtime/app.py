@@ -232,7 +232,7 @@ class App:
         self._message_until_s = time.perf_counter() + 1.5
 
     def _handle_keys(self) -> None:
-        for key in self.display.keys():
+        for key in self.display.pressed():
             action = {
                 "q": self._quit,
                 "escape": self._quit,
@@ -286,6 +286,3 @@ class App:
         """Answer a key at once, also while paused."""
         if self._is_paused and self._shown is not None and not self._is_done:
             self.display.show(self._draw(self._shown, is_mirrored=self.is_mirrored, age_ms=0.0))
-
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime.datatypes import FloatArray
 from realtime.oks import oks_matrix
@@ -19,7 +20,7 @@ def associate(
     areas: FloatArray,
     candidates: FloatArray,
     *,
-    is_good: FloatArray,
+    is_good: NDArray[np.bool_],
     own: list[int | None],
     own_bonus: FloatArray,
     sigmas: FloatArray,
@@ -49,7 +50,7 @@ def associate(
     for row, column in enumerate(own):
         if column is not None:
             alike[row, column] += own_bonus[row]
-    alike[:, ~is_good.astype(bool)] = 0.0
+    alike[:, ~is_good] = 0.0
     while float(alike.max()) > _SAME_TRACK:
         row, column = (int(i) for i in np.unravel_index(int(alike.argmax()), alike.shape))
         matched[row] = column

@@ -33,7 +33,7 @@ from realtime.settings import MOST_PERSONS, Settings
 from realtime.smooth import KalmanSmoother, Smoother
 from realtime.sources import SourceOptions, open_source
 from realtime.sources.camera import CameraMode
-from realtime.track import CANDIDATES
+from realtime.tracker import CANDIDATES
 
 sys.setswitchinterval(0.0005)
 VERSION = "0.1.0"
@@ -41,7 +41,7 @@ DEFAULTS = Settings()
 SMOOTHERS = ("kalman", "filterpy", "off")
 
 
-class Interrupted(SteadyposeError):
+class InterruptedRunError(SteadyposeError):
     """Ctrl-C or a polite kill."""
 
 
@@ -161,7 +161,7 @@ def _check_outputs(settings: Settings) -> None:
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     # A second one ends at once, should closing the files hang.
     signal.signal(number, signal.SIG_DFL)
-    raise Interrupted(
+    raise InterruptedRunError(
         f"interrupted ({signal.Signals(number).name}); everything recorded so far is saved",
         fix="press q in the window, or give --max-frames, to end without this message",
     )
@@ -273,42 +273,79 @@ def build_parser() -> argparse.ArgumentParser:
         help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, "
         "demo or demo:2 (mannequins)",
     )
-    source.add_argument("--width", type=whole(16, 16384), metavar="PX", help="ask the camera for it")
-    source.add_argument("--height", type=whole(16, 16384), metavar="PX", help="ask the camera for it")
+    source.add_argument(
+        "--width", type=whole(16, 16384), metavar="PX", help="ask the camera for it"
+    )
+    source.add_argument(
+        "--height", type=whole(16, 16384), metavar="PX", help="ask the camera for it"
+    )
     source.add_argument(
         "--fps", type=rate, metavar="HZ", help="ask the camera for it; playback rate of pictures"
     )
     source.add_argument("--fourcc", metavar="CODE", help="pixel format, for instance MJPG or YUYV")
     source.add_argument(
-        "--realtime", action="store_true", help="play a file at its own speed, not as fast as possible"
+        "--realtime",
+        action="store_true",
+        help="play a file at its own speed, not as fast as possible",
     )
     source.add_argument(
         "--max-frames", type=whole(1, 10**9), metavar="N", help="stop after N frames"
     )
     engine = parser.add_argument_group("engine")
     engine.add_argument(
-        "--model", type=Path, default=DEFAULTS.model, metavar="FILE", help="model file (default: the one that ships)"
+        "--model",
+        type=Path,
+        default=DEFAULTS.model,
+        metavar="FILE",
+        help="model file (default: the one that ships)",
     )
     engine.add_argument(
-        "--backend", choices=registry.NAMES, default=DEFAULTS.backend, help="default: %(default)s, the fastest that works"
+        "--backend",
+        choices=registry.NAMES,
+        default=DEFAULTS.backend,
+        help="default: %(default)s, the fastest that works",
     )
     engine.add_argument(
         "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
     )
     engine.add_argument(
-        "--threads", type=whole(0, 256), default=DEFAULTS.threads, metavar="N", help="CPU threads of the network, 0: choose (default: 0)"
+        "--threads",
+        type=whole(0, 256),
+        default=DEFAULTS.threads,
+        metavar="N",
+        help="CPU threads of the network, 0: choose (default: 0)",
     )
     people = parser.add_argument_group("people")
     people.add_argument(
-        "--persons", type=whole(1, MOST_PERSONS), default=DEFAULTS.persons, metavar="N", help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)"
+        "--persons",
+        type=whole(1, MOST_PERSONS),
+        default=DEFAULTS.persons,
+        metavar="N",
+        help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
     )
-    people.add_argument("--smooth", choices=SMOOTHERS, default=DEFAULTS.smoother, help="filter (default: %(default)s)")
+    people.add_argument(
+        "--smooth",
+        choices=SMOOTHERS,
+        default=DEFAULTS.smoother,
+        help="filter (default: %(default)s)",
+    )
     people.add_argument("--no-smooth", action="store_true", help="show and record raw keypoints")
     output = parser.add_argument_group("output")
-    output.add_argument("--mirror", action="store_true", help="show the picture as a mirror; data stay as they are")
+    output.add_argument(
+        "--mirror", action="store_true", help="show the picture as a mirror; data stay as they are"
+    )
     output.add_argument("--headless", action="store_true", help="open no window")
     output.add_argument("--csv", type=Path, metavar="FILE", help="write keypoints")
-    output.add_argument("--csv-layout", choices=LAYOUTS, default=DEFAULTS.csv_layout, help="a row per person, or per keypoint (default: %(default)s)")
-    output.add_argument("--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)")
-    output.add_argument("--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON")
+    output.add_argument(
+        "--csv-layout",
+        choices=LAYOUTS,
+        default=DEFAULTS.csv_layout,
+        help="a row per person, or per keypoint (default: %(default)s)",
+    )
+    output.add_argument(
+        "--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)"
+    )
+    output.add_argument(
+        "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
+    )
     return parser

@@ -119,4 +119,3 @@ def cut(image_bgr: NDArray[np.uint8], place: CropTransform, out: NDArray[np.uint
         below, after = full_h - above - region.shape[0], full_w - before - region.shape[1]
         region = cv2.copyMakeBorder(region, above, below, before, after, cv2.BORDER_CONSTANT)
     cv2.resize(region, (crop_w, crop_h), dst=out, interpolation=cv2.INTER_LINEAR)
-

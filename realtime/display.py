@@ -26,7 +26,7 @@ class Display(Protocol):
         """Show a picture."""
         ...
 
-    def keys(self) -> list[str]:
+    def pressed(self) -> list[str]:
         """Keys pressed since the last call; ``close`` when the window was closed."""
         ...
 
@@ -43,7 +43,7 @@ class NullDisplay:
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
         """Nobody looks."""
 
-    def keys(self) -> list[str]:
+    def pressed(self) -> list[str]:
         """Nobody types."""
         return []
 
@@ -69,16 +69,16 @@ class Window:
             cv2.resizeWindow(_TITLE, round(size_hw[1] * scale), round(size_hw[0] * scale))
         cv2.imshow(_TITLE, image_bgr)
 
-    def keys(self) -> list[str]:
-        """See ``Display.keys``."""
-        pressed = []
+    def pressed(self) -> list[str]:
+        """See ``Display.pressed``."""
+        keys = []
         # pollKey where it exists does not sleep; waitKey(1) always costs a millisecond or more.
         while (code := cv2.pollKey()) >= 0:
             code &= 0xFF
-            pressed.append("escape" if code == 27 else chr(code))
+            keys.append("escape" if code == 27 else chr(code))
         if self._size_hw and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            pressed.append("close")
-        return pressed
+            keys.append("close")
+        return keys
 
     def close(self) -> None:
         """Remove the window."""

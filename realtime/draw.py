@@ -119,9 +119,7 @@ def draw_hud(
         _banner(image_bgr, alert, style)
 
 
-def _draw_pose(
-    image: NDArray[np.uint8], xy: NDArray[np.float64], pose: Pose, style: Style
-) -> None:
+def _draw_pose(image: NDArray[np.uint8], xy: NDArray[np.float64], pose: Pose, style: Style) -> None:
     # Coordinates are clipped so that a wild prediction cannot overflow OpenCV's integers.
     limit = 4 * max(image.shape)
     is_drawn = np.isfinite(xy[:, 0]) & (np.abs(xy) < limit).all(axis=1)

@@ -13,7 +13,8 @@ from realtime.crop import CropTransform, cut, place_crop
 from realtime.datatypes import BBox, FloatArray, Frame, Pose
 from realtime.roi import scan_windows
 from realtime.smooth import KalmanSmoother, Smoother
-from realtime.track import CANDIDATES, Track, Tracker
+from realtime.track import Track
+from realtime.tracker import CANDIDATES, Tracker
 
 SWEEP_S = 0.7
 """Capture time in which the scan visits every window once."""
@@ -58,7 +59,9 @@ class Pipeline:
         smoother: For ``persons + CANDIDATES`` slots; None makes the default filter.
     """
 
-    def __init__(self, engine: Engine, *, persons: int = 1, smoother: Smoother | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *, persons: int = 1, smoother: Smoother | None = None
+    ) -> None:
         spec = engine.spec
         slots = persons + CANDIDATES
         self.engine = engine

@@ -21,7 +21,8 @@ def summary(app: App) -> str:
         return f"0 frames\nno frame, no age; {app.source.dropped} dropped\n{app.outputs.describe()}"
     return "\n".join(
         (
-            f"{watch.frames} frames, {app.fps:.1f} fps: engine {watch.percentile('engine', 50):.2f} ms, "
+            f"{watch.frames} frames, {app.fps:.1f} fps: "
+            f"engine {watch.percentile('engine', 50):.2f} ms, "
             f"everything else {watch.percentile('overhead', 50):.2f} ms (p50) "
             f"on {app.pipeline.engine.label}",
             f"frame age p50 {watch.percentile('age', 50):.0f} ms, p95 "

@@ -1,36 +1,16 @@
-"""Follow people from frame to frame: who is new, who stays, who is gone.
-
-A track's forecast decides its crop; what the network finds there is given back to
-the tracks by OKS, so a crop that catches the neighbour does not steal an id.
-"""
+"""One person being followed, and how much a pose looks like a person."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from engines.skeleton import Skeleton
-from realtime.associate import SAME_PERSON, associate
-from realtime.datatypes import BBox, FloatArray, Pose, State
-from realtime.oks import oks_matrix
-from realtime.roi import box_around, settle, within
-from realtime.smooth import Smoother
+from realtime.datatypes import BBox, FloatArray
 
-LOST_AFTER_S = 1.0
-"""A person who is not seen for this long is dropped; the next one gets a new id."""
-
-CANDIDATES = 3
-"""People who may be looked at closer beside those who are followed."""
-
-_MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
-_BOX_SCORE = 0.2  # keypoints below it do not shape the crop
-_SMALLEST_PX = 6.0  # a narrower box is no person, or one who left the picture
-_KEEP = 0.36  # quality below which a frame counts as "not seen"
-_ACCEPT = 0.42  # quality that a new person needs, twice in a row
-_MISSES = 2  # frames without a hit after which a candidate is given up
+_DRIFT_S = 0.7  # a hidden body is believed to go on for this long
+_VELOCITY_SETTLES_S = 0.15
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +27,9 @@ class Track:
         track_id: 0 while the person is not confirmed yet.
         hits: Good frames since it was proposed.
         misses: Frames without a good measurement since the last one.
+        anchor_xy: (K, 2) filtered pose when last seen, NaN where lost; None before.
+        velocity: (2,) of the whole body, pixels a second, slowly filtered.
+        alone_s: Capture time when it last lay on nobody else.
     """
 
     slot: int
@@ -58,11 +41,30 @@ class Track:
     track_id: int = 0
     hits: int = 0
     misses: int = 0
+    anchor_xy: FloatArray | None = None
+    velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
+    alone_s: float = -math.inf
 
     @property
     def size_px(self) -> float:
         """Longer side of the box, frame pixels."""
         return max(self.box.width, self.box.height, 8.0)
+
+    def drift(self, time_s: float) -> FloatArray:
+        """(2,) how far the body has gone since it was last seen, pixels."""
+        away: FloatArray = self.velocity * min(max(0.0, time_s - self.seen_s), _DRIFT_S)
+        return away
+
+    def remember(self, xy: FloatArray, time_s: float) -> None:
+        """Note the filtered pose of a frame in which the person was seen."""
+        dt_s = time_s - self.seen_s
+        if self.anchor_xy is not None and dt_s > 0:
+            moved = xy - self.anchor_xy
+            both = np.isfinite(moved[:, 0])
+            if both.any():
+                gain = 1.0 - math.exp(-dt_s / _VELOCITY_SETTLES_S)
+                self.velocity += gain * (np.median(moved[both], axis=0) / dt_s - self.velocity)
+        self.anchor_xy, self.seen_s = xy, time_s
 
     @property
     def area(self) -> float:
@@ -81,205 +83,3 @@ def quality(score: FloatArray) -> FloatArray:
     half = max(1, score.shape[-1] // 2)
     best: FloatArray = np.sort(score, axis=-1)[..., -half:].mean(axis=-1)
     return best
-
-
-class Tracker:
-    """Keeps up to ``persons`` confirmed people and a few candidates.
-
-    Args:
-        persons: How many people to follow.
-        skeleton: Of the poses.
-        smoother: Has ``persons + CANDIDATES`` slots.
-    """
-
-    def __init__(self, persons: int, skeleton: Skeleton, smoother: Smoother) -> None:
-        self.persons = persons
-        self.skeleton = skeleton
-        self.smoother = smoother
-        self.tracks: list[Track] = []
-        slots, k = persons + CANDIDATES, len(skeleton)
-        self._sigmas = np.array(skeleton.sigmas)
-        self._xy = np.zeros((slots, k, 2))
-        self._score = np.zeros((slots, k))
-        self._size = np.ones(slots)
-        self._next_id = 1
-        self._box_s = -math.inf
-        self._time_s = -math.inf
-
-    @property
-    def confirmed(self) -> list[Track]:
-        """People with an id, in order of their ids."""
-        return sorted((t for t in self.tracks if t.track_id), key=lambda t: t.track_id)
-
-    @property
-    def is_missing_someone(self) -> bool:
-        """True while fewer people are in sight than are to be followed."""
-        late_s = self._time_s - _MISSING_AFTER_S
-        return sum(1 for t in self.tracks if t.track_id and t.seen_s >= late_s) < self.persons
-
-    def boxes(self, time_s: float, frame_hw: tuple[int, int]) -> list[BBox]:
-        """Forecast where everybody will be; one box per entry of ``tracks``, settled.
-
-        Args:
-            time_s: Capture time of the coming frame, seconds.
-            frame_hw: Its height and width, pixels.
-        """
-        dt_s, self._box_s = time_s - self._box_s, time_s
-        xy = self.smoother.forecast(time_s)
-        for track in self.tracks:
-            is_used = (self.smoother.state[track.slot] != State.LOST) & (track.shape >= _BOX_SCORE)
-            target = box_around(xy[track.slot], is_used)
-            if target is not None:
-                track.box = settle(track.box, target, dt_s)
-            track.box = within(track.box, frame_hw)
-        return [track.box for track in self.tracks]
-
-    def update(
-        self, time_s: float, looked: Sequence[Track], keypoints: FloatArray, proposals: FloatArray
-    ) -> None:
-        """Take in what the network found in one frame.
-
-        Args:
-            time_s: Capture time of that frame.
-            looked: Whose crops were cut, as of then.
-            keypoints: (len(looked), K, 3) frame x, y and score from those crops.
-            proposals: (M, K, 3) likewise from scan windows.
-        """
-        self._time_s = time_s
-        self.smoother.predict(time_s)
-        self._measure(time_s, self._match(looked, keypoints, proposals), looked)
-        self._drop_gone(time_s)
-        if len(self.tracks) > 1:
-            self._drop_doubles()
-        self._confirm()
-        if len(proposals):
-            self._propose(time_s, proposals)
-
-    def poses(self, *, is_smooth: bool) -> list[Pose]:
-        """Confirmed people as of the last update.
-
-        Args:
-            is_smooth: False gives the network's own positions.
-        """
-        return [self._pose(track, is_smooth=is_smooth) for track in self.confirmed]
-
-    def _pose(self, track: Track, *, is_smooth: bool) -> Pose:
-        if is_smooth:
-            state = self.smoother.state[track.slot].copy()
-            xy = np.where((state == State.LOST)[:, None], np.nan, self.smoother.xy[track.slot])
-        else:
-            is_raw = track.score >= _BOX_SCORE
-            xy = np.where(is_raw[:, None], track.raw_xy, np.nan)
-            state = np.where(is_raw, np.int8(State.MEASURED), np.int8(State.LOST))
-        return Pose(xy, track.score, track.raw_xy, state, self.skeleton, track.track_id)
-
-    def _match(
-        self, looked: Sequence[Track], keypoints: FloatArray, proposals: FloatArray
-    ) -> dict[Track, FloatArray]:
-        """Poses by the track they continue."""
-        if len(looked) == len(self.tracks) == 1 and not len(proposals):
-            is_good = bool(quality(keypoints[0, :, 2]) >= _KEEP)
-            return {looked[0]: keypoints[0]} if is_good and looked[0] is self.tracks[0] else {}
-        if not self.tracks:
-            return {}
-        candidates = np.concatenate((keypoints, proposals))
-        slots = [t.slot for t in self.tracks]
-        is_lost = self.smoother.state[slots] == State.LOST
-        rows = {track: row for row, track in enumerate(looked)}
-        matched = associate(
-            np.where(is_lost[..., None], np.nan, self.smoother.xy[slots]),
-            np.array([t.area for t in self.tracks]),
-            candidates,
-            is_good=quality(candidates[..., 2]) >= _KEEP,
-            own=[rows.get(t) for t in self.tracks],
-            # A candidate has no motion yet: its own crop is its best evidence.
-            own_bonus=np.array([0.05 if t.track_id else 0.3 for t in self.tracks]),
-            sigmas=self._sigmas,
-        )
-        pairs = zip(self.tracks, matched, strict=True)
-        return {track: candidates[row] for track, row in pairs if row is not None}
-
-    def _measure(
-        self, time_s: float, found: dict[Track, FloatArray], looked: Sequence[Track]
-    ) -> None:
-        self._score[...] = 0.0
-        for track in self.tracks:
-            pose = found.get(track)
-            if pose is not None:
-                track.raw_xy, track.score = pose[:, :2], pose[:, 2]
-                track.shape = track.score
-                track.seen_s, track.misses = time_s, 0
-                track.hits += 1
-                self._xy[track.slot] = track.raw_xy
-                self._score[track.slot] = track.score
-            else:
-                track.raw_xy = np.full((len(self.skeleton), 2), np.nan)
-                track.score = np.zeros(len(self.skeleton))
-                track.misses += track in looked
-            self._size[track.slot] = track.size_px
-        self.smoother.update(self._xy, self._score, self._size)
-
-    def _drop_gone(self, time_s: float) -> None:
-        for track in list(self.tracks):
-            is_late = time_s - track.seen_s > LOST_AFTER_S
-            is_nothing = not track.track_id and track.misses >= _MISSES
-            if is_late or is_nothing or min(track.box.width, track.box.height) < _SMALLEST_PX:
-                self._drop(track)
-
-    def _drop_doubles(self) -> None:
-        """When two tracks lie on one person, the younger goes."""
-        order = sorted(self.tracks, key=lambda t: (t.track_id == 0, t.track_id, -t.hits))
-        slots = [t.slot for t in order]
-        weights = np.maximum([t.shape for t in order], 1e-3)
-        areas = np.array([t.area for t in order])
-        alike = oks_matrix(self.smoother.xy[slots], self.smoother.xy[slots], weights, areas, self._sigmas)
-        gone: set[int] = set()
-        for i in range(len(order)):
-            gone |= {j for j in range(i + 1, len(order)) if i not in gone and alike[i, j] > SAME_PERSON}
-        for j in gone:
-            self._drop(order[j])
-
-    def _confirm(self) -> None:
-        """Give ids to candidates that held up, the most prominent first."""
-        waiting = [t for t in self.tracks if not t.track_id]
-        room = self.persons - (len(self.tracks) - len(waiting))
-        ready = [t for t in waiting if t.hits >= 2 and quality(t.score) >= _ACCEPT]
-        ready.sort(key=lambda t: float(quality(t.score)) * math.sqrt(t.area), reverse=True)
-        for track in ready[: max(0, room)]:
-            track.track_id = self._next_id
-            self._next_id += 1
-        if waiting and not self.is_missing_someone:
-            for track in [t for t in self.tracks if not t.track_id]:
-                self._drop(track)
-
-    def _propose(self, time_s: float, proposals: FloatArray) -> None:
-        """Start candidates from poses that nobody owns, the best first."""
-        found = quality(proposals[..., 2])
-        for row in np.argsort(-found):
-            pose = proposals[row]
-            if found[row] < _KEEP or len(self.tracks) >= len(self._size):
-                return
-            box = box_around(pose[:, :2], pose[:, 2] >= _BOX_SCORE)
-            if box is None or self._is_known(pose, box):
-                continue
-            used = {t.slot for t in self.tracks}
-            slot = next(s for s in range(len(self._size)) if s not in used)
-            score = pose[:, 2]
-            track = Track(slot, box, time_s, score, pose[:, :2], score)
-            self.tracks.append(track)
-            self._score[...] = 0.0
-            self._xy[slot], self._score[slot], self._size[slot] = pose[:, :2], score, track.size_px
-            self.smoother.update(self._xy, self._score, self._size)
-
-    def _is_known(self, pose: FloatArray, box: BBox) -> bool:
-        if not self.tracks:
-            return False
-        known = self.smoother.xy[[t.slot for t in self.tracks]]
-        area = max(box.width, 4.0) * max(box.height, 4.0)
-        areas = np.array([2.0 * max(t.area, area) for t in self.tracks])
-        alike = oks_matrix(known, pose[None, :, :2], pose[None, :, 2], areas, self._sigmas)
-        return bool(alike.max() > 0.3)
-
-    def _drop(self, track: Track) -> None:
-        self.smoother.clear(track.slot)
-        self.tracks.remove(track)

@@ -53,7 +53,9 @@ def load_pack(tar: Path) -> Pack:
     labels = tar.with_name(tar.stem + "_labels.npz")
     for path in (tar, labels):
         if not path.exists():
-            raise SourceError(f"{path} does not exist", fix="give the folder of the packs with --data")
+            raise SourceError(
+                f"{path} does not exist", fix="give the folder of the packs with --data"
+            )
     table = np.load(labels)
     names = [str(name) for name in table["image"]]
     with tarfile.open(tar) as archive:

@@ -13,7 +13,7 @@ import copy
 import csv
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.models.pose_resnet import PoseResNet
+from export.weights import load_weights
 from training.augment import disturb, heatmap_target, warp
 from training.pack import Pack, load_pack
 
@@ -35,12 +36,11 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 def make_batch(packs: list[Pack], rows: NDArray[np.int64], seed: int) -> Batch:
     """Crops, targets and weights of a few examples; rows index the packs in a line."""
     rng = np.random.default_rng(seed)
-    crops, targets, weights = [], [], []
+    crops: list[NDArray[np.uint8]] = []
+    targets, weights = [], []
     for row in rows:
         pack, local = _locate(packs, int(row))
-        crop, keypoints = warp(
-            pack.image(local), pack.keypoints[local], size_hw=SIZE_HW, rng=rng
-        )
+        crop, keypoints = warp(pack.image(local), pack.keypoints[local], size_hw=SIZE_HW, rng=rng)
         other = crops[int(rng.integers(len(crops)))] if crops else crop.copy()
         crops.append(disturb(crop, other, rng))
         target, weight = heatmap_target(keypoints, size_hw=SIZE_HW)
@@ -79,7 +79,9 @@ def pck(network: nn.Module, pack: Pack, *, threshold: float = 0.2) -> float:
         right_torso = np.linalg.norm(truth[:, 6, :2] - truth[:, 11, :2], axis=1)
         is_left = (truth[:, 5, 2] > 0) & (truth[:, 12, 2] > 0)
         torso = np.where(is_left, left_torso, right_torso)
-        error = np.linalg.norm(xy[:, 5:] - truth[:, 5:, :2], axis=2) / np.maximum(torso, 1e-6)[:, None]
+        error = (
+            np.linalg.norm(xy[:, 5:] - truth[:, 5:, :2], axis=2) / np.maximum(torso, 1e-6)[:, None]
+        )
         counts = truth[:, 5:, 2] == 2
         right += int((error[counts] < threshold).sum())
         total += int(counts.sum())
@@ -87,92 +89,126 @@ def pck(network: nn.Module, pack: Pack, *, threshold: float = 0.2) -> float:
     return right / max(1, total)
 
 
+class Run:
+    """One training run: network, its moving average, optimiser, and where it stands."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.step = 0
+        self.used_s = 0.0
+        network = PoseResNet(18, deconv_filters=(128, 128, 128))
+        network.init_weights(seed=args.seed)
+        if args.init:
+            network.load_state_dict(load_weights(args.init))
+        self.network = network.to(memory_format=torch.channels_last).train()
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, weight_decay=0.01)
+        self._checkpoint: Path = args.out / "last.pt"
+        if self._checkpoint.exists():
+            saved = torch.load(self._checkpoint, weights_only=True)
+            self.network.load_state_dict(saved["network"])
+            self.average.load_state_dict(saved["average"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.used_s = saved["step"], saved["used_s"]
+
+    @property
+    def rate(self) -> float:
+        """Learning rate now: a short warm-up, then a cosine over the time budget."""
+        share = min(1.0, self.used_s / (self.args.minutes * 60.0))
+        warm = min(1.0, (self.step + 1) / 200)
+        rate: float = self.args.lr * warm * 0.5 * (1 + math.cos(math.pi * share))
+        return rate
+
+    def learn(self, batch: Batch) -> float:
+        """One step; returns the loss (MSE over the heatmaps that count)."""
+        crops, target, weight = batch
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            heat = self.network(to_input(crops))
+        wanted, counts = torch.from_numpy(target), torch.from_numpy(weight)[..., None, None]
+        squared = (heat.float() - wanted) ** 2 * counts
+        loss = squared.sum() / (counts.sum() * wanted[0, 0].numel())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 0.05)
+        self.optimizer.step()
+        self.step += 1
+        self._follow(min(0.999, (self.step + 1) / (self.step + 10)))
+        return float(loss.detach())
+
+    def _follow(self, keep: float) -> None:
+        """Exponential moving average of the weights: what is evaluated and shipped."""
+        states = (self.average.state_dict().values(), self.network.state_dict().values())
+        with torch.no_grad():
+            for mean, now in zip(*states, strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(now, 1 - keep)
+                else:
+                    mean.copy_(now)
+
+    def save(self) -> None:
+        """Write the checkpoint, and the averaged weights as fp16."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "used_s": self.used_s,
+        }
+        torch.save(state, self._checkpoint)
+        average = self.average.state_dict().items()
+        half = {k: v.half() if v.is_floating_point() else v for k, v in average}
+        torch.save(half, self.args.out / "weights.pt")
+
+
 def train(args: argparse.Namespace) -> None:
     """Run until the time budget is used."""
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
     lspet = load_pack(args.data / "lspet.tar")
     portraits = load_pack(args.data / "mirflickr128.tar")
     packs = [lspet.where(lspet.numbers <= 9000), portraits]
     held_out = lspet.where((lspet.numbers > 9000) & (lspet.numbers <= 9500))
     count = sum(len(pack) for pack in packs)
-    network = PoseResNet(18, deconv_filters=(128, 128, 128))
-    network.init_weights(seed=args.seed)
-    if args.init:
-        state = torch.load(args.init, weights_only=True)
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    network.to(memory_format=torch.channels_last).train()
-    average = copy.deepcopy(network).eval()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, weight_decay=0.01)
-    args.out.mkdir(parents=True, exist_ok=True)
-    checkpoint = args.out / "last.pt"
-    step, used_s = 0, 0.0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(saved["network"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step, used_s = saved["step"], saved["used_s"]
-    budget_s = args.minutes * 60.0
     per_epoch = count // args.batch
+    run = Run(args)
+
+    def rows_of(step: int) -> NDArray[np.int64]:
+        epoch, place = divmod(step, per_epoch)
+        order = np.random.default_rng((args.seed, epoch)).permutation(count)
+        return order[place * args.batch : (place + 1) * args.batch]
+
     with (args.out / "log.csv").open("a", newline="") as file, ThreadPoolExecutor(1) as pool:
+
+        def ask(step: int) -> Future[Batch]:
+            return pool.submit(make_batch, packs, rows_of(step), args.seed * 1_000_003 + step)
+
         log = csv.writer(file)
-
-        def ask(number: int):  # type: ignore[no-untyped-def]
-            epoch, place = divmod(number, per_epoch)
-            order = np.random.default_rng((args.seed, epoch)).permutation(count)
-            rows = order[place * args.batch : (place + 1) * args.batch]
-            return pool.submit(make_batch, packs, rows, args.seed * 1_000_003 + number)
-
-        ahead = ask(step)
+        ahead = ask(run.step)
         losses: list[float] = []
-        while used_s < budget_s:
+        while run.used_s < args.minutes * 60.0:
             begin_s = time.perf_counter()
-            crops, target, weight = ahead.result()
-            ahead = ask(step + 1)
-            share = used_s / budget_s
-            rate = args.lr * min(1.0, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * share))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                heat = network(to_input(crops))
-            wanted, counts = torch.from_numpy(target), torch.from_numpy(weight)[..., None, None]
-            loss = ((heat.float() - wanted) ** 2 * counts).sum() / (
-                counts.sum() * wanted[0, 0].numel()
-            )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 0.05)
-            optimizer.step()
-            step += 1
-            keep = min(0.999, (step + 1) / (step + 10))
-            with torch.no_grad():
-                for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-                    if mean.is_floating_point():
-                        mean.lerp_(now, 1 - keep)
-                    else:
-                        mean.copy_(now)
-            losses.append(float(loss))
-            used_s += min(5.0, time.perf_counter() - begin_s)  # a pause is not training
-            if step % per_epoch == 0 or used_s >= budget_s:
-                score = pck(average, held_out)
-                row = (step // per_epoch, step, f"{used_s:.0f}", f"{rate:.2e}", f"{np.mean(losses):.6f}", f"{score:.4f}")
+            batch, ahead = ahead.result(), ask(run.step + 1)
+            losses.append(run.learn(batch))
+            run.used_s += min(5.0, time.perf_counter() - begin_s)  # a pause is not training
+            if run.step % per_epoch == 0 or run.used_s >= args.minutes * 60.0:
+                score = pck(run.average, held_out)
+                epoch, loss = run.step // per_epoch, float(np.mean(losses))
+                row = (
+                    epoch,
+                    run.step,
+                    f"{run.used_s:.0f}",
+                    f"{run.rate:.2e}",
+                    f"{loss:.6f}",
+                    f"{score:.4f}",
+                )
                 log.writerow(row)
                 file.flush()
                 print(*row, flush=True)  # noqa: T201
                 losses.clear()
-                torch.save(
-                    {
-                        "network": network.state_dict(),
-                        "average": average.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "step": step,
-                        "used_s": used_s,
-                    },
-                    checkpoint,
-                )
-                half = {k: v.half() if v.is_floating_point() else v for k, v in average.state_dict().items()}
-                torch.save(half, args.out / "weights.pt")
+                run.save()
 
 
 def main() -> None:

@@ -98,12 +98,12 @@ class BackgroundWriter(Generic[Item]):
         try:
             while (item := self._next()) is not None:
                 self._write(item)
-        except Exception as error:  # noqa: BLE001 - raised on the caller's thread by check
+        except Exception as error:
             self._failure = error
         finally:
             try:
                 self._finish()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 self._failure = self._failure or error
         while self._failure and not self._is_closed:  # never leave a waiting caller behind
             try:
@@ -163,6 +163,4 @@ def write_error(path: Path, error: OSError) -> RecordError:
             fix="free some space, or record to another disk",
         )
     reason = error.strerror or os.strerror(error.errno or 0)
-    return RecordError(
-        f"cannot write {path}: {reason}", fix="choose a folder you may write to"
-    )
+    return RecordError(f"cannot write {path}: {reason}", fix="choose a folder you may write to")

@@ -16,6 +16,7 @@ from realtime.record.background import BackgroundWriter
 Layout = Literal["wide", "long"]
 LAYOUTS: tuple[Layout, ...] = ("wide", "long")
 
+_LONG_HEAD = ("frame", "time_s", "person", "keypoint")
 _FLUSH_S = 0.5
 _STATES = {State.LOST: "lost", State.PREDICTED: "predicted", State.MEASURED: "measured"}
 _Rows = tuple[int, float, Sequence[Pose]]
@@ -103,7 +104,7 @@ class CsvRecorder:
 def header(skeleton: Skeleton, layout: Layout) -> list[str]:
     """Column names of a layout."""
     if layout == "long":
-        return "frame time_s person keypoint x y score raw_x raw_y state".split()
+        return [*_LONG_HEAD, "x", "y", "score", "raw_x", "raw_y", "state"]
     columns = ["frame", "time_s", "person", "score"]
     for name in skeleton.keypoints:
         columns += [f"{name}_x", f"{name}_y", f"{name}_score"]

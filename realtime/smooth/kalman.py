@@ -108,7 +108,8 @@ class KalmanSmoother:
         self._size = size
         is_usable = score >= noise.min_score
         is_known = self.state != State.LOST
-        offset = xy - self.xy
+        # What is not measured may be NaN and must not reach the state.
+        offset = np.where(is_usable[..., None], xy - self.xy, 0.0)
         distance = np.sqrt(np.einsum("skd,skd->sk", offset, offset))
         is_used = is_usable & is_known
         if noise.gate < math.inf:
@@ -128,9 +129,8 @@ class KalmanSmoother:
             bound = noise.huber * np.sqrt(spread)
             gain *= bound / np.maximum(distance, bound)
         k0, k1 = p00 * gain, p01 * gain
-        step = np.where(is_used[..., None], offset, 0.0)  # NaN must not reach the state
-        self.xy += k0[..., None] * step
-        self.velocity += k1[..., None] * step
+        self.xy += k0[..., None] * offset
+        self.velocity += k1[..., None] * offset
         self.p11 -= k1 * p01
         self.p01 = p01 - k1 * p00
         self.p00 = p00 - k0 * p00

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.sources.mannequin import LOOKS, draw_person, pose_at
+from realtime.sources.mannequin import LOOKS, draw_person
+from realtime.sources.motion import pose_at
 
 
 class DemoScene:

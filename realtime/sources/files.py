@@ -92,7 +92,7 @@ class FileSource:
                     break
             else:
                 self._put(None)
-        except Exception as error:  # noqa: BLE001 - handed to the reader, raised there
+        except Exception as error:
             self._put(error)
         finally:
             if self._close is not None:
@@ -216,7 +216,7 @@ def open_demo(
     height, width = size_hw
     return FileSource(
         _demo_pictures(scene, frame_count),
-        label=f"demo, {persons} mannequin{'s' if persons > 1 else ''}, {width}x{height}, {fps:g} fps",
+        label=f"demo, mannequins: {persons}, {width}x{height}, {fps:g} fps",
         fps=fps,
         frame_count=frame_count,
         is_paced=is_paced,
@@ -228,5 +228,3 @@ def _demo_pictures(scene: DemoScene, frame_count: int | None) -> Iterator[Pictur
     while frame_count is None or index < frame_count:
         yield scene.draw(index), index / scene.fps
         index += 1
-
-

@@ -101,7 +101,7 @@ class LiveSource:
                 if current:
                     current.close()
                 current = self._reconnect()
-        except Exception as error:  # noqa: BLE001 - handed to the reader, raised there
+        except Exception as error:
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()

@@ -1,8 +1,7 @@
 """A drawn person who moves: truth for tests, and a first run without a camera.
 
-The figure is articulated (forward kinematics from joint angles), drawn with
-tapered, shaded, textured limbs in front of a textured, moving background, and its
-COCO-17 keypoints are known exactly.
+The figure is drawn with tapered, shaded limbs around the 17 COCO keypoints that
+``motion`` computes, in front of the textured, moving background of ``demo``.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import COCO17
+from realtime.sources.motion import INDEX
 
 _SHIFT = 4  # fractional bits of the drawing coordinates
-_INDEX = {name: i for i, name in enumerate(COCO17.keypoints)}
 
 Colour = tuple[int, int, int]
 
@@ -40,93 +38,6 @@ LOOKS = (
 )
 
 
-def pose_at(time_s: float, *, phase: float = 0.0) -> NDArray[np.float64]:
-    """Keypoints of the moving figure in body units.
-
-    Args:
-        time_s: Seconds; the motion repeats every 16 s: standing, waving, reaching,
-            squatting, walking on the spot.
-        phase: Seconds by which this figure is ahead of the others.
-
-    Returns:
-        (17, 2): x right and y down in units of the standing height, origin on the
-        floor between the feet. The figure faces the camera, so its left is at x > 0.
-    """
-    t = time_s + phase
-    part = (t % 16.0) / 16.0
-
-    def during(start: float, end: float) -> float:
-        """0 outside, 1 inside, eased over 0.05 of the period at both ends."""
-        rise = min(1.0, max(0.0, (part - start) / 0.05))
-        fall = min(1.0, max(0.0, (end - part) / 0.05))
-        x = min(rise, fall)
-        return x * x * (3 - 2 * x)
-
-    wave, reach = during(0.1, 0.35), during(0.35, 0.55)
-    squat, walk = during(0.55, 0.75), during(0.75, 1.0)
-    turn = 0.45 * math.sin(2 * math.pi * t / 7.0)  # radians of yaw
-    sway = 0.012 * math.sin(2 * math.pi * t / 2.9)
-    dip = 0.22 * squat * (0.5 - 0.5 * math.cos(2 * math.pi * t / 1.6))
-    step = walk * math.sin(2 * math.pi * t / 1.1)
-
-    half_shoulders, half_hips = 0.125 * math.cos(turn), 0.085 * math.cos(turn)
-    hip_y, shoulder_y = -0.50 + dip, -0.815 + dip
-    lean = 0.25 * dip * math.sin(turn) + sway
-    xy = np.zeros((17, 2))
-
-    def put(name: str, x: float, y: float) -> None:
-        xy[_INDEX[name]] = (x, y)
-
-    head_x, head_y = sway + lean + 0.035 * math.sin(turn), shoulder_y - 0.115
-    look = 0.035 * math.sin(turn * 1.6)
-    put("nose", head_x + look, head_y + 0.008)
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        put(f"{side}_eye", head_x + look * 0.85 + sign * 0.019 * math.cos(turn), head_y - 0.012)
-        put(f"{side}_ear", head_x - look * 0.35 + sign * 0.044 * math.cos(turn), head_y - 0.002)
-        put(f"{side}_shoulder", sway + lean + sign * half_shoulders, shoulder_y)
-        put(f"{side}_hip", sway * 0.5 + sign * half_hips, hip_y)
-        # Angles are measured from straight down, positive away from the body.
-        swing = sign * 0.5 * step
-        upper = 0.18 + 0.08 * math.sin(2 * math.pi * t / 3.3 + sign) + abs(0.4 * dip)
-        fore = upper + 0.15
-        if side == "left":
-            upper += 2.0 * wave
-            fore += wave * (2.75 + 0.45 * math.sin(2 * math.pi * t / 0.8))
-            upper += 1.35 * reach
-            fore += 1.35 * reach
-        else:
-            upper += 2.55 * reach * (0.75 + 0.25 * math.sin(2 * math.pi * t / 2.1))
-            fore += 2.85 * reach
-        upper += 0.25 * swing
-        fore += 0.6 * max(0.0, swing) + 1.1 * dip
-        shoulder = xy[_INDEX[f"{side}_shoulder"]]
-        elbow = shoulder + 0.17 * np.array((sign * math.sin(upper), math.cos(upper)))
-        wrist = elbow + 0.155 * np.array((sign * math.sin(fore), math.cos(fore)))
-        put(f"{side}_elbow", *elbow)
-        put(f"{side}_wrist", *wrist)
-        lift = max(0.0, sign * step)
-        foot_x, foot_y = sign * (0.105 + 0.02 * math.cos(turn)), -0.035 - 0.10 * lift
-        hip = xy[_INDEX[f"{side}_hip"]]
-        knee = _two_links(hip, np.array((foot_x, foot_y)), 0.235, 0.235, bend=sign)
-        put(f"{side}_knee", *knee)
-        put(f"{side}_ankle", foot_x, foot_y)
-    return xy
-
-
-def _two_links(
-    start: NDArray[np.float64], end: NDArray[np.float64], a: float, b: float, *, bend: float
-) -> NDArray[np.float64]:
-    """Middle joint of two links of length ``a`` and ``b``, bent to the side of ``bend``."""
-    along = end - start
-    distance = min(float(np.hypot(*along)), a + b - 1e-6)
-    along = along / max(float(np.hypot(*along)), 1e-9)
-    reach = (a * a - b * b + distance * distance) / (2 * distance)
-    height = math.sqrt(max(0.0, a * a - reach * reach))
-    side = np.array((along[1], -along[0])) * bend
-    middle: NDArray[np.float64] = start + along * reach + side * height * 0.75
-    return middle
-
-
 def draw_person(
     image_bgr: NDArray[np.uint8], xy: NDArray[np.float64], *, height_px: float, look: Look
 ) -> None:
@@ -138,7 +49,7 @@ def draw_person(
         height_px: Standing height, pixels; it sets how thick limbs are.
         look: Colours.
     """
-    at = {name: xy[i] for name, i in _INDEX.items()}
+    at = {name: xy[i] for name, i in INDEX.items()}
     unit = height_px
 
     def limb(a: str, b: str, width_a: float, width_b: float, colour: Colour) -> None:
@@ -193,7 +104,12 @@ def _draw_limb(
     colour: Colour,
 ) -> None:
     """A tapered cylinder lit from the upper left: nested outlines, lighter inwards."""
-    for shrink, shift, tone in ((1.0, 0.0, 0.55), (0.84, 0.10, 0.8), (0.6, 0.22, 1.0), (0.3, 0.34, 1.2)):
+    for shrink, shift, tone in (
+        (1.0, 0.0, 0.55),
+        (0.84, 0.10, 0.8),
+        (0.6, 0.22, 1.0),
+        (0.3, 0.34, 1.2),
+    ):
         offset = np.array((-0.8, -0.6)) * shift
         outline = _capsule(a + offset * ra, b + offset * rb, ra * shrink, rb * shrink)
         cv2.fillPoly(image, [_points(outline)], _tone(colour, tone), cv2.LINE_AA, _SHIFT)
@@ -213,7 +129,12 @@ def _draw_torso(
     left_hip, right_hip = at["left_hip"], at["right_hip"]
     middle, hips = (left + right) / 2, (left_hip + right_hip) / 2
     _draw_limb(image, left_hip, right_hip, 0.06 * unit, 0.06 * unit, look.trousers)
-    for shrink, shift, tone in ((1.0, 0.0, 0.6), (0.88, 0.012, 0.85), (0.68, 0.024, 1.0), (0.34, 0.03, 1.12)):
+    for shrink, shift, tone in (
+        (1.0, 0.0, 0.6),
+        (0.88, 0.012, 0.85),
+        (0.68, 0.024, 1.0),
+        (0.34, 0.03, 1.12),
+    ):
         offset = np.array((-1.0, -0.3)) * shift * unit
         grow = 0.035 * unit
         waist = (middle + hips) / 2
@@ -226,7 +147,9 @@ def _draw_torso(
             right_hip + np.array((-grow * 0.9, 0.0)),
             right * 0.35 + right_hip * 0.65 + np.array((-grow * 0.7, 0.0)),
         ]
-        outline = np.stack([(corner - waist) * (shrink, 1.0) + waist + offset for corner in corners])
+        outline = np.stack(
+            [(corner - waist) * (shrink, 1.0) + waist + offset for corner in corners]
+        )
         cv2.fillPoly(image, [_points(outline)], _tone(look.shirt, tone), cv2.LINE_AA, _SHIFT)
 
 
@@ -240,7 +163,16 @@ def _draw_head(
         axes = _points(np.array((max(rx * unit, 0.6), max(ry * unit, 0.6))))
         x, y = _points(center)
         cv2.ellipse(
-            image, (int(x), int(y)), (int(axes[0]), int(axes[1])), 0, 0, 360, colour, -1, cv2.LINE_AA, _SHIFT
+            image,
+            (int(x), int(y)),
+            (int(axes[0]), int(axes[1])),
+            0,
+            0,
+            360,
+            colour,
+            -1,
+            cv2.LINE_AA,
+            _SHIFT,
         )
 
     def near(dx: float, dy: float) -> NDArray[np.float64]:

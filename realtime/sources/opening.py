@@ -47,11 +47,13 @@ def open_source(options: SourceOptions) -> Source:
         return _demo(int(match[1] or 1), options)
     if text.isdecimal():
         return LiveSource(camera_opener(int(text), options.mode))
-    if "://" in text:
-        return _from_url(text)
-    path = Path(text).expanduser()
     if text.startswith("/dev/"):
         return LiveSource(camera_opener(text, options.mode))
+    return _from_url(text) if "://" in text else _from_files(text, options)
+
+
+def _from_files(text: str, options: SourceOptions) -> Source:
+    path = Path(text).expanduser()
     if path.is_dir():
         return _from_images(sorted(path.iterdir(), key=_natural), text, options)
     if path.exists():
@@ -59,7 +61,8 @@ def open_source(options: SourceOptions) -> Source:
             return _from_images([path], text, options)
         return open_video(path, is_paced=options.is_paced)
     if glob.has_magic(text):
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+        # Path.glob does not take absolute patterns.
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
         return _from_images(sorted(found, key=_natural), text, options)
     raise SourceError(
         f"{text} does not exist",

@@ -1,0 +1,1 @@
+"""Every figure in the documents is printed by a script here."""

@@ -1,0 +1,260 @@
+"""Follow people from frame to frame: who is new, who stays, who is gone.
+
+A track's forecast decides its crop; what the network finds there is given back to
+the tracks by OKS, so a crop that catches the neighbour does not steal an id.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from engines.skeleton import Skeleton
+from realtime.associate import SAME_PERSON, associate
+from realtime.datatypes import BBox, FloatArray, Pose, State
+from realtime.oks import oks_matrix
+from realtime.roi import box_around, settle, within
+from realtime.smooth import Smoother
+from realtime.track import Track, quality
+
+LOST_AFTER_S = 1.0
+"""A person who is not seen for this long is dropped; the next one gets a new id."""
+
+CANDIDATES = 3
+"""People who may be looked at closer beside those who are followed."""
+
+_MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
+_BOX_SCORE = 0.2  # keypoints below it do not shape the crop
+_SMALLEST_PX = 6.0  # a narrower box is no person, or one who left the picture
+_KEEP = 0.36  # quality below which a frame counts as "not seen"
+_ACCEPT = 0.42  # quality that a new person needs, twice in a row
+_MISSES = 2  # frames without a hit after which a candidate is given up
+
+
+class Tracker:
+    """Keeps up to ``persons`` confirmed people and a few candidates.
+
+    Args:
+        persons: How many people to follow.
+        skeleton: Of the poses.
+        smoother: Has ``persons + CANDIDATES`` slots.
+    """
+
+    def __init__(self, persons: int, skeleton: Skeleton, smoother: Smoother) -> None:
+        self.persons = persons
+        self.skeleton = skeleton
+        self.smoother = smoother
+        self.tracks: list[Track] = []
+        slots, k = persons + CANDIDATES, len(skeleton)
+        self._sigmas = np.array(skeleton.sigmas)
+        self._xy = np.zeros((slots, k, 2))
+        self._score = np.zeros((slots, k))
+        self._size = np.ones(slots)
+        self._next_id = 1
+        self._box_s = -math.inf
+        self._time_s = -math.inf
+
+    @property
+    def confirmed(self) -> list[Track]:
+        """People with an id, in order of their ids."""
+        return sorted((t for t in self.tracks if t.track_id), key=lambda t: t.track_id)
+
+    @property
+    def is_missing_someone(self) -> bool:
+        """True while fewer people are in sight than are to be followed."""
+        late_s = self._time_s - _MISSING_AFTER_S
+        return sum(1 for t in self.tracks if t.track_id and t.seen_s >= late_s) < self.persons
+
+    def boxes(self, time_s: float, frame_hw: tuple[int, int]) -> list[BBox]:
+        """Forecast where everybody will be; one box per entry of ``tracks``, settled.
+
+        Args:
+            time_s: Capture time of the coming frame, seconds.
+            frame_hw: Its height and width, pixels.
+        """
+        dt_s, self._box_s = time_s - self._box_s, time_s
+        xy = self.smoother.forecast(time_s)
+        for track in self.tracks:
+            is_used = (self.smoother.state[track.slot] != State.LOST) & (track.shape >= _BOX_SCORE)
+            target = box_around(xy[track.slot], is_used)
+            if track.misses and track.track_id:
+                dx, dy = track.drift(time_s) - track.drift(time_s - dt_s)
+                box = track.box
+                track.box = BBox(box.x1 + dx, box.y1 + dy, box.x2 + dx, box.y2 + dy)
+            elif target is not None:
+                track.box = settle(track.box, target, dt_s) if track.track_id else target
+            track.box = within(track.box, frame_hw)
+        return [track.box for track in self.tracks]
+
+    def update(
+        self, time_s: float, looked: Sequence[Track], keypoints: FloatArray, proposals: FloatArray
+    ) -> None:
+        """Take in what the network found in one frame.
+
+        Args:
+            time_s: Capture time of that frame.
+            looked: Whose crops were cut, as of then.
+            keypoints: (len(looked), K, 3) frame x, y and score from those crops.
+            proposals: (M, K, 3) likewise from scan windows.
+        """
+        self._time_s = time_s
+        self.smoother.predict(time_s)
+        self._measure(time_s, self._match(looked, keypoints, proposals), looked)
+        self._drop_gone(time_s)
+        if len(self.tracks) > 1:
+            self._drop_doubles()
+        self._confirm()
+        if len(proposals):
+            self._propose(time_s, proposals)
+
+    def poses(self, *, is_smooth: bool) -> list[Pose]:
+        """Confirmed people as of the last update.
+
+        Args:
+            is_smooth: False gives the network's own positions.
+        """
+        return [self._pose(track, is_smooth=is_smooth) for track in self.confirmed]
+
+    def _pose(self, track: Track, *, is_smooth: bool) -> Pose:
+        if is_smooth:
+            state = self.smoother.state[track.slot].copy()
+            xy = np.where((state == State.LOST)[:, None], np.nan, self.smoother.xy[track.slot])
+        else:
+            is_raw = track.score >= _BOX_SCORE
+            xy = np.where(is_raw[:, None], track.raw_xy, np.nan)
+            state = np.where(is_raw, np.int8(State.MEASURED), np.int8(State.LOST))
+        return Pose(xy, track.score, track.raw_xy, state, self.skeleton, track.track_id)
+
+    def _match(
+        self, looked: Sequence[Track], keypoints: FloatArray, proposals: FloatArray
+    ) -> dict[Track, FloatArray]:
+        """Poses by the track they continue."""
+        if len(looked) == len(self.tracks) == 1 and not len(proposals):
+            is_good = bool(quality(keypoints[0, :, 2]) >= _KEEP)
+            return {looked[0]: keypoints[0]} if is_good and looked[0] is self.tracks[0] else {}
+        if not self.tracks:
+            return {}
+        candidates = np.concatenate((keypoints, proposals))
+        rows = {track: row for row, track in enumerate(looked)}
+        matched = associate(
+            np.stack([self._expected(track) for track in self.tracks]),
+            np.array([t.area for t in self.tracks]),
+            candidates,
+            is_good=quality(candidates[..., 2]) >= _KEEP,
+            own=[rows.get(t) for t in self.tracks],
+            # A candidate has no motion yet: its own crop is its best evidence.
+            own_bonus=np.array([0.05 if t.track_id else 0.3 for t in self.tracks]),
+            sigmas=self._sigmas,
+        )
+        pairs = zip(self.tracks, matched, strict=True)
+        return {track: candidates[row] for track, row in pairs if row is not None}
+
+    def _filtered(self, track: Track) -> FloatArray:
+        """(K, 2) filtered pose, NaN where lost."""
+        is_lost = self.smoother.state[track.slot] == State.LOST
+        return np.where(is_lost[:, None], np.nan, self.smoother.xy[track.slot])
+
+    def _expected(self, track: Track) -> FloatArray:
+        """(K, 2) where to look for a track in this frame; hidden people walk on."""
+        if track.misses and track.anchor_xy is not None:
+            return track.anchor_xy + track.drift(self._time_s)
+        return self._filtered(track)
+
+    def _measure(
+        self, time_s: float, found: dict[Track, FloatArray], looked: Sequence[Track]
+    ) -> None:
+        self._score[...] = 0.0
+        for track in self.tracks:
+            pose = found.get(track)
+            if pose is not None:
+                track.raw_xy, track.score = pose[:, :2], pose[:, 2]
+                track.shape = track.score
+                if track.misses and time_s - track.seen_s > _MISSING_AFTER_S:
+                    self.smoother.clear(track.slot)  # what it foretold meanwhile is worth less
+                track.misses = 0
+                track.hits += 1
+                self._xy[track.slot] = track.raw_xy
+                self._score[track.slot] = track.score
+            else:
+                track.raw_xy = np.full((len(self.skeleton), 2), np.nan)
+                track.score = np.zeros(len(self.skeleton))
+                track.misses += track in looked
+            self._size[track.slot] = track.size_px
+        self.smoother.update(self._xy, self._score, self._size)
+        for track in found:
+            track.remember(self._filtered(track), time_s)
+
+    def _drop_gone(self, time_s: float) -> None:
+        for track in list(self.tracks):
+            is_late = time_s - track.seen_s > LOST_AFTER_S
+            is_nothing = not track.track_id and track.misses >= _MISSES
+            if is_late or is_nothing or min(track.box.width, track.box.height) < _SMALLEST_PX:
+                self._drop(track)
+
+    def _drop_doubles(self) -> None:
+        """When two tracks lie on one person, the younger goes.
+
+        A candidate goes at once; a person with an id has time to walk past the other.
+        """
+        order = sorted(self.tracks, key=lambda t: (t.track_id == 0, t.track_id, -t.hits))
+        slots = [t.slot for t in order]
+        weights = np.maximum([t.shape for t in order], 1e-3)
+        areas = np.array([t.area for t in order])
+        alike = oks_matrix(
+            self.smoother.xy[slots], self.smoother.xy[slots], weights, areas, self._sigmas
+        )
+        gone: set[int] = set()
+        for j, track in enumerate(order):
+            if not any(alike[i, j] > SAME_PERSON for i in range(j) if i not in gone):
+                track.alone_s = self._time_s
+            elif not track.track_id or self._time_s - track.alone_s > LOST_AFTER_S:
+                gone.add(j)
+        for j in gone:
+            self._drop(order[j])
+
+    def _confirm(self) -> None:
+        """Give ids to candidates that held up, the most prominent first."""
+        waiting = [t for t in self.tracks if not t.track_id]
+        room = self.persons - (len(self.tracks) - len(waiting))
+        ready = [t for t in waiting if t.hits >= 2 and quality(t.score) >= _ACCEPT]
+        ready.sort(key=lambda t: float(quality(t.score)) * math.sqrt(t.area), reverse=True)
+        for track in ready[: max(0, room)]:
+            track.track_id = self._next_id
+            self._next_id += 1
+        if waiting and not self.is_missing_someone:
+            for track in [t for t in self.tracks if not t.track_id]:
+                self._drop(track)
+
+    def _propose(self, time_s: float, proposals: FloatArray) -> None:
+        """Start candidates from poses that nobody owns, the best first."""
+        found = quality(proposals[..., 2])
+        for row in np.argsort(-found):
+            pose = proposals[row]
+            if found[row] < _KEEP or len(self.tracks) >= len(self._size):
+                return
+            box = box_around(pose[:, :2], pose[:, 2] >= _BOX_SCORE)
+            if box is None or self._is_known(pose, box):
+                continue
+            used = {t.slot for t in self.tracks}
+            slot = next(s for s in range(len(self._size)) if s not in used)
+            score = pose[:, 2]
+            track = Track(slot, box, time_s, score, pose[:, :2], score)
+            self.tracks.append(track)
+            self._score[...] = 0.0
+            self._xy[slot], self._score[slot], self._size[slot] = pose[:, :2], score, track.size_px
+            self.smoother.update(self._xy, self._score, self._size)
+
+    def _is_known(self, pose: FloatArray, box: BBox) -> bool:
+        if not self.tracks:
+            return False
+        known = self.smoother.xy[[t.slot for t in self.tracks]]
+        area = max(box.width, 4.0) * max(box.height, 4.0)
+        areas = np.array([2.0 * max(t.area, area) for t in self.tracks])
+        alike = oks_matrix(known, pose[None, :, :2], pose[None, :, 2], areas, self._sigmas)
+        return bool(alike.max() > 0.3)
+
+    def _drop(self, track: Track) -> None:
+        self.smoother.clear(track.slot)
+        self.tracks.remove(track)

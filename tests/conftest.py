@@ -1,0 +1,122 @@
+"""Shared fixtures: switches for what a machine lacks, and a real, tiny model file."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from hypothesis import settings
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.skeleton import COCO17, Skeleton
+from engines.spec import METADATA_KEY, ModelSpec
+from realtime.datatypes import Frame, Pose, State
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+TINY_SPEC = ModelSpec(
+    name="tiny",
+    skeleton=COCO17,
+    input_hw=(64, 48),
+    decoder="none",
+    weights={"source": "made by tests", "licence": "Apache-2.0"},
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine lacks; when it was asked for, a missing package fails."""
+    has_torch = importlib.util.find_spec("torch") is not None
+    for item in items:
+        if item.get_closest_marker("gpu") and os.environ.get("POSE_TEST_GPU") != "1":
+            item.add_marker(pytest.mark.skip(reason="set POSE_TEST_GPU=1 where TensorRT works"))
+        if (
+            item.get_closest_marker("export")
+            and not has_torch
+            and os.environ.get("POSE_TEST_EXPORT") != "1"
+        ):
+            item.add_marker(pytest.mark.skip(reason="pip install -r requirements-export.txt"))
+
+
+@pytest.fixture(autouse=True)
+def _one_opencv_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def tiny_model(spec: ModelSpec = TINY_SPEC, *, keypoints: int | None = None) -> onnx.ModelProto:
+    """A real ONNX model of a kilobyte that keeps the contract.
+
+    Keypoint k sits at (k, 2k) crop pixels; its score is the crop's mean brightness.
+    """
+    k = keypoints or spec.keypoint_count
+    xy = np.stack((np.arange(k), 2 * np.arange(k)), 1).astype(np.float32)[None]
+    height, width = spec.input_hw
+    nodes = [
+        helper.make_node("Cast", ["crops"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=1),
+        helper.make_node("Reshape", ["mean", "column"], ["m"]),
+        helper.make_node("Div", ["m", "full"], ["s"]),
+        helper.make_node("Mul", ["s", "zeros"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "xy"], ["places"]),
+        helper.make_node("Mul", ["s", "ones"], ["scores"]),
+        helper.make_node("Concat", ["places", "scores"], ["keypoints"], axis=2),
+    ]
+    constants = {
+        "axes": np.array([1, 2, 3], np.int64),
+        "column": np.array([-1, 1, 1], np.int64),
+        "full": np.array(255, np.float32),
+        "zeros": np.zeros((1, k, 2), np.float32),
+        "xy": xy,
+        "ones": np.ones((1, k, 1), np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["batch", height, width, 3])],
+        [helper.make_tensor_value_info("keypoints", TensorProto.FLOAT, ["batch", k, 3])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, spec.to_json()
+    onnx.checker.check_model(model)
+    return model
+
+
+@pytest.fixture
+def tiny_path(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_model().SerializeToString())
+    return path
+
+
+@pytest.fixture
+def make_frame() -> Callable[..., Frame]:
+    def make(index: int = 0, time_s: float | None = None, value: int = 128) -> Frame:
+        image: NDArray[np.uint8] = np.full((120, 160, 3), value, np.uint8)
+        return Frame(image, index, index / 30 if time_s is None else time_s, 0.0)
+
+    return make
+
+
+def make_pose(
+    *, skeleton: Skeleton = COCO17, lost: tuple[str, ...] = (), track_id: int = 1
+) -> Pose:
+    """A pose on a diagonal, with some keypoints lost."""
+    k = len(skeleton)
+    xy = np.stack((10.0 + np.arange(k), 20.0 + np.arange(k)), 1)
+    state = np.full(k, State.MEASURED, np.int8)
+    raw = xy + 0.5
+    for name in lost:
+        state[skeleton.index(name)] = State.LOST
+        xy[skeleton.index(name)] = np.nan
+        raw[skeleton.index(name)] = np.nan
+    return Pose(xy, np.full(k, 0.5), raw, state, skeleton, track_id)

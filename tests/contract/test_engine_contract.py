@@ -1,0 +1,104 @@
+"""One contract for all backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.base import Engine
+from engines.errors import EngineError, ShapeError
+from engines.fake_engine import FakeEngine
+from engines.options import EngineOptions
+from engines.registry import open_engine
+from tests.conftest import TINY_SPEC
+
+Maker = Callable[[], Engine]
+
+
+@pytest.fixture(params=["fake", "onnxruntime", "openvino"])
+def make_engine(request: pytest.FixtureRequest, tiny_path: Path) -> Iterator[Maker]:
+    opened: list[Engine] = []
+
+    def make() -> Engine:
+        if request.param == "fake":
+            engine: Engine = FakeEngine(TINY_SPEC)
+        else:
+            options = EngineOptions(precision="fp32", threads=1)
+            engine = open_engine(tiny_path, backend=request.param, options=options).engine
+        opened.append(engine)
+        return engine
+
+    yield make
+    for engine in opened:
+        engine.close()
+
+
+def crops(count: int, value: int = 51) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.full((count, 64, 48, 3), value, np.uint8)
+
+
+def test_every_backend_satisfies_the_protocol(make_engine: Maker) -> None:
+    assert isinstance(make_engine(), Engine)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_any_batch_size_gives_one_pose_per_crop(make_engine: Maker, batch: int) -> None:
+    keypoints = make_engine().infer(crops(batch))
+    assert keypoints.shape == (batch, 17, 3)
+    assert keypoints.dtype == np.float32
+
+
+def test_scores_follow_the_crop(make_engine: Maker) -> None:
+    engine = make_engine()
+    both = np.concatenate((crops(1, 51), crops(1, 204)))
+    np.testing.assert_allclose(engine.infer(both)[:, 0, 2], (0.2, 0.8), atol=1e-3)
+
+
+def test_start_and_finish_equal_infer(make_engine: Maker) -> None:
+    engine = make_engine()
+    wanted = engine.infer(crops(2)).copy()
+    engine.start(crops(2))
+    np.testing.assert_array_equal(engine.finish(), wanted)
+
+
+def test_two_starts_in_a_row_are_refused(make_engine: Maker) -> None:
+    engine = make_engine()
+    engine.start(crops(1))
+    with pytest.raises(EngineError, match="start was called twice"):
+        engine.start(crops(1))
+    engine.finish()
+
+
+def test_finish_without_start_is_refused(make_engine: Maker) -> None:
+    with pytest.raises(EngineError, match="nothing was started"):
+        make_engine().finish()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((1, 64, 48, 3), np.float32),
+        np.zeros((64, 48, 3), np.uint8),
+        np.zeros((0, 64, 48, 3), np.uint8),
+        np.zeros((1, 48, 64, 3), np.uint8),
+        np.zeros((1, 64, 96, 3), np.uint8)[:, :, ::2],
+    ],
+)
+def test_crops_that_do_not_fit_are_refused(
+    make_engine: Maker, bad: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+) -> None:
+    engine = make_engine()
+    with pytest.raises(ShapeError, match="crops are"):
+        engine.infer(bad)
+    assert engine.infer(crops(1)).shape == (1, 17, 3)  # still usable
+
+
+def test_close_is_idempotent_and_final(make_engine: Maker) -> None:
+    engine = make_engine()
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        engine.infer(crops(1))
