@@ -60,6 +60,11 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def took_ms(self) -> float:
+        """What the last finished batch took, milliseconds, without waiting for ``finish``."""
+        ...
+
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """``start`` and ``finish`` in one call."""
         ...

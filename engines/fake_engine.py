@@ -63,6 +63,10 @@ class FakeEngine:
         time.sleep(max(0.0, self._ready_s - time.perf_counter()))
         return self._answer(self._crops)
 
+    @property
+    def took_ms(self) -> float:
+        return self._latency_s * 1e3
+
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.start(crops)
         return self.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ class OnnxRuntimeEngine:
         self._spec = spec
         self._label = f"onnxruntime fp32, {options.threads} threads"
         self._turns = Turns("onnxruntime")
+        self._took_ms = 0.0
         self._crops: NDArray[np.uint8] | None = None
 
     @property
@@ -64,6 +66,7 @@ class OnnxRuntimeEngine:
         self._turns.finish()
         crops, self._crops = self._crops, None
         assert crops is not None  # Turns allows finish only after start
+        begin_s = time.perf_counter()
         try:
             (keypoints,) = self._session.run(["keypoints"], {"crops": crops})
         except Exception as error:
@@ -71,9 +74,15 @@ class OnnxRuntimeEngine:
                 f"onnxruntime failed on a batch of {len(crops)}: {_first_line(error)}",
                 fix="run with --backend openvino, or export the model again",
             ) from error
+        self._took_ms = (time.perf_counter() - begin_s) * 1e3
         check_output_shape(keypoints.shape, self._spec, len(crops))
         result: NDArray[np.float32] = keypoints
         return result
+
+    @property
+    def took_ms(self) -> float:
+        """See ``Engine.took_ms``."""
+        return self._took_ms
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Keypoints of a batch; see ``Engine.infer``."""

@@ -53,6 +53,7 @@ class OpenVinoEngine:
         self._label = f"openvino {_our_name(built)}, {threads} threads"
         self._turns = Turns("openvino")
         self._batch = 0
+        self._took_ms = 0.0
         self._tensor: openvino.Tensor | None = None
 
     @property
@@ -86,8 +87,14 @@ class OpenVinoEngine:
                 f"openvino failed on a batch of {self._batch}: {_last_line(error)}",
                 fix="run with --backend onnxruntime, or export the model again",
             ) from error
+        self._took_ms = self._request.latency
         check_output_shape(keypoints.shape, self._spec, self._batch)
         return keypoints
+
+    @property
+    def took_ms(self) -> float:
+        """See ``Engine.took_ms``; OpenVINO's own measurement."""
+        return self._took_ms
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Keypoints of a batch; see ``Engine.infer``."""

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import RecordError
+from engines.errors import RecordError, SteadyposeError
 from realtime.datatypes import FloatArray, Pose
 from realtime.display import Display
 from realtime.draw import draw_hud, draw_poses, mirrored
@@ -103,9 +103,9 @@ class App:
 
         A file's next frame is prepared while the engine works, so only the hand-over
         lies between two inferences. A live frame is completed before the next is
-        cut, since the newest pose gives the best crop and there is nothing to fetch.
+        cut: the newest pose gives the best crop, and there is nothing to fetch yet.
         """
-        is_ahead = not self.source.is_live
+        is_ahead = not self.source.is_paced
         ready: Batch | None = None
         while not self._is_done:
             batch, ready = ready or self._next(wait=self._waiting is None), None
@@ -114,9 +114,14 @@ class App:
             was_waiting = self._waiting is not None
             self._flush()
             if batch is not None:
-                if is_ahead:
-                    ready = self._next(wait=True)
+                failure: SteadyposeError | None = None
+                try:
+                    ready = self._next(wait=True) if is_ahead else None
+                except SteadyposeError as error:  # the frame in the engine is not lost
+                    failure = error
                 self._waiting = Waiting(batch, self.pipeline.finish(batch))
+                if failure is not None:
+                    raise failure
                 if not is_ahead:
                     self._waiting.complete(self.pipeline, is_smooth=self.is_smooth)
             elif not was_waiting and self._is_finished():

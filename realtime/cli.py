@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         return run(to_settings(arguments))
     except SteadyposeError as error:
-        print(f"\rerror: {error}", file=sys.stderr)
+        print(f"{_clear()}error: {error}", file=sys.stderr)
         return 2
 
 
@@ -124,7 +124,7 @@ def _run_with(engine: Engine, settings: Settings) -> int:
             step()
         except SteadyposeError as error:
             problem = problem or error
-    print("\r" + summary(app))
+    print(_clear() + summary(app))
     if settings.benchmark is not None:
         write_figures(app, settings.benchmark)
     if problem is not None:
@@ -191,6 +191,11 @@ def _progress_printer(total: int | None) -> Callable[[int], None] | None:
     return show
 
 
+def _clear() -> str:
+    """Overwrites the progress bar, where one is drawn."""
+    return f"\r{'':<78}\r" if sys.stderr.isatty() else ""
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
@@ -198,7 +203,7 @@ def _say(text: str) -> None:
 def to_settings(arguments: argparse.Namespace) -> Settings:
     """Turn parsed arguments into settings."""
     mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
-    text = arguments.source if arguments.source is not None else str(arguments.camera)
+    text = arguments.source if arguments.source is not None else str(arguments.camera or 0)
     return Settings(
         source=SourceOptions(text, mode, is_paced=arguments.realtime),
         model=arguments.model,
@@ -265,7 +270,7 @@ def build_parser() -> argparse.ArgumentParser:
     source = parser.add_argument_group("source")
     which = source.add_mutually_exclusive_group()
     which.add_argument(
-        "--camera", type=whole(0, 99), default=0, metavar="N", help="camera number (default: 0)"
+        "--camera", type=whole(0, 99), metavar="N", help="camera number (default: 0)"
     )
     which.add_argument(
         "--source",

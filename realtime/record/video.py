@@ -121,8 +121,38 @@ class VideoRecorder:
 
     def _finish(self) -> None:
         try:
-            if self._stream is not None:
+            if self._stream is not None and not self._writer.has_failed:
                 for packet in self._stream.encode():
                     self._container.mux(packet)
         finally:
+            self._close_container()
+
+    def _close_container(self) -> None:
+        try:
             self._container.close()
+        except OSError:
+            cut_to_whole_fragments(self.path)
+            raise
+        if self._writer.has_failed:
+            cut_to_whole_fragments(self.path)
+
+
+def cut_to_whole_fragments(path: Path) -> None:
+    """Remove the half-written fragment that a full disk leaves at the end of an MP4.
+
+    Walks the top-level boxes (ISO 14496-12, section 4.2) and keeps everything up to the
+    last complete media box.
+    """
+    size = path.stat().st_size
+    whole = position = 0
+    with path.open("r+b") as file:
+        while position + 8 <= size:
+            file.seek(position)
+            head = file.read(8)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:]
+            if length < 8 or position + length > size:
+                break
+            position += length
+            if kind in {b"moov", b"mdat"}:
+                whole = position
+        file.truncate(whole)

@@ -26,6 +26,11 @@ class Source(Protocol):
         ...
 
     @property
+    def is_paced(self) -> bool:
+        """True where frames come at their own time: live, or a file played at its speed."""
+        ...
+
+    @property
     def fps(self) -> float:
         """Nominal frame rate."""
         ...

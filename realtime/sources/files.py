@@ -53,7 +53,7 @@ class FileSource:
         self.frame_count = frame_count
         self.is_over = False
         self._pictures = pictures
-        self._is_paced = is_paced
+        self.is_paced = is_paced
         self._close = close
         self._stop = threading.Event()
         self._start_s: float | None = None
@@ -86,7 +86,7 @@ class FileSource:
     def _decode(self) -> None:
         try:
             for index, (image, time_s) in enumerate(self._pictures):
-                if self._is_paced:
+                if self.is_paced:
                     self._wait_for(time_s)
                 if not self._put((image, index, time_s)):
                     break

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from realtime.datatypes import State
 from realtime.smooth import KalmanSmoother, Noise
@@ -19,7 +20,9 @@ SIZE = np.array([300.0, 180.0])
 K = 5
 
 
-def walk(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def walk(
+    seed: int, frames: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Times (irregular), measurements (frames, 2, K, 2) and scores with dropouts."""
     rng = np.random.default_rng(seed)
     times = np.cumsum(rng.uniform(0.01, 0.08, frames))
@@ -29,7 +32,9 @@ def walk(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  
     return times, path + rng.normal(0, 3, path.shape), score
 
 
-def run(smoother: KalmanSmoother | FilterpySmoother, seed: int = 0, frames: int = 60) -> np.ndarray:  # type: ignore[type-arg]
+def run(
+    smoother: KalmanSmoother | FilterpySmoother, seed: int = 0, frames: int = 60
+) -> NDArray[np.float64]:
     times, path, score = walk(seed, frames)
     outputs = []
     for time_s, xy, s in zip(times, path, score, strict=True):

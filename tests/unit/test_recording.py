@@ -55,8 +55,12 @@ def test_long_layout_has_a_row_per_keypoint_with_raw_and_state(
     assert len(rows) == recorder.rows == 34
     assert rows[0] == {
         **dict.fromkeys(("x", "y", "raw_x", "raw_y"), ""),
-        "frame": "0", "time_s": "0.0000", "person": "1",
-        "keypoint": "nose", "score": "0.500", "state": "lost",
+        "frame": "0",
+        "time_s": "0.0000",
+        "person": "1",
+        "keypoint": "nose",
+        "score": "0.500",
+        "state": "lost",
     }
     assert rows[18]["keypoint"] == "left_eye"
     assert (rows[18]["person"], rows[18]["raw_x"], rows[18]["x"]) == ("4", "11.50", "11.00")
