@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ class ScriptedDisplay:
 
 
 def gray_source(count: int = 30, *, fails: bool = False) -> FileSource:
-    def pictures():  # type: ignore[no-untyped-def]
+    def pictures() -> Iterator[tuple[NDArray[np.uint8], float]]:
         for i in range(count):
             image = np.full((120, 160, 3), 200, np.uint8)
             image[:, :40] = 20  # an asymmetry that mirroring shows

@@ -16,6 +16,7 @@ from realtime.datatypes import BBox
 from realtime.oks import oks_matrix
 from realtime.roi import box_around, scan_windows, settle, within
 
+Floats = NDArray[np.float64]
 SIZE = (128, 96)
 SIGMAS = np.array(COCO17.sigmas)
 numbers = st.floats(-2000, 4000, allow_nan=False)
@@ -30,7 +31,7 @@ def boxes(draw: st.DrawFn) -> BBox:
 
 
 @given(boxes(), points)
-def test_frame_to_crop_and_back_is_identity(box: BBox, xy: NDArray[np.float64]) -> None:
+def test_frame_to_crop_and_back_is_identity(box: BBox, xy: Floats) -> None:
     place = place_crop(box, size_hw=SIZE, padding=1.25)
     np.testing.assert_allclose(place.to_frame(place.to_crop(xy)), xy, atol=1e-6)
 
@@ -109,15 +110,13 @@ def test_a_box_without_area_is_refused(box: BBox) -> None:
 
 
 @given(points, st.floats(100, 1e6))
-def test_oks_of_a_pose_with_itself_is_one(xy: NDArray[np.float64], area: float) -> None:
+def test_oks_of_a_pose_with_itself_is_one(xy: Floats, area: float) -> None:
     alike = oks_matrix(xy[None], xy[None], np.ones((1, 17)), np.array([area]), SIGMAS)
     assert alike[0, 0] == pytest.approx(1.0)
 
 
 @given(points, points, st.floats(100, 1e6))
-def test_oks_lies_between_zero_and_one(
-    a: NDArray[np.float64], b: NDArray[np.float64], area: float
-) -> None:
+def test_oks_lies_between_zero_and_one(a: Floats, b: Floats, area: float) -> None:
     alike = oks_matrix(a[None], b[None], np.ones((1, 17)), np.array([area]), SIGMAS)
     assert 0.0 <= alike[0, 0] <= 1.0
 

@@ -16,13 +16,12 @@ from realtime.smooth import KalmanSmoother, Noise
 from realtime.smooth.kalman import PLAIN
 from realtime.smooth.reference import FilterpySmoother
 
+Floats = NDArray[np.float64]
 SIZE = np.array([300.0, 180.0])
 K = 5
 
 
-def walk(
-    seed: int, frames: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def walk(seed: int, frames: int) -> tuple[Floats, Floats, Floats]:
     """Times (irregular), measurements (frames, 2, K, 2) and scores with dropouts."""
     rng = np.random.default_rng(seed)
     times = np.cumsum(rng.uniform(0.01, 0.08, frames))

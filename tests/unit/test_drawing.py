@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.skeleton import COCO17
-from realtime.datatypes import State
+from realtime.datatypes import Pose, State
 from realtime.display import NullDisplay, open_display, why_headless
 from realtime.draw import LEFT, RIGHT, Style, draw_hud, draw_poses, mirrored
 from tests.conftest import make_pose
@@ -19,7 +19,7 @@ def canvas() -> NDArray[np.uint8]:
     return np.zeros((*HW, 3), np.uint8)
 
 
-def spread_pose() -> object:
+def spread_pose() -> Pose:
     pose = make_pose()
     pose.xy[:, 0] = 30 + 16 * np.arange(17)
     pose.xy[:, 1] = 100 + 60 * (np.arange(17) % 2)
@@ -27,7 +27,7 @@ def spread_pose() -> object:
     return pose
 
 
-def at(image: NDArray[np.uint8], pose: object, name: str) -> tuple[int, ...]:
+def at(image: NDArray[np.uint8], pose: Pose, name: str) -> tuple[int, ...]:
     x, y = pose.xy[COCO17.index(name)].astype(int)
     return tuple(int(v) for v in image[y, x])
 
