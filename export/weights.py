@@ -25,7 +25,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} does not exist", fix="check --weights") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0][:160]
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise ModelFileError(
             f"{path} is not a plain file of weights: {first}",
             fix="save only the state dict: torch.save(model.state_dict(), path)",

@@ -71,6 +71,7 @@ class App:
     _has_help: bool = False
     _is_done: bool = False
     _begin_s: float = 0.0
+    _first_s: float = 0.0
     _end_s: float = 0.0
     _hud: tuple[str, ...] = ()
     _hud_s: float = 0.0
@@ -83,8 +84,17 @@ class App:
 
     @property
     def fps(self) -> float:
-        """Frames a second over the whole run."""
-        return self.watch.frames / max(1e-9, self._end_s - self._begin_s)
+        """Frames a second from the first delivered frame to the last; 0 for fewer than two.
+
+        Opening the source and searching the first frame are start-up, not rate.
+        """
+        intervals = self.watch.frames - 1
+        return intervals / max(1e-9, self._end_s - self._first_s) if intervals > 0 else 0.0
+
+    @property
+    def first_frame_s(self) -> float:
+        """Seconds from the start of the loop to the first delivered frame."""
+        return max(0.0, self._first_s - self._begin_s)
 
     def run(self) -> None:
         """Work until the source is over, a key ends it, or something breaks.
@@ -178,6 +188,8 @@ class App:
             self.display.show(shown)
         self._shown = result
         self._end_s = time.perf_counter()
+        if self.watch.frames == 0:
+            self._first_s = self._end_s
         self.watch.add(
             crop=result.batch.crop_ms,
             engine=result.batch.engine_ms,

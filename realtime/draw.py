@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -121,27 +122,31 @@ def draw_hud(
 
 def _draw_pose(image: NDArray[np.uint8], xy: NDArray[np.float64], pose: Pose, style: Style) -> None:
     # Coordinates are clipped so that a wild prediction cannot overflow OpenCV's integers.
-    limit = 4 * max(image.shape)
-    is_drawn = np.isfinite(xy[:, 0]) & (np.abs(xy) < limit).all(axis=1)
-    points = [(round(x), round(y)) if ok else None for (x, y), ok in zip(xy, is_drawn, strict=True)]
-    sure = pose.state == State.MEASURED
-    for a, b in pose.skeleton.limbs:
+    limit = 4.0 * max(image.shape)
+    points = [
+        (round(x), round(y)) if -limit < x < limit and -limit < y < limit else None
+        for x, y in xy.tolist()
+    ]
+    sure = (pose.state == State.MEASURED).tolist()
+    score = pose.score.tolist()
+    limb_colours, dot_colours = _colours(pose.skeleton)
+    for (a, b), colour in zip(pose.skeleton.limbs, limb_colours, strict=True):
         start, end = points[a], points[b]
         if start is None or end is None:
             continue
-        is_sure = bool(sure[a] and sure[b])
-        score = min(pose.score[a], pose.score[b]) if is_sure else 0.25
-        colour = _dim(_side_colour(pose.skeleton, a, b), score)
-        cv2.line(image, start, end, colour, style.line if is_sure else 1, cv2.LINE_AA)
+        if sure[a] and sure[b]:
+            shade = _dim(colour, min(score[a], score[b]))
+            cv2.line(image, start, end, shade, style.line, cv2.LINE_AA)
+        else:
+            cv2.line(image, start, end, _dim(colour, 0.25), 1, cv2.LINE_AA)
     for k, point in enumerate(points):
         if point is None:
             continue
-        colour = _dim(_side_colour(pose.skeleton, k, k), pose.score[k] if sure[k] else 0.4)
         if sure[k]:
-            cv2.circle(image, point, style.dot + 1, _SHADE, -1, cv2.LINE_AA)
-            cv2.circle(image, point, style.dot, colour, -1, cv2.LINE_AA)
+            cv2.circle(image, point, style.dot + 1, _SHADE, -1)
+            cv2.circle(image, point, style.dot, _dim(dot_colours[k], score[k]), -1, cv2.LINE_AA)
         else:
-            cv2.circle(image, point, style.dot, colour, 1, cv2.LINE_AA)
+            cv2.circle(image, point, style.dot, _dim(dot_colours[k], 0.4), 1, cv2.LINE_AA)
     _draw_tag(image, points, pose, style)
 
 
@@ -158,11 +163,17 @@ def _draw_tag(
     _text_block(image, (text,), corner, style)
 
 
-def _side_colour(skeleton: Skeleton, a: int, b: int) -> Colour:
-    sides = {skeleton.keypoints[k].split("_", 1)[0] for k in (a, b)}
-    if sides == {"left"}:
-        return LEFT
-    return RIGHT if sides == {"right"} else CENTER
+@lru_cache(maxsize=8)
+def _colours(skeleton: Skeleton) -> tuple[list[Colour], list[Colour]]:
+    """Colours of a skeleton's limbs and keypoints."""
+
+    def of(*keypoints: int) -> Colour:
+        sides = {skeleton.keypoints[k].split("_", 1)[0] for k in keypoints}
+        if sides == {"left"}:
+            return LEFT
+        return RIGHT if sides == {"right"} else CENTER
+
+    return [of(a, b) for a, b in skeleton.limbs], [of(k) for k in range(len(skeleton))]
 
 
 def _dim(colour: Colour, score: float) -> Colour:

@@ -43,6 +43,7 @@ def figures(app: App) -> dict[str, Any]:
     return {
         "frames": watch.frames,
         "fps": round(app.fps, 3),
+        "first_frame_s": round(app.first_frame_s, 4),
         "engine_ms_p50": ms("engine", 50),
         "engine_ms_p95": ms("engine", 95),
         "overhead_ms_p50": ms("overhead", 50),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 STAGES = ("crop", "engine", "track", "draw", "record", "show")
 _KEPT = 65_536  # frames: half an hour at 30 fps
@@ -24,9 +25,13 @@ class Stopwatch:
         self._table[self.frames % _KEPT] = row
         self.frames += 1
 
+    def column(self, name: str) -> NDArray[np.float32]:
+        """(F,) one figure of the kept frames, milliseconds; a view, oldest not always first."""
+        return self._table[: min(self.frames, _KEPT), self._names.index(name)]
+
     def percentile(self, name: str, share: float) -> float:
         """Percentile of one figure, milliseconds; NaN before the first frame."""
-        column = self._table[: min(self.frames, _KEPT), self._names.index(name)]
+        column = self.column(name)
         return float(np.percentile(column, share)) if len(column) else float("nan")
 
     def recent(self, name: str, count: int = 30) -> float:

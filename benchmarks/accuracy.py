@@ -1,0 +1,131 @@
+"""How right the keypoints are: the demo against its truth, a real clip against its CSV.
+
+python -m benchmarks.accuracy
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table, threads
+from engines.base import Engine
+from engines.options import EngineOptions
+from engines.registry import open_engine
+from engines.skeleton import COCO17
+from realtime.pipeline import Pipeline
+from realtime.settings import DEFAULT_MODEL
+from realtime.sources import SourceOptions, open_source
+from realtime.sources.demo import DemoScene
+
+Floats = NDArray[np.float64]
+GROUPS = {
+    "face": range(5),
+    "shoulders": (5, 6),
+    "elbows": (7, 8),
+    "wrists": (9, 10),
+    "hips": (11, 12),
+    "knees": (13, 14),
+    "ankles": (15, 16),
+}
+
+
+def follow(engine: Engine, source_text: str) -> tuple[Floats, Floats, int]:
+    """Raw and smoothed keypoints of person after person, (F, 17, 2) each, NaN where none."""
+    source = open_source(SourceOptions(source_text))
+    pipeline = Pipeline(engine)
+    raw, smooth, ids = [], [], set()
+    while not source.is_over:
+        frame = source.read(5.0)
+        if frame is None:
+            continue
+        poses = pipeline.process(frame)
+        nothing = np.full((17, 2), np.nan)
+        raw.append(poses[0].raw_xy.copy() if poses else nothing)
+        smooth.append(poses[0].xy.copy() if poses else nothing)
+        ids |= {pose.track_id for pose in poses}
+    source.close()
+    return np.stack(raw), np.stack(smooth), len(ids)
+
+
+def pck(found: Floats, truth: Floats, keypoints: Sequence[int]) -> float:
+    """Share within 0.2 of the torso (left shoulder to right hip or its mirror)."""
+    left = np.linalg.norm(truth[:, 5] - truth[:, 12], axis=1)
+    right = np.linalg.norm(truth[:, 6] - truth[:, 11], axis=1)
+    torso = np.where(np.isfinite(left), left, right)
+    torso = np.where(np.isfinite(torso), torso, np.nanmedian(torso))
+    error = np.linalg.norm(found - truth, axis=2) / torso[:, None]
+    counted = np.isfinite(truth[..., 0])[:, list(keypoints)]
+    hit = (error < 0.2)[:, list(keypoints)]  # a missing keypoint is a miss
+    return float(hit[counted].mean()) if counted.any() else float("nan")
+
+
+def jitter(xy: Floats) -> float:
+    """Median second difference of positions, pixels per frame²."""
+    return float(np.nanmedian(np.linalg.norm(np.diff(xy, n=2, axis=0), axis=2)))
+
+
+def measured_truth(path: Path) -> Floats:
+    """(F, 17, 2) of a CSV with ``file, x, y, visible`` x 17; NaN where not seen."""
+    with path.open(newline="") as file:
+        numbers = np.array([[float(v) for v in row[1:]] for row in csv.reader(file)])
+    points = numbers.reshape(len(numbers), 17, 3)
+    return np.where(points[..., 2:] > 0, points[..., :2], np.nan)
+
+
+def rows_for(name: str, raw: Floats, smooth: Floats, truth: Floats) -> list[tuple[str, ...]]:
+    """A table row for raw and one for smoothed keypoints."""
+    return [
+        (
+            f"{name}, {kind}",
+            *(
+                "" if np.isnan(value := pck(found, truth, keypoints)) else f"{value:.3f}"
+                for keypoints in (*GROUPS.values(), tuple(range(5, 11)), tuple(range(5, 17)))
+            ),
+            f"{jitter(found):.2f}",
+        )
+        for kind, found in (("raw", raw), ("smoothed", smooth))
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = parser(__doc__).parse_args()
+    cv2.setNumThreads(1)
+    engine = open_engine(
+        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=threads())
+    ).engine
+    notes = []
+    raw, smooth, ids = follow(engine, "demo")
+    scene = DemoScene()
+    truth = np.stack([scene.truth(i)[0] for i in range(len(raw))])
+    rows = rows_for("demo", raw, smooth, truth)
+    notes.append(f"demo: {len(raw)} frames, {ids} id(s)")
+    clip, table_path = VIDEOS / "kalman_clip_part1.mp4", VIDEOS / "kalman_clip_part1_measured.csv"
+    if clip.exists() and table_path.exists():
+        raw, smooth, ids = follow(engine, str(clip))
+        rows += rows_for("kalman clip", raw, smooth, measured_truth(table_path))
+        notes.append(f"kalman clip: {len(raw)} frames, {ids} id(s), against its measured CSV")
+    else:
+        notes.append("kalman clip: not here, left out")
+    head = (
+        "PCK@0.2 of the torso",
+        *GROUPS,
+        "shoulders, elbows, wrists",
+        "12 limb joints",
+        "jitter, px",
+    )
+    publish(
+        f"{engine.spec.name} on {engine.label} ({COCO17.name}); {'; '.join(notes)}; "
+        f"jitter: median second difference\n{provenance()}\n\n{table(head, rows)}",
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

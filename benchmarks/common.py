@@ -1,0 +1,73 @@
+"""What all benchmarks share: the machine line, tables, and the development videos."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from engines.errors import SteadyposeError
+from engines.options import usable_cpus
+from realtime.report import machine
+from realtime.settings import ROOT
+
+VIDEOS = ROOT.parent / "shared" / "data" / "videos"
+
+
+def provenance() -> str:
+    """Machine, commit and date of a run."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    ).stdout.strip()
+    return f"machine: {machine()} / commit {commit or 'unknown'} / {date.today()}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def p50_p95(seconds: Sequence[float]) -> str:
+    """Median and 95th percentile in milliseconds."""
+    low, high = np.percentile(np.array(seconds) * 1e3, (50, 95))
+    return f"{low:.2f} / {high:.2f}"
+
+
+def threads() -> int:
+    """CPU threads that the app uses by default here."""
+    return min(8, usable_cpus())
+
+
+def publish(text: str, output: Path | None) -> None:
+    """Print a result, and write it where asked."""
+    print(text)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n")
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the option that every benchmark has."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--output", type=Path, help="also write the result to this file")
+    return made
+
+
+def guarded(main: Callable[[], None]) -> None:
+    """Run a benchmark; a mistake is a sentence and exit code 2."""
+    try:
+        main()
+    except SteadyposeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
