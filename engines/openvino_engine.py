@@ -34,7 +34,6 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
-            "ENABLE_CPU_PINNING": False,
         }
         if options.threads:
             config["INFERENCE_NUM_THREADS"] = options.threads

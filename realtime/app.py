@@ -207,7 +207,8 @@ class App:
         draw_hud(
             canvas,
             self._hud_lines(age_ms),
-            alert=self._current_message() or self.source.trouble,
+            alert=self.source.trouble,
+            message=self._current_message(),
             is_recording=self.outputs.is_recording,
             has_help=self._has_help,
         )

@@ -57,7 +57,7 @@ class Window:
     is_window = True
 
     def __init__(self) -> None:
-        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         self._size_hw: tuple[int, int] | None = None
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
@@ -65,7 +65,7 @@ class Window:
         size_hw = (image_bgr.shape[0], image_bgr.shape[1])
         if size_hw != self._size_hw:
             self._size_hw = size_hw
-            scale = min(1.0, 1600 / size_hw[1], 900 / size_hw[0])
+            scale = min(2.0, 1280 / size_hw[1], 800 / size_hw[0])
             cv2.resizeWindow(_TITLE, round(size_hw[1] * scale), round(size_hw[0] * scale))
         cv2.imshow(_TITLE, image_bgr)
 

@@ -93,6 +93,7 @@ def draw_hud(
     lines: Sequence[str],
     *,
     alert: str | None = None,
+    message: str | None = None,
     is_recording: bool = False,
     has_help: bool = False,
 ) -> None:
@@ -101,7 +102,8 @@ def draw_hud(
     Args:
         image_bgr: (H, W, 3) uint8, modified.
         lines: Figures, upper left.
-        alert: Something is wrong: across the middle.
+        alert: Something is wrong: in red across the middle.
+        message: The answer to a key, below the middle.
         is_recording: Adds the red dot, upper right.
         has_help: Lists the keys.
     """
@@ -116,6 +118,8 @@ def draw_hud(
         _text_block(
             image_bgr, HELP, (style.margin, image_bgr.shape[0] - height - 2 * style.margin), style
         )
+    if message:
+        _text_block(image_bgr, (message,), _centered(image_bgr, message, style), style)
     if alert:
         _banner(image_bgr, alert, style)
 
@@ -206,6 +210,12 @@ def _text_block(
     for row, line in enumerate(lines):
         at = (x1 + style.margin, y1 + round(step * (row + 0.85)))
         cv2.putText(image, line, at, font, style.text, _INK, thickness, cv2.LINE_AA)
+
+
+def _centered(image: NDArray[np.uint8], text: str, style: Style) -> tuple[int, int]:
+    """Corner of a text block in the lower middle."""
+    width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, style.text, 1)[0][0]
+    return (image.shape[1] - width) // 2 - style.margin, round(image.shape[0] * 0.85)
 
 
 def _banner(image: NDArray[np.uint8], text: str, style: Style) -> None:
