@@ -1,15 +1,16 @@
-"""Where to look: windows that cover a frame, and the box around a pose."""
+"""Where to look: windows that cover a frame, and boxes that move gently."""
 
 from __future__ import annotations
 
 import math
 
-from realtime.datatypes import BBox, FloatArray
+from realtime.datatypes import BBox
 
 _SCALES = (1.0, 0.6)  # window height as a share of the largest that fits
 _STEP = 0.6  # window centres lie at most this share of a window apart, sideways
 _STEP_DOWN = 0.7
 _SETTLES_S = 0.08  # time constant of a crop's edges
+_SMALLEST_PX = 6.0  # no person is narrower
 _OUTSIDE = 0.25  # how far a box may reach beyond the frame, as a share of its sides
 
 
@@ -42,24 +43,6 @@ def scan_windows(frame_hw: tuple[int, int], crop_hw: tuple[int, int]) -> list[BB
     return windows
 
 
-def box_around(xy: FloatArray, is_used: FloatArray) -> BBox | None:
-    """Tight box of the keypoints that are used.
-
-    Args:
-        xy: (K, 2) frame pixels.
-        is_used: (K,) bool.
-
-    Returns:
-        None where fewer than three keypoints are used.
-    """
-    used = xy[is_used]
-    if len(used) < 3:
-        return None
-    x1, y1 = used.min(axis=0)
-    x2, y2 = used.max(axis=0)
-    return BBox(float(x1), float(y1), float(x2), float(y2))
-
-
 def _spread(length: float, window: float, step: float) -> list[float]:
     """Centres of windows of a size along one axis, ends included."""
     room = length - window
@@ -80,14 +63,21 @@ def settle(box: BBox, target: BBox, dt_s: float) -> BBox:
     )
 
 
+def widen(box: BBox, dx: float, dy: float, *, by: float) -> BBox:
+    """Move a box by (dx, dy) pixels and grow it about its centre."""
+    cx, cy = box.center_xy
+    half_w, half_h = box.width / 2 * by, box.height / 2 * by
+    return BBox(cx + dx - half_w, cy + dy - half_h, cx + dx + half_w, cy + dy + half_h)
+
+
 def within(box: BBox, frame_hw: tuple[int, int]) -> BBox:
-    """Keep a box near the frame, so that a wild forecast cannot run away."""
-    height, width = frame_hw
-    low_x, low_y = -_OUTSIDE * width, -_OUTSIDE * height
-    high_x, high_y = (1 + _OUTSIDE) * width, (1 + _OUTSIDE) * height
-    return BBox(
-        min(max(box.x1, low_x), high_x),
-        min(max(box.y1, low_y), high_y),
-        min(max(box.x2, low_x), high_x),
-        min(max(box.y2, low_y), high_y),
-    )
+    """Keep a box near the frame and of some size, so that a wild forecast cannot run away."""
+    x1, x2 = _clamp(box.x1, box.x2, frame_hw[1])
+    y1, y2 = _clamp(box.y1, box.y2, frame_hw[0])
+    return BBox(x1, y1, x2, y2)
+
+
+def _clamp(start: float, end: float, length: int) -> tuple[float, float]:
+    low, high = -_OUTSIDE * length, (1 + _OUTSIDE) * length
+    first = min(max(start, low), high - _SMALLEST_PX)
+    return first, min(max(end, first + _SMALLEST_PX), high)

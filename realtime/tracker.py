@@ -14,8 +14,9 @@ import numpy as np
 from engines.skeleton import Skeleton
 from realtime.associate import SAME_PERSON, associate
 from realtime.datatypes import BBox, FloatArray, Pose, State
+from realtime.framing import Framing
 from realtime.oks import oks_matrix
-from realtime.roi import box_around, settle, within
+from realtime.roi import settle, widen, within
 from realtime.smooth import Smoother
 from realtime.track import Track, quality
 
@@ -27,9 +28,9 @@ CANDIDATES = 3
 
 _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
 _BOX_SCORE = 0.2  # keypoints below it do not shape the crop
-_SMALLEST_PX = 6.0  # a narrower box is no person, or one who left the picture
 _KEEP = 0.36  # quality below which a frame counts as "not seen"
 _ACCEPT = 0.42  # quality that a new person needs, twice in a row
+_SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
 _MISSES = 2  # frames without a hit after which a candidate is given up
 
 
@@ -52,6 +53,8 @@ class Tracker:
         self._xy = np.zeros((slots, k, 2))
         self._score = np.zeros((slots, k))
         self._size = np.ones(slots)
+        self._framing = Framing(skeleton)
+        self._frame_hw = (0, 0)
         self._next_id = 1
         self._box_s = -math.inf
         self._time_s = -math.inf
@@ -75,14 +78,16 @@ class Tracker:
             frame_hw: Its height and width, pixels.
         """
         dt_s, self._box_s = time_s - self._box_s, time_s
+        self._frame_hw = frame_hw
         xy = self.smoother.forecast(time_s)
         for track in self.tracks:
-            is_used = (self.smoother.state[track.slot] != State.LOST) & (track.shape >= _BOX_SCORE)
-            target = box_around(xy[track.slot], is_used)
+            is_used = (self.smoother.state[track.slot] != State.LOST) & (track.shape > 0)
+            target = self._framing.box(xy[track.slot], is_used, frame_hw)
             if track.misses and track.track_id:
                 dx, dy = track.drift(time_s) - track.drift(time_s - dt_s)
-                box = track.box
-                track.box = BBox(box.x1 + dx, box.y1 + dy, box.x2 + dx, box.y2 + dy)
+                track.box = widen(
+                    track.box, dx, dy, by=_SEARCH_GROWTH if track.misses < 15 else 1.0
+                )
             elif target is not None:
                 track.box = settle(track.box, target, dt_s) if track.track_id else target
             track.box = within(track.box, frame_hw)
@@ -127,29 +132,40 @@ class Tracker:
             state = np.where(is_raw, np.int8(State.MEASURED), np.int8(State.LOST))
         return Pose(xy, track.score, track.raw_xy, state, self.skeleton, track.track_id)
 
+    def _evidence(self, pose: FloatArray) -> FloatArray:
+        """(K,) scores of a pose, 0 where too low or not possible for one person."""
+        is_seen = pose[:, 2] >= _BOX_SCORE
+        return np.where(self._framing.plausible(pose[:, :2], is_seen), pose[:, 2], 0.0)
+
     def _match(
         self, looked: Sequence[Track], keypoints: FloatArray, proposals: FloatArray
-    ) -> dict[Track, FloatArray]:
-        """Poses by the track they continue."""
-        if len(looked) == len(self.tracks) == 1 and not len(proposals):
-            is_good = bool(quality(keypoints[0, :, 2]) >= _KEEP)
-            return {looked[0]: keypoints[0]} if is_good and looked[0] is self.tracks[0] else {}
+    ) -> dict[Track, tuple[FloatArray, FloatArray]]:
+        """The pose that continues each track, with its evidence."""
         if not self.tracks:
             return {}
         candidates = np.concatenate((keypoints, proposals))
-        rows = {track: row for row, track in enumerate(looked)}
-        matched = associate(
-            np.stack([self._expected(track) for track in self.tracks]),
-            np.array([t.area for t in self.tracks]),
-            candidates,
-            is_good=quality(candidates[..., 2]) >= _KEEP,
-            own=[rows.get(t) for t in self.tracks],
-            # A candidate has no motion yet: its own crop is its best evidence.
-            own_bonus=np.array([0.05 if t.track_id else 0.3 for t in self.tracks]),
-            sigmas=self._sigmas,
-        )
-        pairs = zip(self.tracks, matched, strict=True)
-        return {track: candidates[row] for track, row in pairs if row is not None}
+        evidence = [self._evidence(pose) for pose in candidates]
+        found = [float(quality(scores)) for scores in evidence]
+        if len(looked) == len(candidates) == len(self.tracks) == 1:
+            matched: list[int | None] = [0 if looked[0] is self.tracks[0] else None]
+        else:
+            rows = {track: row for row, track in enumerate(looked)}
+            matched = associate(
+                np.stack([self._expected(track) for track in self.tracks]),
+                np.array([t.area for t in self.tracks]),
+                candidates,
+                is_good=np.array(found) >= _KEEP,
+                own=[rows.get(t) for t in self.tracks],
+                # A candidate has no motion yet: its own crop is its best evidence.
+                own_bonus=np.array([0.05 if t.track_id else 0.3 for t in self.tracks]),
+                sigmas=self._sigmas,
+            )
+        # Who was lost for a while must be seen as well as somebody new.
+        return {
+            track: (candidates[row], evidence[row])
+            for track, row in zip(self.tracks, matched, strict=True)
+            if row is not None and found[row] >= (_ACCEPT if track.misses > _MISSES else _KEEP)
+        }
 
     def _filtered(self, track: Track) -> FloatArray:
         """(K, 2) filtered pose, NaN where lost."""
@@ -163,20 +179,22 @@ class Tracker:
         return self._filtered(track)
 
     def _measure(
-        self, time_s: float, found: dict[Track, FloatArray], looked: Sequence[Track]
+        self,
+        time_s: float,
+        found: dict[Track, tuple[FloatArray, FloatArray]],
+        looked: Sequence[Track],
     ) -> None:
         self._score[...] = 0.0
         for track in self.tracks:
-            pose = found.get(track)
-            if pose is not None:
-                track.raw_xy, track.score = pose[:, :2], pose[:, 2]
-                track.shape = track.score
+            if track in found:
+                pose, evidence = found[track]
+                track.raw_xy, track.score, track.shape = pose[:, :2], pose[:, 2], evidence
                 if track.misses and time_s - track.seen_s > _MISSING_AFTER_S:
                     self.smoother.clear(track.slot)  # what it foretold meanwhile is worth less
                 track.misses = 0
                 track.hits += 1
                 self._xy[track.slot] = track.raw_xy
-                self._score[track.slot] = track.score
+                self._score[track.slot] = evidence
             else:
                 track.raw_xy = np.full((len(self.skeleton), 2), np.nan)
                 track.score = np.zeros(len(self.skeleton))
@@ -190,7 +208,9 @@ class Tracker:
         for track in list(self.tracks):
             is_late = time_s - track.seen_s > LOST_AFTER_S
             is_nothing = not track.track_id and track.misses >= _MISSES
-            if is_late or is_nothing or min(track.box.width, track.box.height) < _SMALLEST_PX:
+            x, y = track.box.center_xy
+            has_left = not (0 <= x <= self._frame_hw[1] and 0 <= y <= self._frame_hw[0])
+            if is_late or is_nothing or (has_left and track.misses):
                 self._drop(track)
 
     def _drop_doubles(self) -> None:
@@ -218,8 +238,8 @@ class Tracker:
         """Give ids to candidates that held up, the most prominent first."""
         waiting = [t for t in self.tracks if not t.track_id]
         room = self.persons - (len(self.tracks) - len(waiting))
-        ready = [t for t in waiting if t.hits >= 2 and quality(t.score) >= _ACCEPT]
-        ready.sort(key=lambda t: float(quality(t.score)) * math.sqrt(t.area), reverse=True)
+        ready = [t for t in waiting if t.hits >= 2 and quality(t.shape) >= _ACCEPT]
+        ready.sort(key=_prominence, reverse=True)
         for track in ready[: max(0, room)]:
             track.track_id = self._next_id
             self._next_id += 1
@@ -229,18 +249,18 @@ class Tracker:
 
     def _propose(self, time_s: float, proposals: FloatArray) -> None:
         """Start candidates from poses that nobody owns, the best first."""
-        found = quality(proposals[..., 2])
+        evidence = np.stack([self._evidence(pose) for pose in proposals])
+        found = quality(evidence)
         for row in np.argsort(-found):
-            pose = proposals[row]
+            pose, score = proposals[row], evidence[row]
             if found[row] < _KEEP or len(self.tracks) >= len(self._size):
                 return
-            box = box_around(pose[:, :2], pose[:, 2] >= _BOX_SCORE)
+            box = self._framing.box(pose[:, :2], score > 0, self._frame_hw)
             if box is None or self._is_known(pose, box):
                 continue
             used = {t.slot for t in self.tracks}
             slot = next(s for s in range(len(self._size)) if s not in used)
-            score = pose[:, 2]
-            track = Track(slot, box, time_s, score, pose[:, :2], score)
+            track = Track(slot, box, time_s, pose[:, 2], pose[:, :2], score)
             self.tracks.append(track)
             self._score[...] = 0.0
             self._xy[slot], self._score[slot], self._size[slot] = pose[:, :2], score, track.size_px
@@ -258,3 +278,8 @@ class Tracker:
     def _drop(self, track: Track) -> None:
         self.smoother.clear(track.slot)
         self.tracks.remove(track)
+
+
+def _prominence(track: Track) -> float:
+    """Who is followed first: well seen counts more than large."""
+    return float(quality(track.shape)) ** 3 * math.sqrt(track.area)

@@ -13,8 +13,10 @@ from engines.errors import ShapeError
 from engines.skeleton import COCO17
 from realtime.crop import cut, place_crop
 from realtime.datatypes import BBox
+from realtime.framing import Framing
 from realtime.oks import oks_matrix
-from realtime.roi import box_around, scan_windows, settle, within
+from realtime.roi import scan_windows, settle, within
+from realtime.sources.motion import pose_at
 
 Floats = NDArray[np.float64]
 SIZE = (128, 96)
@@ -155,13 +157,44 @@ def test_a_16_to_9_frame_has_17_windows_and_the_whole_frame_is_first() -> None:
     assert (windows[0].width, windows[0].height) == (640, 360)
 
 
-def test_box_around_needs_three_keypoints() -> None:
+def test_a_box_needs_three_keypoints() -> None:
     xy = np.arange(34.0).reshape(17, 2)
     used = np.zeros(17, bool)
     used[[0, 1]] = True
-    assert box_around(xy, used) is None
-    used[5] = True
-    assert box_around(xy, used) == BBox(0, 1, 10, 11)
+    framing = Framing(COCO17)
+    assert framing.box(xy, used, (400, 400)) is None
+    used[2] = True
+    assert framing.box(xy, used, (400, 400)) == BBox(0, 1, 4, 5)
+
+
+def test_a_whole_person_is_boxed_tightly() -> None:
+    xy = pose_at(0.0) * 200 + (300, 250)
+    box = Framing(COCO17).box(xy, np.ones(17, bool), (300, 600))
+    assert box == BBox(*xy.min(axis=0), *xy.max(axis=0))
+
+
+def test_the_box_of_a_face_and_shoulders_reaches_for_arms_and_hips() -> None:
+    xy = pose_at(0.0) * 200 + (300, 250)
+    seen = np.zeros(17, bool)
+    seen[:7] = True
+    box = Framing(COCO17).box(xy, seen, (300, 600))
+    assert box is not None
+    shoulders = xy[5:7]
+    assert box.y2 > shoulders[:, 1].max() + 0.15 * 200
+    assert box.x1 < shoulders[:, 0].min() - 0.1 * 200
+    low = Framing(COCO17).box(xy, seen, (int(shoulders[0, 1]) + 10, 600))
+    assert low is not None
+    assert low.y2 <= shoulders[0, 1] + 10  # not below the picture
+
+
+@given(points, st.lists(st.booleans(), min_size=17, max_size=17))
+def test_the_box_always_holds_what_is_used(xy: Floats, used: list[bool]) -> None:
+    mask = np.array(used)
+    box = Framing(COCO17).box(xy, mask, (480, 640))
+    if mask.sum() >= 3:
+        assert box is not None
+        assert (box.x1 <= xy[mask, 0]).all()
+        assert (box.y2 >= xy[mask, 1]).all()
 
 
 @given(boxes(), boxes())
