@@ -2,7 +2,11 @@
 
 import sys
 
-from realtime.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from realtime.cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # while the program was still loading
+        print("error: interrupted (SIGINT) before the start\n  fix: run it again", file=sys.stderr)
+        sys.exit(2)

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table, threads
+from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
 from engines.base import Engine
-from engines.options import EngineOptions
+from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from engines.skeleton import COCO17
 from realtime.pipeline import Pipeline
@@ -98,7 +98,7 @@ def main() -> None:
     arguments = parser(__doc__).parse_args()
     cv2.setNumThreads(1)
     engine = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=threads())
+        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
     ).engine
     notes = []
     raw, smooth, ids = follow(engine, "demo")

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import SteadyposeError
-from engines.options import usable_cpus
 from realtime.report import machine
 from realtime.settings import ROOT
 
@@ -42,11 +41,6 @@ def p50_p95(seconds: Sequence[float]) -> str:
     """Median and 95th percentile in milliseconds."""
     low, high = np.percentile(np.array(seconds) * 1e3, (50, 95))
     return f"{low:.2f} / {high:.2f}"
-
-
-def threads() -> int:
-    """CPU threads that the app uses by default here."""
-    return min(8, usable_cpus())
 
 
 def publish(text: str, output: Path | None) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table, threads
+from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
 from engines.base import Engine
-from engines.options import EngineOptions
+from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from realtime.app import App
 from realtime.display import NullDisplay
@@ -61,7 +61,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     clip = arguments.clip if Path(arguments.clip).exists() else "demo"
     engine = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=threads())
+        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
     ).engine
     rows: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:

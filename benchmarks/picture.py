@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser, threads
-from engines.options import EngineOptions
+from benchmarks.common import guarded, parser
+from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from realtime.draw import draw_hud, draw_poses
 from realtime.pipeline import Pipeline
@@ -25,7 +25,7 @@ MOMENTS = (100, 205, 430)
 def main() -> None:
     """Draw and write."""
     output = parser(__doc__).parse_args().output or ROOT / "docs" / "demo.png"
-    options = EngineOptions(threads=threads())
+    options = EngineOptions(threads=default_threads())
     engine = open_engine(DEFAULT_MODEL, backend="auto", options=options).engine
     pipeline, source = Pipeline(engine), open_source(SourceOptions("demo"))
     pictures: list[NDArray[np.uint8]] = []

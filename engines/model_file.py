@@ -7,7 +7,6 @@ damaged file before a backend is asked.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -64,12 +63,6 @@ def read_metadata(path: Path) -> dict[str, str]:
     if not has_graph:
         raise _not_onnx(path)
     return metadata
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _not_onnx(path: Path) -> ModelFileError:

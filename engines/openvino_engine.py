@@ -14,7 +14,7 @@ from engines.errors import EngineError, ModelFileError
 from engines.options import EngineOptions
 from engines.spec import ModelSpec
 
-_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+_HINTS = {"fp32": "f32", "bf16": "bf16"}  # fp16 on a CPU silently becomes bf16 or fp32
 
 
 class OpenVinoEngine:
@@ -72,8 +72,12 @@ class OpenVinoEngine:
         self._batch = len(crops)
         # The tensor shares the array's memory, so both must live until finish.
         self._tensor = openvino.Tensor(crops, shared_memory=True)
-        self._request.set_input_tensor(self._tensor)
-        self._request.start_async()
+        try:
+            self._request.set_input_tensor(self._tensor)
+            self._request.start_async()
+        except Exception as error:
+            self._turns.finish()
+            raise self._failed(error) from error
 
     def finish(self) -> NDArray[np.float32]:
         """Wait for the batch; see ``Engine.finish``."""
@@ -82,10 +86,7 @@ class OpenVinoEngine:
             self._request.wait()
             keypoints: NDArray[np.float32] = self._request.get_output_tensor().data
         except Exception as error:
-            raise EngineError(
-                f"openvino failed on a batch of {self._batch}: {_last_line(error)}",
-                fix="run with --backend onnxruntime, or export the model again",
-            ) from error
+            raise self._failed(error) from error
         self._took_ms = self._request.latency
         check_output_shape(keypoints.shape, self._spec, self._batch)
         return keypoints
@@ -99,6 +100,12 @@ class OpenVinoEngine:
         """Keypoints of a batch; see ``Engine.infer``."""
         self.start(crops)
         return self.finish()
+
+    def _failed(self, error: Exception) -> EngineError:
+        return EngineError(
+            f"openvino failed on a batch of {self._batch}: {_last_line(error)}",
+            fix="run with --backend onnxruntime, or export the model again",
+        )
 
     def close(self) -> None:
         """Wait for work in flight and free the network."""

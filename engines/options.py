@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,11 @@ class EngineOptions:
 
     precision: str = "auto"
     threads: int = 1
+
+
+def default_threads() -> int:
+    """CPU threads for a network: all usable ones, up to eight."""
+    return min(8, usable_cpus())
 
 
 def usable_cpus() -> int:

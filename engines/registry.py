@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -109,13 +108,6 @@ def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
     raise EngineUnavailableError(
         f"no backend can run {path}: " + "; ".join(passed_over), fix=last_fix
     )
-
-
-def why_unavailable(entry: Backend) -> str | None:
-    """None where a backend's package can be found, else what is missing."""
-    if find_spec(entry.package) is None:
-        return f"{entry.package} is not installed (pip install -r {entry.requirements})"
-    return None
 
 
 def _load(entry: Backend) -> Opener:

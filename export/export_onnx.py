@@ -9,6 +9,7 @@ after ONNX Runtime agreed with torch on real crops.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import sys
@@ -38,7 +39,8 @@ from realtime.roi import scan_windows
 from realtime.sources import SourceOptions, open_source
 
 STRIDE = 4
-TOLERANCE_PX = 0.01
+TOLERANCE_PX = 0.25
+TOLERANCE_SCORE = 0.02
 _HALF_FROM = 1024  # initialisers of at least this many numbers are stored as fp16
 
 
@@ -175,7 +177,9 @@ def check_against_torch(
         The largest difference of a keypoint, crop pixels, and of a score.
 
     Raises:
-        ModelFileError: A keypoint with a score above 0.2 differs by more than the tolerance.
+        ModelFileError: More than one in a hundred keypoints with a score above 0.2 moved
+            by more than the tolerance, or a score did. (Storing weights as fp16 can tip
+            the arg-max between two equal cells; those few are in the largest difference.)
     """
     with torch.inference_mode():
         wanted = model(torch.from_numpy(crops)).numpy()
@@ -185,9 +189,8 @@ def check_against_torch(
     distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)
     worst_px = float(distance[is_seen].max()) if is_seen.any() else 0.0
     worst_score = float(np.abs(got[..., 2] - wanted[..., 2]).max())
-    # fp16 storage can tip an arg-max between two equal cells: the 99th percentile decides.
     typical_px = float(np.percentile(distance[is_seen], 99)) if is_seen.any() else 0.0
-    if typical_px > max(TOLERANCE_PX, 0.25) or worst_score > 0.02:
+    if typical_px > TOLERANCE_PX or worst_score > TOLERANCE_SCORE:
         raise ModelFileError(
             f"the exported file differs from torch by {typical_px:.3f} px, {worst_score:.4f} score",
             fix="report this with the torch and onnx versions; nothing was written",
@@ -211,20 +214,21 @@ def real_crops(source: str, recipe: Recipe, *, count: int) -> NDArray[np.uint8]:
                 crops.append(crop)
     finally:
         opened.close()
+    if not crops:
+        raise UsageError(f"{source} gave no frame to check with", fix="choose another source")
     return np.stack(crops[:count])
 
 
 def write_atomically(data: bytes, path: Path) -> None:
     """A half-written model file never carries the final name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise ModelFileError(
             f"cannot write {path}: {error.strerror}", fix="free space or choose another --output"
         ) from error
@@ -293,11 +297,14 @@ def pair(text: str) -> tuple[int, int]:
 
 
 def channels(text: str) -> tuple[int, ...]:
-    """Parse a list such as 256,256,256."""
+    """Parse a list such as 256,256,256: three, which makes heatmaps of stride 4."""
     try:
-        return tuple(int(part) for part in text.split(","))
+        counts = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list such as 256,256,256") from None
+        counts = ()
+    if len(counts) != 3 or min(counts) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers such as 256,256,256")
+    return counts
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -144,11 +144,10 @@ class Decode(nn.Module):
             (y * width + right, y * width + left, down * width + x, up * width + x), 2
         )
         near = flat.gather(2, cells.to(torch.int64))
-        # The published code leaves two cells unrefined on the low side, one on the high side.
-        inside_x = ((x > 1) & (x < width - 1)).to(torch.float32)
-        inside_y = ((y > 1) & (y < height - 1)).to(torch.float32)
-        dx = torch.sign(near[..., 0:1] - near[..., 1:2]) * inside_x
-        dy = torch.sign(near[..., 2:3] - near[..., 3:4]) * inside_y
+        # As published: only where both axes are inside, two cells low and one cell high.
+        inside = ((x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)).to(torch.float32)
+        dx = torch.sign(near[..., 0:1] - near[..., 1:2]) * inside
+        dy = torch.sign(near[..., 2:3] - near[..., 3:4]) * inside
         return x + 0.25 * dx, y + 0.25 * dy
 
     def _dark(self, heatmaps: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,10 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} does not exist", fix="check --weights") from error
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read {path}: {error.strerror}", fix="check --weights"
+        ) from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise ModelFileError(

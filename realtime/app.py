@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ from engines.errors import RecordError, SteadyposeError
 from realtime.datatypes import FloatArray, Pose
 from realtime.display import Display
 from realtime.draw import draw_hud, draw_poses, mirrored
-from realtime.outputs import Outputs
+from realtime.outputs import Outputs, output_folder
 from realtime.pipeline import Batch, Pipeline
 from realtime.sources import Source
 from realtime.timing import Stopwatch
@@ -36,8 +35,10 @@ class Waiting:
     def complete(self, pipeline: Pipeline, *, is_smooth: bool) -> None:
         """Follow the people of this frame, once."""
         if self.poses is None:
+            begin_s = time.perf_counter()
             pipeline.complete(self.batch, self.found)
             self.poses = pipeline.poses(is_smooth=is_smooth)
+            self.batch.track_ms = (time.perf_counter() - begin_s) * 1e3
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class App:
         is_mirrored: Mirror the picture that is shown, nothing else.
         max_frames: Stop after this many.
         progress: Called about four times a second with the number of frames done.
+        say: Told when the camera is lost and when it is back.
     """
 
     source: Source
@@ -66,6 +68,7 @@ class App:
     is_mirrored: bool = False
     max_frames: int | None = None
     progress: Callable[[int], None] | None = None
+    say: Callable[[str], None] | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
     _is_paused: bool = False
     _has_help: bool = False
@@ -79,6 +82,11 @@ class App:
     _waiting: Waiting | None = None
     _fetched: int = 0
     _hud_frames: int = 0
+    _idle_s: float = 0.0
+    _last_idle_s: float = 0.0
+    _last_end_s: float = 0.0
+    _progress_s: float = 0.0
+    _trouble: str | None = None
     _message: str | None = None
     _message_until_s: float = 0.0
 
@@ -102,7 +110,7 @@ class App:
         Raises:
             SteadyposeError: The source or a file failed; what was recorded is kept.
         """
-        self._begin_s = self._end_s = time.perf_counter()
+        self._begin_s = self._end_s = self._last_end_s = time.perf_counter()
         try:
             self._loop()
         finally:
@@ -124,12 +132,14 @@ class App:
             was_waiting = self._waiting is not None
             self._flush()
             if batch is not None:
-                failure: SteadyposeError | None = None
+                failure: BaseException | None = None
                 try:
                     ready = self._next(wait=True) if is_ahead else None
-                except SteadyposeError as error:  # the frame in the engine is not lost
-                    failure = error
+                except (SteadyposeError, KeyboardInterrupt) as error:
+                    failure = error  # raised once the frame in the engine is safe
+                begin_s = time.perf_counter()
                 self._waiting = Waiting(batch, self.pipeline.finish(batch))
+                self._idle_s += time.perf_counter() - begin_s
                 if failure is not None:
                     raise failure
                 if not is_ahead:
@@ -143,7 +153,10 @@ class App:
         is_full = self.max_frames is not None and self._fetched >= self.max_frames
         if self._is_paused or is_full:
             return None
+        begin_s = time.perf_counter()
         frame = self.source.read(_POLL_S if wait else 0.0)
+        self._idle_s += time.perf_counter() - begin_s
+        self._report_trouble()
         if frame is None:
             return None
         self._fetched += 1
@@ -153,6 +166,7 @@ class App:
         """Nothing came and nothing waits: over, paused, or in trouble?"""
         if self._is_paused:
             time.sleep(_POLL_S)
+            self._idle_s += _POLL_S
             return False
         is_full = self.max_frames is not None and self._fetched >= self.max_frames
         if is_full or self.source.is_over:
@@ -187,10 +201,14 @@ class App:
         if self.display.is_window and shown is not None:
             self.display.show(shown)
         self._shown = result
+        if self.progress is not None and written_s - self._progress_s > _HUD_EVERY_S:
+            self._progress_s = written_s
+            self.progress(self.watch.frames + 1)
         self._end_s = time.perf_counter()
         if self.watch.frames == 0:
             self._first_s = self._end_s
         self.watch.add(
+            overhead=self._overhead_ms(),
             crop=result.batch.crop_ms,
             engine=result.batch.engine_ms,
             track=result.batch.track_ms,
@@ -199,6 +217,13 @@ class App:
             show=(self._end_s - written_s) * 1e3,
             age=(self._end_s - frame.captured_s) * 1e3,
         )
+
+    def _overhead_ms(self) -> float:
+        """Loop time since the last frame, less the waiting for engine, source and encoder."""
+        idle_s = self._idle_s + self.outputs.waited_s
+        busy_s = (self._end_s - self._last_end_s) - (idle_s - self._last_idle_s)
+        self._last_end_s, self._last_idle_s = self._end_s, idle_s
+        return busy_s * 1e3
 
     def _draw(self, result: Waiting, *, is_mirrored: bool, age_ms: float) -> NDArray[np.uint8]:
         image = result.batch.frame.image_bgr
@@ -221,8 +246,6 @@ class App:
             frames = self.watch.frames - self._hud_frames
             self._hud_s, self._hud_frames = now_s, self.watch.frames
             self._hud = self._compose_hud(frames / elapsed_s, age_ms)
-            if self.progress is not None:
-                self.progress(self.watch.frames)
         return self._hud
 
     def _compose_hud(self, fps: float, age_ms: float) -> tuple[str, ...]:
@@ -238,9 +261,22 @@ class App:
 
     def _show_trouble(self) -> None:
         """Keep the window alive while no frame comes."""
-        if self.display.is_window and self.source.trouble and self._shown is not None:
-            canvas = self._draw(self._shown, is_mirrored=self.is_mirrored, age_ms=float("nan"))
-            self.display.show(canvas)
+        if self.display.is_window and self.source.trouble:
+            self._show_again()
+
+    def _show_again(self) -> None:
+        """Draw the last frame anew, with its age now."""
+        if self._shown is not None:
+            age_ms = (time.perf_counter() - self._shown.batch.frame.captured_s) * 1e3
+            self._hud = ()
+            self.display.show(self._draw(self._shown, is_mirrored=self.is_mirrored, age_ms=age_ms))
+
+    def _report_trouble(self) -> None:
+        """Say once when the camera is lost, and once when it is back."""
+        trouble = self.source.trouble
+        if self.say is not None and bool(trouble) != bool(self._trouble):
+            self.say(trouble or "the camera is back")
+        self._trouble = trouble
 
     def _current_message(self) -> str | None:
         return self._message if time.perf_counter() < self._message_until_s else None
@@ -293,8 +329,12 @@ class App:
     def _snapshot(self) -> None:
         if self._shown is None:
             return
-        path = Path("out") / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
-        path.parent.mkdir(exist_ok=True)
+        try:
+            folder = output_folder()
+        except RecordError as error:
+            self._say(error.what)
+            return
+        path = folder / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
         canvas = self._shown.batch.frame.image_bgr.copy()
         draw_poses(canvas, self._shown.poses or [])
         is_written = cv2.imwrite(str(path), canvas)
@@ -302,5 +342,5 @@ class App:
 
     def _redraw(self) -> None:
         """Answer a key at once, also while paused."""
-        if self._is_paused and self._shown is not None and not self._is_done:
-            self.display.show(self._draw(self._shown, is_mirrored=self.is_mirrored, age_ms=0.0))
+        if self._is_paused and not self._is_done:
+            self._show_again()

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -21,7 +22,7 @@ import cv2
 from engines import registry
 from engines.base import Engine
 from engines.errors import SteadyposeError, UsageError
-from engines.options import PRECISIONS, EngineOptions, usable_cpus
+from engines.options import PRECISIONS, EngineOptions, default_threads
 from realtime.app import App
 from realtime.display import open_display
 from realtime.outputs import Outputs
@@ -41,10 +42,6 @@ DEFAULTS = Settings()
 SMOOTHERS = ("kalman", "filterpy", "off")
 
 
-class InterruptedRunError(SteadyposeError):
-    """Ctrl-C or a polite kill."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the app; returns the exit code: 0 done, 2 something the user can fix."""
     try:
@@ -56,7 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         return run(to_settings(arguments))
     except SteadyposeError as error:
-        print(f"{_clear()}error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt as interrupt:
+        name = str(interrupt) or "SIGINT"
+        _say(
+            f"error: interrupted ({name}); everything recorded so far is saved\n"
+            "  fix: press q in the window, or give --max-frames, to end without this message"
+        )
         return 2
 
 
@@ -87,11 +91,8 @@ def _run_with(engine: Engine, settings: Settings) -> int:
     if not display.is_window and not has_files:
         _say("nothing is kept either; add --csv out.csv or --save-video out.mp4")
     source_options = settings.source
-    if source_options.text.startswith("demo") and display.is_window:
-        source_options = SourceOptions(
-            source_options.text, source_options.mode, is_paced=True, is_endless=True
-        )
-    source = open_source(source_options)
+    # Somebody watches: the demo plays like a camera, at its own speed and without an end.
+    source = open_source(replace(source_options, is_watched=display.is_window))
     _say(f"source: {source.label}")
     outputs = Outputs(
         engine.spec.skeleton,
@@ -106,6 +107,7 @@ def _run_with(engine: Engine, settings: Settings) -> int:
         engine,
         persons=settings.persons,
         smoother=_make_smoother(settings.smoother, slots, len(engine.spec.skeleton)),
+        is_paced=source.is_paced,
     )
     total = _expected(source.frame_count, settings.max_frames)
     app = App(
@@ -117,24 +119,22 @@ def _run_with(engine: Engine, settings: Settings) -> int:
         is_mirrored=settings.is_mirrored,
         max_frames=settings.max_frames,
         progress=None if source.is_live else _progress_printer(total),
+        say=_say,
     )
-    problem: SteadyposeError | None = None
+    problem: BaseException | None = None
+    # Files are closed whatever happened, a bug included.
     for step in (app.run, outputs.close, source.close, display.close):
         try:
             step()
-        except SteadyposeError as error:
+        except BaseException as error:
             problem = problem or error
-    print(_clear() + summary(app))
+    _clear()
+    print(summary(app))
     if settings.benchmark is not None:
         write_figures(app, settings.benchmark)
     if problem is not None:
         raise problem
     return 0
-
-
-def default_threads() -> int:
-    """CPU threads for the network: all usable ones up to eight."""
-    return min(8, usable_cpus())
 
 
 def _make_smoother(name: str, slots: int, keypoints: int) -> Smoother:
@@ -161,10 +161,8 @@ def _check_outputs(settings: Settings) -> None:
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     # A second one ends at once, should closing the files hang.
     signal.signal(number, signal.SIG_DFL)
-    raise InterruptedRunError(
-        f"interrupted ({signal.Signals(number).name}); everything recorded so far is saved",
-        fix="press q in the window, or give --max-frames, to end without this message",
-    )
+    # Not an Exception: nothing between here and ``main`` may take it for a failure of its own.
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _expected(frame_count: int | None, max_frames: int | None) -> int | None:
@@ -191,13 +189,15 @@ def _progress_printer(total: int | None) -> Callable[[int], None] | None:
     return show
 
 
-def _clear() -> str:
-    """Overwrites the progress bar, where one is drawn."""
-    return f"\r{'':<78}\r" if sys.stderr.isatty() else ""
+def _clear() -> None:
+    """Remove the progress bar, where one is drawn."""
+    if sys.stderr.isatty():
+        print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    _clear()
+    print(text, file=sys.stderr, flush=True)
 
 
 def to_settings(arguments: argparse.Namespace) -> Settings:

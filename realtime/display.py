@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import socket
 from typing import Protocol
 
 import cv2
@@ -89,12 +90,13 @@ def why_headless() -> str | None:
     """None where a window can be opened, else the reason, a phrase."""
     if gui_backend() == "NONE":
         return "this OpenCV was built without windows (opencv-python-headless)"
-    needs_server = platform.system() == "Linux"
-    if needs_server and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if platform.system() != "Linux":
+        return None
+    # OpenCV's wheels speak X11 only; on Wayland desktops XWayland sets DISPLAY as well.
+    display = os.environ.get("DISPLAY")
+    if not display:
         return "no display (DISPLAY is not set)"
-    if needs_server and not _answers(os.environ.get("DISPLAY", "")):
-        return f"display {os.environ['DISPLAY']} does not answer"
-    return None
+    return None if _answers(display) else f"display {display} does not answer"
 
 
 def gui_backend() -> str:
@@ -104,16 +106,18 @@ def gui_backend() -> str:
 
 
 def _answers(display: str) -> bool:
-    """Whether an X server listens; Qt would abort the whole process instead of failing.
-
-    Only local servers can be asked cheaply; others are believed.
-    """
-    local = re.fullmatch(r":(\d+)(?:\.\d+)?", display)
-    if not local:
-        return True
-    import socket  # noqa: PLC0415 - only needed here, on Linux
-
-    for name in (f"\0/tmp/.X11-unix/X{local[1]}", f"/tmp/.X11-unix/X{local[1]}"):  # noqa: S108
+    """Whether an X server listens; Qt would abort the whole process instead of failing."""
+    match = re.fullmatch(r"(?:unix)?(?P<host>.*):(?P<number>\d+)(?:\.\d+)?", display)
+    if match is None:
+        return False
+    number = int(match["number"])
+    if match["host"] and not match["host"].startswith("/"):
+        try:
+            with socket.create_connection((match["host"], 6000 + number), timeout=1.0):
+                return True
+        except OSError:
+            return False
+    for name in (f"\0/tmp/.X11-unix/X{number}", f"/tmp/.X11-unix/X{number}"):  # noqa: S108
         with socket.socket(socket.AF_UNIX) as connection:
             try:
                 connection.connect(name)

@@ -15,7 +15,7 @@ import cv2
 from engines import registry
 from engines.errors import SteadyposeError
 from engines.model_file import read_spec
-from engines.options import EngineOptions, usable_cpus
+from engines.options import EngineOptions, default_threads, usable_cpus
 from realtime.display import gui_backend, why_headless
 from realtime.report import cpu_name
 from realtime.sources.camera import list_cameras
@@ -151,7 +151,7 @@ def _model_lines(model: Path) -> list[str]:
 def _try(backend: str, model: Path) -> str:
     try:
         opened = registry.open_engine(
-            model, backend=backend, options=EngineOptions(threads=min(8, usable_cpus()))
+            model, backend=backend, options=EngineOptions(threads=default_threads())
         )
     except SteadyposeError as error:
         return f"does not work: {error.what}; {error.fix}"

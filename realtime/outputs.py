@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import RecordError, SteadyposeError
+from engines.errors import SteadyposeError
 from engines.skeleton import Skeleton
 from realtime.datatypes import Frame, Pose
 from realtime.record import CsvRecorder, VideoRecorder, check_writable
+from realtime.record.background import write_error
 from realtime.record.table import Layout
 
 
@@ -47,20 +48,10 @@ class Outputs:
     def __post_init__(self) -> None:
         self.is_recording = bool(self.csv or self.video)
 
-    def check(self) -> None:
-        """Find out at once whether the files can be written.
-
-        Raises:
-            RecordError: They cannot.
-        """
-        if self.csv is not None:
-            check_writable(self.csv, "--csv")
-        if self.video is not None:
-            check_writable(self.video, "--save-video")
-        if self.csv is not None and self.video is not None and self.csv == self.video:
-            raise RecordError(
-                f"--csv and --save-video both name {self.csv}", fix="give two different files"
-            )
+    @property
+    def waited_s(self) -> float:
+        """Seconds spent waiting for the disk or the video encoder."""
+        return sum(r.waited_s for r in (self._table, self._film) if r is not None)
 
     @property
     def wants_video(self) -> bool:
@@ -95,12 +86,16 @@ class Outputs:
 
         Returns:
             What happened, for the screen.
+
+        Raises:
+            RecordError: The folder cannot be written.
         """
         if self.csv is None and self.video is None:
+            folder = output_folder()
             name = f"steadypose-{datetime.now():%Y%m%d-%H%M%S}"
-            Path("out").mkdir(exist_ok=True)
-            self.csv, self.video = Path("out") / f"{name}.csv", Path("out") / f"{name}.mp4"
-            self.check()
+            csv, video = folder / f"{name}.csv", folder / f"{name}.mp4"
+            check_writable(csv, "recording to")
+            self.csv, self.video = csv, video
         self.is_recording = not self.is_recording
         return "recording" if self.is_recording else "recording paused"
 
@@ -129,3 +124,17 @@ class Outputs:
             lost = f", {self._film.given_up} given up" if self._film.given_up else ""
             parts.append(f"{self._film.path} ({self._film.frames} frames{lost})")
         return ", ".join(parts) or "nothing recorded"
+
+
+def output_folder() -> Path:
+    """``out/`` below the working directory, made if need be.
+
+    Raises:
+        RecordError: It cannot be made.
+    """
+    folder = Path("out")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
+    return folder

@@ -57,10 +57,17 @@ class Pipeline:
         engine: Used on this thread only.
         persons: How many people to follow.
         smoother: For ``persons + CANDIDATES`` slots; None makes the default filter.
+        is_paced: Frames come at their own time, so what the engine leaves of it is free
+            for the search.
     """
 
     def __init__(
-        self, engine: Engine, *, persons: int = 1, smoother: Smoother | None = None
+        self,
+        engine: Engine,
+        *,
+        persons: int = 1,
+        smoother: Smoother | None = None,
+        is_paced: bool = False,
     ) -> None:
         spec = engine.spec
         slots = persons + CANDIDATES
@@ -74,6 +81,8 @@ class Pipeline:
         self._buffers = (np.empty(shape, np.uint8), np.empty(shape, np.uint8))
         self._turn = 0
         self._windows: list[BBox] = []
+        self._is_paced = is_paced
+        self._crop_ms = 0.0  # what the engine takes for one crop, slowly filtered
         self._frame_hw = (0, 0)
         self._next_window = 0
         self._credit = 0.0
@@ -117,17 +126,18 @@ class Pipeline:
             found = self.engine.finish().astype(np.float64)
         else:
             found = np.empty((0, self.engine.spec.keypoint_count, 3))
-        batch.engine_ms = self.engine.took_ms if batch.places else 0.0
+        if batch.places:
+            batch.engine_ms = self.engine.took_ms
+            each = batch.engine_ms / len(batch.places)
+            self._crop_ms = each if not self._crop_ms else 0.9 * self._crop_ms + 0.1 * each
         return found
 
     def complete(self, batch: Batch, found: FloatArray) -> None:
         """Bring the tracks up to date with what ``finish`` returned."""
-        begin_s = time.perf_counter()
         for place, keypoints in zip(batch.places, found, strict=True):
             keypoints[:, :2] = place.to_frame(keypoints[:, :2])
         count = len(batch.tracks)
         self.tracker.update(batch.frame.time_s, batch.tracks, found[:count], found[count:])
-        batch.track_ms = (time.perf_counter() - begin_s) * 1e3
 
     def process(self, frame: Frame) -> list[Pose]:
         """All steps in a row: people in a frame, filtered, in order of their ids."""
@@ -187,7 +197,11 @@ class Pipeline:
             self._credit = 0.0
             return followed, []
         due = len(self._windows) * dt_s / SWEEP_S + len(candidates)
-        self._credit += min(due, len(followed) * 2 / 3) if followed else 1.0
+        allowed = len(followed) * 2 / 3 if followed else 1.0
+        if self._is_paced and self._crop_ms:
+            # A slow camera leaves the engine time: half of it may go to the search.
+            allowed = max(allowed, 0.5 * dt_s * 1e3 / self._crop_ms - len(followed))
+        self._credit += min(due, allowed) if followed else max(1.0, min(due, allowed))
         count = min(int(self._credit), _SCAN_BATCH)
         self._credit -= count
         # Those looked at least come first, so that every candidate has its turn.

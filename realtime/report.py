@@ -12,6 +12,7 @@ from engines.options import usable_cpus
 from realtime.app import App
 from realtime.record import check_writable
 from realtime.record.background import write_error
+from realtime.timing import STAGES
 
 
 def summary(app: App) -> str:
@@ -51,7 +52,7 @@ def figures(app: App) -> dict[str, Any]:
         "frame_age_ms_p50": ms("age", 50),
         "frame_age_ms_p95": ms("age", 95),
         "dropped": app.source.dropped,
-        "stages_ms": watch.stages_ms(),
+        "stages_ms": {name: {"p50": ms(name, 50), "p95": ms(name, 95)} for name in STAGES},
         "engine": app.pipeline.engine.label,
         "model": app.pipeline.engine.spec.name,
         "source": app.source.label,

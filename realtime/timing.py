@@ -18,10 +18,8 @@ class Stopwatch:
         self.frames = 0
 
     def add(self, **milliseconds: float) -> None:
-        """Note one frame; the stages and ``age``, in milliseconds."""
-        stages = [milliseconds.get(name, 0.0) for name in STAGES]
-        overhead = sum(stages) - milliseconds.get("engine", 0.0)
-        row = (*stages, overhead, milliseconds.get("age", 0.0))
+        """Note one frame: the stages, ``overhead`` and ``age``, in milliseconds."""
+        row = [milliseconds.get(name, 0.0) for name in self._names]
         self._table[self.frames % _KEPT] = row
         self.frames += 1
 
@@ -39,13 +37,3 @@ class Stopwatch:
         rows = (np.arange(self.frames - min(count, self.frames), self.frames)) % _KEPT
         column = self._table[rows, self._names.index(name)]
         return float(column.mean()) if len(column) else float("nan")
-
-    def stages_ms(self) -> dict[str, dict[str, float]]:
-        """p50 and p95 of every stage."""
-        return {
-            name: {
-                "p50": round(self.percentile(name, 50), 4),
-                "p95": round(self.percentile(name, 95), 4),
-            }
-            for name in STAGES
-        }

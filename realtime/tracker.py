@@ -27,6 +27,7 @@ CANDIDATES = 3
 """People who may be looked at closer beside those who are followed."""
 
 _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
+_REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
 _BOX_SCORE = 0.2  # keypoints below it do not shape the crop
 _KEEP = 0.36  # quality below which a frame counts as "not seen"
 _ACCEPT = 0.42  # quality that a new person needs, twice in a row
@@ -235,36 +236,50 @@ class Tracker:
             self._drop(order[j])
 
     def _confirm(self) -> None:
-        """Give ids to candidates that held up, the most prominent first."""
+        """Give ids to candidates that held up, the most prominent first.
+
+        A newcomer takes the place of somebody who has not been seen for a while.
+        """
+        late_s = self._time_s - _REPLACEABLE_AFTER_S
         waiting = [t for t in self.tracks if not t.track_id]
-        room = self.persons - (len(self.tracks) - len(waiting))
+        present = [t for t in self.tracks if t.track_id and t.seen_s >= late_s]
         ready = [t for t in waiting if t.hits >= 2 and quality(t.shape) >= _ACCEPT]
-        ready.sort(key=_prominence, reverse=True)
-        for track in ready[: max(0, room)]:
+        ready.sort(key=lambda t: self._prominence(t.shape, t.box), reverse=True)
+        for track in ready[: max(0, self.persons - len(present))]:
             track.track_id = self._next_id
             self._next_id += 1
+        absent = [t for t in self.confirmed if t not in present and t not in ready]
+        absent.sort(key=lambda t: t.seen_s)
+        for track in absent[: max(0, len(self.confirmed) - self.persons)]:
+            self._drop(track)
         if waiting and not self.is_missing_someone:
             for track in [t for t in self.tracks if not t.track_id]:
                 self._drop(track)
 
     def _propose(self, time_s: float, proposals: FloatArray) -> None:
-        """Start candidates from poses that nobody owns, the best first."""
+        """Start candidates from poses that nobody owns, the most prominent first."""
         evidence = np.stack([self._evidence(pose) for pose in proposals])
-        found = quality(evidence)
-        for row in np.argsort(-found):
-            pose, score = proposals[row], evidence[row]
-            if found[row] < _KEEP or len(self.tracks) >= len(self._size):
+        boxes = [
+            self._framing.box(pose[:, :2], score > 0, self._frame_hw)
+            if quality(score) >= _KEEP
+            else None
+            for pose, score in zip(proposals, evidence, strict=True)
+        ]
+        rank = [
+            0.0 if b is None else self._prominence(e, b)
+            for b, e in zip(boxes, evidence, strict=True)
+        ]
+        for row in np.argsort(rank)[::-1]:
+            pose, score, box = proposals[row], evidence[row], boxes[row]
+            if len(self.tracks) >= len(self._size):
                 return
-            box = self._framing.box(pose[:, :2], score > 0, self._frame_hw)
             if box is None or self._is_known(pose, box):
                 continue
             used = {t.slot for t in self.tracks}
             slot = next(s for s in range(len(self._size)) if s not in used)
             track = Track(slot, box, time_s, pose[:, 2], pose[:, :2], score)
             self.tracks.append(track)
-            self._score[...] = 0.0
-            self._xy[slot], self._score[slot], self._size[slot] = pose[:, :2], score, track.size_px
-            self.smoother.update(self._xy, self._score, self._size)
+            self.smoother.begin(slot, track.raw_xy, score, track.size_px)
 
     def _is_known(self, pose: FloatArray, box: BBox) -> bool:
         if not self.tracks:
@@ -279,7 +294,9 @@ class Tracker:
         self.smoother.clear(track.slot)
         self.tracks.remove(track)
 
-
-def _prominence(track: Track) -> float:
-    """Who is followed first: well seen counts more than large."""
-    return float(quality(track.shape)) ** 3 * math.sqrt(track.area)
+    def _prominence(self, score: FloatArray, box: BBox) -> float:
+        """Who is followed first: well seen counts most, then large, then central."""
+        (height, width), (x, y) = self._frame_hw, box.center_xy
+        off_center = math.hypot(x / max(1, width) - 0.5, y / max(1, height) - 0.5)
+        size = math.sqrt(max(1.0, box.width * box.height))
+        return float(quality(score)) ** 3 * size * (1.0 - 0.5 * min(1.0, off_center))

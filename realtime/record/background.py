@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import queue
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -16,6 +18,7 @@ from engines.errors import RecordError
 Item = TypeVar("Item")
 
 _LEAST_FREE_BYTES = 2_000_000
+_STUCK_S = 10.0  # closing waits for a disk that writes nothing for this long
 
 
 class BackgroundWriter(Generic[Item]):
@@ -45,6 +48,8 @@ class BackgroundWriter(Generic[Item]):
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._failure: Exception | None = None
         self._is_closed = False
+        self.waited_s = 0.0
+        """Seconds that callers of ``put`` have waited for the disk or encoder."""
         self._thread = threading.Thread(target=self._run, name=f"write {path.name}", daemon=True)
         self._thread.start()
 
@@ -61,6 +66,7 @@ class BackgroundWriter(Generic[Item]):
         Raises:
             RecordError: Writing failed, now or earlier.
         """
+        begin_s = time.perf_counter()
         while True:
             self.check()
             try:
@@ -69,6 +75,7 @@ class BackgroundWriter(Generic[Item]):
                 if may_drop:
                     return False
             else:
+                self.waited_s += time.perf_counter() - begin_s
                 return True
 
     @property
@@ -95,9 +102,28 @@ class BackgroundWriter(Generic[Item]):
         """
         if not self._is_closed:
             self._is_closed = True
-            self._queue.put(None)
-            self._thread.join()
+            self._end_thread()
         self.check()
+
+    def _end_thread(self) -> None:
+        """Wait for the rest to be written, as long as the disk makes progress."""
+        left, silent_s = self._queue.qsize(), 0.0
+        is_told = False
+        while self._thread.is_alive() and silent_s < _STUCK_S:
+            try:
+                if not is_told:
+                    self._queue.put(None, timeout=0.1)
+                    is_told = True
+                self._thread.join(timeout=0.1)
+            except queue.Full:
+                pass
+            silent_s = 0.0 if self._queue.qsize() < left else silent_s + 0.1
+            left = self._queue.qsize()
+        if self._thread.is_alive():
+            self._failure = RecordError(
+                f"the disk of {self.path} does not answer; the last {left} entries are lost",
+                fix="record to a local disk",
+            )
 
     def _run(self) -> None:
         try:
@@ -110,11 +136,10 @@ class BackgroundWriter(Generic[Item]):
                 self._finish()
             except Exception as error:
                 self._failure = self._failure or error
-        while self._failure and not self._is_closed:  # never leave a waiting caller behind
-            try:
-                self._queue.get(timeout=0.1)
-            except queue.Empty:
-                continue
+        if self._failure is not None:  # never leave a waiting caller behind
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._queue.get_nowait()
 
     def _next(self) -> Item | None:
         while True:
@@ -137,22 +162,24 @@ def check_writable(path: Path, option: str) -> None:
     Raises:
         RecordError: No such folder, no permission, a folder in its place, no space.
     """
-    if path.is_dir():
-        raise RecordError(f"{option} {path} is a folder", fix=f"give a file: {path / 'out.csv'}")
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise RecordError(
-            f"{option} {path}: the folder {folder} does not exist", fix=f"mkdir -p {folder}"
-        )
-    existed = path.exists()
     try:
+        folder = path.resolve().parent
+        if path.is_dir():
+            raise RecordError(
+                f"{option} {path} is a folder", fix=f"give a file: {path / 'out.csv'}"
+            )
+        if not folder.is_dir():
+            raise RecordError(
+                f"{option} {path}: the folder {folder} does not exist", fix=f"mkdir -p {folder}"
+            )
+        existed = path.exists()
         with path.open("ab"):
             pass
         free = shutil.disk_usage(folder).free
+        if not existed:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise write_error(path, error) from error
-    if not existed:
-        path.unlink(missing_ok=True)
     if free < _LEAST_FREE_BYTES:
         raise RecordError(
             f"{option} {path}: only {free // 1000} kB are free there",

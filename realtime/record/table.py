@@ -11,7 +11,7 @@ from typing import Literal
 
 from engines.skeleton import Skeleton
 from realtime.datatypes import Frame, Pose, State
-from realtime.record.background import BackgroundWriter
+from realtime.record.background import BackgroundWriter, write_error
 
 Layout = Literal["wide", "long"]
 LAYOUTS: tuple[Layout, ...] = ("wide", "long")
@@ -43,8 +43,11 @@ class CsvRecorder:
         self._lines: list[str] = [",".join(header(skeleton, layout)) + "\n"]
         self._flushed_s = time.perf_counter()
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-        self._file = os.open(path, flags, 0o666)
-        self._flush()
+        try:
+            self._file = os.open(path, flags, 0o666)
+            self._flush()
+        except OSError as error:
+            raise write_error(path, error) from error
         self._writer: BackgroundWriter[_Rows] = BackgroundWriter(
             self._add, self._close_file, path=path, capacity=4096, idle=self._flush
         )
@@ -60,6 +63,11 @@ class CsvRecorder:
             self.rows += len(poses) * (len(self._skeleton) if self._layout == "long" else 1)
         else:
             self._writer.check()
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds that ``write`` has waited for the disk."""
+        return self._writer.waited_s
 
     def close(self) -> None:
         """Write the rest. Safe to call twice.

@@ -79,6 +79,11 @@ class VideoRecorder:
         else:
             self.given_up += 1
 
+    @property
+    def waited_s(self) -> float:
+        """Seconds that ``write`` has waited for the encoder."""
+        return self._writer.waited_s
+
     def close(self) -> None:
         """Write the rest. Safe to call twice.
 
@@ -100,7 +105,17 @@ class VideoRecorder:
         return stream
 
     def _encode(self, item: _Picture) -> None:
-        image, time_s = item
+        try:
+            self._encode_picture(*item)
+        except OSError:
+            raise  # a full disk has its own sentence
+        except (av.error.FFmpegError, ValueError) as error:
+            raise RecordError(
+                f"the video encoder failed at frame {self.frames}: {error}",
+                fix="record a CSV without --save-video, or install another version of av",
+            ) from error
+
+    def _encode_picture(self, image: NDArray[np.uint8], time_s: float) -> None:
         if self._stream is None:
             self._stream = self._open_stream(image)
         height, width = self._size_hw

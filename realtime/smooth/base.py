@@ -41,6 +41,17 @@ class Smoother(Protocol):
         """
         ...
 
+    def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
+        """Start a person from one pose at the current time; nobody else changes.
+
+        Args:
+            slot: Row of the person; what it held is forgotten.
+            xy: (K, 2) frame pixels.
+            score: (K,) 0 where there is no measurement.
+            size_px: Size of the person, frame pixels.
+        """
+        ...
+
     def clear(self, slot: int) -> None:
         """Forget the person in a slot."""
         ...

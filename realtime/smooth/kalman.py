@@ -142,6 +142,22 @@ class KalmanSmoother:
         # A place that is refused keeps its old time, so that it can win by staying.
         self._trusted_s[is_measured | ~is_usable] = now
 
+    def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
+        """Start a person; see ``Smoother.begin``."""
+        self.clear(slot)
+        which = np.zeros(self.state.shape, bool)
+        which[slot] = score >= self.noise.min_score
+        size = self._size.copy()
+        size[slot] = size_px
+        self._size = size
+        places, variance = self.xy.copy(), self.p00.copy()
+        places[slot] = xy
+        sigma = self.noise.measurement * size_px / np.maximum(score, self.noise.min_score)
+        variance[slot] = sigma * sigma
+        self._restart(which, places, variance)
+        self.state[which] = State.MEASURED
+        self._seen_s[which] = self._trusted_s[which] = self._time_s
+
     def _restart(self, which: NDArray[np.bool_], xy: FloatArray, variance: FloatArray) -> None:
         """Believe a measurement as it is, with an unknown velocity of about S per second."""
         self.xy[which] = xy[which]

@@ -68,6 +68,15 @@ class FilterpySmoother:
             self.state[slot, k] = State.MEASURED
             self._seen_s[slot, k] = self._time_s
 
+    def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
+        """See ``Smoother.begin``."""
+        self.clear(slot)
+        everybody = np.zeros(self.state.shape)
+        everybody[slot] = score
+        places, sizes = self.xy.copy(), self._size.copy()
+        places[slot], sizes[slot] = xy, size_px
+        self.update(places, everybody, sizes)
+
     def clear(self, slot: int) -> None:
         """Forget the person in a slot."""
         for k in range(self.xy.shape[1]):

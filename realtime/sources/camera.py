@@ -119,18 +119,27 @@ def open_stream(url: str) -> CvDevice:
     Raises:
         SourceError: Nothing answers there, or it is not video.
     """
+    capture = connect(url)
+    label = f"{without_password(url)}, {_granted(capture, CameraMode())}"
+    return CvDevice(capture, label, _fps_of(capture))
+
+
+def connect(url: str) -> cv2.VideoCapture:
+    """Open a network address, with a time limit.
+
+    Raises:
+        SourceError: Nothing answers there, or it is not video.
+    """
     timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
     params = [value for prop in timeouts for value in (prop, _NETWORK_TIMEOUT_MS)]
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)
     if not capture.isOpened():
         raise SourceError(
-            f"no video at {_without_password(url)} (waited up to {_NETWORK_TIMEOUT_MS // 1000} s)",
+            f"no video at {without_password(url)} (waited up to {_NETWORK_TIMEOUT_MS // 1000} s)",
             fix="check address, user and password, and that the camera streams: "
-            f"ffprobe {_without_password(url)}",
+            f"ffprobe {without_password(url)}",
         )
-    return CvDevice(
-        capture, f"{_without_password(url)}, {_granted(capture, CameraMode())}", _fps_of(capture)
-    )
+    return capture
 
 
 def list_cameras() -> list[str]:
@@ -209,6 +218,7 @@ def _fps_of(capture: cv2.VideoCapture) -> float:
     return fps if 0.1 < fps < 1000 else 30.0
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

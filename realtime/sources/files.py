@@ -17,8 +17,10 @@ from realtime.datatypes import Frame
 from realtime.sources.demo import DemoScene
 
 Picture = tuple[NDArray[np.uint8], float]
-_Item = tuple[NDArray[np.uint8], int, float] | Exception | None
+_Item = tuple[NDArray[np.uint8], int, float, float] | Exception | None
 
+_LATE_S = 0.1
+_EXACT_COUNTS = frozenset({".mp4", ".m4v", ".mov"})  # containers that list every frame
 _AHEAD = 8  # frames decoded in advance: evens out slow key frames, 50 MB at Full HD
 
 
@@ -70,8 +72,9 @@ class FileSource:
         except queue.Empty:
             return None
         if isinstance(item, tuple):
-            image, index, time_s = item
-            return Frame(image, index, time_s, time.perf_counter())
+            image, index, time_s, due_s = item
+            # A file's frame has waited for nothing; a paced one was due when it was queued.
+            return Frame(image, index, time_s, due_s if self.is_paced else time.perf_counter())
         self.is_over = True
         if item is not None:
             raise item
@@ -88,7 +91,7 @@ class FileSource:
             for index, (image, time_s) in enumerate(self._pictures):
                 if self.is_paced:
                     self._wait_for(time_s)
-                if not self._put((image, index, time_s)):
+                if not self._put((image, index, time_s, time.perf_counter())):
                     break
             else:
                 self._put(None)
@@ -100,8 +103,8 @@ class FileSource:
 
     def _wait_for(self, time_s: float) -> None:
         now_s = time.perf_counter()
-        if self._start_s is None:
-            self._start_s = now_s - time_s
+        if self._start_s is None or now_s > self._start_s + time_s + _LATE_S:
+            self._start_s = now_s - time_s  # the beginning, or after a pause: no catching up
         self._stop.wait(max(0.0, self._start_s + time_s - now_s))
 
     def _put(self, item: _Item) -> bool:
@@ -122,7 +125,7 @@ def open_video(path: Path, *, is_paced: bool) -> FileSource:
     Raises:
         SourceError: Missing, empty, not a video, or without a single frame.
     """
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         raise SourceError(
             f"{path} is empty (0 bytes)", fix="copy or record it again; the file has no content"
         )
@@ -132,6 +135,17 @@ def open_video(path: Path, *, is_paced: bool) -> FileSource:
             f"{path} cannot be opened as a video: not a video file, or its header is missing",
             fix=f"check that it plays elsewhere; ffprobe {path.name} says what it is",
         )
+    return play(capture, path.name, is_paced=is_paced)
+
+
+def play(capture: cv2.VideoCapture, name: str, *, is_paced: bool) -> FileSource:
+    """Play an opened video with an end; takes over the capture.
+
+    Args:
+        capture: Opened, at its beginning.
+        name: File name or address, for messages.
+        is_paced: At its own speed.
+    """
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     fps = capture.get(cv2.CAP_PROP_FPS)
     fps = fps if 0.1 < fps < 1000 else 30.0
@@ -140,8 +154,8 @@ def open_video(path: Path, *, is_paced: bool) -> FileSource:
         int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
     )
     return FileSource(
-        _video_pictures(capture, path, fps, counted),
-        label=f"{path.name}, {width}x{height}, {fps:g} fps",
+        _video_pictures(capture, name, fps, counted),
+        label=f"{name}, {width}x{height}, {fps:g} fps",
         fps=fps,
         frame_count=counted if counted > 0 else None,
         is_paced=is_paced,
@@ -150,7 +164,7 @@ def open_video(path: Path, *, is_paced: bool) -> FileSource:
 
 
 def _video_pictures(
-    capture: cv2.VideoCapture, path: Path, fps: float, counted: int
+    capture: cv2.VideoCapture, name: str, fps: float, counted: int
 ) -> Iterator[Picture]:
     last_s = -1.0
     given = 0
@@ -167,13 +181,15 @@ def _video_pictures(
     promised_s = counted / fps
     if given == 0:
         raise SourceError(
-            f"{path} opens as a video, but not one frame can be decoded",
+            f"{name} opens as a video, but not one frame can be decoded",
             fix="re-encode it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4",
         )
-    # Frame counts are estimates in some containers, so the time must be short as well.
-    if given < counted - 2 and last_s + 1.0 / fps < 0.97 * promised_s - 0.1:
+    # Where the count is an estimate, the time must be short as well.
+    is_exact = Path(name).suffix.lower() in _EXACT_COUNTS
+    is_short = is_exact or last_s + 1.0 / fps < 0.97 * promised_s - 0.1
+    if given < counted - 2 and is_short:
         raise SourceError(
-            f"{path} ends after {given} of {counted} frames: it is cut short or damaged",
+            f"{name} ends after {given} of {counted} frames: it is cut short or damaged",
             fix="what could be read was processed and recorded; get a complete copy for the rest",
         )
 

@@ -65,13 +65,17 @@ class LiveSource:
         )
         self._thread.start()
         with self._changed:
-            self._changed.wait_for(lambda: self._frame or self.trouble, timeout=first_frame_s)
-            if self._frame is None:
-                self.close()
-                raise SourceError(
-                    f"{self.label} opened but gives no picture",
-                    fix="close other programs that use it, or try --fourcc MJPG or a smaller size",
-                )
+            self._changed.wait_for(
+                lambda: self._frame or self.trouble or self._failure, timeout=first_frame_s
+            )
+        if self._frame is None:
+            self.close()
+            if self._failure is not None:
+                raise self._failure
+            raise SourceError(
+                f"{self.label} opened but gives no picture",
+                fix="close other programs that use it, or try --fourcc MJPG or a smaller size",
+            )
 
     def read(self, timeout_s: float) -> Frame | None:
         """Newest frame; see ``Source.read``."""

@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import cv2
+
 from engines.errors import SourceError, UsageError
 from realtime.sources.base import Source
-from realtime.sources.camera import CameraMode, camera_opener, stream_opener
-from realtime.sources.files import open_demo, open_images, open_video
+from realtime.sources.camera import (
+    CameraMode,
+    camera_opener,
+    connect,
+    stream_opener,
+    without_password,
+)
+from realtime.sources.files import open_demo, open_images, open_video, play
 from realtime.sources.live import LiveSource
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
@@ -26,13 +34,14 @@ class SourceOptions:
         text: ``0``, ``/dev/video2``, a path, a glob, a URL, ``demo`` or ``demo:2``.
         mode: Asked of a camera; its fps is the playback rate of pictures.
         is_paced: Play files at their own speed instead of as fast as possible.
-        is_endless: Let the demo run until it is stopped.
+        is_watched: Somebody looks at a window: the demo plays like a camera, at its
+            own speed and without an end.
     """
 
     text: str
     mode: CameraMode = field(default_factory=CameraMode)
     is_paced: bool = False
-    is_endless: bool = False
+    is_watched: bool = False
 
 
 def open_source(options: SourceOptions) -> Source:
@@ -49,7 +58,15 @@ def open_source(options: SourceOptions) -> Source:
         return LiveSource(camera_opener(int(text), options.mode))
     if text.startswith("/dev/"):
         return LiveSource(camera_opener(text, options.mode))
-    return _from_url(text) if "://" in text else _from_files(text, options)
+    if "://" in text:
+        return _from_url(text, options)
+    try:
+        return _from_files(text, options)
+    except OSError as error:  # a name too long, a folder that may not be read
+        raise SourceError(
+            f"cannot read {text[:80]}: {error.strerror}",
+            fix="check the path and that you may read it",
+        ) from error
 
 
 def _from_files(text: str, options: SourceOptions) -> Source:
@@ -76,19 +93,25 @@ def _demo(persons: int, options: SourceOptions) -> Source:
     mode = options.mode
     return open_demo(
         persons=persons,
-        frame_count=None if options.is_endless else DEMO_FRAMES,
+        frame_count=None if options.is_watched else DEMO_FRAMES,
         size_hw=(mode.height or 360, mode.width or 640),
         fps=mode.fps or 30.0,
-        is_paced=options.is_paced,
+        is_paced=options.is_paced or options.is_watched,
     )
 
 
-def _from_url(url: str) -> Source:
+def _from_url(url: str, options: SourceOptions) -> Source:
     scheme = urlsplit(url).scheme.lower()
     if scheme == "file":
         raise UsageError(f"{url} is a file URL", fix="give the path without file://")
     if scheme not in {"rtsp", "rtsps", "http", "https", "udp", "rtp", "rtmp", "tcp", "srt"}:
         raise UsageError(f"{url} has an unknown scheme", fix="use rtsp://, http:// or udp://")
+    if scheme in {"http", "https"}:
+        capture = connect(url)
+        if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # a video with an end, not a camera
+            name = Path(urlsplit(url).path).name or without_password(url)
+            return play(capture, name, is_paced=options.is_paced)
+        capture.release()
     return LiveSource(stream_opener(url))
 
 

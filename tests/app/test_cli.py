@@ -99,6 +99,8 @@ MISTAKES = [
     (["--source", "ZERO.mp4"], "is empty (0 bytes)"),
     (["--source", "rtsp://127.0.0.1:9/x"], "no video at rtsp://127.0.0.1:9/x"),
     (["--source", "demo", "--model", "TEXT.mp4"], "not an ONNX file"),
+    (["--source", "x" * 300], "cannot read"),
+    (["--source", "demo", "--csv", "y" * 300], "File name too long"),
     (["--source", "demo", "--model", "none.onnx"], "cannot read model file"),
     (["--source", "demo", "--csv", "no/such/dir/a.csv"], "does not exist"),
     (["--source", "demo", "--csv", "EMPTY_DIR"], "is a folder"),
@@ -111,7 +113,7 @@ MISTAKES = [
     (["--backend", "abacus"], "invalid choice"),
     (["--camera", "0", "--source", "demo"], "not allowed with"),
     (["--no-such-flag"], "unrecognized arguments"),
-    (["--source", "demo", "--backend", "onnxruntime", "--precision", "int8"], "fp32 on the CPU"),
+    (["--source", "demo", "--backend", "onnxruntime", "--precision", "bf16"], "fp32 on the CPU"),
 ]
 
 
@@ -224,6 +226,62 @@ def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
             assert sum(1 for _ in container.decode(video=0)) > 10
     finally:
         subprocess.run(["umount", str(small)], check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4, 0.6, 0.9, 1.5])
+def test_ctrl_c_at_any_moment_is_one_sentence(after_s: float) -> None:
+    """While loading, while the engine warms up, while it works."""
+    with subprocess.Popen(
+        [*RUN, "--source", "demo:3", "--persons", "3"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as process:
+        time.sleep(after_s)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    if after_s > 0.1:  # before that the interpreter itself may still be starting
+        assert process.returncode == 2, err
+        assert "interrupted" in err
+        assert "Traceback" not in err
+        assert "passed over" not in err
+        assert "openvino failed" not in err
+
+
+@pytest.mark.parametrize("display", [":4711", "localhost:4711.0", "no-such-host:0", "nonsense"])
+def test_a_display_that_is_not_there_is_said_and_not_crashed_into(display: str) -> None:
+    done = subprocess.run(
+        [*RUN, "--source", "demo", "--max-frames", "3"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment() | {"DISPLAY": display},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"display {display} does not answer" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_video_behind_http_ends_and_a_password_is_not_shown(tmp_path: Path) -> None:
+    import functools
+    import http.server
+    import threading
+
+    film = tmp_path / "clip.mp4"
+    made = run("--source", "demo", "--max-frames", "20", "--save-video", str(film))
+    assert made.returncode == 0
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://me:secret@127.0.0.1:{server.server_port}/clip.mp4"
+        done = run("--source", address, "--headless", "--csv", str(tmp_path / "a.csv"))
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert "secret" not in done.stderr + done.stdout
+    assert len(rows(tmp_path / "a.csv")) == 20
 
 
 def test_doctor_names_every_part() -> None:

@@ -118,6 +118,29 @@ def test_a_gaussian_decodes_to_its_centre(refine: Any, tolerance: float, cells: 
     assert (found[:, 2] <= 1.0).all()
 
 
+def published_quarter(heat: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The published decoding, keypoint by keypoint in plain Python."""
+    places = np.zeros((len(heat), 2))
+    height, width = heat.shape[1:]
+    for k, one in enumerate(heat):
+        y, x = np.unravel_index(int(one.argmax()), one.shape)
+        places[k] = (x, y)
+        if 1 < x < width - 1 and 1 < y < height - 1:
+            places[k, 0] += 0.25 * np.sign(one[y, x + 1] - one[y, x - 1])
+            places[k, 1] += 0.25 * np.sign(one[y + 1, x] - one[y - 1, x])
+    return places
+
+
+def test_the_quarter_offset_is_the_published_one() -> None:
+    from export.graph import Decode
+
+    heat = np.random.default_rng(4).random((60, 17, 16, 12), dtype=np.float32)
+    decode = Decode(keypoints=17, heatmap_hw=(16, 12), stride=4, refine="quarter", cells="corner")
+    found = decode(torch.from_numpy(heat)).numpy()[..., :2] / 4
+    wanted = np.stack([published_quarter(one) for one in heat])
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
 def test_targets_and_decoding_are_inverse() -> None:
     from export.graph import Decode
     from training.augment import heatmap_target

@@ -6,6 +6,7 @@ import csv
 import errno
 import math
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from engines.skeleton import COCO17
 from realtime.datatypes import Frame, State
 from realtime.outputs import Outputs
 from realtime.record import CsvRecorder, VideoRecorder, check_writable
+from realtime.record.background import BackgroundWriter
 from realtime.record.table import header, long_rows, wide_row
 from tests.conftest import make_pose
 
@@ -230,7 +232,7 @@ def test_an_earlier_recording_survives_until_the_first_frame(
     path = tmp_path / "out.csv"
     path.write_text("earlier\n")
     outputs = Outputs(COCO17, 30.0, is_live=True, csv=path)
-    outputs.check()
+    check_writable(path, "--csv")
     assert path.read_text() == "earlier\n"
     outputs.write_poses(make_frame(0), [make_pose()])
     outputs.close()
@@ -262,7 +264,57 @@ def test_pressing_record_without_file_names_makes_some(
     assert len(list((tmp_path / "out").glob("steadypose-*.mp4"))) == 1
 
 
-def test_one_file_for_both_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "out"
-    with pytest.raises(RecordError, match="both name"):
-        Outputs(COCO17, 30.0, is_live=False, csv=path, video=path).check()
+@pytest.mark.parametrize("waiting", [0, 3, 50])
+def test_closing_never_hangs_after_a_failure(tmp_path: Path, waiting: int) -> None:
+    """Whatever waits in the queue when the disk gives out."""
+    gate = threading.Event()
+
+    def write(_: int) -> None:
+        gate.wait(5.0)
+        raise OSError(errno.ENOSPC, "full")
+
+    writer = BackgroundWriter[int](
+        write, lambda: time.sleep(0.2), path=tmp_path / "x", capacity=max(1, waiting)
+    )
+    writer.put(0, may_drop=True)
+    for i in range(waiting + 2):
+        writer.put(i, may_drop=True)
+    closer = threading.Timer(0.1, gate.set)
+    closer.start()
+    begin = time.perf_counter()
+    with pytest.raises(RecordError, match="disk is full"):
+        writer.close()
+    assert time.perf_counter() - begin < 3.0
+    with pytest.raises(RecordError):
+        writer.put(1, may_drop=False)
+
+
+def test_a_disk_that_does_not_answer_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.record.background._STUCK_S", 0.3)
+    gate = threading.Event()
+
+    def stuck(_: int) -> None:
+        gate.wait(10.0)
+
+    writer = BackgroundWriter[int](
+        stuck, lambda: None, path=tmp_path / "x", capacity=4
+    )
+    for i in range(4):
+        writer.put(i, may_drop=True)
+    with pytest.raises(RecordError, match="does not answer"):
+        writer.close()
+    gate.set()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").write_text("a file in the way")
+    outputs = Outputs(COCO17, 30.0, is_live=False)
+    for _ in range(2):
+        with pytest.raises(RecordError, match="cannot write out"):
+            outputs.toggle()
+        assert not outputs.is_recording

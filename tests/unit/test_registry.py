@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from engines import registry
 from engines.errors import EngineError, EngineUnavailableError, ModelFileError
 from engines.options import EngineOptions
+from engines.spec import METADATA_KEY
 from tests.conftest import TINY_SPEC, tiny_model
 
 FP32 = EngineOptions(precision="fp32", threads=1)
@@ -73,6 +75,18 @@ def test_a_precision_that_a_backend_lacks_is_a_sentence(tiny_path: Path) -> None
         registry.open_engine(
             tiny_path, backend="openvino", options=EngineOptions("int8", threads=1)
         )
+
+
+def test_a_model_whose_graph_has_another_size_than_its_spec_is_refused(tmp_path: Path) -> None:
+    model = tiny_model()
+    del model.metadata_props[:]
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, replace(TINY_SPEC, input_hw=(96, 64)).to_json()
+    path = tmp_path / "liar.onnx"
+    path.write_bytes(model.SerializeToString())
+    for backend in ("auto", "openvino", "onnxruntime"):
+        with pytest.raises(EngineError, match="failed on a batch"):
+            registry.open_engine(path, backend=backend, options=FP32)
 
 
 def test_openvino_reports_the_precision_it_built(tiny_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.errors import SourceError, SteadyposeError, UsageError
 from realtime.datatypes import Frame
 from realtime.sources import Source, SourceOptions, open_source
-from realtime.sources.camera import CameraMode, _without_password, open_camera
+from realtime.sources.camera import CameraMode, open_camera, without_password
 from realtime.sources.demo import DemoScene
 from realtime.sources.live import LiveSource
 
@@ -176,7 +176,7 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
 
 
 def test_a_password_never_reaches_the_screen() -> None:
-    assert _without_password("rtsp://me:pw@cam:554/a?b@c") == "rtsp://cam:554/a?b@c"
+    assert without_password("rtsp://me:pw@cam:554/a?b@c") == "rtsp://cam:554/a?b@c"
 
 
 def test_a_fourcc_needs_four_letters() -> None:

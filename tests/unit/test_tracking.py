@@ -188,15 +188,55 @@ def test_two_people_keep_their_ids_while_they_pass_each_other() -> None:
     assert ids[0] == ids[1]
 
 
-def test_a_person_who_walks_out_is_dropped_and_no_box_runs_away() -> None:
+@pytest.mark.parametrize("speed", [-32, -16, -8, 4, 8, 16, 32])
+def test_a_person_who_walks_out_is_dropped_and_no_box_runs_away(speed: int) -> None:
     world = World()
     pipeline = Pipeline(world.engine)
-    for i in range(140):
-        world.people = [person(400 + 8 * i)]
+    for i in range(10 + 900 // abs(speed)):
+        world.people = [person(320 + speed * i)]
         run(pipeline, world, i)
         for track in pipeline.tracker.tracks:
-            assert -0.25 * HW[1] <= track.box.x1 <= track.box.x2 <= 1.25 * HW[1]
+            assert -0.25 * HW[1] <= track.box.x1 < track.box.x2 <= 1.25 * HW[1]
+    for i in range(40):
+        run(pipeline, world, 10 + 900 // abs(speed) + i)
     assert pipeline.poses() == []
+
+
+def test_of_two_people_of_one_size_the_central_is_followed() -> None:
+    world = World()
+    world.people = [person(90, height=262), person(330, height=260)]
+    poses = run(Pipeline(world.engine, persons=1), world, 0)
+    assert abs(float(np.nanmean(poses[1][:, 0])) - 330) < 40
+
+
+def test_a_newcomer_takes_the_place_of_one_who_left_within_a_second() -> None:
+    world = World()
+    world.people = [person(150)]
+    pipeline = Pipeline(world.engine)
+    for i in range(10):
+        run(pipeline, world, i)
+    world.people = [person(480)]
+    frames = next(i for i in range(90) if 2 in run(pipeline, world, 10 + i))
+    assert frames / 30 <= 1.0
+    assert list(run(pipeline, world, 101)) == [2]
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0, 15.0, 25.0])
+def test_on_a_slow_camera_a_new_person_is_still_picked_up_within_a_second(fps: float) -> None:
+    world = World()
+    pipeline = Pipeline(world.engine, is_paced=True)
+    pipeline._crop_ms = 5.0  # an engine with time to spare
+    for i in range(10):
+        pipeline._crop_ms = 5.0
+        run(pipeline, world, i, fps)
+    world.people = [person(560)]
+
+    def step(i: int) -> bool:
+        pipeline._crop_ms = 5.0
+        return bool(run(pipeline, world, 10 + i, fps))
+
+    frames = next(i for i in range(90) if step(i))
+    assert frames / fps <= 1.0
 
 
 def test_raw_poses_are_what_the_network_said() -> None:
