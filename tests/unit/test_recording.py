@@ -298,9 +298,7 @@ def test_a_disk_that_does_not_answer_is_given_up(
     def stuck(_: int) -> None:
         gate.wait(10.0)
 
-    writer = BackgroundWriter[int](
-        stuck, lambda: None, path=tmp_path / "x", capacity=4
-    )
+    writer = BackgroundWriter[int](stuck, lambda: None, path=tmp_path / "x", capacity=4)
     for i in range(4):
         writer.put(i, may_drop=True)
     with pytest.raises(RecordError, match="does not answer"):
