@@ -108,8 +108,8 @@ class Framing:
         low, high = used.min(axis=0), used.max(axis=0)
         has_a, has_b = is_used[self._a], is_used[self._b]
         is_open = has_a != has_b
-        height = self._height(xy, is_used)
-        if height is not None and is_open.any():
+        height = self._height(xy, is_used) if is_open.any() else None
+        if height is not None:
             seen = np.where(has_a, self._a, self._b)[is_open]
             reach = (_REACH * height * self._length[is_open])[:, None]
             limit = np.array((frame_hw[1] - 0.5, frame_hw[0] - 0.5))

@@ -60,10 +60,10 @@ class Track:
         dt_s = time_s - self.seen_s
         if self.anchor_xy is not None and dt_s > 0:
             moved = xy - self.anchor_xy
-            both = np.isfinite(moved[:, 0])
-            if both.any():
+            moved = moved[moved[:, 0] == moved[:, 0]]  # drops NaN, the fast way
+            if len(moved):
                 gain = 1.0 - math.exp(-dt_s / _VELOCITY_SETTLES_S)
-                self.velocity += gain * (np.median(moved[both], axis=0) / dt_s - self.velocity)
+                self.velocity += gain * (moved.sum(axis=0) / (len(moved) * dt_s) - self.velocity)
         self.anchor_xy, self.seen_s = xy, time_s
 
     @property
