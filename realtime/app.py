@@ -249,9 +249,10 @@ class App:
         return self._hud
 
     def _compose_hud(self, fps: float, age_ms: float) -> tuple[str, ...]:
-        engine_ms = self.watch.recent("engine") if self.watch.frames else 0.0
         lines = [
-            f"{fps:.0f} fps  {engine_ms:.1f} ms inference",
+            f"{fps:.0f} fps  {self.watch.recent('engine'):.1f} ms inference"
+            if self.watch.frames
+            else "starting",
             f"{age_ms:.0f} ms old  {self.source.dropped} dropped",
             self.pipeline.engine.label,
         ]
