@@ -55,6 +55,7 @@ bench: setup-dev
 	$(PY) -m benchmarks.loop
 	$(PY) -m benchmarks.age
 	$(PY) -m benchmarks.accuracy
+	$(PY) -m benchmarks.startup
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -114,6 +114,7 @@ def _load(entry: Backend) -> Opener:
     try:
         module = import_module(entry.module)
     except (ImportError, OSError) as error:
+        _let_interrupts_through(error)
         missing = getattr(error, "name", None) or entry.package
         others = [other.name for other in BACKENDS if other is not entry]
         raise EngineUnavailableError(
@@ -122,6 +123,15 @@ def _load(entry: Backend) -> Opener:
         ) from error
     opener: Opener = getattr(module, entry.factory)
     return opener
+
+
+def _let_interrupts_through(error: BaseException) -> None:
+    """Compiled modules turn a Ctrl-C during their import into an ImportError."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _warm_up(engine: Engine) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -22,24 +21,21 @@ import cv2
 from engines import registry
 from engines.base import Engine
 from engines.errors import SteadyposeError, UsageError
-from engines.options import PRECISIONS, EngineOptions, default_threads
+from engines.options import EngineOptions, default_threads
 from realtime.app import App
+from realtime.arguments import build_parser, to_settings
 from realtime.display import open_display
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
 from realtime.record import check_writable
-from realtime.record.table import LAYOUTS
 from realtime.report import summary, write_figures
-from realtime.settings import MOST_PERSONS, Settings
+from realtime.settings import Settings
 from realtime.smooth import KalmanSmoother, Smoother
-from realtime.sources import SourceOptions, open_source
-from realtime.sources.camera import CameraMode
+from realtime.sources import open_source, source_files
 from realtime.tracker import CANDIDATES
 
 sys.setswitchinterval(0.0005)
-VERSION = "0.1.0"
-DEFAULTS = Settings()
-SMOOTHERS = ("kalman", "filterpy", "off")
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,8 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(settings: Settings) -> int:
     """Open everything, loop, close everything, report."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
+    stop = Stop()
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
     _check_outputs(settings)
@@ -76,6 +73,7 @@ def run(settings: Settings) -> int:
     for reason in opened.passed_over:
         _say(f"passed over {reason}")
     engine = opened.engine
+    stop.check()
     _say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
     try:
         return _run_with(engine, settings)
@@ -87,13 +85,12 @@ def _run_with(engine: Engine, settings: Settings) -> int:
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
         _say(f"no window: {reason}")
-    has_files = settings.csv or settings.video or settings.benchmark
-    if not display.is_window and not has_files:
-        _say("nothing is kept either; add --csv out.csv or --save-video out.mp4")
     source_options = settings.source
     # Somebody watches: the demo plays like a camera, at its own speed and without an end.
     source = open_source(replace(source_options, is_watched=display.is_window))
     _say(f"source: {source.label}")
+    if not display.is_window and not (settings.csv or settings.video or settings.benchmark):
+        _say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
     outputs = Outputs(
         engine.spec.skeleton,
         source.fps,
@@ -146,23 +143,57 @@ def _make_smoother(name: str, slots: int, keypoints: int) -> Smoother:
 
 
 def _check_outputs(settings: Settings) -> None:
+    """Everything that can be known about the files to write, before anything starts."""
+    inputs = {path.resolve() for path in source_files(settings.source.text)}
+    inputs.add(settings.model.resolve())
+    named: set[Path] = set()
     for path, option in (
         (settings.csv, "--csv"),
         (settings.video, "--save-video"),
         (settings.benchmark, "--benchmark"),
     ):
-        if path is not None:
-            check_writable(path, option)
-    named = [p.resolve() for p in (settings.csv, settings.video, settings.benchmark) if p]
-    if len(set(named)) < len(named):
-        raise UsageError("two outputs name the same file", fix="give each its own file")
+        if path is None:
+            continue
+        check_writable(path, option)
+        if path.resolve() in inputs:
+            raise UsageError(
+                f"{option} {path} is read by this run and would be destroyed",
+                fix="choose another file name",
+            )
+        if path.resolve() in named:
+            raise UsageError(
+                f"{option} {path}: another output has the same file", fix="give each its own file"
+            )
+        named.add(path.resolve())
+    if settings.video is not None and settings.video.suffix.lower() not in VIDEO_SUFFIXES:
+        raise UsageError(
+            f"--save-video {settings.video} does not end in {' or '.join(VIDEO_SUFFIXES)}",
+            fix=f"--save-video {settings.video.with_suffix('.mp4')}",
+        )
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    # A second one ends at once, should closing the files hang.
-    signal.signal(number, signal.SIG_DFL)
-    # Not an Exception: nothing between here and ``main`` may take it for a failure of its own.
-    raise KeyboardInterrupt(signal.Signals(number).name)
+class Stop:
+    """What Ctrl-C and a polite kill do: end the run, keep the files."""
+
+    def __init__(self) -> None:
+        self._name: str | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        # A second one ends at once, should closing the files hang.
+        signal.signal(number, signal.SIG_DFL)
+        self._name = signal.Signals(number).name
+        self.check()
+
+    def check(self) -> None:
+        """Raise again what a package swallowed while it was being loaded.
+
+        Raises:
+            KeyboardInterrupt: Not an Exception, so that nothing between the signal and
+                ``main`` takes it for a failure of its own.
+        """
+        if self._name is not None:
+            raise KeyboardInterrupt(self._name)
 
 
 def _expected(frame_count: int | None, max_frames: int | None) -> int | None:
@@ -198,159 +229,3 @@ def _clear() -> None:
 def _say(text: str) -> None:
     _clear()
     print(text, file=sys.stderr, flush=True)
-
-
-def to_settings(arguments: argparse.Namespace) -> Settings:
-    """Turn parsed arguments into settings."""
-    mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
-    text = arguments.source if arguments.source is not None else str(arguments.camera or 0)
-    return Settings(
-        source=SourceOptions(text, mode, is_paced=arguments.realtime),
-        model=arguments.model,
-        backend=arguments.backend,
-        precision=arguments.precision,
-        threads=arguments.threads,
-        persons=arguments.persons,
-        smoother="off" if arguments.no_smooth else arguments.smooth,
-        is_mirrored=arguments.mirror,
-        is_headless=arguments.headless,
-        csv=arguments.csv,
-        csv_layout=arguments.csv_layout,
-        video=arguments.save_video,
-        benchmark=arguments.benchmark,
-        max_frames=arguments.max_frames,
-    )
-
-
-class Parser(argparse.ArgumentParser):
-    """Usage errors look like all others: a fact and a fix, exit code 2."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """Raise instead of exiting."""
-        raise UsageError(message, fix=f"python {self.prog} --help lists the options")
-
-
-def whole(low: int, high: int) -> Callable[[str], int]:
-    """A parser for whole numbers in a range."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
-        return value
-
-    return parse
-
-
-def rate(text: str) -> float:
-    """Parse frames a second."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0.5 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.5 and 1000")
-    return value
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """All options, grouped."""
-    parser = Parser(
-        prog="run.py",
-        description="Steady human poses from a webcam, on screen and in a CSV.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"steadypose {VERSION}")
-    parser.add_argument(
-        "--doctor", action="store_true", help="say what works on this machine, and why the rest not"
-    )
-    source = parser.add_argument_group("source")
-    which = source.add_mutually_exclusive_group()
-    which.add_argument(
-        "--camera", type=whole(0, 99), metavar="N", help="camera number (default: 0)"
-    )
-    which.add_argument(
-        "--source",
-        metavar="WHAT",
-        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, "
-        "demo or demo:2 (mannequins)",
-    )
-    source.add_argument(
-        "--width", type=whole(16, 16384), metavar="PX", help="ask the camera for it"
-    )
-    source.add_argument(
-        "--height", type=whole(16, 16384), metavar="PX", help="ask the camera for it"
-    )
-    source.add_argument(
-        "--fps", type=rate, metavar="HZ", help="ask the camera for it; playback rate of pictures"
-    )
-    source.add_argument("--fourcc", metavar="CODE", help="pixel format, for instance MJPG or YUYV")
-    source.add_argument(
-        "--realtime",
-        action="store_true",
-        help="play a file at its own speed, not as fast as possible",
-    )
-    source.add_argument(
-        "--max-frames", type=whole(1, 10**9), metavar="N", help="stop after N frames"
-    )
-    engine = parser.add_argument_group("engine")
-    engine.add_argument(
-        "--model",
-        type=Path,
-        default=DEFAULTS.model,
-        metavar="FILE",
-        help="model file (default: the one that ships)",
-    )
-    engine.add_argument(
-        "--backend",
-        choices=registry.NAMES,
-        default=DEFAULTS.backend,
-        help="default: %(default)s, the fastest that works",
-    )
-    engine.add_argument(
-        "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
-    )
-    engine.add_argument(
-        "--threads",
-        type=whole(0, 256),
-        default=DEFAULTS.threads,
-        metavar="N",
-        help="CPU threads of the network, 0: choose (default: 0)",
-    )
-    people = parser.add_argument_group("people")
-    people.add_argument(
-        "--persons",
-        type=whole(1, MOST_PERSONS),
-        default=DEFAULTS.persons,
-        metavar="N",
-        help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
-    )
-    people.add_argument(
-        "--smooth",
-        choices=SMOOTHERS,
-        default=DEFAULTS.smoother,
-        help="filter (default: %(default)s)",
-    )
-    people.add_argument("--no-smooth", action="store_true", help="show and record raw keypoints")
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--mirror", action="store_true", help="show the picture as a mirror; data stay as they are"
-    )
-    output.add_argument("--headless", action="store_true", help="open no window")
-    output.add_argument("--csv", type=Path, metavar="FILE", help="write keypoints")
-    output.add_argument(
-        "--csv-layout",
-        choices=LAYOUTS,
-        default=DEFAULTS.csv_layout,
-        help="a row per person, or per keypoint (default: %(default)s)",
-    )
-    output.add_argument(
-        "--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)"
-    )
-    output.add_argument(
-        "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
-    )
-    return parser

@@ -23,15 +23,15 @@ _INK: Colour = (255, 255, 255)
 _SHADE: Colour = (25, 25, 25)
 _ALERT: Colour = (60, 60, 235)
 
-HELP = (
-    "q / Esc  quit",
-    "space    pause",
-    "r        record on / off",
-    "s        snapshot",
-    "m        mirror the picture",
-    "k        smoothing on / off",
-    "h        this help",
-)
+HELP = {
+    "q, Esc": "quit",
+    "space": "pause",
+    "r": "record on / off",
+    "s": "snapshot",
+    "m": "mirror the picture",
+    "k": "smoothing on / off",
+    "h": "this help",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,9 @@ def draw_hud(
         cv2.circle(image_bgr, center, radius, _ALERT, -1, cv2.LINE_AA)
     if has_help:
         height = len(HELP) * _line_height(style)
-        _text_block(
-            image_bgr, HELP, (style.margin, image_bgr.shape[0] - height - 2 * style.margin), style
-        )
+        y = image_bgr.shape[0] - height - 2 * style.margin
+        width = _text_block(image_bgr, tuple(HELP), (style.margin, y), style)
+        _text_block(image_bgr, tuple(HELP.values()), (style.margin + width, y), style)
     if message:
         _text_block(image_bgr, (message,), _centered(image_bgr, message, style), style)
     if alert:
@@ -162,7 +162,8 @@ def _draw_tag(
     if not seen:
         return
     x, y = min(seen, key=lambda point: point[1])
-    text = f"{pose.track_id}  {pose.person_score:.0%}"
+    score = pose.person_score
+    text = f"{pose.track_id}  {score:.0%}" if score > 0 else f"{pose.track_id}  hidden"
     corner = (x - style.margin, max(0, y - _line_height(style) - 3 * style.margin))
     _text_block(image, (text,), corner, style)
 
@@ -193,10 +194,10 @@ def _line_height(style: Style) -> int:
 
 def _text_block(
     image: NDArray[np.uint8], lines: Sequence[str], corner: tuple[int, int], style: Style
-) -> None:
-    """Light text on a darkened box, so it can be read on anything."""
+) -> int:
+    """Light text on a darkened box, so it can be read on anything; returns its width."""
     if not lines:
-        return
+        return 0
     font, thickness = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(style.text * 1.6))
     step = _line_height(style)
     widest = max(cv2.getTextSize(line, font, style.text, thickness)[0][0] for line in lines)
@@ -204,12 +205,13 @@ def _text_block(
     x2 = min(image.shape[1], x1 + widest + 2 * style.margin)
     y2 = min(image.shape[0], y1 + step * len(lines) + style.margin)
     if x2 <= x1 or y2 <= y1:
-        return
+        return 0
     box = image[y1:y2, x1:x2]
     cv2.convertScaleAbs(box, dst=box, alpha=0.4)
     for row, line in enumerate(lines):
         at = (x1 + style.margin, y1 + round(step * (row + 0.85)))
         cv2.putText(image, line, at, font, style.text, _INK, thickness, cv2.LINE_AA)
+    return x2 - x1
 
 
 def _centered(image: NDArray[np.uint8], text: str, style: Style) -> tuple[int, int]:

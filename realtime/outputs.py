@@ -119,11 +119,16 @@ class Outputs:
         """Which files were written and how much is in them."""
         parts = []
         if self._table is not None:
-            parts.append(f"{self._table.path} ({self._table.rows} rows)")
+            parts.append(f"{self._table.path} ({counted(self._table.rows, 'row')})")
         if self._film is not None:
             lost = f", {self._film.given_up} given up" if self._film.given_up else ""
-            parts.append(f"{self._film.path} ({self._film.frames} frames{lost})")
+            parts.append(f"{self._film.path} ({counted(self._film.frames, 'frame')}{lost})")
         return ", ".join(parts) or "nothing recorded"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its noun: 1 frame, 2 frames."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def output_folder() -> Path:

@@ -163,6 +163,9 @@ class Pipeline:
             places = [self._place(box) for box in self.tracker.boxes(frame.time_s, frame.size_hw)]
             tracks = list(self.tracker.tracks)
             self.tracker.update(frame.time_s, tracks, self._look(frame, places), nobody)
+        # Three looks at one frame are one measurement: the first pose is taken as it is.
+        for track in self.tracker.tracks:
+            self.tracker.smoother.clear(track.slot)
 
     def _look(self, frame: Frame, places: list[CropTransform]) -> FloatArray:
         batch = Batch(frame, [], places, self._cut(frame, places))

@@ -10,6 +10,7 @@ from typing import Any
 
 from engines.options import usable_cpus
 from realtime.app import App
+from realtime.outputs import counted
 from realtime.record import check_writable
 from realtime.record.background import write_error
 from realtime.timing import STAGES
@@ -19,10 +20,10 @@ def summary(app: App) -> str:
     """Three lines: frames and speed, age and drops, files."""
     watch = app.watch
     if not watch.frames:
-        return f"0 frames\nno frame, no age; {app.source.dropped} dropped\n{app.outputs.describe()}"
+        return f"0 frames\n{app.source.dropped} dropped\nfiles: {app.outputs.describe()}"
     return "\n".join(
         (
-            f"{watch.frames} frames, {app.fps:.1f} fps: "
+            f"{counted(watch.frames, 'frame')}, {app.fps:.1f} fps: "
             f"engine {watch.percentile('engine', 50):.2f} ms, "
             f"everything else {watch.percentile('overhead', 50):.2f} ms (p50) "
             f"on {app.pipeline.engine.label}",

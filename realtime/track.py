@@ -27,6 +27,7 @@ class Track:
         track_id: 0 while the person is not confirmed yet.
         hits: Good frames since it was proposed.
         misses: Frames without a good measurement since the last one.
+        returns: Good frames in a row of somebody who had been lost.
         anchor_xy: (K, 2) filtered pose when last seen, NaN where lost; None before.
         velocity: (2,) of the whole body, pixels a second, slowly filtered.
         alone_s: Capture time when it last lay on nobody else.
@@ -41,6 +42,7 @@ class Track:
     track_id: int = 0
     hits: int = 0
     misses: int = 0
+    returns: int = 0
     anchor_xy: FloatArray | None = None
     velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
     alone_s: float = -math.inf

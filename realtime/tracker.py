@@ -161,12 +161,20 @@ class Tracker:
                 own_bonus=np.array([0.05 if t.track_id else 0.3 for t in self.tracks]),
                 sigmas=self._sigmas,
             )
-        # Who was lost for a while must be seen as well as somebody new.
-        return {
-            track: (candidates[row], evidence[row])
-            for track, row in zip(self.tracks, matched, strict=True)
-            if row is not None and found[row] >= (_ACCEPT if track.misses > _MISSES else _KEEP)
-        }
+        accepted = {}
+        for track, row in zip(self.tracks, matched, strict=True):
+            if row is not None and self._is_believed(track, found[row]):
+                accepted[track] = (candidates[row], evidence[row])
+            elif row is None:
+                track.returns = 0
+        return accepted
+
+    def _is_believed(self, track: Track, found: float) -> bool:
+        """Who was lost for a while must be seen as well as somebody new: well, and twice."""
+        if track.misses <= _MISSES:
+            return found >= _KEEP
+        track.returns = track.returns + 1 if found >= _ACCEPT else 0
+        return track.returns >= 2
 
     def _filtered(self, track: Track) -> FloatArray:
         """(K, 2) filtered pose, NaN where lost."""
@@ -192,7 +200,7 @@ class Tracker:
                 track.raw_xy, track.score, track.shape = pose[:, :2], pose[:, 2], evidence
                 if track.misses and time_s - track.seen_s > _MISSING_AFTER_S:
                     self.smoother.clear(track.slot)  # what it foretold meanwhile is worth less
-                track.misses = 0
+                track.misses = track.returns = 0
                 track.hits += 1
                 self._xy[track.slot] = track.raw_xy
                 self._score[track.slot] = evidence

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from realtime.cli import build_parser
+from realtime.arguments import build_parser
 from realtime.settings import ROOT
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class VideoRecorder:
         self._size_hw = (0, 0)
         self._first_s: float | None = None
         self._last_tick = -1
+        self._safe_size = self._size = 0
         logging.getLogger("libav").setLevel(logging.CRITICAL)
         try:
             self._container = av.open(
@@ -131,34 +133,49 @@ class VideoRecorder:
         yuv = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
         frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
         frame.pts, frame.time_base = tick, Fraction(1, _CLOCK)
-        for packet in self._stream.encode(frame):
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: Iterable[av.Packet]) -> None:
+        for packet in packets:
+            # Fragments are written whole, so between two calls the file ends with one.
+            self._safe_size, self._size = self._size, _size_of(self.path)
             self._container.mux(packet)
 
     def _finish(self) -> None:
+        failure: OSError | None = None
         try:
             if self._stream is not None and not self._writer.has_failed:
-                for packet in self._stream.encode():
-                    self._container.mux(packet)
-        finally:
-            self._close_container()
-
-    def _close_container(self) -> None:
+                self._mux(self._stream.encode())
+        except OSError as error:
+            failure = error
         try:
             self._container.close()
-        except OSError:
-            cut_to_whole_fragments(self.path)
-            raise
-        if self._writer.has_failed:
-            cut_to_whole_fragments(self.path)
+        except OSError as error:
+            failure = failure or error
+        if failure is not None or self._writer.has_failed:
+            cut_to_whole_fragments(self.path, self._safe_size)
+        if failure is not None:
+            raise failure
 
 
-def cut_to_whole_fragments(path: Path) -> None:
+def _size_of(path: Path) -> int:
+    """Bytes of a file, 0 before the container has made it."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def cut_to_whole_fragments(path: Path, safe_size: int) -> None:
     """Remove the half-written fragment that a full disk leaves at the end of an MP4.
 
     Walks the top-level boxes (ISO 14496-12, section 4.2) and keeps everything up to the
-    last complete media box.
+    last complete media box within the bytes that were written without an error.
+
+    Args:
+        path: The file.
+        safe_size: Bytes that are known to be good.
     """
-    size = path.stat().st_size
+    size = min(safe_size, _size_of(path))
+    if not path.exists():
+        return
     whole = position = 0
     with path.open("r+b") as file:
         while position + 8 <= size:

@@ -61,8 +61,8 @@ class DemoScene:
         light = 1.0 + 0.08 * np.sin(2 * np.pi * time_s / 9.0)
         image = cv2.convertScaleAbs(self._room[y : y + height, x : x + width], alpha=light)
         # The figure farther away (smaller) is drawn first.
-        figures = sorted((self._figure(index, p) for p in range(self.persons)), key=lambda f: f[1])
-        for (xy, height_px), look in zip(figures, LOOKS, strict=False):
+        figures = [(*self._figure(index, p), LOOKS[p]) for p in range(self.persons)]
+        for xy, height_px, look in sorted(figures, key=lambda figure: figure[1]):
             draw_person(image, xy, height_px=height_px, look=look)
         # The same pattern at a place that changes each frame looks like sensor noise.
         nx, ny = (index * 37) % 64, (index * 23) % 64

@@ -220,7 +220,7 @@ def _image_pictures(paths: list[Path], fps: float) -> Iterator[Picture]:
     if bad:
         raise SourceError(
             f"{len(bad)} of {len(paths)} pictures could not be read, the first is {bad[0]}",
-            fix="repair or remove them; all the others were processed",
+            fix="repair or remove them; whatever could be read was processed",
         )
 
 

@@ -52,8 +52,10 @@ def open_source(options: SourceOptions) -> Source:
         UsageError: The text makes no sense.
     """
     text = options.text
-    if match := re.fullmatch(r"demo(?::(\d+))?", text):
-        return _demo(int(match[1] or 1), options)
+    if not text.strip():
+        raise UsageError("--source is empty", fix="give a camera number, a path, a URL, or demo")
+    if re.fullmatch(r"demo(:.*)?", text):
+        return _demo(text, options)
     if text.isdecimal():
         return LiveSource(camera_opener(int(text), options.mode))
     if text.startswith("/dev/"):
@@ -78,8 +80,9 @@ def _from_files(text: str, options: SourceOptions) -> Source:
             return _from_images([path], text, options)
         return open_video(path, is_paced=options.is_paced)
     if glob.has_magic(text):
-        # Path.glob does not take absolute patterns.
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+        found = source_files(text)
+        if not found:
+            raise SourceError(f"nothing matches {text}", fix="check the pattern and quote it")
         return _from_images(sorted(found, key=_natural), text, options)
     raise SourceError(
         f"{text} does not exist",
@@ -87,9 +90,24 @@ def _from_files(text: str, options: SourceOptions) -> Source:
     )
 
 
-def _demo(persons: int, options: SourceOptions) -> Source:
-    if not 1 <= persons <= 3:
-        raise UsageError(f"demo:{persons} is not possible", fix="use demo, demo:2 or demo:3")
+def source_files(text: str) -> list[Path]:
+    """The files that a source reads, as far as names tell; nothing is opened."""
+    path = Path(text).expanduser()
+    if glob.has_magic(text):
+        return [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+    try:
+        if path.is_dir():
+            return [child for child in path.iterdir() if child.suffix.lower() in IMAGE_SUFFIXES]
+        return [path] if path.is_file() else []
+    except OSError:
+        return []
+
+
+def _demo(text: str, options: SourceOptions) -> Source:
+    number = text.partition(":")[2] or "1"
+    if number not in {"1", "2", "3"}:
+        raise UsageError(f"{text} is not possible", fix="use demo, demo:2 or demo:3")
+    persons = int(number)
     mode = options.mode
     return open_demo(
         persons=persons,
@@ -123,7 +141,7 @@ def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source
             fix="give a folder or a quoted pattern such as 'frames/*.png'",
         )
     fps = options.mode.fps or 30.0
-    label = f"{text}, {len(pictures)} pictures at {fps:g} fps"
+    label = f"{text}, pictures: {len(pictures)}, {fps:g} fps"
     return open_images(pictures, label=label, fps=fps, is_paced=options.is_paced)
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -104,7 +105,14 @@ MISTAKES = [
     (["--source", "demo", "--model", "none.onnx"], "cannot read model file"),
     (["--source", "demo", "--csv", "no/such/dir/a.csv"], "does not exist"),
     (["--source", "demo", "--csv", "EMPTY_DIR"], "is a folder"),
-    (["--source", "demo", "--csv", "a.out", "--save-video", "a.out"], "same file"),
+    (["--source", "demo", "--csv", "a.mp4", "--save-video", "a.mp4"], "same file"),
+    (["--source", "PICS", "--csv", "PICS/a.png"], "would be destroyed"),
+    (["--source", "demo", "--save-video", "out.avi"], "does not end in .mp4"),
+    (["--source", "demo", "--max-frames", "0"], "0 is not 1 or more"),
+    (["--source", "demo:x"], "demo:x is not possible"),
+    (["--source", ""], "--source is empty"),
+    (["--source", "none/*.png"], "nothing matches none/*.png"),
+    (["clip.mp4"], "unrecognized arguments: clip.mp4"),
     (["--persons", "11"], "11 is not between 1 and 10"),
     (["--persons", "many"], "'many' is not a whole number"),
     (["--fps", "0"], "0 is not between 0.5 and 1000"),
@@ -125,6 +133,8 @@ def test_a_mistake_is_one_sentence_with_a_fix_and_exit_code_2(
     (tmp_path / "EMPTY_DIR").mkdir()
     (tmp_path / "TEXT.mp4").write_text("this is not a video\n" * 30)
     (tmp_path / "ZERO.mp4").touch()
+    (tmp_path / "PICS").mkdir()
+    cv2.imwrite("PICS/a.png", np.zeros((32, 32, 3), np.uint8))
     done = run(*arguments, "--headless")
     assert done.returncode == 2
     assert message in done.stderr
@@ -139,7 +149,7 @@ def test_a_mistake_is_one_sentence_with_a_fix_and_exit_code_2(
                 "  fix:",
                 "engine:",
                 "no window:",
-                "nothing is kept",
+                "nothing will be saved",
                 "source:",
                 "passed over",
             )

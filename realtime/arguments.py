@@ -1,0 +1,185 @@
+"""The options of the command line: typed, ranged, each with its unit and default."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from engines import registry
+from engines.errors import UsageError
+from engines.options import PRECISIONS
+from realtime.record.table import LAYOUTS
+from realtime.settings import MOST_PERSONS, Settings
+from realtime.sources import SourceOptions
+from realtime.sources.camera import CameraMode
+
+VERSION = "0.1.0"
+DEFAULTS = Settings()
+SMOOTHERS = ("kalman", "filterpy", "off")
+_ANY = 10**9  # no limit worth naming
+
+
+def to_settings(arguments: argparse.Namespace) -> Settings:
+    """Turn parsed arguments into settings."""
+    mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
+    text = arguments.source if arguments.source is not None else str(arguments.camera or 0)
+    return Settings(
+        source=SourceOptions(text, mode, is_paced=arguments.realtime),
+        model=arguments.model,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        threads=arguments.threads,
+        persons=arguments.persons,
+        smoother="off" if arguments.no_smooth else arguments.smooth,
+        is_mirrored=arguments.mirror,
+        is_headless=arguments.headless,
+        csv=arguments.csv,
+        csv_layout=arguments.csv_layout,
+        video=arguments.save_video,
+        benchmark=arguments.benchmark,
+        max_frames=arguments.max_frames,
+    )
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors look like all others: a fact and a fix, exit code 2."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Raise instead of exiting."""
+        words = message.removeprefix("unrecognized arguments: ").split()
+        fix = f"{self.prog} --help lists the options"
+        if message.startswith("unrecognized") and words and not words[0].startswith("-"):
+            fix = f"to read {words[0]}: {self.prog} --source {words[0]}"
+        raise UsageError(message, fix=fix)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A parser for whole numbers in a range."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not low <= value <= high:
+            limits = f"between {low} and {high}" if high < _ANY else f"{low} or more"
+            raise argparse.ArgumentTypeError(f"{value} is not {limits}")
+        return value
+
+    return parse
+
+
+def rate(text: str) -> float:
+    """Parse frames a second."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0.5 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.5 and 1000")
+    return value
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All options, grouped."""
+    parser = Parser(
+        prog="run.py",
+        description="Steady human poses from a webcam, on screen and in a CSV.",
+        epilog="run.py --camera 0 --csv out.csv      run.py --source clip.mp4 --save-video out.mp4",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"steadypose {VERSION}")
+    parser.add_argument(
+        "--doctor", action="store_true", help="say what works on this machine, and why the rest not"
+    )
+    source = parser.add_argument_group("source")
+    which = source.add_mutually_exclusive_group()
+    which.add_argument(
+        "--camera", type=whole(0, 99), metavar="N", help="camera number (default: 0)"
+    )
+    which.add_argument(
+        "--source",
+        metavar="WHAT",
+        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, "
+        "demo or demo:2 (mannequins)",
+    )
+    source.add_argument(
+        "--width", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
+    )
+    source.add_argument(
+        "--height", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
+    )
+    source.add_argument(
+        "--fps",
+        type=rate,
+        metavar="HZ",
+        help="frame rate to ask the camera for; playback rate of pictures",
+    )
+    source.add_argument("--fourcc", metavar="CODE", help="pixel format, for instance MJPG or YUYV")
+    source.add_argument(
+        "--realtime",
+        action="store_true",
+        help="play a file at its own speed, not as fast as possible",
+    )
+    source.add_argument(
+        "--max-frames", type=whole(1, _ANY), metavar="N", help="stop after N frames"
+    )
+    engine = parser.add_argument_group("engine")
+    engine.add_argument(
+        "--model",
+        type=Path,
+        default=DEFAULTS.model,
+        metavar="FILE",
+        help="model file (default: the one that ships)",
+    )
+    engine.add_argument(
+        "--backend",
+        choices=registry.NAMES,
+        default=DEFAULTS.backend,
+        help="default: %(default)s, the fastest that works",
+    )
+    engine.add_argument(
+        "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
+    )
+    engine.add_argument(
+        "--threads",
+        type=whole(0, 256),
+        default=DEFAULTS.threads,
+        metavar="N",
+        help="CPU threads of the network, 0: all, at most 8 (default: 0)",
+    )
+    people = parser.add_argument_group("people")
+    people.add_argument(
+        "--persons",
+        type=whole(1, MOST_PERSONS),
+        default=DEFAULTS.persons,
+        metavar="N",
+        help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
+    )
+    people.add_argument(
+        "--smooth",
+        choices=SMOOTHERS,
+        default=DEFAULTS.smoother,
+        help="filter (default: %(default)s)",
+    )
+    people.add_argument("--no-smooth", action="store_true", help="show and record raw keypoints")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--mirror", action="store_true", help="show the picture as a mirror; data stay as they are"
+    )
+    output.add_argument("--headless", action="store_true", help="open no window")
+    output.add_argument("--csv", type=Path, metavar="FILE", help="write keypoints")
+    output.add_argument(
+        "--csv-layout",
+        choices=LAYOUTS,
+        default=DEFAULTS.csv_layout,
+        help="a row per person, or per keypoint (default: %(default)s)",
+    )
+    output.add_argument(
+        "--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)"
+    )
+    output.add_argument(
+        "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
+    )
+    return parser
