@@ -93,7 +93,9 @@ def main() -> None:
     ]
     name = Path(clip).name
     publish(
-        f"{engine.spec.name} on {engine.label}, {name}, one person, with a CSV; {ROUNDS} rounds\n"
+        f"{engine.spec.name} on {engine.label}, {name}, one person, with a CSV; {ROUNDS} rounds. "
+        "Everything else: CPU time of the loop's thread outside engine and source; "
+        "stages (·): wall time, while engine and decoder use the same cores\n"
         f"{provenance()}\n\n{table(('', 'median', 'min', 'max'), body)}",
         arguments.output,
     )

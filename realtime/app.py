@@ -18,7 +18,7 @@ from realtime.draw import draw_hud, draw_poses, mirrored
 from realtime.outputs import Outputs, output_folder
 from realtime.pipeline import Batch, Pipeline
 from realtime.sources import Source
-from realtime.timing import Stopwatch
+from realtime.timing import Stopwatch, busy_time_s
 
 _POLL_S = 0.05  # how long the loop waits for a frame before it looks at the keyboard again
 _HUD_EVERY_S = 0.25  # figures that change every frame cannot be read
@@ -82,9 +82,9 @@ class App:
     _waiting: Waiting | None = None
     _fetched: int = 0
     _hud_frames: int = 0
-    _idle_s: float = 0.0
-    _last_idle_s: float = 0.0
-    _last_end_s: float = 0.0
+    _apart_s: float = 0.0
+    _last_apart_s: float = 0.0
+    _last_busy_s: float = 0.0
     _progress_s: float = 0.0
     _trouble: str | None = None
     _message: str | None = None
@@ -110,7 +110,8 @@ class App:
         Raises:
             SteadyposeError: The source or a file failed; what was recorded is kept.
         """
-        self._begin_s = self._end_s = self._last_end_s = time.perf_counter()
+        self._begin_s = self._end_s = time.perf_counter()
+        self._last_busy_s = busy_time_s()
         try:
             self._loop()
         finally:
@@ -137,9 +138,9 @@ class App:
                     ready = self._next(wait=True) if is_ahead else None
                 except (SteadyposeError, KeyboardInterrupt) as error:
                     failure = error  # raised once the frame in the engine is safe
-                begin_s = time.perf_counter()
+                begin_s = busy_time_s()
                 self._waiting = Waiting(batch, self.pipeline.finish(batch))
-                self._idle_s += time.perf_counter() - begin_s
+                self._apart_s += busy_time_s() - begin_s
                 if failure is not None:
                     raise failure
                 if not is_ahead:
@@ -153,9 +154,9 @@ class App:
         is_full = self.max_frames is not None and self._fetched >= self.max_frames
         if self._is_paused or is_full:
             return None
-        begin_s = time.perf_counter()
+        begin_s = busy_time_s()
         frame = self.source.read(_POLL_S if wait else 0.0)
-        self._idle_s += time.perf_counter() - begin_s
+        self._apart_s += busy_time_s() - begin_s
         self._report_trouble()
         if frame is None:
             return None
@@ -166,7 +167,6 @@ class App:
         """Nothing came and nothing waits: over, paused, or in trouble?"""
         if self._is_paused:
             time.sleep(_POLL_S)
-            self._idle_s += _POLL_S
             return False
         is_full = self.max_frames is not None and self._fetched >= self.max_frames
         if is_full or self.source.is_over:
@@ -219,11 +219,11 @@ class App:
         )
 
     def _overhead_ms(self) -> float:
-        """Loop time since the last frame, less the waiting for engine, source and encoder."""
-        idle_s = self._idle_s + self.outputs.waited_s
-        busy_s = (self._end_s - self._last_end_s) - (idle_s - self._last_idle_s)
-        self._last_end_s, self._last_idle_s = self._end_s, idle_s
-        return busy_s * 1e3
+        """What the loop's own thread worked since the last frame, outside engine and source."""
+        now_s = busy_time_s()
+        worked_s = (now_s - self._last_busy_s) - (self._apart_s - self._last_apart_s)
+        self._last_busy_s, self._last_apart_s = now_s, self._apart_s
+        return worked_s * 1e3
 
     def _draw(self, result: Waiting, *, is_mirrored: bool, age_ms: float) -> NDArray[np.uint8]:
         image = result.batch.frame.image_bgr

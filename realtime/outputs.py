@@ -49,11 +49,6 @@ class Outputs:
         self.is_recording = bool(self.csv or self.video)
 
     @property
-    def waited_s(self) -> float:
-        """Seconds spent waiting for the disk or the video encoder."""
-        return sum(r.waited_s for r in (self._table, self._film) if r is not None)
-
-    @property
     def wants_video(self) -> bool:
         """Whether ``write_picture`` will keep a picture."""
         return self.is_recording and self.video is not None

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
 STAGES = ("crop", "engine", "track", "draw", "record", "show")
 _KEPT = 65_536  # frames: half an hour at 30 fps
+
+
+def busy_time_s() -> float:
+    """Seconds that this thread has worked: CPU time, so other threads' work does not count.
+
+    Windows counts CPU time in steps of 16 ms; there it is the wall clock.
+    """
+    return time.perf_counter() if sys.platform == "win32" else time.thread_time()
 
 
 class Stopwatch:

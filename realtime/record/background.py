@@ -8,7 +8,6 @@ import os
 import queue
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -48,8 +47,6 @@ class BackgroundWriter(Generic[Item]):
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._failure: Exception | None = None
         self._is_closed = False
-        self.waited_s = 0.0
-        """Seconds that callers of ``put`` have waited for the disk or encoder."""
         self._thread = threading.Thread(target=self._run, name=f"write {path.name}", daemon=True)
         self._thread.start()
 
@@ -66,7 +63,6 @@ class BackgroundWriter(Generic[Item]):
         Raises:
             RecordError: Writing failed, now or earlier.
         """
-        begin_s = time.perf_counter()
         while True:
             self.check()
             try:
@@ -75,7 +71,6 @@ class BackgroundWriter(Generic[Item]):
                 if may_drop:
                     return False
             else:
-                self.waited_s += time.perf_counter() - begin_s
                 return True
 
     @property

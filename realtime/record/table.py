@@ -64,11 +64,6 @@ class CsvRecorder:
         else:
             self._writer.check()
 
-    @property
-    def waited_s(self) -> float:
-        """Seconds that ``write`` has waited for the disk."""
-        return self._writer.waited_s
-
     def close(self) -> None:
         """Write the rest. Safe to call twice.
 

@@ -81,11 +81,6 @@ class VideoRecorder:
         else:
             self.given_up += 1
 
-    @property
-    def waited_s(self) -> float:
-        """Seconds that ``write`` has waited for the encoder."""
-        return self._writer.waited_s
-
     def close(self) -> None:
         """Write the rest. Safe to call twice.
 
