@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from realtime.display import Display
 from realtime.draw import draw_hud, draw_poses, mirrored
 from realtime.outputs import Outputs, output_folder
 from realtime.pipeline import Batch, Pipeline
+from realtime.record.video import Paint
 from realtime.sources import Source
 from realtime.timing import Stopwatch, busy_time_s
 
@@ -188,21 +190,20 @@ class App:
         self.outputs.write_poses(frame, poses)
         recorded_s = time.perf_counter()
         age_ms = (recorded_s - frame.captured_s) * 1e3
-        drawn: NDArray[np.uint8] | None = None
-        if self.outputs.wants_video or (self.display.is_window and not self.is_mirrored):
-            drawn = self._draw(result, is_mirrored=False, age_ms=age_ms)
-        shown = drawn
-        if self.display.is_window and self.is_mirrored:
-            shown = self._draw(result, is_mirrored=True, age_ms=age_ms)
-        drawn_s = time.perf_counter()
-        if drawn is not None and self.outputs.wants_video:
-            self.outputs.write_picture(drawn, frame.time_s)
+        if self.outputs.wants_video:
+            self.outputs.write_picture(
+                self._painter(result, is_mirrored=False, age_ms=age_ms), frame.time_s
+            )
         written_s = time.perf_counter()
-        if self.display.is_window and shown is not None:
+        shown: NDArray[np.uint8] | None = None
+        if self.display.is_window:
+            shown = self._painter(result, is_mirrored=self.is_mirrored, age_ms=age_ms)()
+        drawn_s = time.perf_counter()
+        if shown is not None:
             self.display.show(shown)
         self._shown = result
-        if self.progress is not None and written_s - self._progress_s > _HUD_EVERY_S:
-            self._progress_s = written_s
+        if self.progress is not None and drawn_s - self._progress_s > _HUD_EVERY_S:
+            self._progress_s = drawn_s
             self.progress(self.watch.frames + 1)
         self._end_s = time.perf_counter()
         if self.watch.frames == 0:
@@ -212,9 +213,9 @@ class App:
             crop=result.batch.crop_ms,
             engine=result.batch.engine_ms,
             track=result.batch.track_ms,
-            record=(recorded_s - begin_s + written_s - drawn_s) * 1e3,
-            draw=(drawn_s - recorded_s) * 1e3,
-            show=(self._end_s - written_s) * 1e3,
+            record=(written_s - begin_s) * 1e3,
+            draw=(drawn_s - written_s) * 1e3,
+            show=(self._end_s - drawn_s) * 1e3,
             age=(self._end_s - frame.captured_s) * 1e3,
         )
 
@@ -225,19 +226,25 @@ class App:
         self._last_busy_s, self._last_apart_s = now_s, self._apart_s
         return worked_s * 1e3
 
-    def _draw(self, result: Waiting, *, is_mirrored: bool, age_ms: float) -> NDArray[np.uint8]:
-        image = result.batch.frame.image_bgr
-        canvas = mirrored(image) if is_mirrored else image.copy()
-        draw_poses(canvas, result.poses or [], is_mirrored=is_mirrored)
-        draw_hud(
-            canvas,
-            self._hud_lines(age_ms),
+    def _painter(self, result: Waiting, *, is_mirrored: bool, age_ms: float) -> Paint:
+        """A function that draws this frame as it is to be seen now; any thread may call it."""
+        image, poses = result.batch.frame.image_bgr, result.poses or []
+        hud = partial(
+            draw_hud,
+            lines=self._hud_lines(age_ms),
             alert=self.source.trouble,
             message=self._current_message(),
             is_recording=self.outputs.is_recording,
             has_help=self._has_help,
         )
-        return canvas
+
+        def paint() -> NDArray[np.uint8]:
+            canvas = mirrored(image) if is_mirrored else image.copy()
+            draw_poses(canvas, poses, is_mirrored=is_mirrored)
+            hud(canvas)
+            return canvas
+
+        return paint
 
     def _hud_lines(self, age_ms: float) -> tuple[str, ...]:
         now_s = time.perf_counter()
@@ -270,7 +277,8 @@ class App:
         if self._shown is not None:
             age_ms = (time.perf_counter() - self._shown.batch.frame.captured_s) * 1e3
             self._hud = ()
-            self.display.show(self._draw(self._shown, is_mirrored=self.is_mirrored, age_ms=age_ms))
+            paint = self._painter(self._shown, is_mirrored=self.is_mirrored, age_ms=age_ms)
+            self.display.show(paint())
 
     def _report_trouble(self) -> None:
         """Say once when the camera is lost, and once when it is back."""

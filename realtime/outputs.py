@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -65,8 +65,8 @@ class Outputs:
             self._table = CsvRecorder(self.csv, self.skeleton, self.csv_layout)
         self._table.write(frame, poses)
 
-    def write_picture(self, image_bgr: NDArray[np.uint8], time_s: float) -> None:
-        """Record an annotated picture that nobody changes any more.
+    def write_picture(self, paint: Callable[[], NDArray[np.uint8]], time_s: float) -> None:
+        """Record an annotated picture; ``paint`` makes it, on the writing thread.
 
         Raises:
             RecordError: The disk is full, or there is no encoder.
@@ -74,7 +74,7 @@ class Outputs:
         if self._film is None and self.video is not None:
             self._film = VideoRecorder(self.video, fps=self.fps, is_live=self.is_live)
         if self._film is not None:
-            self._film.write(image_bgr, time_s)
+            self._film.write(paint, time_s)
 
     def toggle(self) -> str:
         """Recording on or off; without file names it makes some under ``out/``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from realtime.record.background import BackgroundWriter
 
 _CLOCK = 90_000  # ticks a second, the customary video clock
 _CAPACITY = 16  # frames that may wait for the encoder
-_Picture = tuple[NDArray[np.uint8], float]
+Paint = Callable[[], NDArray[np.uint8]]
+_Picture = tuple[Paint, float]
 
 
 class VideoRecorder:
@@ -66,17 +67,18 @@ class VideoRecorder:
             self._encode, self._finish, path=path, capacity=_CAPACITY
         )
 
-    def write(self, image_bgr: NDArray[np.uint8], time_s: float) -> None:
-        """Record a picture that nobody changes any more.
+    def write(self, paint: Paint, time_s: float) -> None:
+        """Record a picture.
 
         Args:
-            image_bgr: (H, W, 3) uint8.
+            paint: Called on the writing thread; returns (H, W, 3) uint8 that nobody
+                changes any more. So drawing for the file costs the loop nothing.
             time_s: Its capture time.
 
         Raises:
             RecordError: The disk is full, or there is no encoder.
         """
-        if self._writer.put((image_bgr, time_s), may_drop=self._is_live):
+        if self._writer.put((paint, time_s), may_drop=self._is_live):
             self.frames += 1
         else:
             self.given_up += 1
@@ -103,7 +105,8 @@ class VideoRecorder:
 
     def _encode(self, item: _Picture) -> None:
         try:
-            self._encode_picture(*item)
+            paint, time_s = item
+            self._encode_picture(paint(), time_s)
         except OSError:
             raise  # a full disk has its own sentence
         except (av.error.FFmpegError, ValueError) as error:

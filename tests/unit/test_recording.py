@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engines.errors import RecordError
 from engines.skeleton import COCO17
@@ -148,6 +150,10 @@ def test_frames_without_people_have_no_rows(
     assert read(tmp_path / "out.csv") == []
 
 
+def gray(value: int) -> NDArray[np.uint8]:
+    return np.full((91, 121, 3), value, np.uint8)
+
+
 def video_times(path: Path) -> list[float]:
     with av.open(str(path)) as container:
         return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
@@ -158,7 +164,7 @@ def test_video_keeps_the_true_time_of_every_frame(tmp_path: Path) -> None:
     recorder = VideoRecorder(path, fps=30, is_live=False)
     times = [5.0, 5.033, 5.2, 5.21, 5.9]
     for i, time_s in enumerate(times):
-        recorder.write(np.full((91, 121, 3), 40 * i, np.uint8), time_s)  # odd sides
+        recorder.write(partial(gray, 40 * i), time_s)  # odd sides
     recorder.close()
     np.testing.assert_allclose(video_times(path), np.array(times) - 5.0, atol=1e-3)
     assert recorder.frames == 5
@@ -166,9 +172,9 @@ def test_video_keeps_the_true_time_of_every_frame(tmp_path: Path) -> None:
 
 def test_video_survives_a_change_of_frame_size(tmp_path: Path) -> None:
     recorder = VideoRecorder(tmp_path / "out.mp4", fps=30, is_live=False)
-    recorder.write(np.zeros((90, 120, 3), np.uint8), 0.0)
-    recorder.write(np.zeros((45, 60, 3), np.uint8), 0.1)
-    recorder.write(np.zeros((90, 120, 3), np.uint8), 0.1)  # a time that does not grow
+    recorder.write(lambda: np.zeros((90, 120, 3), np.uint8), 0.0)
+    recorder.write(lambda: np.zeros((45, 60, 3), np.uint8), 0.1)
+    recorder.write(lambda: np.zeros((90, 120, 3), np.uint8), 0.1)  # a time that does not grow
     recorder.close()
     assert len(video_times(tmp_path / "out.mp4")) == 3
 
@@ -178,7 +184,7 @@ def test_video_is_readable_before_it_is_closed(tmp_path: Path) -> None:
     recorder = VideoRecorder(path, fps=30, is_live=False)
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     for i in range(90):
-        recorder.write(noise, i / 30)
+        recorder.write(lambda: noise, i / 30)
     deadline = time.perf_counter() + 5
     while time.perf_counter() < deadline and path.stat().st_size < 20_000:
         time.sleep(0.05)
@@ -194,7 +200,7 @@ def test_a_live_video_gives_up_frames_instead_of_waiting(tmp_path: Path) -> None
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
     begin = time.perf_counter()
     for i in range(300):
-        recorder.write(noise, i / 30)
+        recorder.write(lambda: noise, i / 30)
     assert time.perf_counter() - begin < 2.0
     recorder.close()
     assert recorder.given_up > 0
@@ -258,7 +264,7 @@ def test_pressing_record_without_file_names_makes_some(
     assert not outputs.is_recording
     assert outputs.toggle() == "recording"
     outputs.write_poses(make_frame(0), [make_pose()])
-    outputs.write_picture(make_frame(0).image_bgr, 0.0)
+    outputs.write_picture(lambda: make_frame(0).image_bgr, 0.0)
     outputs.close()
     assert len(list((tmp_path / "out").glob("steadypose-*.csv"))) == 1
     assert len(list((tmp_path / "out").glob("steadypose-*.mp4"))) == 1
