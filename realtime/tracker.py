@@ -184,9 +184,10 @@ class Tracker:
 
     def _expected(self, track: Track) -> FloatArray:
         """(K, 2) where to look for a track in this frame; hidden people walk on."""
-        if track.misses and track.anchor_xy is not None:
+        xy = self._filtered(track)
+        if track.anchor_xy is not None and (track.misses or np.isnan(xy[:, 0]).all()):
             return track.anchor_xy + track.drift(self._time_s)
-        return self._filtered(track)
+        return xy
 
     def _measure(
         self,

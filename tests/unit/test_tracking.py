@@ -85,6 +85,18 @@ def test_a_person_is_found_in_the_very_first_frame() -> None:
     np.testing.assert_allclose(poses[1], world.people[0], atol=12)
 
 
+def test_two_people_are_measured_in_the_very_first_frame_and_taken_as_they_are() -> None:
+    world = World()
+    world.people = [person(150), person(480)]
+    pipeline = Pipeline(world.engine, persons=2)
+    poses = pipeline.process(Frame(world.image, 0, 0.0, 0.0))
+    assert [pose.track_id for pose in poses] == [1, 2]
+    for pose in poses:
+        seen = pose.state == State.MEASURED
+        assert seen.sum() > 12
+        np.testing.assert_allclose(pose.xy[seen], pose.raw_xy[seen])
+
+
 def test_with_one_person_wanted_the_larger_is_followed() -> None:
     world = World()
     world.people = [person(520, height=150, floor=250), person(250, height=290)]
