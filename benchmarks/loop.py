@@ -3,7 +3,7 @@
 Runs the whole app on a file, and the bare engine on one crop, in alternating rounds
 of one process.
 
-    python -m benchmarks.loop [CLIP]
+    python -m benchmarks.loop [CLIP] [--threads 1]
 """
 
 from __future__ import annotations
@@ -57,11 +57,12 @@ def main() -> None:
     """Measure and print."""
     options = parser(__doc__)
     options.add_argument("clip", nargs="?", default=str(VIDEOS / "kalman_clip_part1.mp4"))
+    options.add_argument("--threads", type=int, default=default_threads(), help="of the engine")
     arguments = options.parse_args()
     cv2.setNumThreads(1)
     clip = arguments.clip if Path(arguments.clip).exists() else "demo"
     engine = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
+        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
     ).engine
     rows: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
