@@ -106,6 +106,11 @@ class App:
         """Seconds from the start of the loop to the first delivered frame."""
         return max(0.0, self._first_s - self._begin_s)
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether as many frames were fetched as were asked for."""
+        return self.max_frames is not None and self._fetched >= self.max_frames
+
     def run(self) -> None:
         """Work until the source is over, a key ends it, or something breaks.
 
@@ -153,8 +158,7 @@ class App:
 
     def _next(self, *, wait: bool) -> Batch | None:
         """Fetch and prepare the next frame; None when there is none now."""
-        is_full = self.max_frames is not None and self._fetched >= self.max_frames
-        if self._is_paused or is_full:
+        if self._is_paused or self._is_full:
             return None
         begin_s = busy_time_s()
         frame = self.source.read(_POLL_S if wait else 0.0)
@@ -170,8 +174,7 @@ class App:
         if self._is_paused:
             time.sleep(_POLL_S)
             return False
-        is_full = self.max_frames is not None and self._fetched >= self.max_frames
-        if is_full or self.source.is_over:
+        if self._is_full or self.source.is_over:
             return True
         self._show_trouble()
         return False

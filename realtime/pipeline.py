@@ -120,22 +120,19 @@ class Pipeline:
         """Wait for the engine.
 
         Returns:
-            (N, K, 3) keypoints in frame pixels, one per place of the batch.
+            (N, K, 3) keypoints in crop pixels, one per place of the batch; a copy.
         """
-        if batch.places:
-            found = self.engine.finish().astype(np.float64)
-        else:
-            found = np.empty((0, self.engine.spec.keypoint_count, 3))
-        if batch.places:
-            batch.engine_ms = self.engine.took_ms
-            each = batch.engine_ms / len(batch.places)
-            self._crop_ms = each if not self._crop_ms else 0.9 * self._crop_ms + 0.1 * each
+        if not batch.places:
+            return np.empty((0, self.engine.spec.keypoint_count, 3))
+        found = self.engine.finish().astype(np.float64)
+        batch.engine_ms = self.engine.took_ms
+        each = batch.engine_ms / len(batch.places)
+        self._crop_ms = each if not self._crop_ms else 0.9 * self._crop_ms + 0.1 * each
         return found
 
     def complete(self, batch: Batch, found: FloatArray) -> None:
         """Bring the tracks up to date with what ``finish`` returned."""
-        for place, keypoints in zip(batch.places, found, strict=True):
-            keypoints[:, :2] = place.to_frame(keypoints[:, :2])
+        _to_frame(batch.places, found)
         count = len(batch.tracks)
         self.tracker.update(batch.frame.time_s, batch.tracks, found[:count], found[count:])
 
@@ -171,8 +168,7 @@ class Pipeline:
         batch = Batch(frame, [], places, self._cut(frame, places))
         self.start(batch)
         found = self.finish(batch)
-        for place, keypoints in zip(places, found, strict=True):
-            keypoints[:, :2] = place.to_frame(keypoints[:, :2])
+        _to_frame(places, found)
         return found
 
     def _place(self, box: BBox, padding: float | None = None) -> CropTransform:
@@ -214,3 +210,9 @@ class Pipeline:
             windows.append(self._windows[self._next_window])
             self._next_window = (self._next_window + 1) % len(self._windows)
         return followed + chosen, windows
+
+
+def _to_frame(places: list[CropTransform], found: FloatArray) -> None:
+    """Move (N, K, 3) keypoints from crop to frame pixels, in place."""
+    for place, keypoints in zip(places, found, strict=True):
+        keypoints[:, :2] = place.to_frame(keypoints[:, :2])

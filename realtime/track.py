@@ -71,7 +71,12 @@ class Track:
     @property
     def area(self) -> float:
         """Of the box, square pixels."""
-        return max(self.box.width, 4.0) * max(self.box.height, 4.0)
+        return area_of(self.box)
+
+
+def area_of(box: BBox) -> float:
+    """Square pixels, never so few that a similarity becomes meaningless."""
+    return max(box.width, 4.0) * max(box.height, 4.0)
 
 
 def quality(score: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from realtime.framing import Framing
 from realtime.oks import oks_matrix
 from realtime.roi import settle, widen, within
 from realtime.smooth import Smoother
-from realtime.track import Track, quality
+from realtime.track import Track, area_of, quality
 
 LOST_AFTER_S = 1.0
 """A person who is not seen for this long is dropped; the next one gets a new id."""
@@ -126,8 +126,7 @@ class Tracker:
 
     def _pose(self, track: Track, *, is_smooth: bool) -> Pose:
         if is_smooth:
-            state = self.smoother.state[track.slot].copy()
-            xy = np.where((state == State.LOST)[:, None], np.nan, self.smoother.xy[track.slot])
+            xy, state = self._filtered(track), self.smoother.state[track.slot].copy()
         else:
             is_raw = track.score >= _SEEN_SCORE
             xy = np.where(is_raw[:, None], track.raw_xy, np.nan)
@@ -295,8 +294,7 @@ class Tracker:
         if not self.tracks:
             return False
         known = self.smoother.xy[[t.slot for t in self.tracks]]
-        area = max(box.width, 4.0) * max(box.height, 4.0)
-        areas = np.array([2.0 * max(t.area, area) for t in self.tracks])
+        areas = np.array([2.0 * max(t.area, area_of(box)) for t in self.tracks])
         alike = oks_matrix(known, pose[None, :, :2], pose[None, :, 2], areas, self._sigmas)
         return bool(alike.max() > 0.3)
 

@@ -22,13 +22,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from export.graph import IMAGENET_MEAN, IMAGENET_STD
 from export.models.pose_resnet import PoseResNet
 from export.weights import load_weights
 from training.augment import disturb, heatmap_target, warp
 from training.pack import Pack, load_pack
 
-MEAN = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1) * 255
-STD = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1) * 255
+MEAN = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1) * 255
+STD = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1) * 255
 SIZE_HW = (128, 96)
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 

@@ -120,8 +120,7 @@ class KalmanSmoother:
         else:
             is_fresh = is_usable & ~is_known
 
-        sigma = noise.measurement * size / np.maximum(score, noise.min_score)
-        variance = sigma * sigma
+        variance = self._variance(score, size)
         p00, p01 = self.p00, self.p01
         spread = p00 + variance
         gain = is_used / spread
@@ -152,11 +151,15 @@ class KalmanSmoother:
         self._size = size
         places, variance = self.xy.copy(), self.p00.copy()
         places[slot] = xy
-        sigma = self.noise.measurement * size_px / np.maximum(score, self.noise.min_score)
-        variance[slot] = sigma * sigma
+        variance[slot] = self._variance(score, size_px)
         self._restart(which, places, variance)
         self.state[which] = State.MEASURED
         self._seen_s[which] = self._trusted_s[which] = self._time_s
+
+    def _variance(self, score: FloatArray, size_px: FloatArray | float) -> FloatArray:
+        """Of a measurement, pixels squared: larger for larger people and lower scores."""
+        sigma = self.noise.measurement * size_px / np.maximum(score, self.noise.min_score)
+        return sigma * sigma
 
     def _restart(self, which: NDArray[np.bool_], xy: FloatArray, variance: FloatArray) -> None:
         """Believe a measurement as it is, with an unknown velocity of about S per second."""
@@ -185,10 +188,10 @@ def _transition(dt: float, tau: float) -> tuple[float, float, float, float, floa
     The noise terms are for a unit spectral density and are exact, so that two short
     predictions equal one long one.
     """
+    carried = _displacement(dt, tau)
     if math.isinf(tau):
-        return dt, 1.0, dt**3 / 3.0, dt**2 / 2.0, dt
+        return carried, 1.0, dt**3 / 3.0, dt**2 / 2.0, dt
     faded = math.exp(-dt / tau)
-    carried = tau * (1.0 - faded)
     q11 = tau / 2.0 * (1.0 - faded * faded)
     q01 = carried * carried / 2.0
     q00 = tau * tau * (dt - 2.0 * carried + q11)

@@ -88,9 +88,21 @@ def camera_opener(device: int | str, mode: CameraMode) -> Callable[[], CvDevice]
     return lambda: open_camera(device, mode)
 
 
-def stream_opener(url: str) -> Callable[[], CvDevice]:
-    """A function that opens this stream, now and after each loss."""
-    return lambda: open_stream(url)
+def stream_opener(url: str, first: cv2.VideoCapture | None = None) -> Callable[[], CvDevice]:
+    """A function that opens this stream, now and after each loss.
+
+    Args:
+        url: Network address.
+        first: A connection that is open already; the first call takes it.
+    """
+    opened = [] if first is None else [first]
+
+    def open_stream() -> CvDevice:
+        capture = opened.pop() if opened else connect(url)
+        label = f"{without_password(url)}, {_granted(capture, CameraMode())}"
+        return CvDevice(capture, label, _fps_of(capture))
+
+    return open_stream
 
 
 def open_camera(device: int | str, mode: CameraMode) -> CvDevice:
@@ -111,17 +123,6 @@ def open_camera(device: int | str, mode: CameraMode) -> CvDevice:
         )
     _ask(capture, mode)
     return CvDevice(capture, f"camera {device}, {_granted(capture, mode)}", _fps_of(capture))
-
-
-def open_stream(url: str) -> CvDevice:
-    """Open an RTSP, HTTP or UDP stream.
-
-    Raises:
-        SourceError: Nothing answers there, or it is not video.
-    """
-    capture = connect(url)
-    label = f"{without_password(url)}, {_granted(capture, CameraMode())}"
-    return CvDevice(capture, label, _fps_of(capture))
 
 
 def connect(url: str) -> cv2.VideoCapture:

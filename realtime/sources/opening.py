@@ -124,13 +124,13 @@ def _from_url(url: str, options: SourceOptions) -> Source:
         raise UsageError(f"{url} is a file URL", fix="give the path without file://")
     if scheme not in {"rtsp", "rtsps", "http", "https", "udp", "rtp", "rtmp", "tcp", "srt"}:
         raise UsageError(f"{url} has an unknown scheme", fix="use rtsp://, http:// or udp://")
+    capture = None
     if scheme in {"http", "https"}:
         capture = connect(url)
         if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # a video with an end, not a camera
             name = Path(urlsplit(url).path).name or without_password(url)
             return play(capture, name, is_paced=options.is_paced)
-        capture.release()
-    return LiveSource(stream_opener(url))
+    return LiveSource(stream_opener(url, first=capture))
 
 
 def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import threading
 import time
 from pathlib import Path
@@ -371,3 +373,35 @@ def test_closing_early_ends_the_thread(tmp_path: Path) -> None:
     source.close()
     assert source.read(0.0) is None
     assert threading.active_count() == before
+
+
+def test_an_http_camera_is_live_and_connected_to_once() -> None:
+    connections: list[str] = []
+    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+
+    class Camera(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            connections.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            with contextlib.suppress(OSError):  # the reader hangs up
+                for _ in range(400):
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                    time.sleep(0.01)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = open_source(SourceOptions(f"http://127.0.0.1:{server.server_port}/video"))
+        frame = source.read(5.0)
+        assert source.is_live
+        source.close()
+        server.shutdown()
+    assert frame is not None
+    assert frame.size_hw == (48, 64)
+    assert len(connections) == 1
