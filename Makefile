@@ -22,8 +22,8 @@ $(VENV)/.dev: requirements-dev.txt requirements-onnxruntime.txt requirements.txt
 	$(PY) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
 
-$(VENV)/.export: requirements-export.txt $(VENV)/.dev
-	$(PY) -m pip install --disable-pip-version-check -q -r requirements-export.txt
+$(VENV)/.export: requirements-train.txt requirements-export.txt $(VENV)/.dev
+	$(PY) -m pip install --disable-pip-version-check -q -r requirements-train.txt
 	@touch $@
 
 demo: setup

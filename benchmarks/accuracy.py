@@ -22,6 +22,7 @@ from realtime.pipeline import Pipeline
 from realtime.settings import DEFAULT_MODEL
 from realtime.sources import SourceOptions, open_source
 from realtime.sources.demo import DemoScene
+from training.metrics import pck, relative_error, torso_px
 
 Floats = NDArray[np.float64]
 GROUPS = {
@@ -53,16 +54,14 @@ def follow(engine: Engine, source_text: str) -> tuple[Floats, Floats, int]:
     return np.stack(raw), np.stack(smooth), len(ids)
 
 
-def pck(found: Floats, truth: Floats, keypoints: Sequence[int]) -> float:
-    """Share within 0.2 of the torso (left shoulder to right hip or its mirror)."""
-    left = np.linalg.norm(truth[:, 5] - truth[:, 12], axis=1)
-    right = np.linalg.norm(truth[:, 6] - truth[:, 11], axis=1)
-    torso = np.where(np.isfinite(left), left, right)
+def pck_of(found: Floats, truth: Floats, keypoints: Sequence[int]) -> float:
+    """PCK@0.2 of the torso; where the torso is not seen its median stands in."""
+    is_known = np.isfinite(truth[..., 0])
+    torso = torso_px(truth, is_known, COCO17)
     torso = np.where(np.isfinite(torso), torso, np.nanmedian(torso))
-    error = np.linalg.norm(found - truth, axis=2) / torso[:, None]
-    counted = np.isfinite(truth[..., 0])[:, list(keypoints)]
-    hit = (error < 0.2)[:, list(keypoints)]  # a missing keypoint is a miss
-    return float(hit[counted].mean()) if counted.any() else float("nan")
+    chosen = list(keypoints)
+    error = relative_error(found[:, chosen], np.nan_to_num(truth[:, chosen]), torso)
+    return pck(error, is_known[:, chosen], 0.2)
 
 
 def jitter(xy: Floats) -> float:
@@ -84,7 +83,7 @@ def rows_for(name: str, raw: Floats, smooth: Floats, truth: Floats) -> list[tupl
         (
             f"{name}, {kind}",
             *(
-                "" if np.isnan(value := pck(found, truth, keypoints)) else f"{value:.3f}"
+                "" if np.isnan(value := pck_of(found, truth, keypoints)) else f"{value:.3f}"
                 for keypoints in (*GROUPS.values(), tuple(range(5, 11)), tuple(range(5, 17)))
             ),
             f"{jitter(found):.2f}",

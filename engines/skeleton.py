@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from engines.errors import ModelFileError
 
@@ -50,6 +52,22 @@ class Skeleton:
         for a, b in self.flip_pairs:
             order[a], order[b] = b, a
         return tuple(order)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Skeleton:
+        """Read what ``dataclasses.asdict`` made, after a way through JSON.
+
+        Raises:
+            KeyError: An entry is missing.
+            ModelFileError: The skeleton contradicts itself.
+        """
+        return cls(
+            name=str(raw["name"]),
+            keypoints=tuple(str(name) for name in raw["keypoints"]),
+            limbs=tuple((int(a), int(b)) for a, b in raw["limbs"]),
+            flip_pairs=tuple((int(a), int(b)) for a, b in raw["flip_pairs"]),
+            sigmas=tuple(float(sigma) for sigma in raw["sigmas"]),
+        )
 
     def index(self, keypoint: str) -> int:
         """Position of a keypoint name in the model's output."""
@@ -105,5 +123,26 @@ COCO17 = Skeleton(
         *(0.026, 0.025, 0.025, 0.035, 0.035),
         *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
         *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+    ),
+)
+
+MPII16 = Skeleton(
+    name="mpii16",
+    keypoints=(
+        *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
+        *("pelvis", "thorax", "upper_neck", "head_top"),
+        *("right_wrist", "right_elbow", "right_shoulder"),
+        *("left_shoulder", "left_elbow", "left_wrist"),
+    ),
+    limbs=(
+        *((0, 1), (1, 2), (2, 6), (6, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9)),
+        *((10, 11), (11, 12), (12, 7), (7, 13), (13, 14), (14, 15)),
+    ),
+    flip_pairs=((0, 5), (1, 4), (2, 3), (10, 15), (11, 14), (12, 13)),
+    # COCO's sigma where COCO has the keypoint; the trunk's as published with OpenMMLab.
+    sigmas=(
+        *(0.089, 0.087, 0.107, 0.107, 0.087, 0.089),
+        *(0.026, 0.026, 0.026, 0.026),
+        *(0.062, 0.072, 0.079, 0.079, 0.072, 0.062),
     ),
 )

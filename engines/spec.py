@@ -70,18 +70,10 @@ class ModelSpec:
                     f"this program reads {SPEC_VERSION}",
                     fix="export the model again with this version: python export/export_onnx.py",
                 )
-            raw = data["skeleton"]
-            skeleton = Skeleton(
-                name=str(raw["name"]),
-                keypoints=tuple(str(name) for name in raw["keypoints"]),
-                limbs=tuple((int(a), int(b)) for a, b in raw["limbs"]),
-                flip_pairs=tuple((int(a), int(b)) for a, b in raw["flip_pairs"]),
-                sigmas=tuple(float(sigma) for sigma in raw["sigmas"]),
-            )
             height, width = data["input_hw"]
             return cls(
                 name=str(data["name"]),
-                skeleton=skeleton,
+                skeleton=Skeleton.from_dict(data["skeleton"]),
                 input_hw=(int(height), int(width)),
                 box_padding=float(data["box_padding"]),
                 decoder=str(data["decoder"]),

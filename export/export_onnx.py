@@ -2,21 +2,22 @@
 
     python export/export_onnx.py --weights weights.pt --name my_model --output my_model.onnx
 
-The options default to the recipe of the model that ships. The file is written only
-after ONNX Runtime agreed with torch on real crops.
+Options that are left out come from the recipe that training writes beside its weights
+(weights.json), else they are those of the model that ships. The file is written only after
+ONNX Runtime agreed with torch on real crops.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -29,85 +30,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.errors import ModelFileError, SteadyposeError, UsageError
-from engines.skeleton import COCO17, Skeleton
 from engines.spec import METADATA_KEY, ModelSpec
-from export.graph import Cells, Decode, FlipTest, PoseModel, Preprocess, Refine
-from export.models.pose_resnet import RESNETS, PoseResNet
+from export.graph import PoseModel
+from export.models.pose_resnet import RESNETS
+from export.recipe import Origin, Recipe, build_model, build_network, find_recipe
 from export.weights import load_weights
 from realtime.crop import cut, place_crop
 from realtime.roi import scan_windows
 from realtime.sources import SourceOptions, open_source
 
-STRIDE = 4
+MODELS = Path(__file__).resolve().parent.parent / "models"
 TOLERANCE_PX = 0.25
 TOLERANCE_SCORE = 0.02
 _HALF_FROM = 1024  # initialisers of at least this many numbers are stored as fp16
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How weights became a network, and how its heatmaps are read.
-
-    Attributes:
-        depth: Of the ResNet.
-        deconv: Channels of the deconvolutions.
-        final_kernel: 1 or 3.
-        input_hw: Crop size the weights were trained with, pixels.
-        colour: Channel order they were trained with.
-        refine: Sub-pixel decoding.
-        cells: Where heatmap cells lie; ``corner`` for published weights.
-        sigma: Of the training targets, cells.
-        has_flip_test: Average with the mirror image: slower by two, a little better.
-        padding: Box factor of the training.
-    """
-
-    depth: int = 18
-    deconv: tuple[int, ...] = (128, 128, 128)
-    final_kernel: int = 1
-    input_hw: tuple[int, int] = (128, 96)
-    colour: str = "rgb"
-    refine: Refine = "dark"
-    cells: Cells = "half"
-    sigma: float = 1.5
-    has_flip_test: bool = False
-    padding: float = 1.25
-
-
-def build_model(recipe: Recipe, state: dict[str, torch.Tensor], skeleton: Skeleton) -> PoseModel:
-    """Network, preprocessing and decoding with weights, ready to export.
-
-    Raises:
-        ModelFileError: The weights do not belong to this network.
-    """
-    network = PoseResNet(
-        recipe.depth,
-        keypoints=len(skeleton),
-        deconv_filters=recipe.deconv,
-        final_kernel=recipe.final_kernel,
-    )
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:4]]
-        raise ModelFileError(
-            f"the weights do not fit PoseResNet-{recipe.depth} with deconvolutions "
-            f"{recipe.deconv}: {' '.join(lines)[:300]}",
-            fix="give the right --depth, --deconv and --final-kernel",
-        ) from error
-    core: torch.nn.Module = network
-    if recipe.has_flip_test:
-        core = FlipTest(network, flip_order=skeleton.flip_order, cells=recipe.cells)
-    height, width = recipe.input_hw
-    decode = Decode(
-        keypoints=len(skeleton),
-        heatmap_hw=(height // STRIDE, width // STRIDE),
-        stride=STRIDE,
-        refine=recipe.refine,
-        cells=recipe.cells,
-        sigma=recipe.sigma,
-    )
-    colour = "bgr" if recipe.colour == "bgr" else "rgb"
-    return PoseModel(Preprocess(colour=colour), core, decode).eval()  # type: ignore[arg-type]
 
 
 def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
@@ -236,21 +171,13 @@ def write_atomically(data: bytes, path: Path) -> None:
 
 def export(arguments: argparse.Namespace) -> str:
     """Do what the command line says; returns what to tell the user."""
-    height, width = arguments.input
-    recipe = Recipe(
-        depth=arguments.depth,
-        deconv=arguments.deconv,
-        final_kernel=arguments.final_kernel,
-        input_hw=(height, width),
-        colour=arguments.colour,
-        refine=arguments.refine,
-        cells=arguments.cells,
-        sigma=arguments.sigma,
-        has_flip_test=arguments.flip_test,
-        padding=arguments.padding,
-    )
-    state = load_weights(arguments.weights)
-    model = build_model(recipe, state, COCO17)
+    origin = find_recipe(arguments.weights) or Origin(Recipe())
+    given = vars(arguments)
+    chosen = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if f.name in given}
+    recipe = dataclasses.replace(origin.recipe, **chosen)
+    name = arguments.name or origin.name
+    output: Path = arguments.output or MODELS / f"{name}.onnx"
+    model = build_model(recipe, build_network(recipe, load_weights(arguments.weights)))
     exported = to_onnx(model, recipe, opset=arguments.opset)
     if arguments.store == "fp16":
         store_half(exported)
@@ -258,8 +185,8 @@ def export(arguments: argparse.Namespace) -> str:
         ", flip test" if recipe.has_flip_test else ""
     )
     spec = ModelSpec(
-        name=arguments.name,
-        skeleton=COCO17,
+        name=name,
+        skeleton=recipe.skeleton,
         input_hw=recipe.input_hw,
         box_padding=recipe.padding,
         decoder=decoder,
@@ -267,7 +194,7 @@ def export(arguments: argparse.Namespace) -> str:
         weights={
             "file": arguments.weights.name,
             "sha256": hashlib.sha256(arguments.weights.read_bytes()).hexdigest(),
-            "source": arguments.provenance,
+            "source": arguments.provenance or origin.source,
             "licence": arguments.licence,
         },
     )
@@ -277,9 +204,9 @@ def export(arguments: argparse.Namespace) -> str:
     data = exported.SerializeToString()
     crops = real_crops(arguments.check_source, recipe, count=arguments.check_crops)
     worst_px, worst_score = check_against_torch(model, data, crops)
-    write_atomically(data, arguments.output)
+    write_atomically(data, output)
     return (
-        f"{arguments.output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
+        f"{output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
         f"on {len(crops)} crops of {arguments.check_source} it agrees with torch "
         f"within {worst_px:.4f} px and {worst_score:.5f} score"
     )
@@ -309,35 +236,30 @@ def channels(text: str) -> tuple[int, ...]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-    root = Path(__file__).resolve().parent.parent
-    default = Recipe()
+    unset = argparse.SUPPRESS  # then the recipe beside the weights decides
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, required=True, help="state dict (.pt or .pth)")
+    parser.add_argument("--output", type=Path, help="default: models/NAME.onnx")
+    parser.add_argument("--name", help="model id in the spec")
+    parser.add_argument("--depth", type=int, choices=sorted(RESNETS), default=unset)
+    parser.add_argument("--deconv", type=channels, default=unset, help="such as 256,256,256")
+    parser.add_argument("--final-kernel", type=int, choices=(1, 3), default=unset)
     parser.add_argument(
-        "--output", type=Path, default=root / "models" / "pose_resnet18_128x96.onnx"
+        "--input", dest="input_hw", type=pair, default=unset, help="HEIGHTxWIDTH of the training"
     )
-    parser.add_argument("--name", default="pose_resnet18_128x96", help="model id in the spec")
-    parser.add_argument("--depth", type=int, choices=sorted(RESNETS), default=default.depth)
-    parser.add_argument(
-        "--deconv", type=channels, default=default.deconv, help="default: 128,128,128"
-    )
-    parser.add_argument("--final-kernel", type=int, choices=(1, 3), default=default.final_kernel)
-    parser.add_argument(
-        "--input", type=pair, default=default.input_hw, help="HEIGHTxWIDTH, default: 128x96"
-    )
-    parser.add_argument("--colour", choices=("rgb", "bgr"), default=default.colour)
-    parser.add_argument("--refine", choices=("quarter", "dark", "none"), default=default.refine)
-    parser.add_argument("--cells", choices=("half", "corner"), default=default.cells)
-    parser.add_argument("--sigma", type=float, default=default.sigma)
-    parser.add_argument("--padding", type=float, default=default.padding)
-    parser.add_argument("--flip-test", action="store_true")
+    parser.add_argument("--colour", choices=("rgb", "bgr"), default=unset)
+    parser.add_argument("--refine", choices=("quarter", "dark", "none"), default=unset)
+    parser.add_argument("--cells", choices=("half", "corner"), default=unset)
+    parser.add_argument("--sigma", type=float, default=unset)
+    parser.add_argument("--padding", type=float, default=unset)
+    parser.add_argument("--flip-test", dest="has_flip_test", action="store_true", default=unset)
     parser.add_argument("--opset", type=int, choices=(17, 18), default=18)
     parser.add_argument(
         "--store", choices=("fp16", "fp32"), default="fp16", help="weights in the file"
     )
-    parser.add_argument("--provenance", default="unknown", help="where the weights come from")
+    parser.add_argument("--provenance", help="where the weights come from")
     parser.add_argument("--licence", default="unknown", help="licence of the weights")
     parser.add_argument(
         "--check-source", default="demo", help="video or folder of the check's crops"

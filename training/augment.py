@@ -1,122 +1,234 @@
-"""Turn a labelled picture into one training example."""
+"""Cut a person out of a picture for training: placed anew, recoloured, partly covered."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import COCO17
+from engines.skeleton import Skeleton
+from training.sample import Sample, tight_bbox
 
-STRIDE = 4
-SIGMA = 1.5  # cells
-UPPER = np.arange(11)  # face, shoulders, arms
+Images = NDArray[np.uint8]
+_FEWEST_HALF = 6  # known keypoints that make half a body
 
 
-def box_of(keypoints: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    """Centre x, y, width, height of the known keypoints, pixels."""
-    known = keypoints[keypoints[:, 2] > 0, :2]
-    low, high = known.min(axis=0), known.max(axis=0)
-    center, extent = (low + high) / 2, np.maximum(high - low, 8.0)
-    return float(center[0]), float(center[1]), float(extent[0]), float(extent[1])
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """How strongly pictures are changed. Zero turns a change off.
+
+    Attributes:
+        scale: Standard deviation of the logarithm of the box's size.
+        shift: Of the box's place, in crops.
+        rotation: Of the rotation, degrees; cut at 2.4 of them.
+        rotation_share: Part of the crops that are rotated.
+        flip: Part that is mirrored, with left and right keypoints exchanged.
+        half_body: Part that shows the upper or the lower half only.
+        occluder: Part in which a rectangle of another picture covers something.
+        blur: Part that is shrunk and enlarged, or smeared by motion.
+        jpeg: Part that is compressed hard.
+        colour: Strength of brightness, contrast and channel changes; 1 is as designed.
+        grey: Part without colour.
+        noise: Part with sensor noise.
+    """
+
+    scale: float = 0.22
+    shift: float = 0.06
+    rotation: float = 25.0
+    rotation_share: float = 0.6
+    flip: float = 0.5
+    half_body: float = 0.25
+    occluder: float = 0.35
+    blur: float = 0.2
+    jpeg: float = 0.15
+    colour: float = 1.0
+    grey: float = 0.1
+    noise: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Crop pixel to picture pixel: ``picture = linear @ crop + offset``."""
+
+    linear: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    scale: float
+    is_flipped: bool
+
+    def to_crop(self, xy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(..., 2) picture pixels to crop pixels."""
+        moved = (xy - self.offset) @ np.linalg.inv(self.linear).T
+        return moved.astype(np.float32)  # type: ignore[no-any-return]
+
+
+def place(
+    bbox: NDArray[np.float32],
+    *,
+    size_hw: tuple[int, int],
+    padding: float,
+    angle_deg: float = 0.0,
+    zoom: float = 1.0,
+    shift_xy: tuple[float, float] = (0.0, 0.0),
+    is_flipped: bool = False,
+) -> Placement:
+    """Where a crop lies.
+
+    Args:
+        bbox: (4,) x1, y1, x2, y2, picture pixels.
+        size_hw: Crop height and width, pixels.
+        padding: Factor between the box (widened to the crop's shape) and the crop.
+        angle_deg: Rotation of the crop.
+        zoom: Further factor on the crop's extent.
+        shift_xy: Of the centre, in crop widths and heights.
+        is_flipped: Mirror left and right.
+    """
+    h, w = size_hw
+    x1, y1, x2, y2 = (float(v) for v in bbox)
+    box_w, box_h = max(x2 - x1, 8.0), max(y2 - y1, 8.0)  # a point alone still has a crop
+    scale = max(box_w, box_h * w / h) * padding * zoom / w
+    center = np.array(((x1 + x2) / 2, (y1 + y2) / 2)) + np.array(shift_xy) * (w * scale, h * scale)
+    cos, sin = (scale * f(math.radians(angle_deg)) for f in (math.cos, math.sin))
+    mirror = -1.0 if is_flipped else 1.0
+    linear = np.array(((cos * mirror, -sin), (sin * mirror, cos)))
+    offset = center - linear @ np.array(((w - 1) / 2, (h - 1) / 2))
+    return Placement(linear, offset, scale, is_flipped)
+
+
+def place_randomly(
+    sample: Sample,
+    skeleton: Skeleton,
+    *,
+    size_hw: tuple[int, int],
+    padding: float,
+    augment: Augment,
+    rng: np.random.Generator,
+) -> Placement:
+    """A crop around the person, moved, turned, scaled, flipped, or of half the body."""
+    bbox = sample.bbox
+    if rng.random() < augment.half_body:
+        half = _half(sample.xy, sample.is_known, skeleton, rng)
+        bbox = tight_bbox(sample.xy, half) if half is not None else bbox
+    angle = 0.0
+    if rng.random() < augment.rotation_share:
+        angle = float(np.clip(rng.normal(0, 1), -2.4, 2.4)) * augment.rotation
+    return place(
+        bbox,
+        size_hw=size_hw,
+        padding=padding,
+        angle_deg=angle,
+        zoom=math.exp(float(np.clip(rng.normal(0, 1), -2.2, 2.2)) * augment.scale),
+        shift_xy=(float(rng.normal(0, augment.shift)), float(rng.normal(0, augment.shift))),
+        is_flipped=bool(rng.random() < augment.flip),
+    )
+
+
+def _half(
+    xy: NDArray[np.float32],
+    is_known: NDArray[np.bool_],
+    skeleton: Skeleton,
+    rng: np.random.Generator,
+) -> NDArray[np.bool_] | None:
+    """Mask of the upper (usually) or lower half; None where too few are known.
+
+    The halves are told by names, so that they also exist for other skeletons; a
+    skeleton without these names is never halved.
+    """
+    lower_names = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
+    is_lower = np.array([any(part in name for part in lower_names) for name in skeleton.keypoints])
+    if not is_lower.any() or is_lower.all():
+        return None
+    upper, lower = is_known & ~is_lower, is_known & is_lower
+    if upper.sum() >= _FEWEST_HALF and (rng.random() < 0.85 or lower.sum() < _FEWEST_HALF):
+        return upper
+    return lower if lower.sum() >= _FEWEST_HALF else None
 
 
 def warp(
-    image: NDArray[np.uint8],
-    keypoints: NDArray[np.float32],
-    *,
-    size_hw: tuple[int, int],
-    rng: np.random.Generator | None,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Cut the person out at the network's size.
-
-    Args:
-        image: (H, W, 3) uint8.
-        keypoints: (17, 3) picture pixels and flag.
-        size_hw: Crop height and width.
-        rng: None cuts plainly; else the box is scaled, moved, rotated, flipped, and
-            sometimes reduced to the upper body.
+    sample: Sample, placement: Placement, skeleton: Skeleton, *, size_hw: tuple[int, int]
+) -> tuple[Images, NDArray[np.float32], NDArray[np.bool_]]:
+    """Cut the crop.
 
     Returns:
-        The crop and (17, 3) keypoints in crop pixels; the flag is 0 where unknown.
+        The (H, W, 3) crop, (K, 2) keypoints in crop pixels and (K,) which are known,
+        both in the crop's own left and right.
     """
     h, w = size_hw
-    chosen = keypoints
-    upper_known = int((keypoints[UPPER, 2] > 0).sum())
-    if rng is not None and upper_known >= 6 and rng.random() < 0.25:
-        chosen = keypoints[UPPER]
-    cx, cy, bw, bh = box_of(chosen)
-    scale = max(bw, bh * w / h) * 1.25 / w
-    angle = 0.0
-    is_flipped = False
-    if rng is not None:
-        scale *= math.exp(np.clip(rng.normal(0, 0.22), -0.5, 0.5))
-        cx += float(rng.normal(0, 0.06)) * w * scale
-        cy += float(rng.normal(0, 0.06)) * h * scale
-        if rng.random() < 0.6:
-            angle = math.radians(float(np.clip(rng.normal(0, 25), -60, 60)))
-        is_flipped = bool(rng.random() < 0.5)
-    cos, sin = scale * math.cos(angle), scale * math.sin(angle)
-    flip = -1.0 if is_flipped else 1.0
-    # Crop pixel (u, v) to picture pixel, pixel centres at integers.
-    linear = np.array(((cos * flip, -sin), (sin * flip, cos)))
-    offset = np.array((cx, cy)) - linear @ np.array(((w - 1) / 2, (h - 1) / 2))
-    matrix = np.column_stack((linear, offset))
-    if scale >= 2.0:
-        image = cv2.blur(image, (int(scale), int(scale)))
+    image, linear, offset = sample.image_bgr, placement.linear, placement.offset
+    # Halve as the app's crop does, so that small details are averaged, not skipped.
+    halvings = max(0, math.floor(math.log2(max(1.0, placement.scale))))
+    for _ in range(halvings):
+        half_h, half_w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
+        even = image[: half_h * 2, : half_w * 2]
+        image = cv2.resize(even, (half_w, half_h), interpolation=cv2.INTER_AREA)
+    step = 1 << halvings
+    matrix = np.column_stack((linear / step, (offset + 0.5) / step - 0.5))
     crop = cv2.warpAffine(image, matrix, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    moved = keypoints.copy()
-    moved[:, :2] = (keypoints[:, :2] - offset) @ np.linalg.inv(linear).T
-    if is_flipped:
-        moved = moved[list(COCO17.flip_order)]
-    return crop, moved
+    xy, is_known = placement.to_crop(sample.xy), sample.is_known
+    if placement.is_flipped:
+        order = list(skeleton.flip_order)
+        xy, is_known = xy[order], is_known[order]
+    return crop, xy, is_known
 
 
-def disturb(
-    crop: NDArray[np.uint8], other: NDArray[np.uint8], rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Change colours and sharpness, and cover a part with another picture."""
-    h, w = crop.shape[:2]
-    if rng.random() < 0.35:
-        bw, bh = int(w * rng.uniform(0.12, 0.45)), int(h * rng.uniform(0.12, 0.45))
-        x, y = int(rng.integers(0, w - bw)), int(rng.integers(0, h - bh))
-        ox, oy = int(rng.integers(0, w - bw)), int(rng.integers(0, h - bh))
-        crop[y : y + bh, x : x + bw] = other[oy : oy + bh, ox : ox + bw]
-    if rng.random() < 0.2:
-        small = max(8, int(w * rng.uniform(0.35, 0.8)))
-        crop = cv2.resize(crop, (small, small * h // w), interpolation=cv2.INTER_AREA)
-        crop = cv2.resize(crop, (w, h), interpolation=cv2.INTER_LINEAR)
-    gain = rng.uniform(0.65, 1.35) * rng.uniform(0.88, 1.12, 3)
-    shifted = crop.astype(np.float32) * gain + rng.uniform(-25, 25)
-    if rng.random() < 0.15:
-        shifted = np.repeat(shifted.mean(axis=2, keepdims=True), 3, axis=2)
-    if rng.random() < 0.3:
-        shifted += rng.normal(0, rng.uniform(2, 12), shifted.shape)
-    return np.clip(shifted, 0, 255).astype(np.uint8)
+def disturb(crop: Images, other: Images, augment: Augment, rng: np.random.Generator) -> Images:
+    """Change colours and sharpness, and cover a part.
 
-
-def heatmap_target(
-    keypoints: NDArray[np.float32], *, size_hw: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Gaussians around the keypoints, and which heatmaps count.
-
-    A keypoint that is known to lie outside the crop has an empty heatmap that
-    counts: this is how the score learns to be low for legs under a desk.
-
-    Returns:
-        (17, H/4, W/4) targets with peak 1, and (17,) weights of 0 or 1.
-
-    Source:
-        Tompson et al. 2014 (arXiv:1406.2984), section 3.1; cell i lies at
-        (i + 0.5) * 4 - 0.5 crop pixels.
+    Args:
+        crop: (H, W, 3) uint8; may be modified.
+        other: Another crop of the same size, the occluder's texture.
+        augment: How strongly.
+        rng: Random numbers.
     """
-    h, w = size_hw[0] // STRIDE, size_hw[1] // STRIDE
-    cells = (keypoints[:, :2] + 0.5) / STRIDE - 0.5
-    gx = np.exp(-((np.arange(w)[None] - cells[:, :1]) ** 2) / (2 * SIGMA**2))
-    gy = np.exp(-((np.arange(h)[None] - cells[:, 1:]) ** 2) / (2 * SIGMA**2))
-    target = gy[:, :, None] * gx[:, None, :]
-    inside = (cells >= -0.5).all(axis=1) & (cells[:, 0] <= w - 0.5) & (cells[:, 1] <= h - 0.5)
-    target[~inside] = 0.0
-    return target.astype(np.float32), (keypoints[:, 2] > 0).astype(np.float32)
+    h, w = crop.shape[:2]
+    if rng.random() < augment.occluder:
+        _cover(crop, other, rng)
+    if rng.random() < augment.blur:
+        if rng.random() < 0.6:
+            small = max(8, int(w * rng.uniform(0.35, 0.8)))
+            shrunk = cv2.resize(crop, (small, small * h // w), interpolation=cv2.INTER_AREA)
+            crop = cv2.resize(shrunk, (w, h), interpolation=cv2.INTER_LINEAR)
+        else:
+            crop = _smear(crop, rng)
+    crop = _recolour(crop, augment, rng)
+    if rng.random() < augment.jpeg:
+        quality = int(rng.integers(12, 60))
+        _, data = cv2.imencode(".jpg", crop, (cv2.IMWRITE_JPEG_QUALITY, quality))
+        return cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[return-value]
+    return crop
+
+
+def _cover(crop: Images, other: Images, rng: np.random.Generator) -> None:
+    h, w = crop.shape[:2]
+    box_w, box_h = int(w * rng.uniform(0.12, 0.45)), int(h * rng.uniform(0.12, 0.45))
+    x, y = int(rng.integers(0, w - box_w)), int(rng.integers(0, h - box_h))
+    ox, oy = int(rng.integers(0, w - box_w)), int(rng.integers(0, h - box_h))
+    crop[y : y + box_h, x : x + box_w] = other[oy : oy + box_h, ox : ox + box_w]
+
+
+def _smear(crop: Images, rng: np.random.Generator) -> Images:
+    """Motion blur along a random direction."""
+    length = int(rng.integers(3, max(4, crop.shape[1] // 14)))
+    kernel = np.zeros((length, length), np.float32)
+    turn = rng.uniform(0, math.pi)
+    along = np.array((math.cos(turn), math.sin(turn))) * length / 2
+    middle = np.array((length - 1, length - 1)) / 2
+    a, b = (np.round(middle + sign * along).astype(int) for sign in (-1, 1))
+    cv2.line(kernel, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 1.0)
+    return cv2.filter2D(crop, -1, kernel / max(1.0, float(kernel.sum())))  # type: ignore[no-any-return]
+
+
+def _recolour(crop: Images, augment: Augment, rng: np.random.Generator) -> Images:
+    s = augment.colour
+    gain = (1 + s * rng.uniform(-0.35, 0.35)) * (1 + s * rng.uniform(-0.12, 0.12, 3))
+    changed = crop.astype(np.float32) * gain.astype(np.float32) + np.float32(
+        s * rng.uniform(-25, 25)
+    )
+    if rng.random() < augment.grey:
+        changed = np.repeat(changed.mean(axis=2, keepdims=True), 3, axis=2)
+    if rng.random() < augment.noise:
+        noise = rng.standard_normal(changed.shape, dtype=np.float32)
+        changed += noise * np.float32(rng.uniform(2, 12))
+    return np.clip(changed, 0, 255).astype(np.uint8)

@@ -32,7 +32,7 @@ class DemoScene:
         self.fps = fps
         self.persons = persons
         rng = np.random.default_rng(seed)
-        self._room = _paint_room(size_hw, rng)
+        self._room = paint_room(size_hw, rng)
         height, width = size_hw
         noise = rng.normal(8.0, 5.0, (height + 64, width + 64)).astype(np.float32)
         noise = np.clip(cv2.GaussianBlur(noise, (3, 3), 0.6), 0, 24).astype(np.uint8)
@@ -85,7 +85,7 @@ class DemoScene:
         return xy, float(height_px)
 
 
-def _paint_room(size_hw: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+def paint_room(size_hw: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A wall with pictures, a shelf and a floor, somewhat larger than the frame."""
     height, width = int(size_hw[0] * 1.2), int(size_hw[1] * 1.3)
     texture = np.zeros((height, width), np.float32)

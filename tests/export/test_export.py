@@ -141,22 +141,6 @@ def test_the_quarter_offset_is_the_published_one() -> None:
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
-def test_targets_and_decoding_are_inverse() -> None:
-    from export.graph import Decode
-    from training.augment import heatmap_target
-
-    rng = np.random.default_rng(1)
-    keypoints = np.ones((17, 3), np.float32)
-    keypoints[:, 0], keypoints[:, 1] = rng.uniform(16, 80, 17), rng.uniform(16, 112, 17)
-    target, weight = heatmap_target(keypoints, size_hw=(128, 96))
-    decode = Decode(
-        keypoints=17, heatmap_hw=(32, 24), stride=4, refine="dark", cells="half", sigma=1.5
-    )
-    found = decode(torch.from_numpy(target)[None])[0].numpy()
-    np.testing.assert_allclose(found[:, :2], keypoints[:, :2], atol=0.2)
-    assert weight.all()
-
-
 @pytest.mark.parametrize("refine", ["quarter", "dark", "none"])
 def test_decoding_keeps_its_invariants(refine: Any) -> None:
     from export.graph import Decode
@@ -304,43 +288,3 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="not a plain file of weights"):
         load_weights(tmp_path / "w.pt")
     assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.slow
-def test_a_few_training_steps_lower_the_loss_and_resume(tmp_path: Path) -> None:
-    import argparse
-    import io
-    import tarfile
-
-    import cv2
-
-    from realtime.sources.demo import DemoScene
-    from training.pack import load_pack
-    from training.train import Run, make_batch, pck
-
-    scene = DemoScene(size_hw=(180, 180))
-    keypoints = np.zeros((12, 17, 3), np.float32)
-    with tarfile.open(tmp_path / "lspet.tar", "w") as archive:
-        for i in range(12):
-            data = cv2.imencode(".jpg", scene.draw(40 * i))[1].tobytes()
-            info = tarfile.TarInfo(f"im{i:05d}.jpg")
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-            keypoints[i, :, :2], keypoints[i, :, 2] = scene.truth(40 * i)[0], 2
-    names = [f"im{i:05d}.jpg" for i in range(12)]
-    np.savez(tmp_path / "lspet_labels.npz", image=names, keypoints=keypoints)
-    pack = load_pack(tmp_path / "lspet.tar")
-    arguments = argparse.Namespace(
-        out=tmp_path / "run", init=None, lr=2e-3, minutes=1000.0, seed=1, batch=6
-    )
-    arguments.out.mkdir()
-    torch.manual_seed(0)
-    run = Run(arguments)
-    batch = make_batch([pack], np.arange(6), seed=3)
-    losses = [run.learn(batch) for _ in range(12)]
-    assert losses[-1] < losses[0]
-    assert 0.0 <= pck(run.average, pack) <= 1.0
-    run.save()
-    again = Run(arguments)
-    assert again.step == run.step
-    assert again.learn(batch) == pytest.approx(run.learn(batch), rel=0.02)

@@ -1,0 +1,294 @@
+"""Targets, losses, batches, and a run that learns, stops and goes on exactly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.errors import ModelFileError, SourceError, UsageError
+from engines.skeleton import COCO17
+from tests.training.made_up import coco_file
+from training.config import DataConfig, StageConfig, TrainConfig, load_config
+from training.progress import read_log
+
+pytestmark = pytest.mark.export
+torch: Any = pytest.importorskip("torch")
+pytest.importorskip("tqdm")
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "training" / "configs"
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "sigma", "worst_px"), [((128, 96), 1.5, 0.2), ((256, 192), 2.0, 0.1)]
+)
+def test_targets_and_decoding_are_inverse(
+    size_hw: tuple[int, int], sigma: float, worst_px: float
+) -> None:
+    from export.graph import Decode
+    from training.targets import heatmap_targets
+
+    h, w = size_hw
+    rng = np.random.default_rng(1)
+    xy = np.stack((rng.uniform(24, w - 24, (40, 17)), rng.uniform(24, h - 24, (40, 17))), -1)
+    target, weight = heatmap_targets(
+        torch.from_numpy(xy), torch.ones(40, 17, dtype=torch.bool), size_hw=size_hw, sigma=sigma
+    )
+    decode = Decode(
+        keypoints=17, heatmap_hw=(h // 4, w // 4), stride=4, refine="dark", cells="half",
+        sigma=sigma,
+    )  # fmt: skip
+    found = decode(target).numpy()
+    np.testing.assert_allclose(found[..., :2], xy, atol=worst_px)
+    assert found[..., 2].min() > 0.85  # the peak is 1 at a cell's centre, less between cells
+    assert weight.all()
+
+
+def test_keypoints_outside_count_as_empty_and_unknown_ones_do_not_count() -> None:
+    from training.targets import heatmap_targets
+
+    xy = torch.tensor([[[50.0, 200.0], [50.0, 50.0], [50.0, 50.0]]])
+    known = torch.tensor([[True, True, False]])
+    target, weight = heatmap_targets(xy, known, size_hw=(128, 96), sigma=1.5)
+    assert weight.tolist() == [[1.0, 1.0, 0.0]]
+    assert target[0, 0].max() == 0
+    assert target[0, 1].max() > 0.9
+    assert target[0, 2].max() == 0
+
+
+def test_the_loss_is_the_mean_square_of_what_counts() -> None:
+    from training.losses import distillation_loss, heatmap_loss
+
+    target = torch.zeros(2, 3, 2, 2)
+    found = torch.stack([torch.full((3, 2, 2), 1.0), torch.full((3, 2, 2), 2.0)])
+    weight = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    assert heatmap_loss(found, target, weight) == pytest.approx((1 + 1 + 4) / 3)
+    # Two stages: both are supervised and add up.
+    both = heatmap_loss([found, found * 0.5], target, weight)
+    assert both == pytest.approx(2.0 * (1 + 0.25))
+    assert heatmap_loss(found, target, torch.zeros(2, 3)) == 0
+    assert distillation_loss(found, found, weight) == 0
+
+
+def test_hard_keypoints_are_those_with_the_largest_error() -> None:
+    from training.losses import heatmap_loss
+
+    found = torch.tensor([1.0, 3.0, 2.0]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    target, weight = torch.zeros(1, 3, 2, 2), torch.ones(1, 3)
+    assert heatmap_loss(found, target, weight, hard=2) == pytest.approx((9 + 4) / 2)
+    assert heatmap_loss(found, target, weight, hard=9) == pytest.approx((1 + 9 + 4) / 3)
+    unknown = torch.tensor([[1.0, 0.0, 1.0]])
+    assert heatmap_loss(found, target, unknown, hard=1) == pytest.approx(4)
+
+
+def test_rates_follow_their_schedules() -> None:
+    from training.trainer import rate_at
+
+    stage = StageConfig(input=(64, 64), epochs=1, rate=1.0, warmup=10)
+    assert rate_at(0, 100, stage) == pytest.approx(0.1)
+    assert rate_at(50, 100, stage) == pytest.approx(0.5)
+    assert rate_at(100, 100, stage) == 0
+    assert rate_at(100, 100, replace(stage, schedule="constant")) == 1
+    assert rate_at(75, 100, replace(stage, schedule="linear")) == pytest.approx(0.25)
+    steps = replace(stage, schedule="steps")
+    assert [rate_at(n, 140, steps) for n in (80, 100, 130)] == pytest.approx([1, 0.1, 0.01])
+
+
+def make_batches(**changes: Any) -> Any:
+    from training.augment import Augment
+    from training.batches import Batches
+    from training.datasets.mannequin import MannequinDataset
+
+    options = {
+        "shares": (3.0, 1.0), "batch": 8, "size_hw": (64, 64), "padding": 1.25,
+        "augment": Augment(), "seed": 4, **changes,
+    }  # fmt: skip
+    return Batches([MannequinDataset(count=12), MannequinDataset(count=50, seed=1)], **options)
+
+
+def test_shares_become_whole_examples() -> None:
+    from training.batches import split_batch
+
+    assert split_batch([3, 1], 8) == [6, 2]
+    assert split_batch([1, 1, 1], 8) == [3, 3, 2]
+    assert split_batch([0.9, 0.1], 4) == [4, 0]
+
+
+def test_every_picture_is_shown_once_before_any_twice() -> None:
+    batches = make_batches()
+    assert batches.steps_per_epoch == 2
+    seen = Counter(row for step in range(6) for which, row in batches.rows(step) if which == 0)
+    assert set(seen.values()) == {3}
+    first = {row for step in range(2) for which, row in batches.rows(step) if which == 0}
+    assert first == set(range(12))
+    assert batches.rows(0) != batches.rows(2)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_step_is_the_same_batch_wherever_it_is_made() -> None:
+    from training.batches import load_batches
+
+    here = list(load_batches(make_batches(), first=0, last=4, workers=0))
+    there = list(load_batches(make_batches(), first=2, last=4, workers=2))
+    for a, b in zip(here[2:], there, strict=True):
+        assert torch.equal(a.crops, b.crops)
+        assert torch.equal(a.xy, b.xy)
+        assert torch.equal(a.is_known, b.is_known)
+    assert not torch.equal(here[0].crops, here[1].crops)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_broken_picture_stops_training_with_its_name(tmp_path: Path, workers: int) -> None:
+    from training.augment import Augment
+    from training.batches import Batches, load_batches
+    from training.datasets.coco import CocoDataset
+
+    data = CocoDataset(coco_file(tmp_path, count=4))
+    (tmp_path / "2.png").write_bytes(b"broken")
+    batches = Batches(
+        [data], shares=[1], batch=4, size_hw=(64, 64), padding=1.25, augment=Augment(), seed=0
+    )
+    with pytest.raises(SourceError, match=r"2\.png is not a readable picture"):
+        list(load_batches(batches, first=0, last=1, workers=workers))
+
+
+def small_config(**changes: Any) -> TrainConfig:
+    mannequin = DataConfig("mannequin", options={"count": 16})
+    first = StageConfig(input=(32, 32), epochs=2, sigma=1.0, batch=4, warmup=2)
+    made = TrainConfig(
+        name="small",
+        train=(mannequin,),
+        validate=(mannequin,),
+        stage=(first, replace(first, input=(64, 32), epochs=1)),
+    )
+    return replace(made, network=replace(made.network, deconv=(16, 16, 16)), **changes)
+
+
+def start(config: TrainConfig, out: Path) -> Any:
+    from training.run import Run
+
+    device = torch.device("cpu")
+    return Run(config, root=out, out=out, device=device, workers=0, is_quiet=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop_at", [3, 4, 9])  # mid-epoch, at an epoch's end, in stage 2
+def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path, stop_at: int) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    start(small_config(), whole).go()
+    start(small_config(), parts).go(until_step=stop_at)
+    assert torch.load(parts / "checkpoint.pt", weights_only=True)["trainer"]["step"] > 0
+    start(small_config(), parts).go()
+    a, b = (torch.load(p / "weights.pt", weights_only=True) for p in (whole, parts))
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    rows = [read_log(p / "log.csv") for p in (whole, parts)]
+    for row in (*rows[0], *rows[1]):
+        del row["seconds"], row["waiting"]
+    assert rows[0] == rows[1]
+    assert [row["step"] for row in rows[0]] == ["4", "8", "12"]
+
+
+@pytest.mark.slow
+def test_a_finished_run_says_so_again_and_leaves_pictures(tmp_path: Path) -> None:
+    score = start(small_config(), tmp_path).go()
+    assert start(small_config(), tmp_path).go() == pytest.approx(score, abs=1e-4)
+    for name in ("curve.png", "grid.png"):
+        assert cv2.imread(str(tmp_path / name)) is not None
+    recipe = json.loads((tmp_path / "weights.json").read_text())["recipe"]
+    assert recipe["input_hw"] == [64, 32]
+
+
+@pytest.mark.slow
+def test_a_teacher_and_hard_keypoints_can_be_trained_with(tmp_path: Path) -> None:
+    from training.config import TeacherConfig
+
+    start(small_config(), tmp_path).go()
+    (tmp_path / "weights.pt").rename(tmp_path / "teacher.pt")
+    teacher = TeacherConfig("teacher.pt", depth=18, deconv=(16, 16, 16), share=0.9)
+    config = small_config(teacher=teacher)
+    config = replace(config, stage=(replace(config.stage[0], hard=8, optimizer="adam"),))
+    out = tmp_path / "student"
+    out.mkdir()
+    (tmp_path / "teacher.pt").rename(out / "teacher.pt")
+    assert start(config, out).go() >= 0
+    assert (out / "weights.pt").exists()
+
+
+def test_a_damaged_checkpoint_and_a_foreign_log_are_sentences(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"half")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        start(small_config(), tmp_path).go()
+    (tmp_path / "checkpoint.pt").unlink()
+    (tmp_path / "log.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UsageError, match="not a log"):
+        start(small_config(), tmp_path).go()
+
+
+@pytest.mark.parametrize("name", ["default", "smoke"])
+def test_the_configs_that_ship_are_valid(name: str) -> None:
+    config = load_config(CONFIGS / f"{name}.toml")
+    assert config.stage
+    assert config.network.depth == 18
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = 3 3", "no TOML"),
+        ("colour = 1", "has no entry 'colour'"),
+        ('name = "x"', "needs"),
+        ("[[train]]\nshare = 1", "has no kind"),
+        ('[[train]]\nkind = "pack"\nshare = -1', "share -1"),
+        ("[[stage]]\ninput = [100, 96]\nepochs = 1", "multiples of 32"),
+        ("[[stage]]\ninput = [96, 96]\nepochs = 0", "must be positive"),
+        ('[[stage]]\ninput = [96, 96]\nepochs = 1\nschedule = "wave"', "'wave'"),
+        ("[[stage]]\nepochs = 1", "input"),
+        ("[stage]\nepochs = 1", "two brackets"),
+        ("[augment]\nzoom = 1", "has no entry 'zoom'"),
+        ("network = 3", "is not a table"),
+    ],
+)
+def test_a_config_that_cannot_work_is_a_sentence(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load_config(tmp_path / "c.toml")
+
+
+def test_a_missing_config_is_a_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "training.train", "--config", "none.toml", "--out", "x"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "cannot read none.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_smoke_config_really_learns(tmp_path: Path) -> None:
+    from training.run import Run
+
+    config = load_config(CONFIGS / "smoke.toml")
+    run = Run(
+        config, root=tmp_path, out=tmp_path, device=torch.device("cpu"), workers=1, is_quiet=True
+    )
+    score = run.go()
+    rows = read_log(tmp_path / "log.csv")
+    first, last = (float(rows[i]["loss"]) for i in (0, -1))
+    assert last < 0.85 * first
+    assert score > 0.45
+    assert run.skeleton is COCO17

@@ -1,0 +1,183 @@
+"""Batches by step number: the same step is the same batch, however often and wherever made."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from engines.errors import EngineError, SteadyposeError
+from training.augment import Augment, disturb, place_randomly, warp
+from training.sample import PoseDataset
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Augmented crops with their keypoints.
+
+    Attributes:
+        crops: (N, H, W, 3) uint8 BGR.
+        xy: (N, K, 2) float32 crop pixels.
+        is_known: (N, K) bool.
+    """
+
+    crops: torch.Tensor
+    xy: torch.Tensor
+    is_known: torch.Tensor
+
+
+def split_batch(shares: Sequence[float], batch: int) -> list[int]:
+    """How many examples of a batch come from each data set: largest remainder."""
+    exact = np.array(shares) / sum(shares) * batch
+    counts = np.floor(exact).astype(int)
+    for index in np.argsort(counts - exact, kind="stable")[: batch - int(counts.sum())]:
+        counts[index] += 1
+    return [int(count) for count in counts]
+
+
+class Batches(Dataset[Batch | SteadyposeError]):
+    """All batches of a stage, made on demand.
+
+    Every data set is gone through in a new random order each time it is used up; how
+    often depends on its share. Element n depends only on n and the seed, so training
+    can stop and go on anywhere, with any number of workers.
+
+    Args:
+        datasets: All in the same skeleton.
+        shares: Part of the batch for each.
+        batch: Examples per batch.
+        size_hw: Crop size, pixels.
+        padding: Box factor.
+        augment: How strongly pictures are changed.
+        seed: Of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[PoseDataset],
+        *,
+        shares: Sequence[float],
+        batch: int,
+        size_hw: tuple[int, int],
+        padding: float,
+        augment: Augment,
+        seed: int,
+    ) -> None:
+        self._datasets = list(datasets)
+        self._counts = split_batch(shares, batch)
+        self._size_hw = size_hw
+        self._padding = padding
+        self._augment = augment
+        self._seed = seed
+        self._orders: dict[int, tuple[int, NDArray[np.int64]]] = {}
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which the first data set is shown once."""
+        return len(self._datasets[0]) / max(1, self._counts[0])
+
+    def rows(self, step: int) -> list[tuple[int, int]]:
+        """(data set, row) of every example of a step."""
+        found = []
+        for which, (dataset, count) in enumerate(zip(self._datasets, self._counts, strict=True)):
+            for n in range(step * count, (step + 1) * count):
+                turn, place = divmod(n, len(dataset))
+                found.append((which, int(self._order(which, turn)[place])))
+        return found
+
+    def _order(self, which: int, turn: int) -> NDArray[np.int64]:
+        known = self._orders.get(which)
+        if known is None or known[0] != turn:
+            rng = np.random.default_rng((self._seed, which, turn))
+            known = turn, rng.permutation(len(self._datasets[which]))
+            self._orders[which] = known
+        return known[1]
+
+    def __getitem__(self, step: int) -> Batch | SteadyposeError:
+        """Make one batch; a mistake in the data is returned, to be raised by the caller.
+
+        (A worker process could only pass on its text.)
+        """
+        rng = np.random.default_rng((self._seed, 1 << 20, step))
+        crops: list[NDArray[np.uint8]] = []
+        points, known = [], []
+        try:
+            for which, row in self.rows(step):
+                dataset = self._datasets[which]
+                sample = dataset.sample(row)
+                placement = place_randomly(
+                    sample,
+                    dataset.skeleton,
+                    size_hw=self._size_hw,
+                    padding=self._padding,
+                    augment=self._augment,
+                    rng=rng,
+                )
+                crop, xy, is_known = warp(
+                    sample, placement, dataset.skeleton, size_hw=self._size_hw
+                )
+                other = crops[int(rng.integers(len(crops)))] if crops else crop.copy()
+                crops.append(disturb(crop, other, self._augment, rng))
+                points.append(xy)
+                known.append(is_known)
+        except SteadyposeError as error:
+            return error
+        return Batch(
+            torch.from_numpy(np.stack(crops)),
+            torch.from_numpy(np.stack(points)),
+            torch.from_numpy(np.stack(known)),
+        )
+
+
+def default_workers() -> int:
+    """Processes that prepare batches: all cores but one, at most 12."""
+    return max(1, min(12, len(os.sched_getaffinity(0)) - 1))
+
+
+def _start_worker(_: int) -> None:
+    cv2.setNumThreads(1)
+
+
+def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> Iterator[Batch]:
+    """Batches ``first`` to ``last - 1`` in order, prepared ahead by other processes.
+
+    Args:
+        batches: Where they come from.
+        first: First step.
+        last: Step before which to end.
+        workers: Processes; 0 prepares in this one, when asked.
+
+    Raises:
+        SteadyposeError: A mistake in the data.
+    """
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(first, last),
+        num_workers=workers,
+        prefetch_factor=3 if workers else None,
+        worker_init_fn=_start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    with warnings.catch_warnings():
+        # Python 3.12 warns of any fork beside threads; the workers only run OpenCV.
+        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
+        try:
+            for item in loader:
+                if isinstance(item, SteadyposeError):
+                    raise item
+                yield item
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise EngineError(
+                f"a data process ended: {str(error).splitlines()[0]}",
+                fix="the run is saved; start it again, with --workers 0 if memory is short",
+            ) from error

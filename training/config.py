@@ -1,0 +1,209 @@
+"""A training run as one TOML file, checked before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from engines.errors import UsageError
+from training.augment import Augment
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Schedule = Literal["cosine", "constant", "linear", "steps"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """PoseResNet's shape.
+
+    Attributes:
+        depth: 18, 34, 50, 101 or 152.
+        deconv: Filters of the three deconvolutions.
+        final_kernel: 1 or 3.
+        weights: State dict to start from; none: random (He et al. 2015).
+    """
+
+    depth: int = 18
+    deconv: tuple[int, ...] = (128, 128, 128)
+    final_kernel: int = 1
+    weights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """One data set; ``options`` go to its class (see ``training.datasets``).
+
+    Attributes:
+        kind: pack, coco, mpii, lsp or mannequin.
+        share: Part of every batch that comes from here; shares are scaled to sum 1.
+        options: Everything else in the table.
+    """
+
+    kind: str
+    share: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfig:
+    """One input size and one learning-rate schedule.
+
+    Attributes:
+        input: Crop height and width, pixels.
+        epochs: Length; an epoch shows the first data set once.
+        sigma: Standard deviation of the target Gaussians, heatmap cells.
+        batch: Examples per step.
+        rate: Highest learning rate.
+        warmup: Steps over which the rate rises to it.
+        schedule: cosine or linear to zero, constant, or ``steps``: a tenth after 9/14
+            and again after 12/14 of the stage (Xiao et al. 2018: epochs 90, 120 of 140).
+        optimizer: adamw or adam.
+        weight_decay: Decoupled (adamw) or L2 (adam).
+        hard: Online hard keypoint mining: only this many worst keypoints of a person
+            count (Chen et al. 2018); 0: all.
+        average: Decay per step of the exponential moving average of the weights.
+    """
+
+    input: tuple[int, int]
+    epochs: float
+    sigma: float = 2.0
+    batch: int = 64
+    rate: float = 1e-3
+    warmup: int = 200
+    schedule: Schedule = "cosine"
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    weight_decay: float = 0.02
+    hard: int = 0
+    average: float = 0.999
+
+    def __post_init__(self) -> None:
+        height, width = self.input
+        if height % 32 or width % 32 or min(height, width) < 32:
+            raise UsageError(f"stage input {height}x{width} is not in multiples of 32", fix=_FIX)
+        if self.epochs <= 0 or self.batch < 1 or self.rate <= 0 or self.sigma <= 0:
+            raise UsageError("epochs, batch, rate and sigma of a stage must be positive", fix=_FIX)
+        if self.schedule not in {"cosine", "constant", "linear", "steps"}:
+            raise UsageError(f"schedule {self.schedule!r} is not known", fix=_FIX)
+        if self.optimizer not in {"adamw", "adam"}:
+            raise UsageError(f"optimizer {self.optimizer!r} is not known", fix=_FIX)
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherConfig:
+    """Distillation: heatmaps of a trained network as second target (Hinton et al. 2015).
+
+    Attributes:
+        weights: The teacher's state dict.
+        depth: Its depth.
+        deconv: Its deconvolutions.
+        share: Weight of its heatmaps against the labels', 0 to 1.
+    """
+
+    weights: str
+    depth: int = 18
+    deconv: tuple[int, ...] = (256, 256, 256)
+    share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """All of a run.
+
+    Attributes:
+        name: Model id, such as ``pose_resnet18_128x96``.
+        seed: Of the network's initial weights, the order and the augmentation.
+        padding: Factor between a person's box and the crop.
+        skeleton: ``coco17``, ``mpii16``, or empty for that of the first data set.
+    """
+
+    name: str
+    train: tuple[DataConfig, ...]
+    validate: tuple[DataConfig, ...]
+    stage: tuple[StageConfig, ...]
+    seed: int = 1
+    padding: float = 1.25
+    skeleton: str = ""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    augment: Augment = field(default_factory=Augment)
+    teacher: TeacherConfig | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.train and self.validate and self.stage):
+            raise UsageError("the config needs [[train]], [[validate]] and [[stage]]", fix=_FIX)
+
+
+_FIX = "see docs/training.md and training/configs/"
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read and check a config.
+
+    Raises:
+        UsageError: It is missing, no TOML, or has an unknown or impossible entry.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", fix="check --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no TOML: {error}", fix=_FIX) from error
+    try:
+        return _parse(data)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.what}", fix=error.fix) from None
+
+
+def _parse(data: dict[str, Any]) -> TrainConfig:
+    made = dict(data)
+    for key in ("train", "validate"):
+        made[key] = tuple(_data(table) for table in _tables(data, key))
+    made["stage"] = tuple(_make(StageConfig, "[[stage]]", t) for t in _tables(data, "stage"))
+    kinds: dict[str, type[Any]] = {
+        "network": NetworkConfig,
+        "augment": Augment,
+        "teacher": TeacherConfig,
+    }
+    for key, kind in kinds.items():
+        if key in data:
+            made[key] = _make(kind, f"[{key}]", data[key])
+    return _make(TrainConfig, "the top", made)
+
+
+def _tables(data: dict[str, Any], key: str) -> list[Any]:
+    tables = data.get(key, [])
+    if not isinstance(tables, list):
+        raise UsageError(f"write [[{key}]] with two brackets", fix=_FIX)
+    return tables
+
+
+def _data(table: Any) -> DataConfig:
+    if not isinstance(table, dict) or "kind" not in table:
+        raise UsageError("a data set has no kind", fix=_FIX)
+    options = {key: value for key, value in table.items() if key not in {"kind", "share"}}
+    share = table.get("share", 1.0)
+    if not isinstance(share, (int, float)) or share <= 0:
+        raise UsageError(f"share {share!r} of a data set is not a positive number", fix=_FIX)
+    return DataConfig(str(table["kind"]), float(share), options)
+
+
+def _make(kind: type[T], where: str, table: Any) -> T:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is not a table", fix=_FIX)
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{where} has no entry {key!r}; it knows {', '.join(known)}", fix=_FIX)
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    try:
+        return kind(**given)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{where} cannot be used: {error}", fix=_FIX) from error

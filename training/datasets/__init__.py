@@ -1,0 +1,122 @@
+"""Data sets: where labelled people come from. Nothing here downloads anything."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.errors import UsageError
+from engines.skeleton import COCO17, MPII16, Skeleton
+from training.config import DataConfig
+from training.datasets.coco import CocoDataset
+from training.datasets.lsp import LspDataset
+from training.datasets.mannequin import MannequinDataset
+from training.datasets.mpii import MpiiDataset
+from training.datasets.pack import PackDataset
+from training.sample import PoseDataset, Sample
+
+KINDS: Mapping[str, Callable[..., PoseDataset]] = {
+    "pack": PackDataset,
+    "coco": CocoDataset,
+    "mpii": MpiiDataset,
+    "lsp": LspDataset,
+    "mannequin": MannequinDataset,
+}
+SKELETONS = {skeleton.name: skeleton for skeleton in (COCO17, MPII16)}
+_PATHS = ("tar", "annotations", "images", "folder")
+_FEWEST_SHARED = 3
+
+
+class Remapped:
+    """A data set whose keypoints are put in another skeleton's order, by name.
+
+    Keypoints the data set has not are unknown, so they train nothing.
+    """
+
+    def __init__(self, inner: PoseDataset, skeleton: Skeleton) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.skeleton = skeleton
+        names = inner.skeleton.keypoints
+        self._from = [names.index(n) if n in names else -1 for n in skeleton.keypoints]
+        if sum(index >= 0 for index in self._from) < _FEWEST_SHARED:
+            raise UsageError(
+                f"data set {inner.name} ({inner.skeleton.name}) shares too few keypoint names "
+                f"with the skeleton {skeleton.name}",
+                fix="rename its keypoints, or train on it alone",
+            )
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def sample(self, row: int) -> Sample:
+        """The inner sample in this skeleton's order."""
+        s = self.inner.sample(row)
+        has = np.array(self._from) >= 0
+        return Sample(
+            s.name,
+            s.image_bgr,
+            s.xy[self._from],
+            s.is_known[self._from] & has,
+            s.is_counted[self._from] & has,
+            s.bbox,
+            s.head_px,
+            s.area,
+        )
+
+
+def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
+    """Open one data set of a config; relative paths start at ``root``.
+
+    Raises:
+        UsageError: Unknown kind or option.
+        SourceError: Its files are missing or damaged.
+    """
+    kind = KINDS.get(config.kind)
+    if kind is None:
+        raise UsageError(
+            f"data set kind {config.kind!r} is not known", fix=f"use one of {', '.join(KINDS)}"
+        )
+    accepted = [name for name in inspect.signature(kind).parameters if name != "self"]
+    options: dict[str, Any] = {}
+    for key, value in config.options.items():
+        if key not in accepted:
+            raise UsageError(
+                f"data set kind {config.kind!r} has no option {key!r}",
+                fix=f"it takes {', '.join(accepted)}",
+            )
+        options[key] = root / value if key in _PATHS else value
+    try:
+        return kind(**options)
+    except TypeError as error:
+        raise UsageError(
+            f"data set kind {config.kind!r}: {error}", fix=f"it takes {', '.join(accepted)}"
+        ) from error
+
+
+def open_datasets(
+    configs: Sequence[DataConfig], *, root: Path, skeleton: Skeleton | None = None
+) -> list[PoseDataset]:
+    """Open all, each in the order of one skeleton (default: the first data set's)."""
+    opened = [open_dataset(config, root=root) for config in configs]
+    wanted = skeleton or opened[0].skeleton
+    return [d if d.skeleton == wanted else Remapped(d, wanted) for d in opened]
+
+
+def skeleton_named(name: str) -> Skeleton | None:
+    """A skeleton by name; None for the empty name.
+
+    Raises:
+        UsageError: No such skeleton is built in.
+    """
+    if not name:
+        return None
+    if name not in SKELETONS:
+        raise UsageError(
+            f"skeleton {name!r} is not known", fix=f"use one of {', '.join(SKELETONS)}, or none"
+        )
+    return SKELETONS[name]

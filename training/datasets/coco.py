@@ -1,0 +1,198 @@
+"""COCO keypoint annotations: the format labelling tools export, for any skeleton.
+
+Source: the COCO data format (cocodataset.org, "Keypoint Detection"): each annotation
+holds ``keypoints`` as x, y, v triples (v: 0 unlabelled, 1 labelled but hidden, 2
+visible), ``bbox`` as x, y, width, height, ``area`` and ``iscrowd``; the category holds
+the keypoints' names and the skeleton as pairs counted from 1.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import ModelFileError, SourceError
+from engines.skeleton import COCO17, Skeleton
+from training.sample import Outside, Sample, check_inside, decode_image, tight_bbox
+
+# OKS sigma of a keypoint nobody measured: about the mean over COCO's body joints.
+_UNKNOWN_SIGMA = 0.08
+_SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l_", "r_"), ("L_", "R_"))
+
+
+class CocoDataset:
+    """People (or whatever the category is) of a COCO keypoint file.
+
+    Rows are annotations with at least one labelled keypoint, crowds left out, in the
+    file's order. The box is ``bbox`` where given, else the tight box of the keypoints.
+
+    Args:
+        annotations: The JSON file.
+        images: Folder of the pictures; default: the JSON file's own folder.
+        category: Name of the category; needed only where several have keypoints.
+        outside: What a label outside its picture does.
+
+    Raises:
+        SourceError: The file is missing, no COCO keypoint file, or has no row to use.
+    """
+
+    def __init__(
+        self,
+        annotations: Path,
+        *,
+        images: Path | None = None,
+        category: str | None = None,
+        outside: Outside = "error",
+    ) -> None:
+        data = read_json(annotations)
+        self.name = annotations.stem
+        self._folder = annotations.parent if images is None else images
+        self._outside = outside
+        try:
+            chosen = _category(annotations, data["categories"], category)
+            self.skeleton = skeleton_of(chosen)
+            self.category_id = int(chosen["id"])
+            self.annotations = annotations
+            self._images = {int(i["id"]): str(i["file_name"]) for i in data["images"]}
+            self.rows: list[dict[str, Any]] = [
+                a
+                for a in data["annotations"]
+                if a.get("category_id", chosen["id"]) == chosen["id"]
+                and not a.get("iscrowd", 0)
+                and any(v > 0 for v in a.get("keypoints", ())[2::3])
+            ]
+            self._check_rows(annotations)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(
+                f"{annotations} is no COCO keypoint file: {error!r}",
+                fix="export it as 'COCO keypoints' from the labelling tool",
+            ) from error
+
+    def _check_rows(self, annotations: Path) -> None:
+        count = 3 * len(self.skeleton)
+        for row in self.rows:
+            if len(row["keypoints"]) != count:
+                raise SourceError(
+                    f"{annotations}: annotation {row.get('id')} has {len(row['keypoints'])} "
+                    f"numbers for {len(self.skeleton)} keypoints, expected {count}",
+                    fix="export the labels again",
+                )
+            if int(row["image_id"]) not in self._images:
+                raise SourceError(
+                    f"{annotations}: annotation {row.get('id')} is for image {row['image_id']}, "
+                    "which the file does not list",
+                    fix="export the labels again",
+                )
+        if not self.rows:
+            raise SourceError(
+                f"{annotations} has no annotation with labelled keypoints",
+                fix="label some, or choose another file",
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def image_id(self, row: int) -> int:
+        """COCO's id of the picture of a row."""
+        return int(self.rows[row]["image_id"])
+
+    def sample(self, row: int) -> Sample:
+        """One annotation; every labelled keypoint counts."""
+        annotation = self.rows[row]
+        path = self._folder / self._images[self.image_id(row)]
+        name = f"{path.name}#{annotation.get('id', row)}"
+        try:
+            image = decode_image(np.fromfile(path, np.uint8), str(path))
+        except OSError as error:
+            raise SourceError(
+                f"cannot read {path}: {error.strerror}", fix="set the folder of the pictures"
+            ) from error
+        table = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
+        # COCO's keypoints are pixel indices, as ours; its boxes are measured from the corner.
+        xy: NDArray[np.float32] = table[:, :2].copy()
+        is_known = check_inside(
+            name,
+            xy,
+            table[:, 2] > 0,
+            image_hw=(image.shape[0], image.shape[1]),
+            skeleton=self.skeleton,
+            outside=self._outside,
+        )
+        bbox = tight_bbox(xy, is_known)
+        if len(annotation.get("bbox", ())) == 4 and min(annotation["bbox"][2:]) > 0:
+            x, y, w, h = annotation["bbox"]
+            bbox = np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
+        area = float(annotation.get("area") or np.prod(bbox[2:] - bbox[:2]))
+        return Sample(name, image, xy, is_known, is_known, bbox, area=area)
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        SourceError: It is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SourceError(
+            f"cannot read {path}: {error.strerror}", fix="check the path in the config"
+        ) from error
+    except ValueError as error:
+        raise SourceError(f"{path} is no JSON: {error}", fix="export the labels again") from error
+
+
+def _category(path: Path, categories: list[dict[str, Any]], name: str | None) -> dict[str, Any]:
+    usable = [c for c in categories if c.get("keypoints") and name in {None, c.get("name")}]
+    if len(usable) != 1:
+        found = ", ".join(str(c.get("name")) for c in categories if c.get("keypoints")) or "none"
+        raise SourceError(
+            f"{path}: {len(usable)} categories with keypoints fit {name or 'any name'!r}; "
+            f"it has: {found}",
+            fix="set category = NAME for this data set in the config",
+        )
+    return usable[0]
+
+
+def skeleton_of(category: dict[str, Any]) -> Skeleton:
+    """Read a skeleton from a COCO category.
+
+    COCO's own 17 names give COCO17 with its published sigmas. Other skeletons take
+    ``flip_pairs`` (counted from 0) and ``sigmas`` from the category where present; else
+    names that differ only in left and right are mirror pairs, and every sigma is 0.08.
+
+    Raises:
+        SourceError: The category contradicts itself.
+    """
+    names = tuple(str(name) for name in category["keypoints"])
+    if names == COCO17.keypoints:
+        return COCO17
+    pairs = category.get("flip_pairs")
+    if pairs is None:
+        pairs = [
+            (names.index(name), names.index(twin))
+            for name in names
+            if (twin := _mirror_name(name)) is not None and twin in names
+        ]
+    try:
+        return Skeleton(
+            name=str(category.get("name", "custom")),
+            keypoints=names,
+            limbs=tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ()),
+            flip_pairs=tuple((int(a), int(b)) for a, b in pairs),
+            sigmas=tuple(category.get("sigmas") or [_UNKNOWN_SIGMA] * len(names)),
+        )
+    except ModelFileError as error:
+        raise SourceError(error.what, fix="correct the category in the COCO file") from error
+
+
+def _mirror_name(name: str) -> str | None:
+    """The right twin of a left keypoint's name; None for others."""
+    for left, right in _SIDES:
+        if left in name:
+            return name.replace(left, right)
+    return None

@@ -1,0 +1,124 @@
+"""MPII Human Pose, as published: mpii_human_pose_v1_u12_1.mat and a folder of pictures.
+
+Source: Andriluka, Pishchulin, Gehler, Schiele: 2D Human Pose Estimation: New Benchmark
+and State of the Art Analysis (CVPR 2014). Box from ``objpos`` and ``scale`` (person
+height / 200 px), moved down by 15 scales as Newell et al. (2016) and Xiao et al. (2018)
+crop it; head size for PCKh: 0.6 of the head box's diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import SourceError
+from engines.skeleton import MPII16
+from training.datasets.matlab import read_mat
+from training.sample import Outside, Sample, check_inside, decode_image
+
+_HEAD_SHARE = 0.6
+
+
+class _Person(NamedTuple):
+    image: str
+    points: NDArray[np.float32]  # (16, 2), counted from 0
+    is_known: NDArray[np.bool_]
+    bbox: NDArray[np.float32]
+    head_px: float
+
+
+class MpiiDataset:
+    """Labelled people of MPII's training pictures (its test labels are not public).
+
+    Args:
+        annotations: The .mat file.
+        images: Folder of the pictures.
+        first: Keep people from this row on, counted from 0.
+        last: To this row.
+        outside: What a label outside its picture does (MPII has a few).
+
+    Raises:
+        SourceError: The file is missing or has another layout.
+    """
+
+    def __init__(
+        self,
+        annotations: Path,
+        *,
+        images: Path,
+        first: int = 0,
+        last: int | None = None,
+        outside: Outside = "drop",
+    ) -> None:
+        self.name = annotations.stem
+        self.skeleton = MPII16
+        self._folder = images
+        self._outside = outside
+        try:
+            release = read_mat(annotations)["RELEASE"]
+            people = list(_people(release))
+        except (KeyError, AttributeError, IndexError) as error:
+            raise SourceError(
+                f"{annotations} is not MPII's annotation file: {error!r}",
+                fix="use mpii_human_pose_v1_u12_1.mat",
+            ) from error
+        self._people = people[first : None if last is None else last + 1]
+        if not self._people:
+            raise SourceError(f"{annotations} has no labelled person", fix="check first and last")
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def sample(self, row: int) -> Sample:
+        """One person; every labelled keypoint counts."""
+        person = self._people[row]
+        path = self._folder / person.image
+        try:
+            image = decode_image(np.fromfile(path, np.uint8), str(path))
+        except OSError as error:
+            raise SourceError(
+                f"cannot read {path}: {error.strerror}", fix="set the folder of the pictures"
+            ) from error
+        is_known = check_inside(
+            person.image,
+            person.points,
+            person.is_known,
+            image_hw=(image.shape[0], image.shape[1]),
+            skeleton=self.skeleton,
+            outside=self._outside,
+        )
+        name = f"{person.image}#{row}"
+        return Sample(
+            name, image, person.points, is_known, is_known, person.bbox, head_px=person.head_px
+        )
+
+
+def _each(value: Any) -> Iterator[Any]:
+    """Elements of what scipy made of a Matlab array: an array, one object, or nothing."""
+    yield from np.atleast_1d(value) if np.size(value) else ()
+
+
+def _people(release: Any) -> Iterator[_Person]:
+    for entry, is_train in zip(
+        _each(release.annolist), np.atleast_1d(release.img_train), strict=True
+    ):
+        if not is_train:
+            continue
+        for rect in _each(entry.annorect):
+            points = getattr(getattr(rect, "annopoints", None), "point", None)
+            if points is None or not np.size(getattr(rect, "objpos", ())):
+                continue
+            xy = np.zeros((len(MPII16), 2), np.float32)
+            is_known = np.zeros(len(MPII16), np.bool_)
+            for point in _each(points):
+                xy[int(point.id)] = (point.x - 1, point.y - 1)
+                is_known[int(point.id)] = True
+            side = 200.0 * float(rect.scale)
+            x, y = rect.objpos.x - 1, rect.objpos.y - 1 + 15.0 * float(rect.scale)
+            bbox = np.array((x, y, x, y)) + np.array((-1, -1, 1, 1)) * side / 2
+            head = float(np.hypot(rect.x2 - rect.x1, rect.y2 - rect.y1)) * _HEAD_SHARE
+            yield _Person(str(entry.image.name), xy, is_known, bbox.astype(np.float32), head)

@@ -1,0 +1,121 @@
+"""A training pack: a tar of pictures and an npz of COCO-17 keypoints."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import SourceError
+from engines.skeleton import COCO17
+from training.sample import Outside, Sample, check_inside, decode_image, tight_bbox
+
+
+class PackDataset:
+    """Pictures of ``NAME.tar`` with the labels of ``NAME_labels.npz`` beside it.
+
+    The labels hold ``image`` (file names) and ``keypoints`` (N, 17, 3): x, y in picture
+    pixels and a flag: 2 by people, 1 by a teacher network, 0 unknown.
+
+    Args:
+        tar: The tar file.
+        first: Keep only pictures whose number (in the file name) is at least this.
+        last: And at most this.
+        outside: What a label outside its picture does.
+
+    Raises:
+        SourceError: One of the two files is missing or damaged, a labelled picture is
+            not in the tar, or no row is left.
+    """
+
+    def __init__(
+        self,
+        tar: Path,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        outside: Outside = "error",
+    ) -> None:
+        self.name = tar.stem
+        self.skeleton = COCO17
+        self._outside = outside
+        names, keypoints = _read_labels(tar.with_name(tar.stem + "_labels.npz"))
+        numbers = np.array([number_of(name) for name in names])
+        kept = (numbers >= first) & (numbers <= (numbers.max() if last is None else last))
+        rows = np.flatnonzero(kept)
+        if rows.size == 0:
+            raise SourceError(
+                f"{tar} has no picture numbered {first} to {last}", fix="check first and last"
+            )
+        self._keypoints = keypoints[rows]
+        self._names = [names[row] for row in rows]
+        self._encoded = _read_members(tar, self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def sample(self, row: int) -> Sample:
+        """One picture; the box is the tight box of its known keypoints."""
+        name = self._names[row]
+        image = decode_image(self._encoded[row], f"{self.name}/{name}")
+        flag = self._keypoints[row, :, 2]
+        xy = self._keypoints[row, :, :2].copy()
+        is_known = check_inside(
+            f"{self.name}/{name}",
+            xy,
+            flag > 0,
+            image_hw=(image.shape[0], image.shape[1]),
+            skeleton=self.skeleton,
+            outside=self._outside,
+        )
+        bbox = tight_bbox(xy, is_known)
+        return Sample(name, image, xy, is_known, is_known & (flag == 2), bbox)
+
+
+def number_of(name: str) -> int:
+    """The number in a file name: its last five digits; 0 where it has none."""
+    return int("".join(c for c in Path(name).stem if c.isdigit())[-5:] or 0)
+
+
+def _read_labels(path: Path) -> tuple[list[str], NDArray[np.float32]]:
+    try:
+        with np.load(path, allow_pickle=False) as table:
+            names = [Path(str(name)).name for name in table["image"]]
+            keypoints = table["keypoints"].astype(np.float32)
+    except OSError as error:
+        raise SourceError(
+            f"cannot read {path}: {error.strerror or 'it is damaged'}",
+            fix="give the folder of the packs with --data",
+        ) from error
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{path} is no table of labels: {error}", fix="copy it again") from error
+    if keypoints.shape != (len(names), len(COCO17), 3) or not names:
+        raise SourceError(
+            f"{path} has keypoints of shape {keypoints.shape} for {len(names)} pictures",
+            fix="it must be (N, 17, 3) with N names in 'image'",
+        )
+    return names, keypoints
+
+
+def _read_members(tar: Path, names: list[str]) -> list[NDArray[np.uint8]]:
+    encoded = []
+    try:
+        with tarfile.open(tar) as archive:
+            members = {Path(m.name).name: m for m in archive.getmembers() if m.isfile()}
+            for name in names:
+                member = members.get(name)
+                file = archive.extractfile(member) if member else None
+                if file is None:
+                    raise SourceError(
+                        f"{tar} has no picture {name}", fix="copy the tar and its labels again"
+                    )
+                encoded.append(np.frombuffer(file.read(), np.uint8))
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise SourceError(
+            f"cannot read {tar}: {getattr(error, 'strerror', None) or error}",
+            fix="give the folder of the packs with --data, or copy the file again",
+        ) from error
+    return encoded

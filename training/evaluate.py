@@ -1,0 +1,222 @@
+"""Measure a model file, through the backend that will run it, on labelled pictures.
+
+    python -m training.evaluate models/NAME.onnx --config training/configs/default.toml --data PACKS
+    python -m training.evaluate weights.pt --coco labels.json --images FOLDER --sheet worst.jpg
+
+Prints PCK@0.2 and @0.5 of the torso, PCKh where heads are labelled, COCO's AP for COCO
+files, every keypoint, and how far the scores can be trusted. ``weights.pt`` runs in torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines.base import Engine
+from engines.errors import RecordError, SteadyposeError, UsageError
+from engines.options import PRECISIONS, EngineOptions, default_threads
+from engines.registry import open_engine
+from engines.spec import ModelSpec
+from training.config import load_config
+from training.datasets import Remapped, open_datasets
+from training.datasets.coco import CocoDataset
+from training.measure import Found, crop_of, infer_crops, measure
+from training.metrics import pck_per_keypoint, relative_error, reliability
+from training.progress import draw_grid
+from training.sample import PoseDataset
+
+_WORST = 20
+
+
+def open_any(
+    path: Path, *, backend: str = "auto", precision: str = "auto", threads: int | None = None
+) -> Engine:
+    """A model file through the registry, or weights with a recipe beside them in torch.
+
+    Raises:
+        SteadyposeError: It is neither, or cannot run here.
+    """
+    if path.suffix not in {".pt", ".pth"}:
+        options = EngineOptions(precision=precision, threads=threads or default_threads())
+        return open_engine(path, backend=backend, options=options).engine
+    from export.recipe import build_model, build_network, find_recipe  # noqa: PLC0415
+    from export.torch_engine import TorchEngine  # noqa: PLC0415  # torch only where needed
+    from export.weights import load_weights  # noqa: PLC0415
+
+    state = load_weights(path)
+    origin = find_recipe(path)
+    if origin is None:
+        raise UsageError(
+            f"{path} has no recipe beside it ({path.with_suffix('.json').name})",
+            fix="export it first with export/export_onnx.py and evaluate the model file",
+        )
+    recipe = origin.recipe
+    spec = ModelSpec(origin.name, recipe.skeleton, recipe.input_hw, recipe.padding)
+    return TorchEngine(build_model(recipe, build_network(recipe, state)), spec)
+
+
+def summary(found: Found) -> list[str]:
+    """PCK over all limb keypoints, and PCKh where heads are known."""
+    lines = [
+        f"PCK@0.2 {found.pck(0.2):.4f}   PCK@0.5 {found.pck(0.5):.4f}   "
+        f"({len(found.rows)} people, limb keypoints)"
+    ]
+    if np.isfinite(found.head_px).any():
+        error = relative_error(found.xy, found.truth, found.head_px)
+        counts = found.is_counted & np.isfinite(found.head_px)[:, None]
+        shares = [float((error[counts] < t).mean()) for t in (0.5, 0.1)]
+        lines.append(f"PCKh@0.5 {shares[0]:.4f}   PCKh@0.1 {shares[1]:.4f}")
+    return lines
+
+
+def keypoint_table(found: Found) -> list[str]:
+    """A Markdown table with one row per keypoint."""
+    fifth, half = (pck_per_keypoint(found.error, found.is_counted, t) for t in (0.2, 0.5))
+    lines = ["| keypoint | labels | PCK@0.2 | PCK@0.5 | mean score |", "|---|---:|---:|---:|---:|"]
+    for k, name in enumerate(found.skeleton.keypoints):
+        count = int(found.is_counted[:, k].sum())
+        if count:
+            score = float(found.score[found.is_counted[:, k], k].mean())
+            lines.append(f"| {name} | {count} | {fifth[k]:.3f} | {half[k]:.3f} | {score:.2f} |")
+    return lines
+
+
+def reliability_table(found: Found) -> list[str]:
+    """A Markdown table: what share of keypoints with a score is right."""
+    curve = reliability(found.score, found.error, found.is_counted)
+    lines = [
+        f"scores: mean gap to PCK@0.2 {curve.gap:.3f}; a right keypoint scores above a wrong "
+        f"one with probability {curve.order:.3f}",
+        "",
+        "| mean score | PCK@0.2 | keypoints |",
+        "|---:|---:|---:|",
+    ]
+    rows = zip(curve.score, curve.right, curve.count, strict=True)
+    return lines + [f"| {s:.2f} | {r:.3f} | {n} |" for s, r, n in rows]
+
+
+def worst_sheet(engine: Engine, dataset: PoseDataset, found: Found, path: Path) -> None:
+    """Write a picture of the people with the largest errors; crosses are labels.
+
+    Raises:
+        RecordError: The picture cannot be written.
+    """
+    error = np.where(found.is_counted, np.minimum(found.error, 1.0), np.nan)
+    counted = np.isfinite(error).any(axis=1)
+    mean = np.full(len(error), -1.0)
+    mean[counted] = np.nanmean(error[counted], axis=1)
+    rows = np.argsort(-mean, kind="stable")[:_WORST]
+    spec = engine.spec
+    crops, truths = [], []
+    for row in rows:
+        sample = dataset.sample(int(row))
+        crop, place = crop_of(sample, sample.bbox, size_hw=spec.input_hw, padding=spec.box_padding)
+        crops.append(crop)
+        truths.append(np.where(sample.is_known[:, None], place.to_crop(sample.xy), np.nan))
+    sheet = draw_grid(
+        np.stack(crops),
+        infer_crops(engine, np.stack(crops)),
+        spec.skeleton,
+        columns=10,
+        captions=[f"#{row} {mean[row]:.2f}" for row in rows],
+        truth=np.stack(truths).astype(np.float32),
+    )
+    try:
+        is_written = cv2.imwrite(str(path), sheet)
+    except cv2.error:
+        is_written = False
+    if not is_written:
+        raise RecordError(f"cannot write {path}", fix="choose a .jpg or .png in a folder you own")
+
+
+def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset]:
+    if (arguments.config is None) == (arguments.coco is None):
+        raise UsageError("give either --config or --coco", fix="see --help")
+    opened: list[PoseDataset]
+    if arguments.coco is not None:
+        opened = [CocoDataset(arguments.coco, images=arguments.images)]
+    else:
+        config = load_config(arguments.config)
+        root = arguments.data or arguments.config.parent
+        opened = open_datasets(config.validate, root=root)
+    wanted = engine.spec.skeleton
+    return [d if d.skeleton.keypoints == wanted.keypoints else Remapped(d, wanted) for d in opened]
+
+
+def _average_precision(
+    engine: Engine, dataset: CocoDataset, arguments: argparse.Namespace
+) -> list[str]:
+    from training.coco_eval import (  # noqa: PLC0415  # needs pycocotools
+        average_precision,
+        find_poses,
+        load_detections,
+    )
+
+    boxes = None
+    if arguments.detections is not None:
+        boxes = load_detections(arguments.detections, category=dataset.category_id)
+    results = find_poses(engine, dataset, boxes, is_flip_tested=arguments.flip_test)
+    sigmas = engine.spec.skeleton.sigmas
+    statistics = average_precision(dataset.annotations, results, sigmas=sigmas)
+    kind = "labelled boxes" if boxes is None else f"boxes of {arguments.detections.name}"
+    return [f"COCO OKS with {kind}: " + ", ".join(f"{n} {v:.3f}" for n, v in statistics.items())]
+
+
+def evaluate(arguments: argparse.Namespace) -> str:
+    """Do what the command line says; returns the report."""
+    engine = open_any(
+        arguments.model,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        threads=arguments.threads,
+    )
+    flip = ", flip test on" if arguments.flip_test else ""
+    lines = [f"{engine.spec.name} on {engine.label}{flip}"]
+    for dataset in _datasets(arguments, engine):
+        found = measure(engine, dataset, is_flip_tested=arguments.flip_test)
+        lines += ["", f"## {dataset.name}", "", *summary(found)]
+        if isinstance(dataset, CocoDataset):
+            lines += _average_precision(engine, dataset, arguments)
+        lines += ["", *keypoint_table(found), "", *reliability_table(found)]
+        if arguments.sheet is not None:
+            worst_sheet(engine, dataset, found, arguments.sheet)
+    engine.close()
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path, help="model file, engine file, or weights.pt")
+    parser.add_argument("--config", type=Path, help="measure on its [[validate]] data sets")
+    parser.add_argument("--data", type=Path, help="where its relative paths start")
+    parser.add_argument("--coco", type=Path, help="or on this COCO keypoint file")
+    parser.add_argument("--images", type=Path, help="folder of its pictures")
+    parser.add_argument("--detections", type=Path, help="COCO JSON of boxes, for AP")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--flip-test", action="store_true", help="average with the mirror image")
+    parser.add_argument("--sheet", type=Path, help="write a picture of the twenty worst")
+    parser.add_argument("--output", type=Path, help="also write the report to this file")
+    arguments = parser.parse_args(argv)
+    try:
+        text = evaluate(arguments)
+        if arguments.output is not None:
+            arguments.output.write_text(text + "\n", encoding="utf-8")
+    except SteadyposeError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    print(text)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

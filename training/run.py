@@ -1,0 +1,260 @@
+"""A training run: the stages of a config one after the other, stopped and continued at will."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from engines.errors import UsageError
+from engines.skeleton import Skeleton
+from engines.spec import ModelSpec
+from export.models.pose_resnet import PoseResNet
+from export.recipe import Recipe, build_model, build_network
+from export.torch_engine import TorchEngine
+from export.weights import load_weights
+from training.batches import Batches, load_batches
+from training.config import StageConfig, TrainConfig
+from training.datasets import open_datasets, skeleton_named
+from training.measure import crop_of, infer_crops, measure
+from training.progress import Log, Meter, draw_curve, draw_grid
+from training.sample import PoseDataset
+from training.trainer import Trainer, load_checkpoint, save_checkpoint, save_weights
+
+_GRID = 24
+_SAVE_EVERY_S = 600.0
+
+
+class Place(NamedTuple):
+    """Where a run stands: the present stage, and the steps finished before it."""
+
+    stage: int
+    steps_before: int
+
+
+class Run:
+    """All stages of a config, one after the other.
+
+    Args:
+        config: What to do.
+        root: Relative data paths start here.
+        out: Folder for everything the run writes; an earlier run in it is continued.
+        device: ``cpu`` or ``cuda``.
+        workers: Processes that prepare batches.
+        is_quiet: No progress bar.
+        first_stage: Begin with this stage of the config, counted from 1 ...
+        weights: ... from this state dict, instead of the config's own.
+
+    Raises:
+        SteadyposeError: Data or earlier files cannot be used.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        root: Path,
+        out: Path,
+        device: torch.device,
+        workers: int,
+        is_quiet: bool = False,
+        first_stage: int = 1,
+        weights: Path | None = None,
+    ) -> None:
+        if not 1 <= first_stage <= len(config.stage):
+            raise UsageError(
+                f"the config has stages 1 to {len(config.stage)}, not {first_stage}",
+                fix="choose one of them with --first-stage",
+            )
+        self.config = config
+        self._first_stage = first_stage - 1
+        self._weights = weights
+        if weights is None and config.network.weights:
+            self._weights = root / config.network.weights
+        self._root, self._out = root, out
+        self._device, self._workers, self._is_quiet = device, workers, is_quiet
+        self._datasets = open_datasets(
+            config.train, root=root, skeleton=skeleton_named(config.skeleton)
+        )
+        self.skeleton: Skeleton = self._datasets[0].skeleton
+        self._held_out = open_datasets(config.validate, root=root, skeleton=self.skeleton)
+        out.mkdir(parents=True, exist_ok=True)
+        self._checkpoint = out / "checkpoint.pt"
+
+    def go(self, *, until_step: int | None = None) -> float:
+        """Train to the end, or stop before a step (counted over all stages).
+
+        Returns:
+            PCK@0.2 of the averaged weights on the first validation set; NaN when no
+            epoch ended.
+        """
+        saved = load_checkpoint(self._checkpoint)
+        place = Place(*saved["place"]) if saved else Place(self._first_stage, 0)
+        done = place.steps_before + (int(saved["trainer"]["step"]) if saved else 0)
+        log = Log(self._out / "log.csv", until_step=done)
+        network: nn.Module = self._first_network()
+        score = float(log.rows[-1]["pck"]) if log.rows else float("nan")
+        meter = Meter()
+        for number in range(place.stage, len(self.config.stage)):
+            batches = self._batches(self.config.stage[number], number)
+            trainer = self._trainer(network, number, batches)
+            if saved is not None:
+                trainer.restore(saved["trainer"])
+                meter = Meter(saved["meter"])
+                saved = None
+            measured = self._stage(trainer, batches, place, meter, log, until_step)
+            score = score if measured is None else measured
+            if trainer.step < trainer.steps:
+                return score
+            # The next stage starts from the average, with a fresh optimiser.
+            network = trainer.average
+            place = Place(number + 1, place.steps_before + trainer.steps)
+        return score
+
+    def _first_network(self) -> PoseResNet:
+        shape = self.config.network
+        recipe = Recipe(
+            depth=shape.depth,
+            deconv=shape.deconv,
+            final_kernel=shape.final_kernel,
+            skeleton=self.skeleton,
+        )
+        if self._weights is not None:
+            return build_network(recipe, load_weights(self._weights))
+        network = PoseResNet(
+            shape.depth,
+            keypoints=len(self.skeleton),
+            deconv_filters=shape.deconv,
+            final_kernel=shape.final_kernel,
+        )
+        network.init_weights(seed=self.config.seed)
+        return network
+
+    def _batches(self, stage: StageConfig, number: int) -> Batches:
+        return Batches(
+            self._datasets,
+            shares=[data.share for data in self.config.train],
+            batch=stage.batch,
+            size_hw=stage.input,
+            padding=self.config.padding,
+            augment=self.config.augment,
+            seed=self.config.seed * 1000 + number,
+        )
+
+    def _trainer(self, network: nn.Module, number: int, batches: Batches) -> Trainer:
+        stage, teacher = self.config.stage[number], None
+        if self.config.teacher is not None:
+            t = self.config.teacher
+            recipe = Recipe(depth=t.depth, deconv=t.deconv, skeleton=self.skeleton)
+            taught_by = build_network(recipe, load_weights(self._root / t.weights))
+            teacher = (taught_by.to(self._device).eval(), t.share)
+        steps = max(1, round(stage.epochs * batches.steps_per_epoch))
+        return Trainer(network, stage=stage, steps=steps, device=self._device, teacher=teacher)
+
+    def _stage(
+        self,
+        trainer: Trainer,
+        batches: Batches,
+        place: Place,
+        meter: Meter,
+        log: Log,
+        until_step: int | None,
+    ) -> float | None:
+        """Train one stage, or a part; returns the last PCK measured."""
+        last = trainer.steps
+        if until_step is not None:
+            last = min(last, until_step - place.steps_before)
+        epochs = max(1, round(trainer.stage.epochs))
+        epoch_ends = {round(trainer.steps * n / epochs) for n in range(1, epochs + 1)}
+        source = load_batches(batches, first=trainer.step, last=last, workers=self._workers)
+        bar = tqdm(
+            total=trainer.steps,
+            initial=trainer.step,
+            desc=f"stage {place.stage + 1}/{len(self.config.stage)}",
+            disable=self._is_quiet or None,
+            unit="step",
+        )
+        score, saved_s = None, time.perf_counter()
+        try:
+            while trainer.step < last:
+                begin_s = time.perf_counter()
+                batch = next(source)
+                waited_s = time.perf_counter() - begin_s
+                loss = trainer.learn(batch)
+                meter.add(loss, time.perf_counter() - begin_s, waited_s)
+                bar.update()
+                bar.set_postfix_str(f"loss {meter.loss:.5f}")
+                is_epoch = trainer.step in epoch_ends
+                if is_epoch:
+                    score = self._epoch(trainer, place, meter, log)
+                if is_epoch or time.perf_counter() - saved_s > _SAVE_EVERY_S:
+                    self._save(trainer, place, meter)
+                    saved_s = time.perf_counter()
+        finally:
+            # Whatever ended it (Ctrl-C, bad data, the step asked for): nothing is lost.
+            bar.close()
+            self._save(trainer, place, meter)
+        return score
+
+    def _save(self, trainer: Trainer, place: Place, meter: Meter) -> None:
+        state: dict[str, Any] = {
+            "trainer": trainer.state(),
+            "place": list(place),
+            "meter": meter.state(),
+        }
+        save_checkpoint(state, self._checkpoint)
+
+    def _epoch(self, trainer: Trainer, place: Place, meter: Meter, log: Log) -> float:
+        """Measure, and write log, pictures and weights; returns the PCK."""
+        stage = trainer.stage
+        recipe = Recipe(
+            depth=self.config.network.depth,
+            deconv=self.config.network.deconv,
+            final_kernel=self.config.network.final_kernel,
+            input_hw=(stage.input[0], stage.input[1]),
+            sigma=stage.sigma,
+            padding=self.config.padding,
+            skeleton=self.skeleton,
+        )
+        save_weights(trainer.average, self._out / "weights.pt")
+        recipe.save(self._out / "weights.pt", name=self.config.name, source="trained by steadypose")
+        network = build_network(recipe, load_weights(self._out / "weights.pt"))
+        spec = ModelSpec(self.config.name, self.skeleton, recipe.input_hw, self.config.padding)
+        engine = TorchEngine(build_model(recipe, network), spec)
+        score = measure(engine, self._held_out[0]).pck()
+        step = place.steps_before + trainer.step
+        row = {
+            "epoch": str(len(log.rows) + 1),
+            "stage": str(place.stage + 1),
+            "step": str(step),
+            "seconds": f"{meter.seconds:.0f}",
+            "rate": f"{trainer.rate:.2e}",
+            "loss": f"{meter.loss:.6f}",
+            "pck": f"{score:.4f}",
+            "waiting": f"{meter.waiting:.3f}",
+        }
+        log.write(row)
+        draw_curve(log.rows, self._out / "curve.png", title=self.config.name)
+        grid = picture_grid(engine, self._held_out[0], count=_GRID)
+        cv2.imwrite(str(self._out / "grid.png"), grid)
+        if self._is_quiet:
+            print(",".join(row.values()), flush=True)
+        meter.start_epoch()
+        return score
+
+
+def picture_grid(engine: TorchEngine, dataset: PoseDataset, *, count: int) -> Any:
+    """Predictions on evenly spaced validation crops."""
+    spec = engine.spec
+    rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
+    samples = [dataset.sample(int(row)) for row in rows]
+    crops = np.stack(
+        [crop_of(s, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding)[0] for s in samples]
+    )
+    return draw_grid(crops, infer_crops(engine, crops), spec.skeleton)

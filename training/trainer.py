@@ -1,0 +1,174 @@
+"""The state of a training run: one step, its average, and how to stop and go on."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engines.errors import ModelFileError
+from export.graph import Preprocess
+from training.batches import Batch
+from training.config import StageConfig
+from training.losses import distillation_loss, heatmap_loss
+from training.targets import heatmap_targets
+
+_LARGEST_GRADIENT = 0.05
+
+
+def rate_at(step: int, steps: int, stage: StageConfig) -> float:
+    """Learning rate of a step of a stage: a straight warm-up, then the schedule.
+
+    Args:
+        step: From 0.
+        steps: Of the whole stage.
+        stage: Schedule and highest rate.
+    """
+    share = min(1.0, step / max(1, steps))
+    factor = {
+        "constant": 1.0,
+        "linear": 1.0 - share,
+        "cosine": 0.5 * (1.0 + math.cos(math.pi * share)),
+        "steps": 1.0 if share < 9 / 14 else 0.1 if share < 12 / 14 else 0.01,
+    }[stage.schedule]
+    return stage.rate * factor * min(1.0, (step + 1) / max(1, stage.warmup))
+
+
+class Trainer:
+    """Network, moving average and optimiser of one stage.
+
+    Args:
+        network: Random or pretrained; trained in place.
+        stage: Input size, optimiser and loss options.
+        steps: Length of the stage.
+        device: ``cpu`` or ``cuda``.
+        teacher: Network whose heatmaps are learned too, with its share; or none.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        stage: StageConfig,
+        steps: int,
+        device: torch.device,
+        teacher: tuple[nn.Module, float] | None = None,
+    ) -> None:
+        self.stage = stage
+        self.steps = steps
+        self.step = 0
+        self._device = device
+        self.network = network.to(device, memory_format=torch.channels_last).train()
+        self.average = copy.deepcopy(self.network).eval()
+        self._teacher = teacher
+        kind = torch.optim.AdamW if stage.optimizer == "adamw" else torch.optim.Adam
+        self._optimizer = kind(
+            self.network.parameters(), lr=stage.rate, weight_decay=stage.weight_decay
+        )
+        self._preprocess = Preprocess().to(device)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        return rate_at(self.step, self.steps, self.stage)
+
+    def learn(self, batch: Batch) -> float:
+        """Take one step; returns the loss."""
+        stage = self.stage
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.rate
+        pictures = self._pictures(batch)
+        xy, is_known = (t.to(self._device, non_blocking=True) for t in (batch.xy, batch.is_known))
+        target, weight = heatmap_targets(xy, is_known, size_hw=stage.input, sigma=stage.sigma)
+        found = self._run(self.network, pictures)
+        loss = heatmap_loss(found, target, weight, hard=stage.hard)
+        if self._teacher is not None:
+            network, share = self._teacher
+            with torch.no_grad():
+                wanted = self._run(network, pictures)
+            is_outside = (weight > 0) & (target.amax(dim=(2, 3)) == 0)
+            taught = distillation_loss(found, wanted, (~is_outside).to(torch.float32))
+            loss = (1.0 - share) * loss + share * taught
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
+        self._optimizer.step()
+        self.step += 1
+        self._follow(min(stage.average, (self.step + 1) / (self.step + 10)))
+        return float(loss.detach())
+
+    def _pictures(self, batch: Batch) -> Tensor:
+        crops = batch.crops.to(self._device, non_blocking=True)
+        pictures: Tensor = self._preprocess(crops)
+        return pictures.contiguous(memory_format=torch.channels_last)
+
+    def _run(self, network: nn.Module, pictures: Tensor) -> Tensor:
+        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+            heatmaps: Tensor = network(pictures)
+        return heatmaps
+
+    def _follow(self, keep: float) -> None:
+        """Exponential moving average of the weights: what is evaluated and shipped."""
+        average, now = self.average.state_dict(), self.network.state_dict()
+        with torch.no_grad():
+            for name, mean in average.items():
+                if mean.is_floating_point():
+                    mean.lerp_(now[name], 1.0 - keep)
+                else:
+                    mean.copy_(now[name])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.step = int(state["step"])
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+
+def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint; a half-written one never carries the name."""
+    temporary = path.with_suffix(".part")
+    torch.save(dict(state), temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Read a checkpoint; None where there is none.
+
+    Raises:
+        ModelFileError: The file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelFileError(
+            f"the checkpoint {path} cannot be read: {str(error).splitlines()[0][:120]}",
+            fix="remove it to start again, or choose another --out",
+        ) from error
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write a state dict with fp16 tensors: half the size, read back as float32."""
+    state = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    temporary = path.with_suffix(".part")
+    torch.save(state, temporary)
+    temporary.replace(path)
