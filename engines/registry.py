@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.base import Engine
+from engines.engine_file import SUFFIX, read_info
 from engines.errors import EngineUnavailableError, SteadyposeError
 from engines.model_file import read_spec
 from engines.options import EngineOptions
@@ -30,7 +31,7 @@ class Backend:
     Attributes:
         name: Value of ``--backend``.
         module: Imported on first use.
-        factory: Name of the engine class in that module.
+        factory: Name of the engine class, or a function that makes one, in that module.
         package: What must be installed.
         requirements: The file that installs it.
     """
@@ -42,8 +43,11 @@ class Backend:
     requirements: str
 
 
-# Fastest first, by benchmarks/backends.py.
+# Fastest first, by benchmarks/backends.py; TensorRT is only taken where a GPU is.
 BACKENDS = (
+    Backend(
+        "tensorrt", "engines.tensorrt_engine", "open_tensorrt", "tensorrt", "requirements-gpu.txt"
+    ),
     Backend(
         "openvino", "engines.openvino_engine", "OpenVinoEngine", "openvino", "requirements.txt"
     ),
@@ -77,7 +81,7 @@ def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
     """Load a model file on a backend.
 
     Args:
-        path: Model file.
+        path: Model file, or a built TensorRT engine.
         backend: A name of ``BACKENDS``, or ``auto`` for the first that works.
         options: Precision and threads.
 
@@ -86,7 +90,10 @@ def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
         EngineUnavailableError: The backend, or every one of them, cannot run here.
     """
     begin_s = time.perf_counter()
-    spec = read_spec(path)
+    is_built = path.suffix == SUFFIX
+    spec = read_info(path).spec if is_built else read_spec(path)
+    if is_built and backend == "auto":
+        backend = "tensorrt"  # nothing else runs such a file, so its reason is the answer
     candidates = [entry for entry in BACKENDS if backend in {"auto", entry.name}]
     if not candidates:
         raise EngineUnavailableError(
@@ -116,7 +123,7 @@ def _load(entry: Backend) -> Opener:
     except (ImportError, OSError) as error:
         _let_interrupts_through(error)
         missing = getattr(error, "name", None) or entry.package
-        others = [other.name for other in BACKENDS if other is not entry]
+        others = [other.name for other in BACKENDS[1:] if other is not entry]
         raise EngineUnavailableError(
             f"backend {entry.name!r} needs {missing}, which is not installed or does not load",
             fix=f"pip install -r {entry.requirements}, or run with --backend {others[0]}",

@@ -33,11 +33,9 @@ from engines.errors import ModelFileError, SteadyposeError, UsageError
 from engines.spec import METADATA_KEY, ModelSpec
 from export.graph import PoseModel
 from export.models.pose_resnet import RESNETS
+from export.real_crops import gather_crops
 from export.recipe import Origin, Recipe, build_model, build_network, find_recipe
 from export.weights import load_weights
-from realtime.crop import cut, place_crop
-from realtime.roi import scan_windows
-from realtime.sources import SourceOptions, open_source
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 TOLERANCE_PX = 0.25
@@ -133,27 +131,6 @@ def check_against_torch(
     return worst_px, worst_score
 
 
-def real_crops(source: str, recipe: Recipe, *, count: int) -> NDArray[np.uint8]:
-    """Crops as the app cuts them, from a video, folder or the demo."""
-    opened = open_source(SourceOptions(source))
-    crops: list[NDArray[np.uint8]] = []
-    try:
-        while len(crops) < count and not opened.is_over:
-            frame = opened.read(5.0)
-            if frame is None or frame.index % 15:
-                continue
-            for window in scan_windows(frame.size_hw, recipe.input_hw)[:6]:
-                crop = np.empty((*recipe.input_hw, 3), np.uint8)
-                place = place_crop(window, size_hw=recipe.input_hw, padding=1.0)
-                cut(frame.image_bgr, place, crop)
-                crops.append(crop)
-    finally:
-        opened.close()
-    if not crops:
-        raise UsageError(f"{source} gave no frame to check with", fix="choose another source")
-    return np.stack(crops[:count])
-
-
 def write_atomically(data: bytes, path: Path) -> None:
     """A half-written model file never carries the final name."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -202,7 +179,7 @@ def export(arguments: argparse.Namespace) -> str:
     entry.key, entry.value = METADATA_KEY, spec.to_json()
     onnx.checker.check_model(exported)
     data = exported.SerializeToString()
-    crops = real_crops(arguments.check_source, recipe, count=arguments.check_crops)
+    crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
     worst_px, worst_score = check_against_torch(model, data, crops)
     write_atomically(data, output)
     return (

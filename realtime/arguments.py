@@ -30,6 +30,7 @@ def to_settings(arguments: argparse.Namespace) -> Settings:
         backend=arguments.backend,
         precision=arguments.precision,
         threads=arguments.threads,
+        is_auto_build=arguments.auto_build,
         persons=arguments.persons,
         smoother="off" if arguments.no_smooth else arguments.smooth,
         is_mirrored=arguments.mirror,
@@ -148,6 +149,11 @@ def build_parser() -> argparse.ArgumentParser:
         default=DEFAULTS.threads,
         metavar="N",
         help="CPU threads of the network, 0: all, at most 8 (default: 0)",
+    )
+    engine.add_argument(
+        "--auto-build",
+        action="store_true",
+        help="build the TensorRT engine first where it is missing or stale",
     )
     people = parser.add_argument_group("people")
     people.add_argument(

@@ -18,13 +18,13 @@ os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
 
 import cv2
 
-from engines import registry
 from engines.base import Engine
 from engines.errors import SteadyposeError, UsageError
 from engines.options import EngineOptions, default_threads
 from realtime.app import App
 from realtime.arguments import build_parser, to_settings
 from realtime.display import open_display
+from realtime.engine_opening import open_chosen
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
 from realtime.record import check_writable
@@ -69,7 +69,12 @@ def run(settings: Settings) -> int:
     cv2.setNumThreads(1)
     _check_outputs(settings)
     options = EngineOptions(settings.precision, settings.threads or default_threads())
-    opened = registry.open_engine(settings.model, backend=settings.backend, options=options)
+    opened = open_chosen(
+        settings.model,
+        backend=settings.backend,
+        options=options,
+        is_auto_build=settings.is_auto_build,
+    )
     for reason in opened.passed_over:
         _say(f"passed over {reason}")
     engine = opened.engine

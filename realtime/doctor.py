@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
 import re
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import cv2
 
 from engines import registry
+from engines.cuda_driver import load_driver
 from engines.errors import SteadyposeError
 from engines.model_file import read_spec
 from engines.options import EngineOptions, default_threads, usable_cpus
@@ -125,16 +125,11 @@ def _nvidia_gpu() -> str:
 
 def _cuda_driver() -> str:
     """Ask the driver itself, without any CUDA package."""
-    name = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
     try:
-        driver = ctypes.CDLL(name)
-    except OSError:
-        return f"not installed ({name} is missing)"
-    if (code := driver.cuInit(0)) != 0:
-        return f"{name} is there, but cuInit failed with code {code}"
-    version = ctypes.c_int()
-    driver.cuDriverGetVersion(ctypes.byref(version))
-    return f"CUDA {version.value // 1000}.{version.value % 1000 // 10}"
+        device = load_driver().device()
+    except SteadyposeError as error:
+        return error.what
+    return f"CUDA {device.driver}, {device.name}, compute capability {device.capability}"
 
 
 def _model_lines(model: Path) -> list[str]:

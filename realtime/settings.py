@@ -23,6 +23,7 @@ class Settings:
         backend: A name of ``engines.registry.NAMES``.
         precision: A name of ``engines.options.PRECISIONS``.
         threads: CPU threads of the network, 0 for the default.
+        is_auto_build: Build a TensorRT engine that is missing or stale before starting.
         persons: How many people to follow.
         smoother: ``kalman``, ``filterpy`` or ``off``.
         is_mirrored: Show the picture as a mirror does.
@@ -39,6 +40,7 @@ class Settings:
     backend: str = "auto"
     precision: str = "auto"
     threads: int = 0
+    is_auto_build: bool = False
     persons: int = 1
     smoother: str = "kalman"
     is_mirrored: bool = False

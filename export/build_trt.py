@@ -1,0 +1,339 @@
+"""Build a TensorRT engine from a model file, and prove that it computes the same.
+
+    python export/build_trt.py                        # the default model, for this machine's GPU
+    python export/build_trt.py --flavor tensorrt-rtx  # needs no GPU to build
+
+The engine goes to engines/built/ with a JSON beside it; run.py finds it there by itself.
+Where the engine can run, it is compared with the model file before it is called good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import onnx
+
+from engines.cuda_driver import Device, load_driver
+from engines.engine_file import BUILT, EngineInfo, sha256, write_engine
+from engines.errors import (
+    EngineError,
+    EngineUnavailableError,
+    ModelFileError,
+    SteadyposeError,
+    UsageError,
+)
+from engines.model_file import read_spec
+from engines.spec import ModelSpec
+from engines.tensorrt_api import TensorRt, load_tensorrt
+from export.precision import network_nodes, to_float, to_half, to_opset17
+from export.trt_builder import PROGRESS, Job, targets_of
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_MODEL = ROOT / "models" / "pose_resnet18_128x96.onnx"
+PRECISIONS = ("fp16", "fp32", "tf32", "int8")
+_TYPE_OF = {"fp16": "half", "fp32": "float", "tf32": "float", "int8": "int8"}
+# TensorRT for RTX without --target builds for these; Turing (7.5) must be asked for.
+_RTX_DEFAULT = ("8.0", "8.6", "8.9", "12.0", "12.1")
+
+
+def prepare(
+    path: Path, api: TensorRt, *, precision: str, calibration: str, count: int
+) -> onnx.ModelProto:
+    """The model file in the wanted precision, in an opset that this TensorRT reads.
+
+    Raises:
+        SteadyposeError: The model cannot be brought into that form.
+    """
+    model = onnx.load(path)
+    if precision == "int8":
+        from export.quantize import quantize  # noqa: PLC0415  # needs onnxruntime
+        from export.real_crops import gather_crops  # noqa: PLC0415
+
+        model = quantize(model, gather_crops(calibration, read_spec(path), count=count))
+    else:
+        model = to_half(model) if precision == "fp16" else to_float(model)
+    if api.flavor == "tensorrt" and api.generation < 10:
+        model = to_opset17(model)
+    return model
+
+
+def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes, dict[str, Any]]:
+    """Build in a child process.
+
+    Returns:
+        The plan and the builder's report.
+
+    Raises:
+        SteadyposeError: The builder refused, or died.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        job = dataclasses.replace(
+            job,
+            onnx=str(place / "model.onnx"),
+            plan=str(place / "plan"),
+            result=str(place / "result.json"),
+            is_verbose=is_verbose,
+        )
+        (place / "model.onnx").write_bytes(onnx_bytes)
+        (place / "job.json").write_text(job.to_json(), encoding="utf-8")
+        code, said = _run_child(place / "job.json", is_verbose=is_verbose)
+        if not Path(job.result).exists():
+            words = said[-300:].strip() or "silently"
+            raise EngineError(
+                f"TensorRT's builder died ({_exit_text(code)}): {words}",
+                fix="run again with --verbose; with little memory try --workspace 512",
+            )
+        result: dict[str, Any] = json.loads(Path(job.result).read_text(encoding="utf-8"))
+        if "error" in result:
+            raise EngineError(result["error"], fix=result["fix"])
+        return Path(job.plan).read_bytes(), result
+
+
+def _run_child(job: Path, *, is_verbose: bool) -> tuple[int, str]:
+    """Exit code and the last words of the builder; its progress is shown meanwhile."""
+    command = [sys.executable, "-m", "export.trt_builder", str(job)]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        child = subprocess.Popen(  # noqa: S603 - our own module
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=None if is_verbose else log,
+            text=True,
+            errors="replace",
+        )
+        assert child.stdout is not None
+        with child:
+            for line in child.stdout:
+                if line.startswith(PROGRESS) and sys.stderr.isatty():
+                    phase = line.removeprefix(PROGRESS).strip()[:60]
+                    print(f"\r  {phase:<60}", end="", file=sys.stderr, flush=True)  # noqa: T201
+        if sys.stderr.isatty():
+            print("\r" + " " * 64 + "\r", end="", file=sys.stderr)  # noqa: T201
+        log.seek(0)
+        return child.returncode, log.read()
+
+
+def _exit_text(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def check_built(built: dict[str, int], precision: str) -> str:
+    """What the convolutions became, in words.
+
+    Raises:
+        EngineError: The precision that was asked for was not built at all.
+    """
+    if not built:
+        return "TensorRT did not say which types it built"
+    text = ", ".join(f"{count} {kind}" for kind, count in sorted(built.items()))
+    if _TYPE_OF[precision] not in built:
+        raise EngineError(
+            f"{precision} was asked for, but the convolutions were built as {text}",
+            fix="build with --precision fp32, or report this with the output of --verbose",
+        )
+    return f"convolutions: {text}"
+
+
+def default_output(info: EngineInfo) -> Path:
+    """Where an engine goes, and is found by run.py."""
+    return BUILT / info.file_name()
+
+
+def find_device() -> Device | str:
+    """This machine's GPU, or why there is none."""
+    try:
+        return load_driver().device()
+    except EngineError as error:
+        return error.what
+
+
+def build(arguments: argparse.Namespace) -> str:
+    """Do what the command line says; returns what to tell the user."""
+    spec = read_spec(arguments.onnx)
+    device = find_device()
+    if arguments.flavor == "tensorrt" and isinstance(device, str):
+        raise EngineUnavailableError(
+            f"TensorRT builds only on the GPU it builds for: {device}",
+            fix="build on that machine, or use --flavor tensorrt-rtx",
+        )
+    api = _choose(arguments.flavor, device)
+    model = prepare(
+        arguments.onnx,
+        api,
+        precision=arguments.precision,
+        calibration=arguments.calibration,
+        count=arguments.calibration_crops,
+    )
+    data = model.SerializeToString()
+    if arguments.save_onnx:
+        arguments.save_onnx.write_bytes(data)
+    plan, result = run_builder(
+        _job(arguments, spec, model, api, device),
+        onnx_bytes=data,
+        is_verbose=arguments.verbose,
+    )
+    built = check_built(result["built"], arguments.precision)
+    info = EngineInfo(
+        spec=spec,
+        onnx=arguments.onnx.name,
+        onnx_sha256=sha256(arguments.onnx.read_bytes()),
+        flavor=api.flavor,
+        version=result["version"],
+        precision=arguments.precision,
+        built=result["built"],
+        max_batch=arguments.max_batch,
+        gpu=device.name if isinstance(device, Device) and api.flavor == "tensorrt" else "",
+        capabilities=_capabilities(arguments, api, device),
+        built_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        build_s=round(result["build_s"], 2),
+        notes={"opset": str(model.opset_import[0].version), "layers": str(result["layers"])},
+    )
+    output = arguments.output or default_output(info)
+    info = write_engine(output, plan, info)
+    if arguments.plan:
+        arguments.plan.write_bytes(plan)
+    lines = [
+        f"{output}: {len(plan) / 1e6:.1f} MB, {api.title}, built in {info.build_s:.1f} s, "
+        f"{result['layers']} layers; {built}; for {', '.join(info.capabilities)}",
+        _prove(output, arguments, device),
+    ]
+    return "\n".join(lines)
+
+
+def _choose(flavor: str, device: Device | str) -> TensorRt:
+    """TensorRT where it can build, else TensorRT for RTX."""
+    if flavor != "auto":
+        return load_tensorrt(flavor)  # type: ignore[arg-type]
+    if isinstance(device, Device):
+        return load_tensorrt("auto")
+    try:
+        return load_tensorrt("tensorrt-rtx")
+    except EngineUnavailableError as error:
+        raise EngineUnavailableError(
+            f"{device}, and only TensorRT for RTX builds without a GPU: {error.what}",
+            fix="pip install tensorrt-rtx, or build on the machine with the GPU",
+        ) from error
+
+
+def _job(
+    arguments: argparse.Namespace,
+    spec: ModelSpec,
+    model: onnx.ModelProto,
+    api: TensorRt,
+    device: Device | str,
+) -> Job:
+    nodes = network_nodes(model)
+    if arguments.target and api.flavor != "tensorrt-rtx":
+        raise UsageError(
+            "--target is for TensorRT for RTX; TensorRT builds for the GPU that is here",
+            fix="leave it out, or add --flavor tensorrt-rtx",
+        )
+    cache = ""
+    if isinstance(device, Device) and api.flavor == "tensorrt":
+        BUILT.mkdir(parents=True, exist_ok=True)
+        sm = device.capability.replace(".", "")
+        cache = str(BUILT / f"timing-sm{sm}-trt{api.version}.cache")
+    return Job(
+        onnx="",
+        plan="",
+        result="",
+        flavor=api.flavor,
+        precision=arguments.precision,
+        min_batch=1,
+        best_batch=1,
+        max_batch=arguments.max_batch,
+        input_hw=spec.input_hw,
+        convolutions=tuple(n.name for n in nodes if n.op_type in {"Conv", "ConvTranspose"}),
+        workspace_mib=arguments.workspace,
+        targets=tuple(arguments.target),
+        timing_cache=cache,
+    )
+
+
+def _capabilities(
+    arguments: argparse.Namespace, api: TensorRt, device: Device | str
+) -> tuple[str, ...]:
+    if api.flavor == "tensorrt":
+        assert isinstance(device, Device)
+        return (device.capability,)
+    if arguments.target:
+        return tuple(arguments.target)
+    return tuple(t for t in targets_of(api) if t in _RTX_DEFAULT)
+
+
+def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) -> str:
+    """Compare the engine with its model file, where it can run.
+
+    Raises:
+        EngineError: It computes something else, and ``--force`` was not given.
+    """
+    if isinstance(device, str):
+        return f"not run here, so not proved: {device}"
+    from export.parity import compare_engine  # noqa: PLC0415
+
+    try:
+        verdict, is_good = compare_engine(
+            output, arguments.onnx, precision=arguments.precision, source=arguments.check_source
+        )
+    except (EngineUnavailableError, ModelFileError) as error:
+        return f"built, but it cannot be run here, so not proved: {error.what}"
+    if not is_good and not arguments.force:
+        output.rename(output.with_name(output.name + ".bad"))
+        raise EngineError(
+            f"the engine computes something else: {verdict}",
+            fix="try --precision fp32; --force keeps it (it lies beside as .bad)",
+        )
+    return verdict
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--onnx", type=Path, default=DEFAULT_MODEL, help="model file")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp16")
+    parser.add_argument("--max-batch", type=int, default=8, help="largest batch (default 8)")
+    parser.add_argument("--flavor", choices=("auto", "tensorrt", "tensorrt-rtx"), default="auto")
+    parser.add_argument("--workspace", type=int, default=0, help="MiB of builder scratch memory")
+    parser.add_argument(
+        "--target", nargs="+", default=[], help="compute capabilities (RTX), such as 8.6 8.9"
+    )
+    parser.add_argument("--output", type=Path, help="default: engines/built/...")
+    parser.add_argument("--plan", type=Path, help="also write the bare plan, for trtexec or Triton")
+    parser.add_argument("--save-onnx", type=Path, help="also write the graph that was built")
+    parser.add_argument("--calibration", default="demo", help="video or folder, for int8")
+    parser.add_argument("--calibration-crops", type=int, default=200)
+    parser.add_argument("--check-source", default="demo", help="video or folder of the proof")
+    parser.add_argument("--force", action="store_true", help="keep an engine that fails the proof")
+    parser.add_argument("--verbose", action="store_true", help="show TensorRT's own messages")
+    arguments = parser.parse_args(argv)
+    if not 1 <= arguments.max_batch <= 256:
+        raise UsageError("--max-batch is not between 1 and 256", fix="leave it out for 8")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    try:
+        print(build(parse(argv)))  # noqa: T201
+    except SteadyposeError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What TensorRT really built, read from its own verbose log.
+
+The request is no evidence: engines that silently stayed in float32 have been shipped
+for fp16. With a verbose logger and detailed profiling the builder prints every layer of
+the finished engine with the types of its tensors, on a GPU or without one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+_LAYER = re.compile(
+    r"Name: (?P<name>.*?), LayerType: (?P<kind>\w+), Inputs: \[(?P<inputs>.*?)\]"
+    r"(?:, Constants: \[(?P<constants>.*?)\])?, Outputs: \[(?P<outputs>.*?)\], TacticName"
+)
+_TYPE = re.compile(r"Datatype: (\w+)|Format/Datatype: ([\w/ ]+)")
+_SOURCE = re.compile(r"\[ONNX Layer: (.*?)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltLayer:
+    """One layer, usually one kernel, of a built engine.
+
+    Attributes:
+        name: TensorRT's name.
+        kind: Its layer type, such as ``correlation``.
+        inputs: Types of the tensors it reads, such as ``Half``.
+        outputs: Types of those it writes.
+        weights: Types of its constants.
+        onnx: Nodes of the model file it came from.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    weights: tuple[str, ...]
+    onnx: tuple[str, ...]
+
+    @property
+    def reads_crops(self) -> bool:
+        """Whether the model's uint8 input goes in here."""
+        return any(kind.lower() == "uint8" for kind in self.inputs)
+
+    def comes_from(self, node: str) -> bool:
+        """Whether it computes this node of the model file.
+
+        TensorRT 8.5 does not say where a layer came from, but names it after its nodes.
+        """
+        return node in self.onnx if self.onnx else node in re.split(r"[ +,()]+", self.name)
+
+    @property
+    def precision(self) -> str:
+        """The type it computes in, judged by what it reads: int8, half or float."""
+        read = {kind.lower() for kind in (self.inputs[:1] or self.outputs)}
+        for ours, theirs in (("int8", "int8"), ("half", "half"), ("float", "float")):
+            if theirs in read:
+                return ours
+        return "other"
+
+
+def parse_layers(messages: Iterable[str]) -> list[BuiltLayer]:
+    """Layers of the last engine that the messages describe; empty where there is none."""
+    layers: list[BuiltLayer] = []
+    for message in messages:
+        if "LayerType:" not in message:
+            continue
+        found = [_layer(line) for line in message.splitlines() if "LayerType:" in line]
+        layers = [layer for layer in found if layer is not None] or layers
+    return layers
+
+
+def _layer(line: str) -> BuiltLayer | None:
+    # Dimensions and strides are bracketed lists inside the bracketed lists of tensors.
+    plain = re.sub(r"(Dimensions|Strides|StrideOrder): \[[^\]]*\]", r"\1", line)
+    match = _LAYER.search(plain)
+    if match is None:
+        return None
+    return BuiltLayer(
+        match["name"].strip(),
+        match["kind"],
+        _types(match["inputs"]),
+        _types(match["outputs"]),
+        _types(match["constants"] or ""),
+        tuple(_SOURCE.findall(line)),
+    )
+
+
+def _types(tensors: str) -> tuple[str, ...]:
+    return tuple((a or b).strip() for a, b in _TYPE.findall(tensors))
+
+
+def count_precisions(layers: Iterable[BuiltLayer], convolutions: Collection[str]) -> dict[str, int]:
+    """How many convolutions of the network compute in which type.
+
+    Args:
+        layers: Of the built engine.
+        convolutions: Names of the network's convolutions in the model file.
+
+    Returns:
+        Counts by ``half``, ``float``, ``int8`` or ``other``; a convolution that no layer
+        names is left out.
+    """
+    found: Counter[str] = Counter()
+    known = list(layers)
+    for name in convolutions:
+        # Beside the convolution itself its requantisation or padding may carry its name.
+        named = [layer for layer in known if layer.comes_from(name) and not layer.reads_crops]
+        if named:
+            found[max(named, key=_rank).precision] += 1
+    return dict(found)
+
+
+def _rank(layer: BuiltLayer) -> int:
+    kind = layer.kind.lower()
+    return 2 if "corr" in kind or "conv" in kind else 1 if "fusion" in kind else 0
+
+
+def reading_crops(layers: Iterable[BuiltLayer]) -> list[BuiltLayer]:
+    """Layers that read the uint8 input: one, when preprocessing is fused."""
+    return [layer for layer in layers if layer.reads_crops]

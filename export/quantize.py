@@ -1,0 +1,129 @@
+"""A model file whose network computes in int8, calibrated on pictures.
+
+    python export/quantize.py --onnx models/NAME.onnx --source VIDEO --output NAME_int8.onnx
+
+Explicit quantise and dequantise nodes, symmetric, weights per channel, no int32 biases
+(TensorRT refuses those); preprocessing and decoding stay float32. The file runs in every
+backend; OpenVINO and ONNX Runtime use the CPU's int8 instructions for it.
+
+Source: Jacob et al. 2018 (arXiv:1712.05877); the settings are those TensorRT documents
+for explicitly quantised networks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import version_converter  # noqa: F401  # onnxruntime's quantizer expects it loaded
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from engines.errors import SteadyposeError, UsageError
+from engines.model_file import read_spec
+from export.export_onnx import write_atomically
+from export.precision import network_nodes, to_float
+from export.real_crops import gather_crops
+
+_QUANTISED = ["Conv", "ConvTranspose", "Add", "MaxPool"]
+
+
+class _Crops(CalibrationDataReader):  # type: ignore[misc]
+    """Feeds crops one by one."""
+
+    def __init__(self, crops: NDArray[np.uint8]) -> None:
+        self._items: Iterator[NDArray[np.uint8]] = iter(crops)
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        crop = next(self._items, None)
+        return None if crop is None else {"crops": crop[None]}
+
+
+def quantize(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelProto:
+    """An int8 copy of a model file.
+
+    Args:
+        model: A model file of ours; not modified.
+        crops: (N, H, W, 3) uint8 BGR to calibrate the ranges of activations with.
+
+    Raises:
+        ModelFileError: The graph has no network to quantise.
+    """
+    plain = to_float(model)
+    inside = {node.name for node in network_nodes(plain)}
+    # The first and the last layer cost little and matter most: they stay float32.
+    learnt = [n.name for n in network_nodes(plain) if n.op_type in {"Conv", "ConvTranspose"}]
+    inside -= {learnt[0], learnt[-1]}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
+        onnx.save(plain, source)
+        logging.getLogger().setLevel(logging.ERROR)  # it advises to preprocess; we have
+        quantize_static(
+            str(source),
+            str(target),
+            _Crops(crops),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_QUANTISED,
+            nodes_to_quantize=sorted(inside),
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+            },
+        )
+        made = onnx.load(target)
+    del made.metadata_props[:]
+    made.metadata_props.extend(model.metadata_props)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--onnx", type=Path, required=True, help="model file")
+    parser.add_argument("--source", default="demo", help="video or folder to calibrate with")
+    parser.add_argument("--count", type=int, default=200, help="crops to calibrate with")
+    parser.add_argument("--output", type=Path, help="default: NAME_int8.onnx beside the model")
+    arguments = parser.parse_args(argv)
+    output = arguments.output or arguments.onnx.with_name(f"{arguments.onnx.stem}_int8.onnx")
+    try:
+        if arguments.count < 1:
+            raise UsageError("--count must be positive", fix="leave it out")
+        spec = read_spec(arguments.onnx)
+        crops = gather_crops(arguments.source, spec, count=arguments.count)
+        made = quantize(onnx.load(arguments.onnx), crops)
+        data = made.SerializeToString()
+        write_atomically(data, output)
+    except SteadyposeError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    print(  # noqa: T201
+        f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
+        f"{arguments.source}; compare it: python export/check_parity.py --onnx "
+        f"{arguments.onnx} --also {output}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
