@@ -16,6 +16,7 @@ from engines.base import Turns, check_crops
 from engines.cuda_driver import CudaDriver, load_driver
 from engines.cuda_memory import Bytes, CudaMemory, open_memory
 from engines.engine_file import (
+    BUILT,
     SUFFIX,
     EngineInfo,
     Present,
@@ -59,7 +60,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
     if info is None:
         digest = sha256(path.read_bytes())
         now = dataclasses.replace(now, onnx_sha256=digest, spec=spec)
-        path, info = find_engine(path, now)
+        path, info = find_engine(path, now, folder=BUILT)
     elif differences := info.what_differs(now):
         raise StaleEngineError(
             f"{path.name} cannot run here: {'; '.join(differences)}",

@@ -118,9 +118,16 @@ def _network_flags(api: TensorRt) -> int:
 def _parse(api: TensorRt, network: Any, job: Job) -> None:
     parser = api.module.OnnxParser(network, api.log.logger)
     if not parser.parse_from_file(job.onnx):
-        reasons = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        reasons = [_describe(parser.get_error(i)) for i in range(parser.num_errors)]
         text = "; ".join(reasons) or api.log.last_errors()
         raise EngineError(f"{api.title} cannot read the model: {text[:600]}", fix=_FIX)
+
+
+def _describe(error: Any) -> str:
+    """What the parser says, with the operator where this TensorRT tells it (8.5 does not)."""
+    if not hasattr(error, "node_operator"):
+        return str(error.desc())
+    return f"{error.node_operator()} ({error.node_name()}): {error.desc()}"
 
 
 def _set_precision(api: TensorRt, config: Any, job: Job) -> None:

@@ -35,9 +35,16 @@ TINY_SPEC = ModelSpec(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine lacks; when it was asked for, a missing package fails."""
     has_torch = importlib.util.find_spec("torch") is not None
+    has_rtx = importlib.util.find_spec("tensorrt_rtx") is not None
     for item in items:
         if item.get_closest_marker("gpu") and os.environ.get("POSE_TEST_GPU") != "1":
             item.add_marker(pytest.mark.skip(reason="set POSE_TEST_GPU=1 where TensorRT works"))
+        if (
+            item.get_closest_marker("rtx")
+            and not has_rtx
+            and os.environ.get("POSE_TEST_EXPORT") != "1"
+        ):
+            item.add_marker(pytest.mark.skip(reason="pip install tensorrt-rtx"))
         if (
             item.get_closest_marker("export")
             and not has_torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,22 +10,50 @@ import numpy as np
 import pytest
 
 from engines.base import Engine
+from engines.cuda_driver import CudaDriver
+from engines.cuda_memory import PycudaMemory
+from engines.engine_file import EngineInfo
 from engines.errors import EngineError, ShapeError
 from engines.fake_engine import FakeEngine
 from engines.options import EngineOptions
 from engines.registry import open_engine
+from engines.tensorrt_api import Log, TensorRt
+from engines.tensorrt_engine import TensorRtEngine
 from tests.conftest import TINY_SPEC
+from tests.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt
 
 Maker = Callable[[], Engine]
 
 
-@pytest.fixture(params=["fake", "onnxruntime", "openvino"])
-def make_engine(request: pytest.FixtureRequest, tiny_path: Path) -> Iterator[Maker]:
+def _tensorrt_on_a_fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    cuda = FakeCuda()
+    for name, module in fake_pycuda(cuda).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    module = fake_tensorrt(cuda, TINY_SPEC)
+    info = EngineInfo(
+        TINY_SPEC, "tiny.onnx", "", "tensorrt", "10.3.0", "fp32", {}, 8, "Fake GPU", ("8.9",)
+    )
+    return TensorRtEngine(
+        b"plan",
+        info,
+        api=TensorRt(module, "tensorrt", "10.3.0", Log(module)),
+        driver=CudaDriver(cuda.library),
+        memory=PycudaMemory(),
+        gpu="Fake GPU",
+    )
+
+
+@pytest.fixture(params=["fake", "onnxruntime", "openvino", "tensorrt"])
+def make_engine(
+    request: pytest.FixtureRequest, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Maker]:
     opened: list[Engine] = []
 
     def make() -> Engine:
         if request.param == "fake":
             engine: Engine = FakeEngine(TINY_SPEC)
+        elif request.param == "tensorrt":
+            engine = _tensorrt_on_a_fake_gpu(monkeypatch)
         else:
             options = EngineOptions(precision="fp32", threads=1)
             engine = open_engine(tiny_path, backend=request.param, options=options).engine

@@ -1,0 +1,368 @@
+"""Real engines, built by TensorRT for RTX on a machine that may have no GPU."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from engines.engine_file import read_info, read_plan
+from engines.errors import EngineError, EngineUnavailableError, ModelFileError
+from engines.model_file import read_spec
+from engines.options import EngineOptions
+from engines.registry import open_engine
+
+pytestmark = [pytest.mark.export, pytest.mark.rtx]
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / "models" / "pose_resnet18_128x96.onnx"
+MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
+    (ROOT / "tests" / "data" / "tensorrt_members.json").read_text()
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Model files of every depth, with random weights, small to export fast."""
+    torch: Any = pytest.importorskip("torch")
+    from export.export_onnx import main as export
+    from export.models.pose_resnet import PoseResNet
+
+    folder = tmp_path_factory.mktemp("depths")
+    for depth in (18, 34, 50, 101, 152):
+        network = PoseResNet(depth, deconv_filters=(64, 64, 64))
+        network.init_weights(seed=depth)
+        torch.save(network.state_dict(), folder / f"{depth}.pt")
+        done = export(
+            [
+                *("--weights", str(folder / f"{depth}.pt"), "--depth", str(depth)),
+                *("--deconv", "64,64,64", "--input", "128x96", "--check-crops", "2"),
+                *("--output", str(folder / f"{depth}.onnx"), "--name", f"depth{depth}"),
+            ]
+        )
+        assert done == 0
+    return folder
+
+
+def build(*arguments: str) -> int:
+    from export.build_trt import main
+
+    return main(["--flavor", "tensorrt-rtx", *arguments])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
+def test_every_depth_is_built_in_the_precision_that_was_asked_for(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], depth: int, precision: str
+) -> None:
+    output = tmp_path / "x.engine"
+    given = ["--onnx", str(files / f"{depth}.onnx"), "--precision", precision]
+    assert build(*given, "--output", str(output)) == 0
+    said = capsys.readouterr().out
+    info = read_info(output)
+    read_plan(output, info)
+    convolutions = {18: 20, 34: 36, 50: 53, 101: 104, 152: 155}[depth] + 4  # deconvs, last layer
+    assert info.built == {{"fp32": "float", "fp16": "half"}[precision]: convolutions}
+    assert re.search(r"\d+\.\d MB, TensorRT for RTX .* \d+ layers", said)
+    assert info.spec == read_spec(files / f"{depth}.onnx")
+    assert info.max_batch == 8
+
+
+def test_the_shipped_model_becomes_an_engine_with_a_whole_sidecar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, plan, graph = (tmp_path / n for n in ("x.engine", "x.plan", "x.onnx"))
+    more = ["--plan", str(plan), "--save-onnx", str(graph), "--max-batch", "4"]
+    assert build("--output", str(output), *more) == 0
+    info = read_info(output)
+    assert info.flavor == "tensorrt-rtx"
+    assert info.built == {"half": 24}
+    assert info.capabilities == ("8.0", "8.6", "8.9", "12.0", "12.1")
+    assert info.onnx == MODEL.name
+    assert info.built_at
+    assert plan.read_bytes() == output.read_bytes()
+    assert {t.data_type for t in onnx.load(graph).graph.initializer} >= {onnx.TensorProto.FLOAT16}
+    assert "half" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_int8_is_built_as_int8(tmp_path: Path) -> None:
+    output = tmp_path / "x.engine"
+    given = ["--precision", "int8", "--calibration-crops", "12"]
+    assert build(*given, "--output", str(output)) == 0
+    # TensorRT for RTX computes the three deconvolutions in float, and so do, as we ask,
+    # the first and the last layer.
+    assert read_info(output).built == {"int8": 19, "float": 5}
+
+
+def test_preprocessing_is_one_kernel_and_half_is_really_half(tmp_path: Path) -> None:
+    from export.precision import network_nodes, to_half
+    from export.trt_builder import Job
+    from export.trt_builder import build as build_here
+
+    model = to_half(onnx.load(MODEL))
+    onnx.save(model, tmp_path / "m.onnx")
+    names = tuple(n.name for n in network_nodes(model) if "Conv" in n.op_type)
+    job = Job(
+        onnx=str(tmp_path / "m.onnx"),
+        plan=str(tmp_path / "plan"),
+        result="",
+        flavor="tensorrt-rtx",
+        precision="fp16",
+        min_batch=1,
+        best_batch=1,
+        max_batch=8,
+        input_hw=(128, 96),
+        convolutions=names,
+    )
+    result = build_here(job)
+    assert result["readers_of_crops"] == 1
+    assert result["built"] == {"half": 24}
+    assert 24 <= result["layers"] <= 36
+
+
+def test_named_targets_are_built_and_others_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "x.engine"
+    assert build("--output", str(output), "--target", "7.5", "8.6") == 0
+    assert read_info(output).capabilities == ("7.5", "8.6")
+    assert build("--output", str(output), "--target", "9.0") == 2
+    assert "does not build for compute capability 9.0" in capsys.readouterr().err
+
+
+# Without a GPU every path ends in a sentence.
+
+
+@pytest.fixture
+def no_gpu() -> None:
+    from engines.cuda_driver import load_driver
+
+    try:
+        load_driver().device()
+    except EngineUnavailableError:
+        return
+    pytest.skip("this machine has a GPU")
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_tensorrt_itself_builds_only_where_a_gpu_is(capsys: pytest.CaptureFixture[str]) -> None:
+    from export.build_trt import main
+
+    assert main(["--flavor", "tensorrt"]) == 2
+    said = capsys.readouterr().err
+    assert "builds only on the GPU it builds for: no CUDA driver" in said
+    assert "--flavor tensorrt-rtx" in said
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_an_engine_that_cannot_run_here_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "x.engine"
+    assert build("--output", str(output)) == 0
+    assert "not run here, so not proved: no CUDA driver" in capsys.readouterr().out
+    with pytest.raises(EngineUnavailableError, match="no CUDA driver is installed"):
+        open_engine(output, backend="auto", options=EngineOptions())
+
+
+def test_the_real_runtime_refuses_with_a_reason(tmp_path: Path) -> None:
+    """As far as TensorRT goes without a driver: None and a message, which we pass on."""
+    from engines.tensorrt_api import load_tensorrt
+
+    api = load_tensorrt("tensorrt-rtx")
+    runtime = api.module.Runtime(api.log.logger)
+    api.log.errors.clear()
+    assert runtime.deserialize_cuda_engine(b"garbage" * 100) is None
+    assert "MAGIC" in api.log.last_errors().upper()
+    assert api.log.last_errors() == "TensorRT gave no reason"
+
+
+def test_a_model_that_tensorrt_cannot_read_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.load(MODEL)
+    next(n for n in model.graph.node if n.op_type == "Relu").op_type = "NoSuchOperator"
+    onnx.save(model, tmp_path / "m.onnx")
+    assert build("--onnx", str(tmp_path / "m.onnx"), "--output", str(tmp_path / "x.engine")) == 2
+    said = capsys.readouterr().err
+    assert "cannot read the model" in said
+    assert "NoSuchOperator" in said
+    assert not (tmp_path / "x.engine").exists()
+
+
+def test_a_builder_that_crashes_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = subprocess.Popen
+
+    def crashing(command: list[str], **more: Any) -> Any:
+        crash = "import os, sys; sys.stderr.write('last words'); sys.stderr.flush(); os.abort()"
+        return real([command[0], "-c", crash], **more)
+
+    monkeypatch.setattr("export.build_trt.subprocess.Popen", crashing)
+    assert build("--output", str(tmp_path / "x.engine")) == 2
+    assert "builder died (signal 6): last words" in capsys.readouterr().err
+
+
+def test_a_silent_fall_back_to_float_is_an_error() -> None:
+    from export.build_trt import check_built
+
+    with pytest.raises(EngineError, match=r"fp16 was asked for, but .* 24 float"):
+        check_built({"float": 24}, "fp16")
+    assert check_built({"half": 23, "float": 1}, "fp16") == "convolutions: 1 float, 23 half"
+    assert "did not say" in check_built({}, "fp16")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--max-batch", "0"], "--max-batch is not between"),
+        (["--onnx", "none.onnx"], "cannot read model file none.onnx"),
+        (["--output", "/proc/x.engine"], "cannot write"),
+    ],
+)
+def test_mistakes_of_the_command_line_are_sentences(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert build(*arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+# Precision in the graph.
+
+
+def test_the_half_model_agrees_with_the_float_model() -> None:
+    onnxruntime: Any = pytest.importorskip("onnxruntime")
+    from export.parity import difference
+    from export.precision import to_float, to_half, to_opset17
+    from export.real_crops import gather_crops
+
+    model = onnx.load(MODEL)
+    crops = gather_crops("demo", read_spec(MODEL), count=60)
+
+    def run(changed: onnx.ModelProto) -> Any:
+        onnx.checker.check_model(changed)
+        data = changed.SerializeToString()
+        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        return session.run(None, {"crops": crops})[0]
+
+    wanted = run(model)
+    np.testing.assert_array_equal(run(to_float(model)), wanted)
+    half = run(to_half(model))
+    assert difference(half, wanted).p95 < 0.25
+    assert (half != wanted).any()
+    np.testing.assert_allclose(run(to_opset17(to_half(model))), half, atol=1e-2)
+
+
+def test_a_model_without_a_network_cannot_be_made_half(tmp_path: Path) -> None:
+    from export.precision import to_half
+    from tests.conftest import tiny_model
+
+    with pytest.raises(ModelFileError, match="no convolution"):
+        to_half(tiny_model())
+
+
+# Names of TensorRT's interface that we use, in all generations.
+
+# What our variables hold.
+VARIABLES = {
+    "export/trt_builder.py": {
+        "builder": "Builder",
+        "network": "INetworkDefinition",
+        "parser": "OnnxParser",
+        "config": "IBuilderConfig",
+        "profile": "IOptimizationProfile",
+        "cache": "ITimingCache",
+        "trt": "module",
+        "api.module": "module",
+    },
+    "engines/tensorrt_engine.py": {
+        "engine": "ICudaEngine",
+        "self._engine": "ICudaEngine",
+        "context": "IExecutionContext",
+        "self._runtime": "Runtime",
+        "self._config": "IRuntimeConfig",
+        "self._runtime_cache": "IRuntimeCache",
+        "types": "DataType",
+        "api.module": "module",
+        "self._api.module": "module",
+    },
+}
+# Used only where they exist: behind a check of the flavor, or of the name itself.
+GUARDED = {
+    *(("module", name) for name in ("ComputeCapability", "IProgressMonitor")),
+    ("IBuilderConfig", "progress_monitor"),
+    ("IBuilderConfig", "num_compute_capabilities"),
+    ("IBuilderConfig", "set_compute_capability"),
+    ("ICudaEngine", "create_runtime_config"),
+    ("IRuntimeConfig", "create_runtime_cache"),
+    ("IRuntimeConfig", "set_runtime_cache"),
+    ("IRuntimeCache", "serialize"),
+    ("IRuntimeCache", "deserialize"),
+}
+
+
+def used_names() -> set[tuple[str, str]]:
+    """(class, member) of every TensorRT attribute in our code."""
+    found = set()
+    for file, variables in VARIABLES.items():
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in variables:
+                found.add((variables[ast.unparse(node.value)], node.attr))
+    return found
+
+
+def test_our_calls_are_found_in_our_code() -> None:
+    found = used_names()
+    assert ("IExecutionContext", "execute_async_v3") in found
+    assert ("Builder", "build_serialized_network") in found
+    assert len(found) > 30
+
+
+@pytest.mark.parametrize("version", sorted(MEMBERS))
+def test_every_name_exists_in_every_recorded_version(version: str) -> None:
+    members = MEMBERS[version]
+    missing = {
+        (kind, name)
+        for kind, name in used_names()
+        if name not in (members["module"] if kind == "module" else members.get(kind, []))
+    }
+    assert missing <= GUARDED
+
+
+def test_every_name_exists_in_the_installed_tensorrt_for_rtx() -> None:
+    trt: Any = pytest.importorskip("tensorrt_rtx")
+    for kind, name in used_names():
+        assert hasattr(trt if kind == "module" else getattr(trt, kind), name), (kind, name)
+
+
+def test_flags_are_set_only_where_they_exist() -> None:
+    old, middle, new = (MEMBERS[v] for v in sorted(MEMBERS, key=lambda v: int(v.split(".")[0])))
+    assert "EXPLICIT_BATCH" in old["NetworkDefinitionCreationFlag"]
+    assert "STRONGLY_TYPED" in middle["NetworkDefinitionCreationFlag"]
+    assert {"FP16", "INT8"} <= set(old["BuilderFlag"])
+    assert not {"FP16", "INT8"} & set(new["BuilderFlag"])
+    for members in (old, middle, new):
+        assert "TF32" in members["BuilderFlag"]
+        assert {"UINT8", "FLOAT"} <= set(members["DataType"])
+
+
+@pytest.mark.slow
+def test_starting_over_and_over_never_crashes() -> None:
+    for _ in range(5):
+        done = subprocess.run(
+            [sys.executable, "run.py", "--backend", "tensorrt", "--source", "demo", "--headless",
+             "--max-frames", "1"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode in {0, 2}, done.stderr
+        assert "Traceback" not in done.stderr
