@@ -18,6 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
+
 from engines.base import Engine
 from engines.engine_file import BUILT, SUFFIX, read_info
 from engines.errors import SteadyposeError
@@ -85,7 +87,8 @@ def built_engines(spec: ModelSpec) -> list[Path]:
 def report(arguments: argparse.Namespace) -> str:
     """Do what the command line says; returns a Markdown table."""
     spec = read_spec(arguments.onnx)
-    crops = gather_crops(arguments.source, spec, count=arguments.count)
+    share = -(-arguments.count // len(arguments.source))
+    crops = np.concatenate([gather_crops(s, spec, count=share) for s in arguments.source])
     labels = labelled(arguments)
     options = EngineOptions("fp32", threads=default_threads())
     engine = (
@@ -95,9 +98,10 @@ def report(arguments: argparse.Namespace) -> str:
     )
     wanted = run_all(engine, crops)
     more = [f" PCK@0.2, {d.name} |" for d in labels]
+    names = ", ".join(Path(source).name for source in arguments.source)
     lines = [
-        f"{spec.name}, {len(crops)} crops of {Path(arguments.source).name}; differences from the "
-        "first row, in crop pixels",
+        f"{spec.name}, {len(crops)} crops of {names}; differences from the first row, in crop "
+        "pixels",
         "",
         "| engine | p50 | p95 | max | score |" + "".join(more),
         "|---|---:|---:|---:|---:|" + "---:|" * len(more),
@@ -133,7 +137,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--also", type=Path, nargs="+", default=[], help="more model files, engines"
     )
     parser.add_argument("--weights", type=Path, help="compare with these weights in torch")
-    parser.add_argument("--source", default="demo", help="video or folder of the crops")
+    parser.add_argument(
+        "--source", nargs="+", default=["demo"], help="videos or folders the crops are cut from"
+    )
     parser.add_argument("--count", type=int, default=500, help="crops at most")
     parser.add_argument("--coco", type=Path, help="COCO keypoint file for PCK")
     parser.add_argument("--images", type=Path, help="folder of its pictures")

@@ -13,6 +13,7 @@ for explicitly quantised networks.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import sys
 import tempfile
@@ -35,6 +36,7 @@ from onnxruntime.quantization import (
 
 from engines.errors import SteadyposeError, UsageError
 from engines.model_file import read_spec
+from engines.spec import METADATA_KEY
 from export.export_onnx import write_atomically
 from export.precision import network_nodes, to_float
 from export.real_crops import gather_crops
@@ -112,6 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         spec = read_spec(arguments.onnx)
         crops = gather_crops(arguments.source, spec, count=arguments.count)
         made = quantize(onnx.load(arguments.onnx), crops)
+        for entry in made.metadata_props:
+            if entry.key == METADATA_KEY:
+                entry.value = dataclasses.replace(spec, name=f"{spec.name}_int8").to_json()
         data = made.SerializeToString()
         write_atomically(data, output)
     except SteadyposeError as error:

@@ -11,7 +11,7 @@ from realtime.crop import cut, place_crop
 from realtime.roi import scan_windows
 from realtime.sources import SourceOptions, open_source
 
-_EVERY = 15  # frames between two that are used: neighbours look the same
+_EVERY = 15  # frames between two that are used, at most: neighbours look the same
 _WINDOWS = 6  # of each frame, from the whole picture inwards
 
 
@@ -31,11 +31,14 @@ def gather_crops(source: str, spec: ModelSpec, *, count: int) -> NDArray[np.uint
         UsageError: It gave no frame.
     """
     opened = open_source(SourceOptions(source))
+    every = _EVERY
+    if opened.frame_count:
+        every = max(1, min(_EVERY, opened.frame_count * _WINDOWS // count))
     crops: list[NDArray[np.uint8]] = []
     try:
         while len(crops) < count and not opened.is_over:
             frame = opened.read(5.0)
-            if frame is None or frame.index % _EVERY:
+            if frame is None or frame.index % every:
                 continue
             for window in scan_windows(frame.size_hw, spec.input_hw)[:_WINDOWS]:
                 crop = np.empty((*spec.input_hw, 3), np.uint8)
