@@ -103,11 +103,12 @@ def store_half(model: onnx.ModelProto) -> None:
 
 def check_against_torch(
     model: PoseModel, data: bytes, crops: NDArray[np.uint8]
-) -> tuple[float, float]:
+) -> tuple[float, float, int]:
     """Compare the finished file with torch.
 
     Returns:
-        The largest difference of a keypoint, crop pixels, and of a score.
+        The largest difference of a keypoint, crop pixels, and of a score; and how many
+        keypoints scored above 0.2, so that their places could be compared.
 
     Raises:
         ModelFileError: More than one in a hundred keypoints with a score above 0.2 moved
@@ -128,7 +129,7 @@ def check_against_torch(
             f"the exported file differs from torch by {typical_px:.3f} px, {worst_score:.4f} score",
             fix="report this with the torch and onnx versions; nothing was written",
         )
-    return worst_px, worst_score
+    return worst_px, worst_score, int(is_seen.sum())
 
 
 def write_atomically(data: bytes, path: Path) -> None:
@@ -180,12 +181,15 @@ def export(arguments: argparse.Namespace) -> str:
     onnx.checker.check_model(exported)
     data = exported.SerializeToString()
     crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
-    worst_px, worst_score = check_against_torch(model, data, crops)
+    worst_px, worst_score, seen = check_against_torch(model, data, crops)
+    warning = ""
+    if not seen:
+        warning = "; no keypoint was seen in them, so check again with --check-source"
     write_atomically(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
         f"on {len(crops)} crops of {arguments.check_source} it agrees with torch "
-        f"within {worst_px:.4f} px and {worst_score:.5f} score"
+        f"within {worst_px:.4f} px and {worst_score:.5f} score{warning}"
     )
 
 

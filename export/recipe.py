@@ -48,6 +48,12 @@ class Recipe:
     padding: float = 1.25
     skeleton: Skeleton = COCO17
 
+    def __post_init__(self) -> None:
+        if self.refine not in {"quarter", "dark", "none"} or self.cells not in {"half", "corner"}:
+            raise ValueError(f"decoding {self.refine!r} with {self.cells!r} cells is not known")
+        if self.colour not in {"rgb", "bgr"} or not 0.1 < float(self.sigma) < 20:
+            raise ValueError(f"colour {self.colour!r} or sigma {self.sigma!r} cannot be used")
+
     def save(self, path: Path, *, name: str, source: str) -> None:
         """Write the recipe as JSON beside the weights it belongs to.
 

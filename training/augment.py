@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import UsageError
 from engines.skeleton import Skeleton
 from training.sample import Sample, tight_bbox
 
@@ -47,6 +48,16 @@ class Augment:
     colour: float = 1.0
     grey: float = 0.1
     noise: float = 0.3
+
+    def __post_init__(self) -> None:
+        parts = [self.rotation_share, self.flip, self.half_body, self.occluder]
+        parts += [self.blur, self.jpeg, self.grey, self.noise]
+        strengths = (self.scale, self.shift, self.rotation, self.colour)
+        if not all(0.0 <= part <= 1.0 for part in parts) or min(strengths) < 0:
+            raise UsageError(
+                "[augment]: parts must be between 0 and 1, strengths not negative",
+                fix="see training/augment.py",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,9 @@ def place_randomly(
     """A crop around the person, moved, turned, scaled, flipped, or of half the body."""
     bbox = sample.bbox
     if rng.random() < augment.half_body:
-        half = _half(sample.xy, sample.is_known, skeleton, rng)
+        h, w = sample.image_bgr.shape[:2]
+        is_inside = ((sample.xy >= -1) & (sample.xy <= (w, h))).all(axis=1)
+        half = _half(sample.xy, sample.is_known & is_inside, skeleton, rng)
         bbox = tight_bbox(sample.xy, half) if half is not None else bbox
     angle = 0.0
     if rng.random() < augment.rotation_share:
@@ -171,6 +184,15 @@ def warp(
         order = list(skeleton.flip_order)
         xy, is_known = xy[order], is_known[order]
     return crop, xy, is_known
+
+
+def is_beyond(sample: Sample, placement: Placement, skeleton: Skeleton) -> NDArray[np.bool_]:
+    """(K,) which keypoints lie beyond the picture, in the crop's own left and right."""
+    height, width = sample.image_bgr.shape[:2]
+    slack = 0.02 * max(height, width)
+    inside = (sample.xy >= -slack) & (sample.xy <= (width - 1 + slack, height - 1 + slack))
+    beyond: NDArray[np.bool_] = ~inside.all(axis=1)
+    return beyond[list(skeleton.flip_order)] if placement.is_flipped else beyond
 
 
 def disturb(crop: Images, other: Images, augment: Augment, rng: np.random.Generator) -> Images:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from engines.errors import EngineError, SteadyposeError
-from training.augment import Augment, disturb, place_randomly, warp
-from training.sample import PoseDataset
+from engines.errors import EngineError, SourceError, SteadyposeError, UsageError
+from engines.options import usable_cpus
+from training.augment import Augment, disturb, is_beyond, place_randomly, warp
+from training.sample import PoseDataset, Sample
+
+_FAR = -1e4  # crop pixels; no Gaussian reaches back from there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +35,19 @@ class Batch:
     xy: torch.Tensor
     is_known: torch.Tensor
 
+    def pin_memory(self) -> Batch:
+        """In page-locked memory, from which a GPU copies by itself; torch calls this."""
+        return Batch(self.crops.pin_memory(), self.xy.pin_memory(), self.is_known.pin_memory())
+
+
+def _usable(dataset: PoseDataset, row: int) -> Sample:
+    """The sample, or the next that has one usable label: without any there is no box."""
+    for offset in range(len(dataset)):
+        sample = dataset.sample((row + offset) % len(dataset))
+        if np.isfinite(sample.bbox).all():
+            return sample
+    raise SourceError(f"data set {dataset.name} has nobody with a usable label", fix="check it")
+
 
 def split_batch(shares: Sequence[float], batch: int) -> list[int]:
     """How many examples of a batch come from each data set: largest remainder."""
@@ -39,6 +55,12 @@ def split_batch(shares: Sequence[float], batch: int) -> list[int]:
     counts = np.floor(exact).astype(int)
     for index in np.argsort(counts - exact, kind="stable")[: batch - int(counts.sum())]:
         counts[index] += 1
+    if not counts.all():
+        raise UsageError(
+            f"a data set with share {shares[int(np.argmin(counts))]} gets no place in a batch of "
+            f"{batch}",
+            fix="raise its share, or the batch",
+        )
     return [int(count) for count in counts]
 
 
@@ -111,7 +133,7 @@ class Batches(Dataset[Batch | SteadyposeError]):
         try:
             for which, row in self.rows(step):
                 dataset = self._datasets[which]
-                sample = dataset.sample(row)
+                sample = _usable(dataset, row)
                 placement = place_randomly(
                     sample,
                     dataset.skeleton,
@@ -123,6 +145,8 @@ class Batches(Dataset[Batch | SteadyposeError]):
                 crop, xy, is_known = warp(
                     sample, placement, dataset.skeleton, size_hw=self._size_hw
                 )
+                # Known, but beyond the picture: an empty heatmap, however the crop lies.
+                xy[is_known & is_beyond(sample, placement, dataset.skeleton)] = _FAR
                 other = crops[int(rng.integers(len(crops)))] if crops else crop.copy()
                 crops.append(disturb(crop, other, self._augment, rng))
                 points.append(xy)
@@ -138,11 +162,14 @@ class Batches(Dataset[Batch | SteadyposeError]):
 
 def default_workers() -> int:
     """Processes that prepare batches: all cores but one, at most 12."""
-    return max(1, min(12, len(os.sched_getaffinity(0)) - 1))
+    return max(1, min(12, usable_cpus() - 1))
 
 
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(1)
+    # The parent decides when to stop: it finishes its step and saves first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> Iterator[Batch]:
@@ -169,15 +196,21 @@ def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> It
     with warnings.catch_warnings():
         # Python 3.12 warns of any fork beside threads; the workers only run OpenCV.
         warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-        try:
-            for item in loader:
-                if isinstance(item, SteadyposeError):
-                    raise item
-                yield item
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise EngineError(
-                f"a data process ended: {str(error).splitlines()[0]}",
-                fix="the run is saved; start it again, with --workers 0 if memory is short",
-            ) from error
+        items = iter(loader)  # the processes start here
+    for item in items:
+        if isinstance(item, SteadyposeError):
+            raise item
+        yield item
+
+
+def worker_ended(error: RuntimeError) -> EngineError | None:
+    """What to say when a data process died; None for other errors.
+
+    torch raises it wherever the main thread happens to be.
+    """
+    if "DataLoader worker" not in str(error):
+        return None
+    return EngineError(
+        f"a data process ended: {str(error).splitlines()[0]}",
+        fix="start again from the last checkpoint, with --workers 0 if memory is short",
+    )

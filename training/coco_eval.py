@@ -23,9 +23,10 @@ _LEAST_SCORE = 0.2  # keypoints that count for a pose's score, as in Xiao et al.
 
 
 class _Job(NamedTuple):
-    """One box to look into; the labelled one where ``bbox`` is None."""
+    """One box to look into: that of a labelled row, or a detector's."""
 
-    row: int
+    image_id: int
+    row: int | None
     bbox: NDArray[np.float32] | None
     score: float
 
@@ -80,15 +81,11 @@ def find_poses(
     results = []
     for numbers in in_batches(range(len(todo)), batch):
         jobs = [todo[n] for n in numbers]
-        samples = [dataset.sample(job.row) for job in jobs]
         cuts = [
             crop_of(
-                s,
-                s.bbox if job.bbox is None else job.bbox,
-                size_hw=spec.input_hw,
-                padding=spec.box_padding,
+                *_picture_and_box(dataset, job), size_hw=spec.input_hw, padding=spec.box_padding
             )
-            for s, job in zip(samples, jobs, strict=True)
+            for job in jobs
         ]
         crops = np.stack([crop for crop, _ in cuts])
         found = infer_crops(engine, crops, is_flip_tested=is_flip_tested)
@@ -98,7 +95,7 @@ def find_poses(
             flat = np.column_stack((xy, score)).ravel()
             results.append(
                 {
-                    "image_id": dataset.image_id(job.row),
+                    "image_id": job.image_id,
                     "category_id": dataset.category_id,
                     "keypoints": [float(v) for v in flat],
                     "score": job.score * float(sure.mean() if sure.size else 0.0),
@@ -107,46 +104,90 @@ def find_poses(
     return results
 
 
+def _picture_and_box(
+    dataset: CocoDataset, job: _Job
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    if job.row is None:
+        assert job.bbox is not None
+        return dataset.image(job.image_id), job.bbox
+    sample = dataset.sample(job.row)
+    return sample.image_bgr, sample.bbox
+
+
 def _labelled(dataset: CocoDataset) -> list[_Job]:
-    return [_Job(row, None, 1.0) for row in range(len(dataset))]
+    return [_Job(dataset.image_id(row), row, None, 1.0) for row in range(len(dataset))]
 
 
 def _detected(dataset: CocoDataset, detections: Sequence[dict[str, Any]]) -> list[_Job]:
-    """Boxes in the data set's pictures; any row of a picture loads that picture."""
-    row_of = {dataset.image_id(row): row for row in range(len(dataset))}
-    jobs = []
+    """Boxes in any picture of the file: those without labels can hold false alarms."""
+    jobs, known = [], set(dataset.image_ids)
     for found in detections:
-        if found["image_id"] in row_of:
+        if found["image_id"] in known:
             x, y, w, h = found["bbox"]
             bbox = np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
-            jobs.append(_Job(row_of[found["image_id"]], bbox, found["score"]))
+            jobs.append(_Job(found["image_id"], None, bbox, found["score"]))
     return jobs
 
 
+def ground_truth(dataset: CocoDataset) -> dict[str, Any]:
+    """The labels as pycocotools wants them: every entry there, ids from 1, one category.
+
+    (It takes an annotation with id 0 for unmatched, and needs boxes and areas.)
+    """
+    annotations = []
+    for number, row in enumerate(dataset.annotations_of_category(), start=1):
+        keypoints = np.array(row.get("keypoints") or [0] * (3 * len(dataset.skeleton)), float)
+        seen = keypoints.reshape(-1, 3)
+        bbox = row.get("bbox") or _tight_xywh(seen)
+        annotations.append(
+            {
+                "id": number,
+                "image_id": int(row["image_id"]),
+                "category_id": 1,
+                "keypoints": [float(v) for v in keypoints],
+                "num_keypoints": int((seen[:, 2] > 0).sum()),
+                "bbox": [float(v) for v in bbox],
+                "area": float(row.get("area") or bbox[2] * bbox[3]),
+                "iscrowd": int(row.get("iscrowd") or 0),
+            }
+        )
+    return {
+        "images": [{"id": i} for i in dataset.image_ids],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "category"}],
+    }
+
+
+def _tight_xywh(keypoints: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    known = keypoints[keypoints[:, 2] > 0, :2]
+    if not len(known):
+        return (0.0, 0.0, 1.0, 1.0)
+    (x1, y1), (x2, y2) = known.min(axis=0), known.max(axis=0)
+    return float(x1), float(y1), float(max(x2 - x1, 1.0)), float(max(y2 - y1, 1.0))
+
+
 def average_precision(
-    annotations: Path, results: Sequence[dict[str, Any]], *, sigmas: Sequence[float]
+    dataset: CocoDataset, results: Sequence[dict[str, Any]], *, sigmas: Sequence[float]
 ) -> dict[str, float]:
-    """OKS AP and AR as the COCO server reports them.
+    """OKS AP and AR as the COCO server reports them, over all pictures of the file.
 
     Args:
-        annotations: The COCO keypoint file.
+        dataset: The labels.
         results: Of ``find_poses``.
         sigmas: Of the skeleton, one per keypoint.
 
     Returns:
         The ten ``STATISTICS``; -1 where no label belongs to a size class.
     """
+    if not results:
+        return dict.fromkeys(STATISTICS, 0.0)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
-        truth = COCO(str(annotations))
-        for annotation in truth.anns.values():
-            annotation.setdefault("iscrowd", 0)
-            annotation.setdefault("area", float(np.prod(annotation.get("bbox", (0, 0, 0, 0))[2:])))
-            annotation.setdefault(
-                "num_keypoints", sum(v > 0 for v in annotation.get("keypoints", ())[2::3])
-            )
-        evaluation = COCOeval(truth, truth.loadRes(list(results)), "keypoints")
+        truth = COCO()
+        truth.dataset = ground_truth(dataset)
+        truth.createIndex()
+        found = truth.loadRes([{**result, "category_id": 1} for result in results])
+        evaluation = COCOeval(truth, found, "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(sigmas)
-        evaluation.params.imgIds = sorted({r["image_id"] for r in results})
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

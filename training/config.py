@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from engines.errors import UsageError
 from training.augment import Augment
@@ -19,6 +20,8 @@ else:
 
 Schedule = Literal["cosine", "constant", "linear", "steps"]
 T = TypeVar("T")
+_FIX = "see docs/training.md and training/configs/"
+_DEPTHS = (18, 34, 50, 101, 152)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class NetworkConfig:
     deconv: tuple[int, ...] = (128, 128, 128)
     final_kernel: int = 1
     weights: str = ""
+
+    def __post_init__(self) -> None:
+        if self.depth not in _DEPTHS:
+            raise UsageError(f"depth {self.depth} is not one of {_DEPTHS}", fix=_FIX)
+        if len(self.deconv) != 3 or min(self.deconv) < 1:
+            raise UsageError(f"deconv {list(self.deconv)} is not three positive numbers", fix=_FIX)
+        if self.final_kernel not in {1, 3}:
+            raise UsageError(f"final_kernel {self.final_kernel} is not 1 or 3", fix=_FIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +100,14 @@ class StageConfig:
         height, width = self.input
         if height % 32 or width % 32 or min(height, width) < 32:
             raise UsageError(f"stage input {height}x{width} is not in multiples of 32", fix=_FIX)
-        if self.epochs <= 0 or self.batch < 1 or self.rate <= 0 or self.sigma <= 0:
-            raise UsageError("epochs, batch, rate and sigma of a stage must be positive", fix=_FIX)
+        if self.epochs <= 0 or self.batch < 2 or self.rate <= 0 or self.sigma <= 0:
+            raise UsageError(
+                "epochs, rate and sigma of a stage must be positive, its batch at least 2", fix=_FIX
+            )
+        if self.hard < 0 or self.weight_decay < 0 or not 0.0 <= self.average < 1.0:
+            raise UsageError(
+                "hard and weight_decay must not be negative, average must be in [0, 1)", fix=_FIX
+            )
         if self.schedule not in {"cosine", "constant", "linear", "steps"}:
             raise UsageError(f"schedule {self.schedule!r} is not known", fix=_FIX)
         if self.optimizer not in {"adamw", "adam"}:
@@ -112,6 +129,10 @@ class TeacherConfig:
     depth: int = 18
     deconv: tuple[int, ...] = (256, 256, 256)
     share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.share <= 1.0:
+            raise UsageError(f"the teacher's share {self.share} is not in [0, 1]", fix=_FIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +160,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not (self.train and self.validate and self.stage):
             raise UsageError("the config needs [[train]], [[validate]] and [[stage]]", fix=_FIX)
-
-
-_FIX = "see docs/training.md and training/configs/"
+        if self.seed < 0 or not 1.0 <= self.padding <= 4.0:
+            raise UsageError("seed must not be negative, padding must be in [1, 4]", fix=_FIX)
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -203,7 +223,28 @@ def _make(kind: type[T], where: str, table: Any) -> T:
         if key not in known:
             raise UsageError(f"{where} has no entry {key!r}; it knows {', '.join(known)}", fix=_FIX)
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    hints = get_type_hints(kind)
+    for key, value in given.items():
+        if not _fits(value, hints[key]):
+            raise UsageError(f"{where}: {key} cannot be {table[key]!r}", fix=_FIX)
     try:
         return kind(**given)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{where} cannot be used: {error}", fix=_FIX) from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a TOML value is of the type that an entry wants."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        wanted = get_args(hint)
+        if not isinstance(value, tuple) or (wanted[-1] is not ... and len(value) != len(wanted)):
+            return False
+        return all(_fits(item, wanted[0]) for item in value)
+    if hint is float:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return not isinstance(hint, type) or isinstance(value, hint)

@@ -23,7 +23,7 @@ from engines.options import PRECISIONS, EngineOptions, default_threads
 from engines.registry import open_engine
 from engines.spec import ModelSpec
 from training.config import load_config
-from training.datasets import Remapped, open_datasets
+from training.datasets import Remapped, open_dataset
 from training.datasets.coco import CocoDataset
 from training.measure import Found, crop_of, infer_crops, measure
 from training.metrics import pck_per_keypoint, relative_error, reliability
@@ -64,11 +64,14 @@ def summary(found: Found) -> list[str]:
     """PCK over all limb keypoints, and PCKh where heads are known."""
     lines = [
         f"PCK@0.2 {found.pck(0.2):.4f}   PCK@0.5 {found.pck(0.5):.4f}   "
-        f"({len(found.rows)} people, limb keypoints)"
+        f"({int(np.isfinite(found.reference_px).sum())} people, limb keypoints)"
     ]
     if np.isfinite(found.head_px).any():
         error = relative_error(found.xy, found.truth, found.head_px)
         counts = found.is_counted & np.isfinite(found.head_px)[:, None]
+        # MPII's own evaluation leaves these two out.
+        trunk = [k for k, n in enumerate(found.skeleton.keypoints) if n in {"pelvis", "thorax"}]
+        counts[:, trunk] = False
         shares = [float((error[counts] < t).mean()) for t in (0.5, 0.1)]
         lines.append(f"PCKh@0.5 {shares[0]:.4f}   PCKh@0.1 {shares[1]:.4f}")
     return lines
@@ -110,12 +113,15 @@ def worst_sheet(engine: Engine, dataset: PoseDataset, found: Found, path: Path) 
     counted = np.isfinite(error).any(axis=1)
     mean = np.full(len(error), -1.0)
     mean[counted] = np.nanmean(error[counted], axis=1)
-    rows = np.argsort(-mean, kind="stable")[:_WORST]
+    places = np.argsort(-mean, kind="stable")[:_WORST]
+    rows = found.rows[places]
     spec = engine.spec
     crops, truths = [], []
     for row in rows:
         sample = dataset.sample(int(row))
-        crop, place = crop_of(sample, sample.bbox, size_hw=spec.input_hw, padding=spec.box_padding)
+        crop, place = crop_of(
+            sample.image_bgr, sample.bbox, size_hw=spec.input_hw, padding=spec.box_padding
+        )
         crops.append(crop)
         truths.append(np.where(sample.is_known[:, None], place.to_crop(sample.xy), np.nan))
     sheet = draw_grid(
@@ -123,7 +129,7 @@ def worst_sheet(engine: Engine, dataset: PoseDataset, found: Found, path: Path) 
         infer_crops(engine, np.stack(crops)),
         spec.skeleton,
         columns=10,
-        captions=[f"#{row} {mean[row]:.2f}" for row in rows],
+        captions=[f"#{found.rows[n]} {mean[n]:.2f}" for n in places],
         truth=np.stack(truths).astype(np.float32),
     )
     try:
@@ -143,7 +149,7 @@ def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset
     else:
         config = load_config(arguments.config)
         root = arguments.data or arguments.config.parent
-        opened = open_datasets(config.validate, root=root)
+        opened = [open_dataset(data, root=root) for data in config.validate]
     wanted = engine.spec.skeleton
     return [d if d.skeleton.keypoints == wanted.keypoints else Remapped(d, wanted) for d in opened]
 
@@ -161,8 +167,7 @@ def _average_precision(
     if arguments.detections is not None:
         boxes = load_detections(arguments.detections, category=dataset.category_id)
     results = find_poses(engine, dataset, boxes, is_flip_tested=arguments.flip_test)
-    sigmas = engine.spec.skeleton.sigmas
-    statistics = average_precision(dataset.annotations, results, sigmas=sigmas)
+    statistics = average_precision(dataset, results, sigmas=engine.spec.skeleton.sigmas)
     kind = "labelled boxes" if boxes is None else f"boxes of {arguments.detections.name}"
     return [f"COCO OKS with {kind}: " + ", ".join(f"{n} {v:.3f}" for n, v in statistics.items())]
 
@@ -211,6 +216,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = evaluate(arguments)
         if arguments.output is not None:
             arguments.output.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        print(  # noqa: T201
+            f"error: cannot write {arguments.output}: {error.strerror}\n"
+            "  fix: choose another --output",
+            file=sys.stderr,
+        )
+        return 2
     except SteadyposeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2

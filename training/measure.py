@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine
-from engines.errors import UsageError
+from engines.errors import SourceError, UsageError
 from engines.skeleton import Skeleton
 from realtime.crop import CropTransform, cut, place_crop
 from realtime.datatypes import BBox
@@ -59,16 +59,19 @@ class Found:
 
 
 def crop_of(
-    sample: Sample, bbox: NDArray[np.float32], *, size_hw: tuple[int, int], padding: float
+    image_bgr: NDArray[np.uint8],
+    bbox: NDArray[np.float32],
+    *,
+    size_hw: tuple[int, int],
+    padding: float,
 ) -> tuple[NDArray[np.uint8], CropTransform]:
     """Cut one person exactly as the app does."""
     box = BBox(*(float(v) for v in bbox))
-    if not (box.width > 0 and box.height > 0):  # one keypoint: a small box around it
-        x, y = box.center_xy
-        box = BBox(x - 4, y - 4, x + 4, y + 4)
+    (x, y), half_w, half_h = box.center_xy, max(box.width, 8.0) / 2, max(box.height, 8.0) / 2
+    box = BBox(x - half_w, y - half_h, x + half_w, y + half_h)  # a line or point has a crop too
     crop = np.empty((*size_hw, 3), np.uint8)
     place = place_crop(box, size_hw=size_hw, padding=padding)
-    cut(sample.image_bgr, place, crop)
+    cut(image_bgr, place, crop)
     return crop, place
 
 
@@ -124,31 +127,44 @@ def measure(
             f"{dataset.skeleton.name}",
             fix="evaluate on data of the model's skeleton",
         )
-    parts: list[tuple[Sample, NDArray[np.float64], NDArray[np.float32]]] = []
-    for rows in in_batches(range(len(dataset)), batch):
-        samples = [dataset.sample(row) for row in rows]
+    parts: list[tuple[int, Sample, NDArray[np.float64], NDArray[np.float32]]] = []
+    nothing = np.zeros((0, 0, 3), np.uint8)
+    for chunk in in_batches(range(len(dataset)), batch):
+        # A person without one usable label has no box, and nothing to measure.
+        loaded = [(row, dataset.sample(row)) for row in chunk]
+        kept = [(row, s) for row, s in loaded if np.isfinite(s.bbox).all()]
+        samples = [s for _, s in kept]
+        if not samples:
+            continue
         cuts = [
-            crop_of(s, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding) for s in samples
+            crop_of(s.image_bgr, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding)
+            for s in samples
         ]
         found = infer_crops(
             engine, np.stack([crop for crop, _ in cuts]), is_flip_tested=is_flip_tested
         )
-        for sample, (_, place), points in zip(samples, cuts, found, strict=True):
-            parts.append((sample, place.to_frame(points[:, :2]), points[:, 2]))
-    truth = np.stack([s.xy for s, _, _ in parts])
-    is_known = np.stack([s.is_known for s, _, _ in parts])
+        for (row, sample), (_, place), points in zip(kept, cuts, found, strict=True):
+            light = replace(sample, image_bgr=nothing)  # thousands of pictures would not fit
+            parts.append((row, light, place.to_frame(points[:, :2]), points[:, 2]))
+    if not parts:
+        raise SourceError(
+            f"data set {dataset.name} has nobody with a usable label", fix="check its labels"
+        )
+    labels = [sample for _, sample, _, _ in parts]
+    truth = np.stack([s.xy for s in labels])
+    is_known = np.stack([s.is_known for s in labels])
     reference = torso_px(truth, is_known, spec.skeleton)
     if np.isnan(reference).all():
-        boxes = np.stack([s.bbox for s, _, _ in parts])
+        boxes = np.stack([s.bbox for s in labels])
         reference = BOX_SHARE * (boxes[:, 2:] - boxes[:, :2]).max(axis=1).astype(np.float64)
     return Found(
         skeleton=spec.skeleton,
-        rows=np.arange(len(parts)),
-        xy=np.stack([xy for _, xy, _ in parts]),
-        score=np.stack([score for _, _, score in parts]),
+        rows=np.array([row for row, _, _, _ in parts]),
+        xy=np.stack([xy for _, _, xy, _ in parts]),
+        score=np.stack([score for _, _, _, score in parts]),
         truth=truth,
         is_known=is_known,
-        is_counted=np.stack([s.is_counted for s, _, _ in parts]),
+        is_counted=np.stack([s.is_counted for s in labels]),
         reference_px=reference,
-        head_px=np.array([s.head_px for s, _, _ in parts]),
+        head_px=np.array([s.head_px for s in labels]),
     )

@@ -16,7 +16,7 @@ from engines.skeleton import Skeleton
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 _DIAGONALS = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
-_FACE = ("nose", "eye", "ear")
+_FACE = {"nose", "eye", "ear", "mouth", "chin"}
 
 
 def torso_px(xy: Floats, is_known: Bools, skeleton: Skeleton) -> NDArray[np.float64]:
@@ -75,8 +75,13 @@ def pck_per_keypoint(error: Floats, is_counted: Bools, threshold: float) -> NDAr
 
 
 def limb_joints(skeleton: Skeleton) -> list[int]:
-    """Indices of everything but the face: COCO-17's twelve limb joints."""
-    return [k for k, n in enumerate(skeleton.keypoints) if not any(p in n for p in _FACE)]
+    """Indices of everything but the face: COCO-17's twelve limb joints.
+
+    Where nothing else is left (a face's own skeleton), all of them.
+    """
+    names = enumerate(skeleton.keypoints)
+    limbs = [k for k, name in names if not _FACE & set(name.lower().split("_"))]
+    return limbs or list(range(len(skeleton)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,6 +36,10 @@ class Log:
             writer.writeheader()
             writer.writerows(self.rows)
 
+    def has(self, step: int) -> bool:
+        """Whether the epoch that ended with this step was measured."""
+        return any(int(row["step"]) == step for row in self.rows)
+
     def write(self, row: Mapping[str, str]) -> None:
         """Append one row; it is on disk afterwards."""
         self.rows.append(dict(row))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +16,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from engines.errors import UsageError
+from engines.errors import SteadyposeError, UsageError
 from engines.skeleton import Skeleton
 from engines.spec import ModelSpec
 from export.models.pose_resnet import PoseResNet
 from export.recipe import Recipe, build_model, build_network
 from export.torch_engine import TorchEngine
 from export.weights import load_weights
-from training.batches import Batches, load_batches
+from training.batches import Batch, Batches, load_batches, worker_ended
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
 from training.measure import crop_of, infer_crops, measure
@@ -29,6 +33,7 @@ from training.trainer import Trainer, load_checkpoint, save_checkpoint, save_wei
 
 _GRID = 24
 _SAVE_EVERY_S = 600.0
+_FEW_STEPS = 500
 
 
 class Place(NamedTuple):
@@ -73,19 +78,44 @@ class Run:
                 fix="choose one of them with --first-stage",
             )
         self.config = config
+        self.is_stopping = False
+        """Set it (from a signal handler) to end after the present step, saved."""
         self._first_stage = first_stage - 1
         self._weights = weights
         if weights is None and config.network.weights:
             self._weights = root / config.network.weights
         self._root, self._out = root, out
-        self._device, self._workers, self._is_quiet = device, workers, is_quiet
+        self._device, self._workers = device, workers
+        self._is_silent = is_quiet or not sys.stderr.isatty()
         self._datasets = open_datasets(
             config.train, root=root, skeleton=skeleton_named(config.skeleton)
         )
         self.skeleton: Skeleton = self._datasets[0].skeleton
+        self.notes = self._find_notes()
+        """What the user should know before waiting for hours."""
         self._held_out = open_datasets(config.validate, root=root, skeleton=self.skeleton)
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"cannot use {out} as folder: {error.strerror}", fix="choose another --out"
+            ) from error
         self._checkpoint = out / "checkpoint.pt"
+
+    def _find_notes(self) -> list[str]:
+        notes = []
+        if self.config.augment.flip > 0 and not self.skeleton.flip_pairs:
+            notes.append(
+                f"skeleton {self.skeleton.name} has no mirror pairs: pictures are mirrored and "
+                "every keypoint keeps its name (docs/training.md, Left and right)"
+            )
+        for number, stage in enumerate(self.config.stage, start=1):
+            steps = round(stage.epochs * self._batches(stage, number - 1).steps_per_epoch)
+            if steps < _FEW_STEPS:
+                notes.append(
+                    f"stage {number} has only {steps} steps: take a smaller batch or more epochs"
+                )
+        return notes
 
     def go(self, *, until_step: int | None = None) -> float:
         """Train to the end, or stop before a step (counted over all stages).
@@ -95,6 +125,8 @@ class Run:
             epoch ended.
         """
         saved = load_checkpoint(self._checkpoint)
+        if saved is not None:
+            self._require_same(saved)
         place = Place(*saved["place"]) if saved else Place(self._first_stage, 0)
         done = place.steps_before + (int(saved["trainer"]["step"]) if saved else 0)
         log = Log(self._out / "log.csv", until_step=done)
@@ -110,12 +142,24 @@ class Run:
                 saved = None
             measured = self._stage(trainer, batches, place, meter, log, until_step)
             score = score if measured is None else measured
-            if trainer.step < trainer.steps:
+            if trainer.step < trainer.steps or self.is_stopping:
                 return score
             # The next stage starts from the average, with a fresh optimiser.
             network = trainer.average
             place = Place(number + 1, place.steps_before + trainer.steps)
         return score
+
+    def _fingerprint(self) -> str:
+        """What a checkpoint depends on: going on with anything else would mix two runs."""
+        sizes = [len(dataset) for dataset in self._datasets]
+        return json.dumps([asdict(self.config), sizes, self._first_stage], sort_keys=True)
+
+    def _require_same(self, saved: Mapping[str, Any]) -> None:
+        if saved.get("fingerprint") != self._fingerprint():
+            raise UsageError(
+                f"{self._checkpoint} belongs to another config or other data",
+                fix="choose another --out, or restore the config it was begun with",
+            )
 
     def _first_network(self) -> PoseResNet:
         shape = self.config.network
@@ -126,7 +170,20 @@ class Run:
             skeleton=self.skeleton,
         )
         if self._weights is not None:
-            return build_network(recipe, load_weights(self._weights))
+            state = load_weights(self._weights)
+            last = state.get("final_layer.weight")
+            if last is not None and len(last) != len(self.skeleton):
+                # Another skeleton: everything but the layer that tells keypoints apart.
+                fresh = PoseResNet(
+                    shape.depth,
+                    keypoints=len(self.skeleton),
+                    deconv_filters=shape.deconv,
+                    final_kernel=shape.final_kernel,
+                )
+                fresh.init_weights(seed=self.config.seed)
+                kept = fresh.state_dict()
+                state |= {k: v for k, v in kept.items() if k.startswith("final_layer.")}
+            return build_network(recipe, state)
         network = PoseResNet(
             shape.depth,
             keypoints=len(self.skeleton),
@@ -177,35 +234,51 @@ class Run:
             total=trainer.steps,
             initial=trainer.step,
             desc=f"stage {place.stage + 1}/{len(self.config.stage)}",
-            disable=self._is_quiet or None,
+            disable=self._is_silent,
             unit="step",
         )
         score, saved_s = None, time.perf_counter()
+        if trainer.step in epoch_ends:
+            if log.has(place.steps_before + trainer.step):
+                meter.start_epoch()  # the checkpoint is older than the measurement
+            else:
+                score = self._epoch(trainer, place, meter, log)  # it was interrupted there
         try:
-            while trainer.step < last:
+            while trainer.step < last and not self.is_stopping:
                 begin_s = time.perf_counter()
-                batch = next(source)
+                batch = self._next(source, trainer, place, meter)
                 waited_s = time.perf_counter() - begin_s
                 loss = trainer.learn(batch)
                 meter.add(loss, time.perf_counter() - begin_s, waited_s)
                 bar.update()
                 bar.set_postfix_str(f"loss {meter.loss:.5f}")
                 is_epoch = trainer.step in epoch_ends
-                if is_epoch:
-                    score = self._epoch(trainer, place, meter, log)
                 if is_epoch or time.perf_counter() - saved_s > _SAVE_EVERY_S:
                     self._save(trainer, place, meter)
                     saved_s = time.perf_counter()
+                if is_epoch and not self.is_stopping:
+                    score = self._epoch(trainer, place, meter, log)
+        except RuntimeError as error:
+            raise worker_ended(error) or error from error
         finally:
-            # Whatever ended it (Ctrl-C, bad data, the step asked for): nothing is lost.
             bar.close()
-            self._save(trainer, place, meter)
+        # Not after an error: half a step may have moved the weights by then.
+        self._save(trainer, place, meter)
         return score
+
+    def _next(self, source: Iterator[Batch], trainer: Trainer, place: Place, meter: Meter) -> Batch:
+        """The next batch; where the data are wrong, what was learnt is saved first."""
+        try:
+            return next(source)
+        except SteadyposeError:
+            self._save(trainer, place, meter)
+            raise
 
     def _save(self, trainer: Trainer, place: Place, meter: Meter) -> None:
         state: dict[str, Any] = {
             "trainer": trainer.state(),
             "place": list(place),
+            "fingerprint": self._fingerprint(),
             "meter": meter.state(),
         }
         save_checkpoint(state, self._checkpoint)
@@ -243,7 +316,7 @@ class Run:
         draw_curve(log.rows, self._out / "curve.png", title=self.config.name)
         grid = picture_grid(engine, self._held_out[0], count=_GRID)
         cv2.imwrite(str(self._out / "grid.png"), grid)
-        if self._is_quiet:
+        if self._is_silent:
             print(",".join(row.values()), flush=True)
         meter.start_epoch()
         return score
@@ -255,6 +328,9 @@ def picture_grid(engine: TorchEngine, dataset: PoseDataset, *, count: int) -> An
     rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
     samples = [dataset.sample(int(row)) for row in rows]
     crops = np.stack(
-        [crop_of(s, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding)[0] for s in samples]
+        [
+            crop_of(s.image_bgr, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding)[0]
+            for s in samples
+        ]
     )
     return draw_grid(crops, infer_crops(engine, crops), spec.skeleton)

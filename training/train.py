@@ -23,6 +23,23 @@ from training.config import load_config
 from training.run import Run
 
 
+class Stop:
+    """Signal handler: the first ends the run after its present step, the second at once.
+
+    Args:
+        run: What to end.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Called by the interpreter."""
+        if self._run.is_stopping:
+            raise KeyboardInterrupt
+        self._run.is_stopping = True
+
+
 def find_device(name: str) -> torch.device:
     """A torch device.
 
@@ -53,7 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--first-stage", type=int, default=1, help="begin with this stage")
     parser.add_argument("--quiet", action="store_true", help="one line per epoch, no bar")
     arguments = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, then end
     try:
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
@@ -67,11 +83,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             first_stage=arguments.first_stage,
             weights=arguments.weights,
         )
+        for note in run.notes:
+            print(f"note: {note}", file=sys.stderr)  # noqa: T201
+        stop = Stop(run)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
         score = run.go()
     except SteadyposeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
+        print("stopped at once; the same command goes on from the last checkpoint", file=sys.stderr)  # noqa: T201
+        return 2
+    if run.is_stopping:
         print("stopped and saved; the same command goes on from here", file=sys.stderr)  # noqa: T201
         return 2
     print(f"done: PCK@0.2 {score:.4f}; weights in {arguments.out / 'weights.pt'}")  # noqa: T201

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engines.errors import ModelFileError
+from engines.errors import EngineError, ModelFileError
 from export.graph import Preprocess
 from training.batches import Batch
 from training.config import StageConfig
@@ -36,7 +36,8 @@ def rate_at(step: int, steps: int, stage: StageConfig) -> float:
         "cosine": 0.5 * (1.0 + math.cos(math.pi * share)),
         "steps": 1.0 if share < 9 / 14 else 0.1 if share < 12 / 14 else 0.01,
     }[stage.schedule]
-    return stage.rate * factor * min(1.0, (step + 1) / max(1, stage.warmup))
+    warmup = max(1, min(stage.warmup, steps // 10))  # a short stage still reaches its rate
+    return stage.rate * factor * min(1.0, (step + 1) / warmup)
 
 
 class Trainer:
@@ -94,13 +95,19 @@ class Trainer:
             is_outside = (weight > 0) & (target.amax(dim=(2, 3)) == 0)
             taught = distillation_loss(found, wanted, (~is_outside).to(torch.float32))
             loss = (1.0 - share) * loss + share * taught
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise EngineError(
+                f"the loss became {value} in step {self.step + 1}",
+                fix="lower rate in the config; the last checkpoint is kept",
+            )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
         self._optimizer.step()
         self.step += 1
         self._follow(min(stage.average, (self.step + 1) / (self.step + 10)))
-        return float(loss.detach())
+        return value
 
     def _pictures(self, batch: Batch) -> Tensor:
         crops = batch.crops.to(self._device, non_blocking=True)
@@ -158,7 +165,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ModelFileError(
-            f"the checkpoint {path} cannot be read: {str(error).splitlines()[0][:120]}",
+            f"the checkpoint {path} cannot be read: {str(error)[:120] or 'it is empty'}",
             fix="remove it to start again, or choose another --out",
         ) from error
 

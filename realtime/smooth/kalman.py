@@ -86,7 +86,7 @@ class KalmanSmoother:
         self._time_s = time_s
         if not 0.0 < dt < math.inf:
             return
-        carried, faded, q00, q01, q11 = _transition(dt, self.noise.decay_s)
+        carried, faded, q00, q01, q11 = transition(dt, self.noise.decay_s)
         acceleration = self.noise.acceleration * self._size
         if self.noise.agility:
             speed = np.sqrt(np.einsum("skd,skd->sk", self.velocity, self.velocity))
@@ -182,7 +182,7 @@ def _displacement(dt: float, tau: float) -> float:
     return dt if math.isinf(tau) else tau * (1.0 - math.exp(-dt / tau))
 
 
-def _transition(dt: float, tau: float) -> tuple[float, float, float, float, float]:
+def transition(dt: float, tau: float) -> tuple[float, float, float, float, float]:
     """Velocity to displacement, velocity to velocity, and the process noise integrals.
 
     The noise terms are for a unit spectral density and are exact, so that two short

@@ -72,7 +72,7 @@ def test_without_augmentation_the_crop_is_the_apps_crop() -> None:
     rng = np.random.default_rng(0)
     placed = place_randomly(sample, COCO17, size_hw=(128, 96), padding=1.25, augment=OFF, rng=rng)
     ours, xy, _ = warp(sample, placed, COCO17, size_hw=(128, 96))
-    apps, transform = crop_of(sample, sample.bbox, size_hw=(128, 96), padding=1.25)
+    apps, transform = crop_of(sample.image_bgr, sample.bbox, size_hw=(128, 96), padding=1.25)
     # The app cuts on whole pixels, so the two differ by less than one of them.
     np.testing.assert_allclose(xy, transform.to_crop(sample.xy), atol=1.0 / placed.scale + 0.6)
     assert np.abs(ours.astype(int) - apps.astype(int)).mean() < 12

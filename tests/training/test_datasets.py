@@ -102,6 +102,29 @@ def test_cocos_own_names_give_cocos_skeleton() -> None:
     assert skeleton_of(category) is COCO17
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("left_wrist", "right_wrist"), ("l_small_toe", "r_small_toe"),
+        ("shoulder_l", "shoulder_r"), ("wrist_left", "wrist_right"), ("LShoulder", "RShoulder"),
+        ("leftEye", "rightEye"), ("L-heel", "R-heel"), ("LEFT_KNEE", "RIGHT_KNEE"),
+    ],
+)  # fmt: skip
+def test_mirror_pairs_are_found_by_whole_words(left: str, right: str) -> None:
+    category = {"id": 1, "name": "x", "keypoints": ["tail", left, right, "shell", "leftover"]}
+    assert skeleton_of(category).flip_pairs == ((1, 2),)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"outside": "eror"}, {"annotations": 5}, {"images": ["x"]}, {"category": 3}],
+)
+def test_options_of_the_wrong_kind_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    given = {"annotations": "labels.json", **options}
+    with pytest.raises(UsageError, match="cannot be"):
+        open_dataset(DataConfig("coco", options=given), root=tmp_path)
+
+
 def test_crowds_and_empty_annotations_are_left_out(tmp_path: Path) -> None:
     path = coco_file(tmp_path, count=4)
     data = json.loads(path.read_text())
@@ -219,7 +242,7 @@ def test_mpii_is_read_as_published(tmp_path: Path) -> None:
     assert sample.is_known.tolist() == [i != 6 for i in range(16)]
     np.testing.assert_allclose(sample.xy[2], (21, 31))  # Matlab counts from 1
     # scale 0.2 is a person of 40 px; the centre moves down by 15 * 0.2.
-    np.testing.assert_allclose(sample.bbox, (10, 23, 50, 63))
+    np.testing.assert_allclose(sample.bbox, (15, 23, 45, 63))
     assert sample.head_px == pytest.approx(0.6 * 50)
 
 

@@ -138,9 +138,11 @@ def test_the_app_runs_a_skeleton_of_ones_own(trained: Path) -> None:
 
 def test_perfect_results_have_an_average_precision_of_one(tmp_path: Path) -> None:
     from training.coco_eval import STATISTICS, average_precision
+    from training.datasets.coco import CocoDataset
 
     path = coco_file(tmp_path, count=5)
     data = json.loads(path.read_text())
+    truth = CocoDataset(path)
     exact = [
         {
             "image_id": a["image_id"],
@@ -150,7 +152,7 @@ def test_perfect_results_have_an_average_precision_of_one(tmp_path: Path) -> Non
         }
         for a in data["annotations"]
     ]
-    found = average_precision(path, exact, sigmas=[0.08] * 4)
+    found = average_precision(truth, exact, sigmas=[0.08] * 4)
     assert tuple(found) == STATISTICS
     assert found["AP"] == pytest.approx(1.0)
     # OKS of a keypoint d pixels off is exp(-d² / (2 area (2 sigma)²)); at 0.6 the thresholds
@@ -160,7 +162,41 @@ def test_perfect_results_have_an_average_precision_of_one(tmp_path: Path) -> Non
         result["keypoints"] = [
             v + off if i % 3 == 0 else v for i, v in enumerate(result["keypoints"])
         ]
-    assert average_precision(path, exact, sigmas=[0.08] * 4)["AP"] == pytest.approx(0.2)
+    assert average_precision(truth, exact, sigmas=[0.08] * 4)["AP"] == pytest.approx(0.2)
+
+
+def test_average_precision_counts_missed_pictures_and_false_alarms(tmp_path: Path) -> None:
+    from training.coco_eval import average_precision
+    from training.datasets.coco import CocoDataset
+
+    path = coco_file(tmp_path, count=10)
+    data = json.loads(path.read_text())
+    kind = data["categories"][0]
+    data["categories"].append({**kind, "id": 8, "name": "other"})
+    for number, annotation in enumerate(data["annotations"]):
+        annotation["id"] = number  # from 0, which pycocotools takes for unmatched
+        annotation.pop("bbox")
+        annotation["area"] = None
+    data["annotations"].append({**data["annotations"][0], "id": 77, "category_id": 8})
+    data["images"].append({"id": 99, "file_name": "0.png", "width": 120, "height": 120})
+    path.write_text(json.dumps(data))
+    truth = CocoDataset(path, category="arrow")
+
+    def result(annotation: dict[str, Any], image: int, score: float) -> dict[str, Any]:
+        return {"image_id": image, "category_id": 7, "score": score,
+                "keypoints": annotation["keypoints"]}  # fmt: skip
+
+    rows = data["annotations"][:10]
+    all_found = [result(a, a["image_id"], 0.9) for a in rows]
+
+    def ap(results: list[dict[str, Any]]) -> float:
+        return average_precision(truth, results, sigmas=[0.08] * 4)["AP"]
+
+    assert ap(all_found) == pytest.approx(1.0)
+    assert ap(all_found[:3]) == pytest.approx(0.3, abs=0.01)
+    assert ap([]) == 0.0
+    alarm = result(rows[0], 99, 1.0)  # in a picture without labels, before all others
+    assert ap([alarm, *all_found]) < 0.95
 
 
 @pytest.mark.parametrize(

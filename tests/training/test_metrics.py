@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from engines.skeleton import COCO17, MPII16
+from engines.skeleton import COCO17, MPII16, Skeleton
 from realtime.oks import oks_matrix
 from training.metrics import (
     limb_joints,
@@ -49,6 +51,10 @@ def test_a_person_without_reference_does_not_count() -> None:
 def test_twelve_joints_are_limbs() -> None:
     assert limb_joints(COCO17) == list(range(5, 17))
     assert len(limb_joints(MPII16)) == 16
+    hoofs = replace(MPII16, keypoints=tuple(f"rear_heart_gear_{k}" for k in range(16)))
+    assert len(limb_joints(hoofs)) == 16  # rear, heart and gear hold an ear
+    face = Skeleton("face", ("nose", "left_eye"), (), (), (0.1, 0.1))
+    assert limb_joints(face) == [0, 1]
 
 
 def test_reliability_of_scores_that_are_probabilities() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import ModelFileError, SourceError, UsageError
+from engines.errors import EngineError, ModelFileError, SourceError, UsageError
 from engines.skeleton import COCO17
 from tests.training.made_up import coco_file
 from training.config import DataConfig, StageConfig, TrainConfig, load_config
@@ -95,6 +98,7 @@ def test_rates_follow_their_schedules() -> None:
 
     stage = StageConfig(input=(64, 64), epochs=1, rate=1.0, warmup=10)
     assert rate_at(0, 100, stage) == pytest.approx(0.1)
+    assert rate_at(1, 20, stage) > 0.9  # a short stage is not all warm-up
     assert rate_at(50, 100, stage) == pytest.approx(0.5)
     assert rate_at(100, 100, stage) == 0
     assert rate_at(100, 100, replace(stage, schedule="constant")) == 1
@@ -120,7 +124,8 @@ def test_shares_become_whole_examples() -> None:
 
     assert split_batch([3, 1], 8) == [6, 2]
     assert split_batch([1, 1, 1], 8) == [3, 3, 2]
-    assert split_batch([0.9, 0.1], 4) == [4, 0]
+    with pytest.raises(UsageError, match=r"share 0\.1 gets no place"):
+        split_batch([0.9, 0.1], 4)
 
 
 def test_every_picture_is_shown_once_before_any_twice() -> None:
@@ -199,6 +204,122 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path, stop_
     assert [row["step"] for row in rows[0]] == ["4", "8", "12"]
 
 
+class InterruptError(Exception):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["in a step", "while measuring", "after a step, by a signal"])
+def test_an_interrupted_run_goes_on_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    from torch import nn
+
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    start(small_config(), whole).go()
+    run = start(small_config(), parts)
+    with monkeypatch.context() as patch:
+        if where == "in a step":
+            real, calls = nn.utils.clip_grad_norm_, []
+
+            def clip(*arguments: Any) -> Any:
+                calls.append(1)
+                if len(calls) == 6:  # forward and backward have moved things by then
+                    raise InterruptError
+                return real(*arguments)
+
+            patch.setattr(nn.utils, "clip_grad_norm_", clip)
+        elif where == "while measuring":
+
+            def measure(*_: Any) -> Any:
+                raise InterruptError
+
+            patch.setattr("training.run.measure", measure)
+        else:
+            real_add, seen = run_meter(), []
+
+            def add(self: Any, *arguments: Any) -> None:
+                real_add(self, *arguments)
+                seen.append(1)
+                run.is_stopping = len(seen) == 3
+
+            patch.setattr("training.run.Meter.add", add)
+        if where == "after a step, by a signal":
+            run.go()
+            assert run.is_stopping
+        else:
+            with pytest.raises(InterruptError):
+                run.go()
+    start(small_config(), parts).go()
+    a, b = (torch.load(p / "weights.pt", weights_only=True) for p in (whole, parts))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    logs = [[(r["epoch"], r["step"], r["loss"], r["pck"]) for r in read_log(p / "log.csv")]
+            for p in (whole, parts)]  # fmt: skip
+    assert logs[0] == logs[1]
+
+
+def run_meter() -> Any:
+    from training.progress import Meter
+
+    return Meter.add
+
+
+@pytest.mark.slow
+def test_another_config_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    start(small_config(), tmp_path).go(until_step=2)
+    with pytest.raises(UsageError, match="belongs to another config"):
+        start(small_config(seed=9), tmp_path).go()
+
+
+def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched(
+    tmp_path: Path,
+) -> None:
+    config = small_config()
+    wild = replace(config, stage=(replace(config.stage[0], rate=1e12),))
+    with pytest.raises(EngineError, match="the loss became"):
+        start(wild, tmp_path).go()
+
+
+def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path) -> None:
+    from export.models.pose_resnet import PoseResNet
+    from training.run import Run
+
+    coco_file(tmp_path, count=4)
+    trained = PoseResNet(18, deconv_filters=(16, 16, 16))
+    trained.init_weights(seed=5)
+    torch.save(trained.state_dict(), tmp_path / "w.pt")
+    data = DataConfig("coco", options={"annotations": "labels.json"})
+    config = small_config(train=(data,), validate=(data,))
+    run = Run(
+        config, root=tmp_path, out=tmp_path / "o", device=torch.device("cpu"), workers=0,
+        weights=tmp_path / "w.pt",
+    )  # fmt: skip
+    network = run._first_network()
+    assert torch.equal(network.layer4[1].conv2.weight, trained.layer4[1].conv2.weight)
+    assert network.final_layer.weight.shape[0] == 4
+    assert any("only" in note for note in run.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_group", [False, True])
+def test_a_terminated_run_saves_and_says_so(tmp_path: Path, *, to_group: bool) -> None:
+    config = CONFIGS / "smoke.toml"
+    command = [sys.executable, "-m", "training.train", "--config", str(config)]
+    child = subprocess.Popen(
+        [*command, "--out", str(tmp_path), "--workers", "1", "--threads", "1", "--quiet"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "checkpoint.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    (os.killpg if to_group else os.kill)(child.pid, signal.SIGTERM)
+    _, said = child.communicate(timeout=120)
+    assert child.returncode == 2, said
+    assert "stopped and saved" in said
+    assert "Traceback" not in said
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["trainer"]["step"] >= 20
+
+
 @pytest.mark.slow
 def test_a_finished_run_says_so_again_and_leaves_pictures(tmp_path: Path) -> None:
     score = start(small_config(), tmp_path).go()
@@ -257,6 +378,16 @@ def test_the_configs_that_ship_are_valid(name: str) -> None:
         ("[stage]\nepochs = 1", "two brackets"),
         ("[augment]\nzoom = 1", "has no entry 'zoom'"),
         ("network = 3", "is not a table"),
+        ("[network]\ndepth = 19", "depth 19"),
+        ("[network]\ndeconv = [1, 2]", "three positive"),
+        ("[network]\ndeconv = 5", "deconv cannot be 5"),
+        ("[augment]\nflip = 1.5", "between 0 and 1"),
+        ('[augment]\nflip = "yes"', "flip cannot be 'yes'"),
+        ("[[stage]]\ninput = [96, 96]\nepochs = 1\nbatch = 3.5", "batch cannot be 3.5"),
+        ("[[stage]]\ninput = [96, 96]\nepochs = nan", "epochs cannot be nan"),
+        ("[[stage]]\ninput = [96, 96]\nepochs = 1\naverage = 2.0", "average must be"),
+        ("[[stage]]\ninput = [96, 96]\nepochs = 1\nhard = -1", "must not be negative"),
+        ('[teacher]\nweights = "x"\nshare = 2', "share 2 is not in"),
     ],
 )
 def test_a_config_that_cannot_work_is_a_sentence(tmp_path: Path, text: str, message: str) -> None:

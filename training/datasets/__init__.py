@@ -84,6 +84,7 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
     accepted = [name for name in inspect.signature(kind).parameters if name != "self"]
     options: dict[str, Any] = {}
     for key, value in config.options.items():
+        _check_option(config.kind, key, value)
         if key not in accepted:
             raise UsageError(
                 f"data set kind {config.kind!r} has no option {key!r}",
@@ -96,6 +97,19 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
         raise UsageError(
             f"data set kind {config.kind!r}: {error}", fix=f"it takes {', '.join(accepted)}"
         ) from error
+
+
+def _check_option(kind: str, key: str, value: Any) -> None:
+    wants_text = key in {*_PATHS, "category", "outside"}
+    is_right = isinstance(value, str) if wants_text else type(value) is int and value >= 0
+    if key == "outside" and value not in {"error", "drop"}:
+        is_right = False
+    if key == "count" and value == 0:
+        is_right = False
+    if not is_right:
+        raise UsageError(
+            f"data set kind {kind!r}: {key} cannot be {value!r}", fix="see docs/training.md"
+        )
 
 
 def open_datasets(

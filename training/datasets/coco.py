@@ -9,6 +9,7 @@ the keypoints' names and the skeleton as pairs counted from 1.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from training.sample import Outside, Sample, check_inside, decode_image, tight_b
 
 # OKS sigma of a keypoint nobody measured: about the mean over COCO's body joints.
 _UNKNOWN_SIGMA = 0.08
-_SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l_", "r_"), ("L_", "R_"))
+# A word of its own: left_x, x_left, l_x, x.l, leftX, LX.
+_LEFT = re.compile(
+    r"(?:(?<![A-Za-z])(?P<word>left|Left|LEFT|l|L)(?![A-Za-z]))|(?:^(?P<camel>left|Left|L)(?=[A-Z]))"
+)
+_RIGHT = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
 
 
 class CocoDataset:
@@ -58,15 +63,16 @@ class CocoDataset:
             self.category_id = int(chosen["id"])
             self.annotations = annotations
             self._images = {int(i["id"]): str(i["file_name"]) for i in data["images"]}
+            self._all: list[dict[str, Any]] = [
+                a for a in data["annotations"] if a.get("category_id", chosen["id"]) == chosen["id"]
+            ]
             self.rows: list[dict[str, Any]] = [
                 a
-                for a in data["annotations"]
-                if a.get("category_id", chosen["id"]) == chosen["id"]
-                and not a.get("iscrowd", 0)
-                and any(v > 0 for v in a.get("keypoints", ())[2::3])
+                for a in self._all
+                if not a.get("iscrowd", 0) and any(v > 0 for v in a.get("keypoints", ())[2::3])
             ]
             self._check_rows(annotations)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SourceError(
                 f"{annotations} is no COCO keypoint file: {error!r}",
                 fix="export it as 'COCO keypoints' from the labelling tool",
@@ -75,6 +81,12 @@ class CocoDataset:
     def _check_rows(self, annotations: Path) -> None:
         count = 3 * len(self.skeleton)
         for row in self.rows:
+            numbers = [*row["keypoints"], *(row.get("bbox") or ())]
+            if not all(isinstance(v, (int, float)) for v in numbers):
+                raise SourceError(
+                    f"{annotations}: annotation {row.get('id')} holds something that is no number",
+                    fix="export the labels again",
+                )
             if len(row["keypoints"]) != count:
                 raise SourceError(
                     f"{annotations}: annotation {row.get('id')} has {len(row['keypoints'])} "
@@ -96,6 +108,29 @@ class CocoDataset:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def annotations_of_category(self) -> list[dict[str, Any]]:
+        """All of them, crowds and unlabelled ones included: AP forgives hits there."""
+        return self._all
+
+    def image(self, image_id: int) -> NDArray[np.uint8]:
+        """A picture of the file, (H, W, 3) uint8 BGR.
+
+        Raises:
+            SourceError: It is missing or broken.
+        """
+        path = self._folder / self._images[image_id]
+        try:
+            return decode_image(np.fromfile(path, np.uint8), str(path))
+        except OSError as error:
+            raise SourceError(
+                f"cannot read {path}: {error.strerror}", fix="set the folder of the pictures"
+            ) from error
+
+    @property
+    def image_ids(self) -> list[int]:
+        """Every picture of the file, labelled or not."""
+        return sorted(self._images)
+
     def image_id(self, row: int) -> int:
         """COCO's id of the picture of a row."""
         return int(self.rows[row]["image_id"])
@@ -103,14 +138,8 @@ class CocoDataset:
     def sample(self, row: int) -> Sample:
         """One annotation; every labelled keypoint counts."""
         annotation = self.rows[row]
-        path = self._folder / self._images[self.image_id(row)]
-        name = f"{path.name}#{annotation.get('id', row)}"
-        try:
-            image = decode_image(np.fromfile(path, np.uint8), str(path))
-        except OSError as error:
-            raise SourceError(
-                f"cannot read {path}: {error.strerror}", fix="set the folder of the pictures"
-            ) from error
+        image = self.image(self.image_id(row))
+        name = f"{Path(self._images[self.image_id(row)]).name}#{annotation.get('id', row)}"
         table = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
         # COCO's keypoints are pixel indices, as ours; its boxes are measured from the corner.
         xy: NDArray[np.float32] = table[:, :2].copy()
@@ -123,7 +152,7 @@ class CocoDataset:
             outside=self._outside,
         )
         bbox = tight_bbox(xy, is_known)
-        if len(annotation.get("bbox", ())) == 4 and min(annotation["bbox"][2:]) > 0:
+        if len(annotation.get("bbox") or ()) == 4 and min(annotation["bbox"][2:]) > 0:
             x, y, w, h = annotation["bbox"]
             bbox = np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
         area = float(annotation.get("area") or np.prod(bbox[2:] - bbox[:2]))
@@ -192,7 +221,6 @@ def skeleton_of(category: dict[str, Any]) -> Skeleton:
 
 def _mirror_name(name: str) -> str | None:
     """The right twin of a left keypoint's name; None for others."""
-    for left, right in _SIDES:
-        if left in name:
-            return name.replace(left, right)
-    return None
+    if not _LEFT.search(name):
+        return None
+    return _LEFT.sub(lambda found: _RIGHT[found[0]], name, count=1)

@@ -61,7 +61,7 @@ class MpiiDataset:
         try:
             release = read_mat(annotations)["RELEASE"]
             people = list(_people(release))
-        except (KeyError, AttributeError, IndexError) as error:
+        except (KeyError, AttributeError, IndexError, TypeError, ValueError) as error:
             raise SourceError(
                 f"{annotations} is not MPII's annotation file: {error!r}",
                 fix="use mpii_human_pose_v1_u12_1.mat",
@@ -119,6 +119,7 @@ def _people(release: Any) -> Iterator[_Person]:
                 is_known[int(point.id)] = True
             side = 200.0 * float(rect.scale)
             x, y = rect.objpos.x - 1, rect.objpos.y - 1 + 15.0 * float(rect.scale)
-            bbox = np.array((x, y, x, y)) + np.array((-1, -1, 1, 1)) * side / 2
+            # As high as the person; in a crop of 3:4 a square would leave half of it empty.
+            bbox = np.array((x, y, x, y)) + np.array((-0.75, -1, 0.75, 1)) * side / 2
             head = float(np.hypot(rect.x2 - rect.x1, rect.y2 - rect.y1)) * _HEAD_SHARE
             yield _Person(str(entry.image.name), xy, is_known, bbox.astype(np.float32), head)

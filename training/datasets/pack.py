@@ -18,7 +18,8 @@ class PackDataset:
     """Pictures of ``NAME.tar`` with the labels of ``NAME_labels.npz`` beside it.
 
     The labels hold ``image`` (file names) and ``keypoints`` (N, 17, 3): x, y in picture
-    pixels and a flag: 2 by people, 1 by a teacher network, 0 unknown.
+    pixels and a flag: 2 by people, 1 by a teacher network, 0 unknown; and perhaps
+    ``bbox_xyxy`` (N, 4), the person's box.
 
     Args:
         tar: The tar file.
@@ -42,7 +43,7 @@ class PackDataset:
         self.name = tar.stem
         self.skeleton = COCO17
         self._outside = outside
-        names, keypoints = _read_labels(tar.with_name(tar.stem + "_labels.npz"))
+        names, keypoints, boxes = _read_labels(tar.with_name(tar.stem + "_labels.npz"))
         numbers = np.array([number_of(name) for name in names])
         kept = (numbers >= first) & (numbers <= (numbers.max() if last is None else last))
         rows = np.flatnonzero(kept)
@@ -51,6 +52,7 @@ class PackDataset:
                 f"{tar} has no picture numbered {first} to {last}", fix="check first and last"
             )
         self._keypoints = keypoints[rows]
+        self._boxes = None if boxes is None else boxes[rows]
         self._names = [names[row] for row in rows]
         self._encoded = _read_members(tar, self._names)
 
@@ -58,7 +60,7 @@ class PackDataset:
         return len(self._names)
 
     def sample(self, row: int) -> Sample:
-        """One picture; the box is the tight box of its known keypoints."""
+        """One picture; the box is the labelled one, else the tight box of its keypoints."""
         name = self._names[row]
         image = decode_image(self._encoded[row], f"{self.name}/{name}")
         flag = self._keypoints[row, :, 2]
@@ -71,7 +73,7 @@ class PackDataset:
             skeleton=self.skeleton,
             outside=self._outside,
         )
-        bbox = tight_bbox(xy, is_known)
+        bbox = tight_bbox(xy, is_known) if self._boxes is None else self._boxes[row]
         return Sample(name, image, xy, is_known, is_known & (flag == 2), bbox)
 
 
@@ -80,11 +82,14 @@ def number_of(name: str) -> int:
     return int("".join(c for c in Path(name).stem if c.isdigit())[-5:] or 0)
 
 
-def _read_labels(path: Path) -> tuple[list[str], NDArray[np.float32]]:
+def _read_labels(
+    path: Path,
+) -> tuple[list[str], NDArray[np.float32], NDArray[np.float32] | None]:
     try:
         with np.load(path, allow_pickle=False) as table:
             names = [Path(str(name)).name for name in table["image"]]
             keypoints = table["keypoints"].astype(np.float32)
+            boxes = table["bbox_xyxy"].astype(np.float32) if "bbox_xyxy" in table else None
     except OSError as error:
         raise SourceError(
             f"cannot read {path}: {error.strerror or 'it is damaged'}",
@@ -97,7 +102,9 @@ def _read_labels(path: Path) -> tuple[list[str], NDArray[np.float32]]:
             f"{path} has keypoints of shape {keypoints.shape} for {len(names)} pictures",
             fix="it must be (N, 17, 3) with N names in 'image'",
         )
-    return names, keypoints
+    if boxes is not None and boxes.shape != (len(names), 4):
+        raise SourceError(f"{path} has boxes of shape {boxes.shape}", fix="it must be (N, 4)")
+    return names, keypoints, boxes
 
 
 def _read_members(tar: Path, names: list[str]) -> list[NDArray[np.uint8]]:
