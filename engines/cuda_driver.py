@@ -132,7 +132,13 @@ class CudaDriver:
         self._cuda.cuEventDestroy_v2(ctypes.c_void_p(event))
 
     def _call(self, name: str, *arguments: Any) -> None:
-        code = int(getattr(self._cuda, name)(*arguments))
+        try:
+            function = getattr(self._cuda, name)
+        except AttributeError as error:
+            raise EngineError(
+                f"this CUDA driver has no {name}", fix="update NVIDIA's driver"
+            ) from error
+        code = int(function(*arguments))
         if code != 0:
             raise EngineError(
                 f"CUDA's {name} failed: {self._explain(code)}",

@@ -19,6 +19,7 @@ from engines.errors import EngineError, EngineUnavailableError
 
 Bytes = NDArray[np.uint8]
 PACKAGES = ("pycuda", "cuda-python")
+_NON_BLOCKING = 1  # does not wait for the default stream, which would end a recording
 
 
 class CudaMemory(Protocol):
@@ -72,8 +73,14 @@ class PycudaMemory:
             self._driver.init()
             self._context = self._driver.Device(device).retain_primary_context()
             self._context.push()
-            self._is_open = True
-            self._stream = self._driver.Stream()
+            try:
+                self._stream = self._driver.Stream(_NON_BLOCKING)
+            except BaseException:
+                # A context left on the stack makes pycuda abort when the program ends.
+                self._context.pop()
+                self._context.detach()
+                raise
+        self._is_open = True
         self.stream = int(self._stream.handle)
 
     def host(self, size: int) -> Bytes:
@@ -139,8 +146,13 @@ class CudaPythonMemory:
         self._call("cuInit", 0)
         self._gpu = self._call("cuDeviceGet", device)
         self._call("cuCtxPushCurrent", self._call("cuDevicePrimaryCtxRetain", self._gpu))
+        try:
+            self._stream = self._call("cuStreamCreate", _NON_BLOCKING)
+        except BaseException:
+            self._driver.cuCtxPopCurrent()
+            self._driver.cuDevicePrimaryCtxRelease(self._gpu)
+            raise
         self._is_open = True
-        self._stream = self._call("cuStreamCreate", 1)  # does not wait for the default stream
         self.stream = int(self._stream)
 
     def host(self, size: int) -> Bytes:
@@ -212,7 +224,8 @@ def open_memory(device: int = 0, *, packages: Sequence[str] = PACKAGES) -> CudaM
     for package in packages:
         try:
             return _KINDS[package](device)
-        except ImportError as error:
+        except (ImportError, OSError, ValueError, AttributeError) as error:
+            # Not installed, or compiled for another CUDA or NumPy.
             missing.append(f"{package} ({getattr(error, 'name', None) or error})")
     raise EngineUnavailableError(
         f"TensorRT needs pycuda or cuda-python for its buffers; missing: {', '.join(missing)}",

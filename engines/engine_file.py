@@ -22,6 +22,7 @@ from engines.spec import ModelSpec
 
 SUFFIX = ".engine"
 BUILT = Path(__file__).resolve().parent / "built"
+_PREFERENCE = ("int8", "fp32", "tf32", "fp16")
 _REBUILD = "build it again: python export/build_trt.py"
 
 
@@ -221,13 +222,21 @@ class StaleEngineError(EngineError):
         super().__init__(what, fix=f"python {' '.join(command)} (or add --auto-build)")
         self.command = tuple(command)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the command when the error crosses a process border."""
+        return _rebuild_stale, (self.what, self.command)
+
+
+def _rebuild_stale(what: str, command: Sequence[str]) -> StaleEngineError:
+    return StaleEngineError(what, command=command)
+
 
 def build_command(model: Path | None, precision: str) -> list[str]:
     """The command that builds an engine, as Python's arguments."""
     command = ["export/build_trt.py"]
     if model is not None:
-        command += ["--onnx", str(model)]
-    if precision != "auto":
+        command += ["--onnx", str(model.resolve())]
+    if precision in {"fp32", "tf32", "fp16", "int8"}:
         command += ["--precision", precision]
     return command
 
@@ -241,8 +250,8 @@ def find_engine(model: Path, now: Present, *, folder: Path = BUILT) -> tuple[Pat
         folder: Where engines were built to.
 
     Returns:
-        Path and info of the one that fits; with several, half precision first, then the
-        newest.
+        Path and info of the one that fits; with several, half precision first, then tf32,
+        then fp32, then the newest; int8 only where it was asked for.
 
     Raises:
         StaleEngineError: None fits; the message says what is different about the nearest.
@@ -260,7 +269,10 @@ def find_engine(model: Path, now: Present, *, folder: Path = BUILT) -> tuple[Pat
         if differences:
             reasons.append((len(differences), f"{path.name}: {'; '.join(differences)}"))
         else:
-            fitting.append((info.precision == "fp16", info.built_at, path, info))
+            if info.precision == "int8" and now.precision != "int8":
+                continue  # it may cost accuracy: only for who asks for it
+            rank = _PREFERENCE.index(info.precision) if info.precision in _PREFERENCE else -1
+            fitting.append((rank, info.built_at, path, info))
     if not fitting:
         told = f"; nearest is {min(reasons)[1]}" if reasons else ""
         raise StaleEngineError(

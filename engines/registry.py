@@ -104,7 +104,11 @@ def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
     for entry in candidates:
         try:
             engine = _load(entry)(path, spec, options)
-            _warm_up(engine)
+            try:
+                _warm_up(engine)
+            except BaseException:
+                engine.close()
+                raise
         except SteadyposeError as error:
             if backend != "auto":
                 raise

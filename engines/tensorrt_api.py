@@ -37,6 +37,11 @@ class TensorRt:
         return int(self.version.split(".", maxsplit=1)[0])
 
     @property
+    def numbers(self) -> tuple[int, int]:
+        """Major and minor version."""
+        return _numbers(self.version)
+
+    @property
     def title(self) -> str:
         """For people."""
         return (
@@ -102,7 +107,7 @@ def load_tensorrt(flavor: Flavor | Literal["auto"] = "auto") -> TensorRt:
             return _loaded[name]
         try:
             module = import_module(MODULES[name])
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # OSError: a library beside it is missing
             reasons.append(f"{name}: {_why(error, MODULES[name])}")
             continue
         if not hasattr(module, "Runtime"):
@@ -120,7 +125,7 @@ def load_tensorrt(flavor: Flavor | Literal["auto"] = "auto") -> TensorRt:
     )
 
 
-def _why(error: ImportError, module: str) -> str:
+def _why(error: Exception, module: str) -> str:
     if getattr(error, "name", None) == module:
         return "not installed"
     return str(error).splitlines()[0][:160]

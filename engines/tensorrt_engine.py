@@ -27,7 +27,7 @@ from engines.engine_file import (
     read_plan,
     sha256,
 )
-from engines.errors import EngineError
+from engines.errors import EngineError, EngineUnavailableError
 from engines.options import EngineOptions
 from engines.spec import ModelSpec
 from engines.tensorrt_api import TensorRt, load_tensorrt
@@ -124,6 +124,8 @@ class TensorRtEngine:
         self._pending: list[NDArray[np.float32]] = []
         self._batch, self._took_ms = 0, 0.0
         self._graph_refusal = ""
+        # Before 8.6 a second context may not use the same profile.
+        self._has_one_context = api.flavor == "tensorrt" and api.numbers < (8, 6)
         self._cache = cache
         self._runtime_cache: Any = None
         self._config: Any = None
@@ -191,21 +193,33 @@ class TensorRtEngine:
         with suppress(EngineError):
             self._memory.synchronize()
         self._save_cache()
-        for lane in self._lanes.values():
-            if lane.graph is not None:
-                self._driver.free_graph(lane.graph)
+        self._free_lanes()
         for event in self._events:
             self._driver.free_event(event)
-        self._lanes.clear()
+        # TensorRT's objects, then pinned memory, all before the CUDA context is given back.
         self._config = self._runtime_cache = None
-        for name in ("_engine", "_runtime"):
+        for name in ("_engine", "_runtime", "_host_in", "_host_out"):
             if hasattr(self, name):
                 delattr(self, name)
         self._memory.close()
 
+    def _free_lanes(self) -> None:
+        for graph in [lane.graph for lane in self._lanes.values() if lane.graph is not None]:
+            self._driver.free_graph(graph)
+        self._lanes.clear()
+
     def _load(self, plan: bytes) -> None:
-        self._runtime = self._api.module.Runtime(self._api.log.logger)
-        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        log = self._api.log
+        log.errors.clear()
+        try:
+            runtime = self._api.module.Runtime(log.logger)
+        except TypeError as error:  # TensorRT 8's answer to a driver it cannot use
+            raise self._unusable() from error
+        if log.errors:
+            # TensorRT 10 and 11 return an object all the same, which crashes when touched.
+            raise self._unusable()
+        self._runtime = runtime
+        self._engine = runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise self._refused("does not load this engine")
 
@@ -235,9 +249,10 @@ class TensorRtEngine:
             return
         self._config = self._engine.create_runtime_config()
         self._runtime_cache = self._config.create_runtime_cache()
-        if self._cache is not None and self._cache.exists():
+        if self._cache is not None:
             # A cache of another driver is refused, and simply made anew.
-            self._runtime_cache.deserialize(self._cache.read_bytes())
+            with suppress(OSError):
+                self._runtime_cache.deserialize(self._cache.read_bytes())
         self._config.set_runtime_cache(self._runtime_cache)
 
     def _save_cache(self) -> None:
@@ -266,6 +281,8 @@ class TensorRtEngine:
         self._batch = batch
         lane = self._lanes.get(batch)
         if lane is None:
+            if self._has_one_context:
+                self._free_lanes()
             lane = self._lanes[batch] = self._make_lane(batch)
         self._driver.record(self._events[0], self._memory.stream)
         if lane.graph is not None:
@@ -290,12 +307,13 @@ class TensorRtEngine:
             else engine.create_execution_context(self._config)
         )
         if context is None:
-            raise self._refused(f"has no memory for a batch of {batch}")
+            raise self._refused(f"has no context for a batch of {batch}")
         height, width = self.spec.input_hw
         if not context.set_input_shape(_INPUT, (batch, height, width, 3)):
             raise self._refused(f"refuses a batch of {batch}")
-        context.set_tensor_address(_INPUT, self._device_in)
-        context.set_tensor_address(_OUTPUT, self._device_out)
+        for name, address in ((_INPUT, self._device_in), (_OUTPUT, self._device_out)):
+            if not context.set_tensor_address(name, address):
+                raise self._refused(f"refuses the buffer of {name}")
         # Twice: kernels are loaded and compiled at their first use, which cannot be recorded.
         for _ in range(2):
             self._enqueue(context, batch)
@@ -305,6 +323,7 @@ class TensorRtEngine:
     def _record(self, context: Any, batch: int) -> int | None:
         """The graph of a batch size; None where TensorRT or the driver cannot record it."""
         stream = self._memory.stream
+        graph = None
         try:
             self._driver.begin_capture(stream)
             try:
@@ -313,6 +332,8 @@ class TensorRtEngine:
                 # Must be called even after a failure, or the stream stays in recording.
                 graph = self._driver.end_capture(stream)
         except EngineError as error:
+            if graph is not None:
+                self._driver.free_graph(graph)
             self._graph_refusal = error.what[:80]
             self._api.log.errors.clear()
             return None
@@ -325,6 +346,12 @@ class TensorRtEngine:
         if not context.execute_async_v3(memory.stream):
             raise self._refused(f"failed on a batch of {batch}")
         memory.download(self._host_out[: batch * self._pose_bytes], self._device_out)
+
+    def _unusable(self) -> EngineUnavailableError:
+        return EngineUnavailableError(
+            f"{self._api.title} cannot use this GPU: {self._api.log.last_errors()}",
+            fix="update NVIDIA's driver, or install the TensorRT that fits it (docs/tensorrt.md)",
+        )
 
     def _refused(self, what: str) -> EngineError:
         return EngineError(

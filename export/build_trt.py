@@ -25,17 +25,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import onnx
 
 from engines.cuda_driver import Device, load_driver
-from engines.engine_file import BUILT, EngineInfo, sha256, write_engine
-from engines.errors import (
-    EngineError,
-    EngineUnavailableError,
-    ModelFileError,
-    SteadyposeError,
-    UsageError,
+from engines.engine_file import (
+    BUILT,
+    SUFFIX,
+    EngineInfo,
+    StaleEngineError,
+    sha256,
+    sidecar_of,
+    write_engine,
 )
+from engines.errors import EngineError, EngineUnavailableError, SteadyposeError, UsageError
 from engines.model_file import read_spec
 from engines.spec import ModelSpec
 from engines.tensorrt_api import TensorRt, load_tensorrt
+from export.files import write_atomically
 from export.precision import network_nodes, to_float, to_half, to_opset17
 from export.trt_builder import PROGRESS, Job, targets_of
 
@@ -56,6 +59,13 @@ def prepare(
         SteadyposeError: The model cannot be brought into that form.
     """
     model = onnx.load(path)
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        if precision != "int8":
+            raise UsageError(
+                f"{path.name} is quantised already, {precision} was asked for",
+                fix="add --precision int8, or build from the original model file",
+            )
+        return to_opset17(model) if api.flavor == "tensorrt" and api.generation < 10 else model
     if precision == "int8":
         from export.quantize import quantize  # noqa: PLC0415  # needs onnxruntime
         from export.real_crops import gather_crops  # noqa: PLC0415
@@ -136,9 +146,11 @@ def check_built(built: dict[str, int], precision: str) -> str:
         EngineError: The precision that was asked for was not built at all.
     """
     if not built:
-        return "TensorRT did not say which types it built"
+        return "TensorRT did not say which types it built, so the precision is not proved"
     text = ", ".join(f"{count} {kind}" for kind, count in sorted(built.items()))
-    if _TYPE_OF[precision] not in built:
+    share = built.get(_TYPE_OF[precision], 0) / sum(built.values())
+    # int8: the deconvolutions and, as we ask, the first and last layer stay float.
+    if share < (0.5 if precision == "int8" else 0.9):
         raise EngineError(
             f"{precision} was asked for, but the convolutions were built as {text}",
             fix="build with --precision fp32, or report this with the output of --verbose",
@@ -178,7 +190,7 @@ def build(arguments: argparse.Namespace) -> str:
     )
     data = model.SerializeToString()
     if arguments.save_onnx:
-        arguments.save_onnx.write_bytes(data)
+        write_atomically(data, arguments.save_onnx)
     plan, result = run_builder(
         _job(arguments, spec, model, api, device),
         onnx_bytes=data,
@@ -201,13 +213,23 @@ def build(arguments: argparse.Namespace) -> str:
         notes={"opset": str(model.opset_import[0].version), "layers": str(result["layers"])},
     )
     output = arguments.output or default_output(info)
-    info = write_engine(output, plan, info)
+    # Under a name that run.py does not look for, until it is proved.
+    trial = output.with_name(f"{output.stem}.unproved{SUFFIX}")
+    info = write_engine(trial, plan, info)
+    try:
+        verdict = _prove(trial, arguments, device)
+    except BaseException:
+        for path in (trial, sidecar_of(trial)):
+            path.replace(path.with_name(path.name + ".bad"))
+        raise
+    for path, final in ((sidecar_of(trial), sidecar_of(output)), (trial, output)):
+        path.replace(final)
     if arguments.plan:
-        arguments.plan.write_bytes(plan)
+        write_atomically(plan, arguments.plan)
     lines = [
         f"{output}: {len(plan) / 1e6:.1f} MB, {api.title}, built in {info.build_s:.1f} s, "
         f"{result['layers']} layers; {built}; for {', '.join(info.capabilities)}",
-        _prove(output, arguments, device),
+        verdict,
     ]
     return "\n".join(lines)
 
@@ -256,6 +278,7 @@ def _job(
         max_batch=arguments.max_batch,
         input_hw=spec.input_hw,
         convolutions=tuple(n.name for n in nodes if n.op_type in {"Conv", "ConvTranspose"}),
+        network=tuple(n.name for n in nodes),
         workspace_mib=arguments.workspace,
         targets=tuple(arguments.target),
         timing_cache=cache,
@@ -287,10 +310,9 @@ def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) ->
         verdict, is_good = compare_engine(
             output, arguments.onnx, precision=arguments.precision, source=arguments.check_source
         )
-    except (EngineUnavailableError, ModelFileError) as error:
+    except (EngineUnavailableError, StaleEngineError) as error:
         return f"built, but it cannot be run here, so not proved: {error.what}"
     if not is_good and not arguments.force:
-        output.rename(output.with_name(output.name + ".bad"))
         raise EngineError(
             f"the engine computes something else: {verdict}",
             fix="try --precision fp32; --force keeps it (it lies beside as .bad)",
@@ -320,9 +342,34 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--force", action="store_true", help="keep an engine that fails the proof")
     parser.add_argument("--verbose", action="store_true", help="show TensorRT's own messages")
     arguments = parser.parse_args(argv)
+    arguments.target = sorted({_capability(text) for text in arguments.target})
+    _check_paths(arguments)
+    if arguments.workspace < 0 or arguments.calibration_crops < 1:
+        raise UsageError(
+            "--workspace and --calibration-crops must be positive", fix="leave them out"
+        )
     if not 1 <= arguments.max_batch <= 256:
         raise UsageError("--max-batch is not between 1 and 256", fix="leave it out for 8")
     return arguments
+
+
+def _capability(text: str) -> str:
+    """8.6 or 86 to 8.6."""
+    digits = text.replace(".", "")
+    if not digits.isdigit() or not 2 <= len(digits) <= 3:
+        raise UsageError(f"--target {text} is no compute capability", fix="write it like 8.9")
+    return f"{digits[:-1]}.{digits[-1]}"
+
+
+def _check_paths(arguments: argparse.Namespace) -> None:
+    written = [p for p in (arguments.output, arguments.plan, arguments.save_onnx) if p]
+    if any(path.resolve() == arguments.onnx.resolve() for path in written):
+        raise UsageError("an output would overwrite the model file", fix="choose another name")
+    if arguments.output is not None and arguments.output.suffix != SUFFIX:
+        raise UsageError(
+            f"--output {arguments.output} does not end in {SUFFIX}",
+            fix="run.py knows engines by their ending; --plan writes a bare plan",
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,9 +14,13 @@ from dataclasses import dataclass
 
 _LAYER = re.compile(
     r"Name: (?P<name>.*?), LayerType: (?P<kind>\w+), Inputs: \[(?P<inputs>.*?)\]"
-    r"(?:, Constants: \[(?P<constants>.*?)\])?, Outputs: \[(?P<outputs>.*?)\], TacticName"
+    r"(?:, Constants: \[(?P<constants>.*?)\])?, Outputs: \[(?P<outputs>.*?)\](?P<rest>.*)"
 )
-_TYPE = re.compile(r"Datatype: (\w+)|Format/Datatype: ([\w/ ]+)")
+# RTX writes "Datatype: Half", TensorRT 8 to 10 "Format/Datatype: Channel major FP16 format ...".
+_TYPE = re.compile(r"Format/Datatype: (?P<phrase>[^,}\]]+)|(?<!/)Datatype: (?P<word>\w+)")
+_WEIGHTS = re.compile(r'Weights: \{"Type": "(\w+)"')
+_WORDS = {"half": "Half", "fp16": "Half", "float": "Float", "fp32": "Float", "int8": "Int8",
+          "uint8": "UInt8"}  # fmt: skip
 _SOURCE = re.compile(r"\[ONNX Layer: (.*?)\]")
 
 
@@ -56,6 +60,8 @@ class BuiltLayer:
     def precision(self) -> str:
         """The type it computes in, judged by what it reads: int8, half or float."""
         read = {kind.lower() for kind in (self.inputs[:1] or self.outputs)}
+        if "Float" in self.weights[:1] and "int8" not in read:
+            read = {"float"}  # a reformat may have been fused in front of it
         for ours, theirs in (("int8", "int8"), ("half", "half"), ("float", "float")):
             if theirs in read:
                 return ours
@@ -84,13 +90,21 @@ def _layer(line: str) -> BuiltLayer | None:
         match["kind"],
         _types(match["inputs"]),
         _types(match["outputs"]),
-        _types(match["constants"] or ""),
+        (*_types(match["constants"] or ""), *_WEIGHTS.findall(match["rest"])),
         tuple(_SOURCE.findall(line)),
     )
 
 
 def _types(tensors: str) -> tuple[str, ...]:
-    return tuple((a or b).strip() for a, b in _TYPE.findall(tensors))
+    return tuple(_type(found["word"] or found["phrase"]) for found in _TYPE.finditer(tensors))
+
+
+def _type(text: str) -> str:
+    """One word for a type that TensorRT names or describes."""
+    for word in re.findall(r"[a-z]+[0-9]*", text.lower()):
+        if word in _WORDS:
+            return _WORDS[word]
+    return text.strip()
 
 
 def count_precisions(layers: Iterable[BuiltLayer], convolutions: Collection[str]) -> dict[str, int]:

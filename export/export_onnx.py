@@ -10,10 +10,8 @@ ONNX Runtime agreed with torch on real crops.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import hashlib
-import os
 import sys
 import tempfile
 import warnings
@@ -31,6 +29,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines.errors import ModelFileError, SteadyposeError, UsageError
 from engines.spec import METADATA_KEY, ModelSpec
+from export.files import write_atomically
 from export.graph import PoseModel
 from export.models.pose_resnet import RESNETS
 from export.real_crops import gather_crops
@@ -130,21 +129,6 @@ def check_against_torch(
             fix="report this with the torch and onnx versions; nothing was written",
         )
     return worst_px, worst_score, int(is_seen.sum())
-
-
-def write_atomically(data: bytes, path: Path) -> None:
-    """A half-written model file never carries the final name."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise ModelFileError(
-            f"cannot write {path}: {error.strerror}", fix="free space or choose another --output"
-        ) from error
 
 
 def export(arguments: argparse.Namespace) -> str:

@@ -18,6 +18,7 @@ from export.real_crops import gather_crops
 # Largest p95 of the keypoint difference at which an engine is good, crop pixels.
 TOLERANCE_PX = {"fp32": 0.1, "tf32": 0.25, "fp16": 0.5, "int8": 2.0}
 _SEEN = 0.2
+_SCORE = 0.25  # largest difference of a score
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def compare_engine(
         f"{got.p50:.3f} px p50, {got.p95:.3f} p95, {got.largest:.1f} at most, "
         f"scores by {got.score:.4f}"
     )
-    return text, got.p95 <= TOLERANCE_PX[precision]
+    # Scores must agree too: where everything scored zero, positions would not be compared.
+    is_good = got.count > 0 and got.p95 <= TOLERANCE_PX[precision] and got.score < _SCORE
+    return text, is_good
 
 
 def open_reference(onnx: Path, options: EngineOptions) -> Engine:

@@ -32,16 +32,23 @@ def to_float(model: onnx.ModelProto) -> onnx.ModelProto:
     tensors = {tensor.name: tensor for tensor in copy.graph.initializer}
     kept = []
     for node in copy.graph.node:
-        source = tensors.get(node.input[0]) if node.op_type == "Cast" else None
-        if source is None:
+        source = tensors.get(node.input[0]) if _is_unfolding(node) else None
+        if source is None or source.data_type != TensorProto.FLOAT16:
             kept.append(node)
             continue
         value = numpy_helper.to_array(source).astype(np.float32)
-        made = numpy_helper.from_array(value, node.output[0])
-        copy.graph.initializer.remove(source)
-        copy.graph.initializer.append(made)
+        copy.graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+    used = {name for node in kept for name in node.input}
+    stale = [t for t in copy.graph.initializer if t.name in tensors and t.name not in used]
+    for tensor in stale:
+        copy.graph.initializer.remove(tensor)
     _replace_nodes(copy, kept)
     return copy
+
+
+def _is_unfolding(node: NodeProto) -> bool:
+    """A cast to float32, as stored weights have it."""
+    return node.op_type == "Cast" and any(a.i == TensorProto.FLOAT for a in node.attribute)
 
 
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -37,7 +37,7 @@ from onnxruntime.quantization import (
 from engines.errors import SteadyposeError, UsageError
 from engines.model_file import read_spec
 from engines.spec import METADATA_KEY
-from export.export_onnx import write_atomically
+from export.files import write_atomically
 from export.precision import network_nodes, to_float
 from export.real_crops import gather_crops
 

@@ -30,6 +30,8 @@ def gather_crops(source: str, spec: ModelSpec, *, count: int) -> NDArray[np.uint
         SourceError: The source cannot be read.
         UsageError: It gave no frame.
     """
+    if count < 1:
+        raise UsageError(f"{count} crops cannot be checked with", fix="ask for at least one")
     opened = open_source(SourceOptions(source))
     every = _EVERY
     if opened.frame_count:

@@ -38,6 +38,8 @@ class Job:
         max_batch: Largest batch.
         input_hw: Crop height and width, pixels.
         convolutions: Names of the network's convolutions, to see what became of them.
+        network: Names of all nodes of the network; the others are kept in float32 on
+            TensorRT 8.
         workspace_mib: Scratch memory the builder may plan with; 0: its own choice.
         targets: Compute capabilities, TensorRT for RTX only; empty: its default list.
         timing_cache: File of measured kernel times; empty: none.
@@ -54,6 +56,7 @@ class Job:
     max_batch: int
     input_hw: tuple[int, int]
     convolutions: tuple[str, ...]
+    network: tuple[str, ...] = ()
     workspace_mib: int = 0
     targets: tuple[str, ...] = ()
     timing_cache: str = ""
@@ -85,6 +88,7 @@ def build(job: Job) -> dict[str, Any]:
     if job.workspace_mib:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, job.workspace_mib << 20)
     _set_precision(api, config, job)
+    _set_for_tensorrt8(api, network, config, job)
     _set_targets(api, config, job)
     _set_profile(api, builder, config, job)
     cache = _load_timing_cache(api, config, job)
@@ -94,9 +98,12 @@ def build(job: Job) -> dict[str, Any]:
     took_s = time.perf_counter() - begin_s
     if plan is None:
         raise EngineError(f"{api.title} cannot build it: {api.log.last_errors()}", fix=_FIX)
-    if cache is not None:
-        Path(job.timing_cache).write_bytes(bytes(cache.serialize()))
     Path(job.plan).write_bytes(bytes(plan))
+    if cache is not None:
+        with suppress(OSError):  # the next build is slower, no more
+            part = Path(job.timing_cache + ".part")
+            part.write_bytes(bytes(cache.serialize()))
+            part.replace(job.timing_cache)
     layers = parse_layers(messages)
     return {
         "version": api.version,
@@ -138,6 +145,36 @@ def _set_precision(api: TensorRt, config: Any, job: Job) -> None:
         wanted = {"fp16": ("FP16",), "int8": ("INT8", "FP16")}.get(job.precision, ())
         for name in wanted:
             config.set_flag(getattr(flags, name))
+
+
+def _set_for_tensorrt8(api: TensorRt, network: Any, config: Any, job: Job) -> None:
+    """What later versions do by themselves.
+
+    External libraries (cuBLAS, cuDNN) are neither needed nor always installed. Several
+    contexts share one profile. Precision flags are only a wish in a weakly typed network:
+    decoding is held in float32 by constraint.
+    """
+    if api.flavor != "tensorrt" or api.generation >= 10:
+        return
+    trt = api.module
+    sources = trt.TacticSource
+    own = (sources.EDGE_MASK_CONVOLUTIONS, sources.JIT_CONVOLUTIONS)
+    config.set_tactic_sources(sum(1 << int(source) for source in own))
+    for name in ("DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805", "PROFILE_SHARING_0806"):
+        if hasattr(trt.PreviewFeature, name):
+            config.set_preview_feature(getattr(trt.PreviewFeature, name), True)  # noqa: FBT003
+    if job.precision not in {"fp16", "int8"}:
+        return
+    config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+    for index in range(network.num_layers):
+        layer = network.get_layer(index)
+        is_float = all(
+            layer.get_output(k).dtype == trt.DataType.FLOAT for k in range(layer.num_outputs)
+        )
+        if is_float and not any(name in layer.name for name in job.network):
+            layer.precision = trt.DataType.FLOAT
+            for k in range(layer.num_outputs):
+                layer.set_output_type(k, trt.DataType.FLOAT)
 
 
 def _set_targets(api: TensorRt, config: Any, job: Job) -> None:
@@ -233,7 +270,7 @@ def _say(text: str, *, to_error: bool = False) -> None:
 def main() -> int:
     """Read the job, build, write the result; expected failures are part of the result."""
     data = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    for key in ("targets", "input_hw", "convolutions"):
+    for key in ("targets", "input_hw", "convolutions", "network"):
         data[key] = tuple(data[key])
     job = Job(**data)
     try:

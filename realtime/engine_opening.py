@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from engines import registry
-from engines.engine_file import StaleEngineError
+from engines.engine_file import SUFFIX, StaleEngineError
 from engines.errors import EngineError, SteadyposeError
 from engines.options import EngineOptions
 
@@ -34,8 +34,15 @@ def open_chosen(
     try:
         return registry.open_engine(model, backend="tensorrt", options=options)
     except StaleEngineError as error:
-        build(error)
-        return registry.open_engine(model, backend="tensorrt", options=options)
+        if model.suffix == SUFFIX:
+            raise  # an engine file says what it is, not where its model file lies
+        try:
+            build(error)
+            return registry.open_engine(model, backend="tensorrt", options=options)
+        except SteadyposeError:
+            if backend == "tensorrt":
+                raise
+            return registry.open_engine(model, backend="auto", options=options)
     except SteadyposeError:
         if backend == "tensorrt":
             raise

@@ -40,6 +40,7 @@ class FakeCuda:
         self.events: dict[int, float] = {}
         self.contexts = 0
         self._next = 0x1000
+        self.alive: Callable[[], int] = lambda: 0
         self.clock_ms = 0.0
 
     def handle(self) -> int:
@@ -165,7 +166,10 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
     LogicError.__module__ = "pycuda._driver"
 
     class Stream:
-        def __init__(self) -> None:
+        def __init__(self, flags: int) -> None:
+            assert flags == 1, "the stream must not wait for the default stream"
+            if "stream" in cuda.fails:
+                raise LogicError("cuStreamCreate failed: out of memory")
             self.handle = cuda.handle()
             cuda.queues[self.handle] = []
 
@@ -180,7 +184,7 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
             cuda.contexts += 1
 
         def pop(self) -> None:
-            cuda.calls.append("pop")
+            cuda.calls.append(f"pop with {cuda.alive()} TensorRT contexts alive")
             cuda.contexts -= 1
 
         def detach(self) -> None:
@@ -309,6 +313,8 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     types = SimpleNamespace(UINT8="uint8", FLOAT="float32")
     state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0}
 
+    cuda.alive = lambda: int(state["alive"])
+
     class Severity(int):
         ERROR = 1
 
@@ -370,6 +376,9 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
             return types.UINT8 if name == "crops" else types.FLOAT
 
         def create_execution_context(self, *_: Any) -> Context | None:
+            if state["alive"] and version.startswith("8.5"):
+                self.runtime.logger.log(1, "Profile 0 has been chosen by another context")
+                return None
             return None if state.get("no_memory") else Context(self)
 
         def create_runtime_config(self) -> Any:
@@ -385,8 +394,13 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
         def __init__(self, logger: Any) -> None:
             assert cuda.contexts > 0, "a context must be current before TensorRT is used"
             self.logger = logger
+            if state.get("old_driver") == "null object":
+                logger.log(1, "CUDA initialization failure with error: 35")
+            elif state.get("old_driver"):
+                raise TypeError("pybind11::init(): factory function returned nullptr")
 
         def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
+            assert not state.get("old_driver"), "touching this object would crash the process"
             if plan == b"garbage":
                 self.logger.log(1, "magicTag == kEXPECTED_MAGIC_TAG failed")
                 return None
