@@ -160,6 +160,7 @@ def parity(engine: TensorRtEngine, crops: NDArray[np.uint8], wanted: NDArray[np.
     """Keypoint differences from the CPU, crop pixels."""
     parts = [engine.infer(crops[i : i + 8]).copy() for i in range(0, len(crops), 8)]
     distance = np.linalg.norm(np.concatenate(parts)[..., :2] - wanted[..., :2], axis=-1)
+    distance = distance[wanted[..., 2] > 0.2] if (wanted[..., 2] > 0.2).any() else distance
     p50, p95 = np.percentile(distance, (50, 95))
     return {"p50": float(p50), "p95": float(p95), "max": float(distance.max())}
 
@@ -226,17 +227,24 @@ def torch_baselines(depth: int) -> dict[str, Any]:
     return {**found, "torch": torch.__version__}
 
 
-def run(gpu: Gpu, *, depths: tuple[int, ...], rounds: int) -> dict[str, Any]:
-    """Everything; a combination that fails is recorded and the rest goes on."""
+def run(
+    gpu: Gpu, *, depths: tuple[int, ...], rounds: int, save: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Everything; a combination that fails is recorded and the rest goes on.
+
+    ``save`` gets all results so far after each: a run that is cut off keeps them.
+    """
     manifest = read_manifest(FOLDER)
     spec = ModelSpec.from_json(json.dumps(manifest["spec"]))
     crops = np.load(FOLDER / "crops.npy")
-    results = []
+    results: list[dict[str, Any]] = []
+    found = {"machine": gpu.title(), "is_fake": gpu.is_fake, "results": results}
     for depth in depths:
         baselines = {} if gpu.is_fake else torch_baselines(depth)
         for precision in PRECISIONS:
             entry: dict[str, Any] = {"depth": depth, "precision": precision, "torch": baselines}
             results.append(entry)
+            engine = None
             try:
                 report = build(gpu, depth, precision, manifest)
                 if "error" in report:
@@ -249,11 +257,14 @@ def run(gpu: Gpu, *, depths: tuple[int, ...], rounds: int) -> dict[str, Any]:
                 entry["parity"] = parity(engine, crops, np.load(FOLDER / f"wanted{depth}.npy"))
                 entry["latency"] = [measure(engine, crops[:n], rounds=rounds) for n in BATCHES]
                 entry["loop"] = run_loop(engine, frames=rounds)
-                engine.close()
-            except SteadyposeError as error:
-                entry["error"] = error.what
+            except Exception as error:
+                entry["error"] = f"{type(error).__name__}: {error}"[:300]
+            finally:
+                if engine is not None:
+                    engine.close()
             print(json.dumps(entry), file=sys.stderr, flush=True)
-    return {"machine": gpu.title(), "is_fake": gpu.is_fake, "results": results}
+            save(found)
+    return found
 
 
 def to_table(found: dict[str, Any]) -> str:
@@ -340,7 +351,13 @@ def main() -> int:
         else:
             driver = load_driver()
             gpu = Gpu(load_tensorrt(), driver, driver.device())
-        found = run(gpu, depths=depths, rounds=arguments.rounds)
+
+        def save(found: dict[str, Any]) -> None:
+            if arguments.output is not None:
+                arguments.output.write_text(to_table(found) + "\n", encoding="utf-8")
+                arguments.output.with_suffix(".json").write_text(json.dumps(found))
+
+        found = run(gpu, depths=depths, rounds=max(1, arguments.rounds), save=save)
     except SteadyposeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -351,11 +368,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    text = to_table(found)
-    if arguments.output is not None:
-        arguments.output.write_text(text + "\n", encoding="utf-8")
-        arguments.output.with_suffix(".json").write_text(json.dumps(found), encoding="utf-8")
-    print(text)
+    print(to_table(found))
     return 0
 
 

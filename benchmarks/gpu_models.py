@@ -38,7 +38,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def is_prepared(folder: Path, depths: tuple[int, ...]) -> bool:
     """Whether every graph is there."""
     known = read_manifest(folder)["convolutions"]
-    return all(f"{depth} {precision}" in known for depth in depths for precision in PRECISIONS)
+    wanted = [(depth, precision) for depth in depths for precision in PRECISIONS]
+    files = [file_of(folder, *pair) for pair in wanted] + [folder / "crops.npy"]
+    files += [folder / f"wanted{depth}.npy" for depth in depths]
+    return all(f"{d} {p}" in known for d, p in wanted) and all(file.exists() for file in files)
 
 
 def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
