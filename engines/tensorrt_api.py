@@ -121,7 +121,9 @@ def load_tensorrt(flavor: Flavor | Literal["auto"] = "auto") -> TensorRt:
         return _loaded[name]
     raise EngineUnavailableError(
         "no TensorRT can be loaded: " + "; ".join(reasons),
-        fix="pip install -r requirements-gpu.txt (Jetson: use the system's, see docs/tensorrt.md)",
+        fix="pip install tensorrt-rtx"
+        if flavor == "tensorrt-rtx"
+        else "pip install -r requirements-gpu.txt (Jetson: use the system's, see docs/tensorrt.md)",
     )
 
 

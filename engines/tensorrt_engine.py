@@ -27,10 +27,10 @@ from engines.engine_file import (
     read_plan,
     sha256,
 )
-from engines.errors import EngineError, EngineUnavailableError
+from engines.errors import EngineError, EngineUnavailableError, ModelFileError
 from engines.options import EngineOptions
 from engines.spec import ModelSpec
-from engines.tensorrt_api import TensorRt, load_tensorrt
+from engines.tensorrt_api import MODULES, TensorRt, load_tensorrt
 
 _INPUT, _OUTPUT = "crops", "keypoints"
 
@@ -55,12 +55,13 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
     device = driver.device()
     is_engine = path.suffix == SUFFIX
     info = read_info(path) if is_engine else None
+    if info is not None and info.flavor not in MODULES:
+        raise ModelFileError(f"{path} is for {info.flavor!r}", fix="build it again")
     api = load_tensorrt(info.flavor if info else "auto")  # type: ignore[arg-type]
     now = Present(api.flavor, api.version, device.name, device.capability, options.precision)
     if info is None:
-        digest = sha256(path.read_bytes())
-        now = dataclasses.replace(now, onnx_sha256=digest, spec=spec)
-        path, info = find_engine(path, now, folder=BUILT)
+        now = dataclasses.replace(now, onnx_sha256=sha256(path.read_bytes()), spec=spec)
+        path, info, api = _find_built(path, now, api)
     elif differences := info.what_differs(now):
         raise StaleEngineError(
             f"{path.name} cannot run here: {'; '.join(differences)}",
@@ -76,6 +77,20 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
         gpu=device.name,
         cache=path.with_name(path.name + ".cache"),
     )
+
+
+def _find_built(path: Path, now: Present, api: TensorRt) -> tuple[Path, EngineInfo, TensorRt]:
+    """An engine for the installed TensorRT; with both products installed, of either."""
+    try:
+        return (*find_engine(path, now, folder=BUILT), api)
+    except StaleEngineError as stale:
+        if api.flavor == "tensorrt-rtx":
+            raise
+        with suppress(EngineUnavailableError, StaleEngineError):
+            other = load_tensorrt("tensorrt-rtx")
+            now = dataclasses.replace(now, flavor=other.flavor, version=other.version)
+            return (*find_engine(path, now, folder=BUILT), other)
+        raise stale from None
 
 
 @dataclass(slots=True)
@@ -254,6 +269,9 @@ class TensorRtEngine:
             with suppress(OSError):
                 self._runtime_cache.deserialize(self._cache.read_bytes())
         self._config.set_runtime_cache(self._runtime_cache)
+        # Now, not later in the background: a recorded graph keeps the kernels it saw.
+        strategies = self._api.module.DynamicShapesKernelSpecializationStrategy
+        self._config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
 
     def _save_cache(self) -> None:
         if self._runtime_cache is None or self._cache is None or not self._lanes:
@@ -323,6 +341,9 @@ class TensorRtEngine:
     def _record(self, context: Any, batch: int) -> int | None:
         """The graph of a batch size; None where TensorRT or the driver cannot record it."""
         stream = self._memory.stream
+        if hasattr(context, "is_stream_capturable") and not context.is_stream_capturable(stream):
+            self._graph_refusal = "TensorRT for RTX cannot record this engine"
+            return None
         graph = None
         try:
             self._driver.begin_capture(stream)

@@ -407,6 +407,7 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
             return Engine(self)
 
     module: Any = ModuleType("tensorrt")
+    module.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
     module.__version__ = version
     module.ILogger, module.Runtime, module.DataType = ILogger, Runtime, types
     module.state, module.Engine = state, Engine

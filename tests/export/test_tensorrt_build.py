@@ -313,6 +313,9 @@ VARIABLES = {
 # Used only where they exist: behind a check of the flavor, or of the name itself.
 GUARDED = {
     *(("module", name) for name in ("ComputeCapability", "IProgressMonitor")),
+    ("module", "DynamicShapesKernelSpecializationStrategy"),
+    ("IRuntimeConfig", "dynamic_shapes_kernel_specialization_strategy"),
+    ("IExecutionContext", "is_stream_capturable"),
     ("IBuilderConfig", "progress_monitor"),
     ("IBuilderConfig", "num_compute_capabilities"),
     ("IBuilderConfig", "set_compute_capability"),

@@ -455,7 +455,8 @@ def machine(
     cuda: FakeCuda, trt: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_path: Path
 ) -> Path:
     """A machine with the made-up GPU, TensorRT and pycuda; returns the engines' folder."""
-    for name, module in {**fake_pycuda(cuda), "tensorrt": trt}.items():
+    # Not the real one: it must not be imported while ctypes is made up.
+    for name, module in {**fake_pycuda(cuda), "tensorrt": trt, "tensorrt_rtx": None}.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(tensorrt_api, "_loaded", {})
     monkeypatch.setattr("engines.cuda_driver.ctypes.CDLL", lambda _: cuda.library)
