@@ -22,6 +22,7 @@ from benchmarks.common import guarded, parser, provenance, publish, table
 from benchmarks.filters import Filter, Parameters
 from benchmarks.simulator import Scene, make_scene
 from benchmarks.smoothing_metrics import Quality, judge
+from engines.errors import UsageError
 
 FILE = Path(__file__).with_name("smoothing_parameters.json")
 _TUNING_SEED, _REPORT_SEED = 1000, 5000
@@ -124,6 +125,11 @@ def main() -> None:
                 rng = np.random.default_rng(1)
                 known[entry.title] = dict(tune(entry, on, tries=arguments.tries, rng=rng))
                 FILE.write_text(json.dumps(known, indent=1) + "\n")
+    missing = [entry.title for entry in ENTRIES if entry.ranges and entry.title not in known]
+    if missing:
+        raise UsageError(
+            f"{FILE.name} has no parameters for {', '.join(missing)}", fix="run with --tune first"
+        )
     report = scenes(_REPORT_SEED, arguments.count, seconds=40.0)
     frames = sum(len(scene.time_s) for scene in report)
     found = {}
