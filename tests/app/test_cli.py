@@ -257,7 +257,7 @@ def test_ctrl_c_at_any_moment_is_one_sentence(after_s: float) -> None:
         time.sleep(after_s)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
-    if after_s > 0.1:  # before that the interpreter itself may still be starting
+    if after_s > 0.3:  # before that a busy machine may still be starting the interpreter
         assert process.returncode == 2, err
         assert "interrupted" in err
         assert "Traceback" not in err
