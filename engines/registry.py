@@ -46,7 +46,7 @@ class Backend:
 # Fastest first, by benchmarks/backends.py; TensorRT is only taken where a GPU is.
 BACKENDS = (
     Backend(
-        "tensorrt", "engines.tensorrt_engine", "open_tensorrt", "tensorrt", "requirements-gpu.txt"
+        "tensorrt", "engines.tensorrt_opening", "open_tensorrt", "tensorrt", "requirements-gpu.txt"
     ),
     Backend(
         "openvino", "engines.openvino_engine", "OpenVinoEngine", "openvino", "requirements.txt"

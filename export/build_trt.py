@@ -10,15 +10,10 @@ Where the engine can run, it is compared with the model file before it is called
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -40,7 +35,8 @@ from engines.spec import ModelSpec
 from engines.tensorrt_api import TensorRt, load_tensorrt
 from export.files import write_atomically
 from export.precision import network_nodes, to_float, to_half, to_opset17
-from export.trt_builder import PROGRESS, Job, targets_of
+from export.trt_builder import Job, targets_of
+from export.trt_process import run_builder
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_MODEL = ROOT / "models" / "pose_resnet18_128x96.onnx"
@@ -76,67 +72,6 @@ def prepare(
     if api.flavor == "tensorrt" and api.generation < 10:
         model = to_opset17(model)
     return model
-
-
-def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes, dict[str, Any]]:
-    """Build in a child process.
-
-    Returns:
-        The plan and the builder's report.
-
-    Raises:
-        SteadyposeError: The builder refused, or died.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        job = dataclasses.replace(
-            job,
-            onnx=str(place / "model.onnx"),
-            plan=str(place / "plan"),
-            result=str(place / "result.json"),
-            is_verbose=is_verbose,
-        )
-        (place / "model.onnx").write_bytes(onnx_bytes)
-        (place / "job.json").write_text(job.to_json(), encoding="utf-8")
-        code, said = _run_child(place / "job.json", is_verbose=is_verbose)
-        if not Path(job.result).exists():
-            words = said[-300:].strip() or "silently"
-            raise EngineError(
-                f"TensorRT's builder died ({_exit_text(code)}): {words}",
-                fix="run again with --verbose; with little memory try --workspace 512",
-            )
-        result: dict[str, Any] = json.loads(Path(job.result).read_text(encoding="utf-8"))
-        if "error" in result:
-            raise EngineError(result["error"], fix=result["fix"])
-        return Path(job.plan).read_bytes(), result
-
-
-def _run_child(job: Path, *, is_verbose: bool) -> tuple[int, str]:
-    """Exit code and the last words of the builder; its progress is shown meanwhile."""
-    command = [sys.executable, "-m", "export.trt_builder", str(job)]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        child = subprocess.Popen(  # noqa: S603 - our own module
-            command,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=None if is_verbose else log,
-            text=True,
-            errors="replace",
-        )
-        assert child.stdout is not None
-        with child:
-            for line in child.stdout:
-                if line.startswith(PROGRESS) and sys.stderr.isatty():
-                    phase = line.removeprefix(PROGRESS).strip()[:60]
-                    print(f"\r  {phase:<60}", end="", file=sys.stderr, flush=True)  # noqa: T201
-        if sys.stderr.isatty():
-            print("\r" + " " * 64 + "\r", end="", file=sys.stderr)  # noqa: T201
-        log.seek(0)
-        return child.returncode, log.read()
-
-
-def _exit_text(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def check_built(built: dict[str, int], precision: str) -> str:

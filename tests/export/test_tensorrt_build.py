@@ -208,7 +208,7 @@ def test_a_builder_that_crashes_is_a_sentence(
         crash = "import os, sys; sys.stderr.write('last words'); sys.stderr.flush(); os.abort()"
         return real([command[0], "-c", crash], **more)
 
-    monkeypatch.setattr("export.build_trt.subprocess.Popen", crashing)
+    monkeypatch.setattr("export.trt_process.subprocess.Popen", crashing)
     assert build("--output", str(tmp_path / "x.engine")) == 2
     assert "builder died (signal 6): last words" in capsys.readouterr().err
 

@@ -461,7 +461,7 @@ def machine(
     monkeypatch.setattr(tensorrt_api, "_loaded", {})
     monkeypatch.setattr("engines.cuda_driver.ctypes.CDLL", lambda _: cuda.library)
     folder = tmp_path / "built"
-    monkeypatch.setattr("engines.tensorrt_engine.BUILT", folder)
+    monkeypatch.setattr("engines.tensorrt_opening.BUILT", folder)
     return folder
 
 
