@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 # Before OpenCV is loaded: its own warnings would surround our one sentence.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
@@ -32,22 +31,30 @@ from realtime.report import summary, write_figures
 from realtime.settings import Settings
 from realtime.smooth import KalmanSmoother, Smoother
 from realtime.sources import open_source, source_files
+from realtime.stop import Stop
 from realtime.tracker import CANDIDATES
 
 sys.setswitchinterval(0.0005)
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the app; returns the exit code: 0 done, 2 something the user can fix."""
+def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
+    """Run the app; returns the exit code: 0 done, 2 something the user can fix.
+
+    Args:
+        argv: Arguments; None takes the process's own.
+        stop: Signal handler that has watched since before this module was loaded.
+    """
+    stop = stop or Stop()
     try:
+        stop.check()
         arguments = build_parser().parse_args(argv)
         if arguments.doctor:
             from realtime.doctor import examine  # noqa: PLC0415 - starting a camera needs none of it
 
             print(examine(arguments.model))
             return 0
-        return run(to_settings(arguments))
+        return run(to_settings(arguments), stop)
     except SteadyposeError as error:
         _say(f"error: {error}")
         return 2
@@ -60,9 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, stop: Stop) -> int:
     """Open everything, loop, close everything, report."""
-    stop = Stop()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     # Crops are small: OpenCV's pool only steals time from the network's threads.
@@ -175,30 +181,6 @@ def _check_outputs(settings: Settings) -> None:
             f"--save-video {settings.video} does not end in {' or '.join(VIDEO_SUFFIXES)}",
             fix=f"--save-video {settings.video.with_suffix('.mp4')}",
         )
-
-
-class Stop:
-    """What Ctrl-C and a polite kill do: end the run, keep the files."""
-
-    def __init__(self) -> None:
-        self._name: str | None = None
-
-    def __call__(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a signal."""
-        # A second one ends at once, should closing the files hang.
-        signal.signal(number, signal.SIG_DFL)
-        self._name = signal.Signals(number).name
-        self.check()
-
-    def check(self) -> None:
-        """Raise again what a package swallowed while it was being loaded.
-
-        Raises:
-            KeyboardInterrupt: Not an Exception, so that nothing between the signal and
-                ``main`` takes it for a failure of its own.
-        """
-        if self._name is not None:
-            raise KeyboardInterrupt(self._name)
 
 
 def _expected(frame_count: int | None, max_frames: int | None) -> int | None:
