@@ -93,10 +93,10 @@ class CudaDriver:
         Raises:
             EngineError: Something in between could not be recorded.
         """
-        graph, ready = ctypes.c_void_p(), ctypes.c_void_p()
+        graph, ready, no_flags = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_ulonglong(0)
         self._call("cuStreamEndCapture", ctypes.c_void_p(stream), ctypes.byref(graph))
         try:
-            self._call("cuGraphInstantiateWithFlags", ctypes.byref(ready), graph, _u64(0))
+            self._call("cuGraphInstantiateWithFlags", ctypes.byref(ready), graph, no_flags)
         finally:
             self._cuda.cuGraphDestroy(graph)
         return int(ready.value or 0)
@@ -166,7 +166,3 @@ def load_driver() -> CudaDriver:
             f"no CUDA driver is installed ({name} is missing)", fix=_CPU_FIX
         ) from error
     return CudaDriver(library)
-
-
-def _u64(value: int) -> ctypes.c_ulonglong:
-    return ctypes.c_ulonglong(value)

@@ -29,17 +29,17 @@ from engines.engine_file import (
     sidecar_of,
     write_engine,
 )
-from engines.errors import EngineError, EngineUnavailableError, SteadyposeError, UsageError
+from engines.errors import EngineError, EngineUnavailableError, UsageError
 from engines.model_file import read_spec
 from engines.spec import ModelSpec
 from engines.tensorrt_api import TensorRt, load_tensorrt
+from export.command import run_command
 from export.files import write_atomically
 from export.precision import network_nodes, to_float, to_half, to_opset17
 from export.trt_builder import Job, targets_of
 from export.trt_process import run_builder
+from realtime.settings import DEFAULT_MODEL
 
-ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_MODEL = ROOT / "models" / "pose_resnet18_128x96.onnx"
 PRECISIONS = ("fp16", "fp32", "tf32", "int8")
 _TYPE_OF = {"fp16": "half", "fp32": "float", "tf32": "float", "int8": "int8"}
 # TensorRT for RTX without --target builds for these; Turing (7.5) must be asked for.
@@ -55,20 +55,21 @@ def prepare(
         SteadyposeError: The model cannot be brought into that form.
     """
     model = onnx.load(path)
-    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
-        if precision != "int8":
-            raise UsageError(
-                f"{path.name} is quantised already, {precision} was asked for",
-                fix="add --precision int8, or build from the original model file",
-            )
-        return to_opset17(model) if api.flavor == "tensorrt" and api.generation < 10 else model
-    if precision == "int8":
+    is_quantised = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    if is_quantised and precision != "int8":
+        raise UsageError(
+            f"{path.name} is quantised already, {precision} was asked for",
+            fix="add --precision int8, or build from the original model file",
+        )
+    if precision == "int8" and not is_quantised:
         from export.quantize import quantize  # noqa: PLC0415  # needs onnxruntime
         from export.real_crops import gather_crops  # noqa: PLC0415
 
         model = quantize(model, gather_crops(calibration, read_spec(path), count=count))
-    else:
-        model = to_half(model) if precision == "fp16" else to_float(model)
+    elif precision == "fp16":
+        model = to_half(model)
+    elif not is_quantised:
+        model = to_float(model)
     if api.flavor == "tensorrt" and api.generation < 10:
         model = to_opset17(model)
     return model
@@ -309,12 +310,7 @@ def _check_paths(arguments: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-    try:
-        print(build(parse(argv)))  # noqa: T201
-    except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
+    return run_command(lambda: build(parse(argv)))
 
 
 if __name__ == "__main__":

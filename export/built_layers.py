@@ -62,10 +62,7 @@ class BuiltLayer:
         read = {kind.lower() for kind in (self.inputs[:1] or self.outputs)}
         if "Float" in self.weights[:1] and "int8" not in read:
             read = {"float"}  # a reformat may have been fused in front of it
-        for ours, theirs in (("int8", "int8"), ("half", "half"), ("float", "float")):
-            if theirs in read:
-                return ours
-        return "other"
+        return next((kind for kind in ("int8", "half", "float") if kind in read), "other")
 
 
 def parse_layers(messages: Iterable[str]) -> list[BuiltLayer]:

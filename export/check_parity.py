@@ -27,8 +27,10 @@ from engines.model_file import read_spec
 from engines.options import EngineOptions, default_threads
 from engines.registry import BACKENDS, open_engine
 from engines.spec import ModelSpec
+from export.command import run_command
 from export.parity import Difference, difference, open_reference, run_all
 from export.real_crops import gather_crops
+from realtime.settings import DEFAULT_MODEL
 
 # This command stands above training: only it, never the modules it is made of.
 from training.config import DataConfig, load_config
@@ -36,7 +38,6 @@ from training.datasets import open_datasets
 from training.measure import measure
 from training.sample import PoseDataset
 
-DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "pose_resnet18_128x96.onnx"
 Candidate = tuple[str, Path, str, EngineOptions]
 
 
@@ -118,7 +119,10 @@ def report(arguments: argparse.Namespace) -> str:
             engine.close()
         except SteadyposeError as error:
             refusals.append(f"not run: {title}: {error.what}")
-    return "\n".join([*lines, "", *refusals]).rstrip()
+    text = "\n".join([*lines, "", *refusals]).rstrip()
+    if arguments.output is not None:
+        arguments.output.write_text(text + "\n", encoding="utf-8")
+    return text
 
 
 def _row(title: str, got: Difference, engine: Engine, labels: Sequence[PoseDataset]) -> str:
@@ -147,15 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="where the config's paths start")
     parser.add_argument("--output", type=Path, help="also write the table to this file")
     arguments = parser.parse_args(argv)
-    try:
-        text = report(arguments)
-    except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    if arguments.output is not None:
-        arguments.output.write_text(text + "\n", encoding="utf-8")
-    print(text)  # noqa: T201
-    return 0
+    return run_command(lambda: report(arguments))
 
 
 if __name__ == "__main__":

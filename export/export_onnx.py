@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import sys
 import tempfile
 import warnings
@@ -27,16 +26,18 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.errors import ModelFileError, SteadyposeError, UsageError
+from engines.engine_file import sha256
+from engines.errors import ModelFileError, UsageError
 from engines.spec import METADATA_KEY, ModelSpec
+from export.command import run_command
 from export.files import write_atomically
 from export.graph import PoseModel
 from export.models.pose_resnet import RESNETS
 from export.real_crops import gather_crops
 from export.recipe import Origin, Recipe, build_model, build_network, find_recipe
 from export.weights import load_weights
+from realtime.settings import DEFAULT_MODEL
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
 TOLERANCE_PX = 0.25
 TOLERANCE_SCORE = 0.02
 _HALF_FROM = 1024  # initialisers of at least this many numbers are stored as fp16
@@ -138,7 +139,7 @@ def export(arguments: argparse.Namespace) -> str:
     chosen = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if f.name in given}
     recipe = dataclasses.replace(origin.recipe, **chosen)
     name = arguments.name or origin.name
-    output: Path = arguments.output or MODELS / f"{name}.onnx"
+    output: Path = arguments.output or DEFAULT_MODEL.parent / f"{name}.onnx"
     model = build_model(recipe, build_network(recipe, load_weights(arguments.weights)))
     exported = to_onnx(model, recipe, opset=arguments.opset)
     if arguments.store == "fp16":
@@ -155,7 +156,7 @@ def export(arguments: argparse.Namespace) -> str:
         colour=recipe.colour,
         weights={
             "file": arguments.weights.name,
-            "sha256": hashlib.sha256(arguments.weights.read_bytes()).hexdigest(),
+            "sha256": sha256(arguments.weights.read_bytes()),
             "source": arguments.provenance or origin.source,
             "licence": arguments.licence,
         },
@@ -199,8 +200,8 @@ def channels(text: str) -> tuple[int, ...]:
     return counts
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry; returns the exit code."""
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
     unset = argparse.SUPPRESS  # then the recipe beside the weights decides
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -230,15 +231,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--check-source", default="demo", help="video or folder of the check's crops"
     )
     parser.add_argument("--check-crops", type=int, default=48)
-    try:
-        arguments = parser.parse_args(argv)
-        if arguments.check_crops < 1:
-            raise UsageError("--check-crops must be positive", fix="leave it out")
-        print(export(arguments))  # noqa: T201
-    except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
+    arguments = parser.parse_args(argv)
+    if arguments.check_crops < 1:
+        raise UsageError("--check-crops must be positive", fix="leave it out")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    return run_command(lambda: export(parse(argv)))
 
 
 if __name__ == "__main__":

@@ -34,9 +34,10 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from engines.errors import SteadyposeError, UsageError
+from engines.errors import UsageError
 from engines.model_file import read_spec
 from engines.spec import METADATA_KEY
+from export.command import run_command
 from export.files import write_atomically
 from export.precision import network_nodes, to_float
 from export.real_crops import gather_crops
@@ -97,8 +98,8 @@ def quantize(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelProt
     return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry; returns the exit code."""
+def quantize_file(argv: Sequence[str] | None) -> str:
+    """Do what the command line says; returns what to tell the user."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,26 +109,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="default: NAME_int8.onnx beside the model")
     arguments = parser.parse_args(argv)
     output = arguments.output or arguments.onnx.with_name(f"{arguments.onnx.stem}_int8.onnx")
-    try:
-        if arguments.count < 1:
-            raise UsageError("--count must be positive", fix="leave it out")
-        spec = read_spec(arguments.onnx)
-        crops = gather_crops(arguments.source, spec, count=arguments.count)
-        made = quantize(onnx.load(arguments.onnx), crops)
-        for entry in made.metadata_props:
-            if entry.key == METADATA_KEY:
-                entry.value = dataclasses.replace(spec, name=f"{spec.name}_int8").to_json()
-        data = made.SerializeToString()
-        write_atomically(data, output)
-    except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    print(  # noqa: T201
+    if arguments.count < 1:
+        raise UsageError("--count must be positive", fix="leave it out")
+    spec = read_spec(arguments.onnx)
+    crops = gather_crops(arguments.source, spec, count=arguments.count)
+    made = quantize(onnx.load(arguments.onnx), crops)
+    for entry in made.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = dataclasses.replace(spec, name=f"{spec.name}_int8").to_json()
+    data = made.SerializeToString()
+    write_atomically(data, output)
+    return (
         f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
         f"{arguments.source}; compare it: python export/check_parity.py --onnx "
         f"{arguments.onnx} --also {output}"
     )
-    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    return run_command(lambda: quantize_file(argv))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ from typing import Any
 
 from engines.errors import EngineError
 from export.trt_builder import PROGRESS, Job
-
-ROOT = Path(__file__).resolve().parent.parent
+from realtime.settings import ROOT
 
 
 def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes, dict[str, Any]]:

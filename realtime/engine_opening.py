@@ -10,8 +10,7 @@ from engines import registry
 from engines.engine_file import SUFFIX, StaleEngineError
 from engines.errors import EngineError, SteadyposeError
 from engines.options import EngineOptions
-
-_ROOT = Path(__file__).resolve().parent.parent
+from realtime.settings import ROOT
 
 
 def open_chosen(
@@ -56,7 +55,7 @@ def build(missing: StaleEngineError) -> None:
         EngineError: It failed.
     """
     done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, *missing.command], cwd=_ROOT, check=False
+        [sys.executable, *missing.command], cwd=ROOT, check=False
     )
     if done.returncode != 0:
         raise EngineError(

@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from engines.base import Engine
 from engines.errors import SourceError
-from training.datasets.coco import CocoDataset, read_json
+from training.datasets.coco import CocoDataset, corners, read_json
 from training.measure import crop_of, in_batches, infer_crops
 
 STATISTICS = ("AP", "AP50", "AP75", "AP (M)", "AP (L)", "AR", "AR50", "AR75", "AR (M)", "AR (L)")
@@ -120,13 +120,12 @@ def _labelled(dataset: CocoDataset) -> list[_Job]:
 
 def _detected(dataset: CocoDataset, detections: Sequence[dict[str, Any]]) -> list[_Job]:
     """Boxes in any picture of the file: those without labels can hold false alarms."""
-    jobs, known = [], set(dataset.image_ids)
-    for found in detections:
-        if found["image_id"] in known:
-            x, y, w, h = found["bbox"]
-            bbox = np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
-            jobs.append(_Job(found["image_id"], None, bbox, found["score"]))
-    return jobs
+    known = set(dataset.image_ids)
+    return [
+        _Job(found["image_id"], None, corners(found["bbox"]), found["score"])
+        for found in detections
+        if found["image_id"] in known
+    ]
 
 
 def ground_truth(dataset: CocoDataset) -> dict[str, Any]:

@@ -133,8 +133,7 @@ def _auc(score: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:
     positive, negative = int(hit.sum()), int((~hit).sum())
     if positive == 0 or negative == 0:
         return float("nan")
-    values, index, count = np.unique(score, return_inverse=True, return_counts=True)
+    _, index, count = np.unique(score, return_inverse=True, return_counts=True)
     rank = np.cumsum(count) - (count - 1) / 2
     total = float(rank[index][hit].sum())
-    assert len(values) == len(rank)
     return (total - positive * (positive + 1) / 2) / (positive * negative)

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -163,35 +163,33 @@ class Run:
 
     def _first_network(self) -> PoseResNet:
         shape = self.config.network
-        recipe = Recipe(
-            depth=shape.depth,
-            deconv=shape.deconv,
-            final_kernel=shape.final_kernel,
-            skeleton=self.skeleton,
-        )
-        if self._weights is not None:
-            state = load_weights(self._weights)
-            last = state.get("final_layer.weight")
-            if last is not None and len(last) != len(self.skeleton):
-                # Another skeleton: everything but the layer that tells keypoints apart.
-                fresh = PoseResNet(
-                    shape.depth,
-                    keypoints=len(self.skeleton),
-                    deconv_filters=shape.deconv,
-                    final_kernel=shape.final_kernel,
-                )
-                fresh.init_weights(seed=self.config.seed)
-                kept = fresh.state_dict()
-                state |= {k: v for k, v in kept.items() if k.startswith("final_layer.")}
-            return build_network(recipe, state)
-        network = PoseResNet(
+        fresh = PoseResNet(
             shape.depth,
             keypoints=len(self.skeleton),
             deconv_filters=shape.deconv,
             final_kernel=shape.final_kernel,
         )
-        network.init_weights(seed=self.config.seed)
-        return network
+        fresh.init_weights(seed=self.config.seed)
+        if self._weights is None:
+            return fresh
+        state = load_weights(self._weights)
+        last = state.get("final_layer.weight")
+        if last is not None and len(last) != len(self.skeleton):
+            # Another skeleton: everything but the layer that tells keypoints apart.
+            kept = fresh.state_dict()
+            state |= {k: v for k, v in kept.items() if k.startswith("final_layer.")}
+        return build_network(self._recipe(), state)
+
+    def _recipe(self) -> Recipe:
+        """The network of this run; its input size is that of the default recipe."""
+        shape = self.config.network
+        return Recipe(
+            depth=shape.depth,
+            deconv=shape.deconv,
+            final_kernel=shape.final_kernel,
+            padding=self.config.padding,
+            skeleton=self.skeleton,
+        )
 
     def _batches(self, stage: StageConfig, number: int) -> Batches:
         return Batches(
@@ -286,15 +284,7 @@ class Run:
     def _epoch(self, trainer: Trainer, place: Place, meter: Meter, log: Log) -> float:
         """Measure, and write log, pictures and weights; returns the PCK."""
         stage = trainer.stage
-        recipe = Recipe(
-            depth=self.config.network.depth,
-            deconv=self.config.network.deconv,
-            final_kernel=self.config.network.final_kernel,
-            input_hw=(stage.input[0], stage.input[1]),
-            sigma=stage.sigma,
-            padding=self.config.padding,
-            skeleton=self.skeleton,
-        )
+        recipe = replace(self._recipe(), input_hw=stage.input, sigma=stage.sigma)
         save_weights(trainer.average, self._out / "weights.pt")
         recipe.save(self._out / "weights.pt", name=self.config.name, source="trained by steadypose")
         network = build_network(recipe, load_weights(self._out / "weights.pt"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import cv2
@@ -33,7 +34,6 @@ class Sample:
         bbox: (4,) float32 x1, y1, x2, y2, picture pixels: the person's box as labelled,
             or the tight box of the known keypoints.
         head_px: Head size in pixels for PCKh, NaN where the data set has none.
-        area: Person's area in pixels² for OKS; the box's area where not segmented.
     """
 
     name: str
@@ -43,7 +43,6 @@ class Sample:
     is_counted: NDArray[np.bool_]
     bbox: NDArray[np.float32]
     head_px: float = float("nan")
-    area: float = float("nan")
 
 
 class PoseDataset(Protocol):
@@ -85,6 +84,18 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
             f"{name} is not a readable picture", fix="replace the file, or remove it from the list"
         )
     return image  # type: ignore[no-any-return]
+
+
+def read_image(path: Path, *, fix: str = "set the folder of the pictures") -> NDArray[np.uint8]:
+    """Read a picture file to (H, W, 3) uint8 BGR.
+
+    Raises:
+        SourceError: It is missing, or no picture.
+    """
+    try:
+        return decode_image(np.fromfile(path, np.uint8), str(path))
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}", fix=fix) from error
 
 
 def check_inside(

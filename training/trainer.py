@@ -176,6 +176,4 @@ def save_weights(network: nn.Module, path: Path) -> None:
         name: value.half() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
     }
-    temporary = path.with_suffix(".part")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    save_checkpoint(state, path)

@@ -65,7 +65,6 @@ class Remapped:
             s.is_counted[self._from] & has,
             s.bbox,
             s.head_px,
-            s.area,
         )
 
 

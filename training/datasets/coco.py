@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from engines.errors import ModelFileError, SourceError
 from engines.skeleton import COCO17, Skeleton
-from training.sample import Outside, Sample, check_inside, decode_image, tight_bbox
+from training.sample import Outside, Sample, check_inside, read_image, tight_bbox
 
 # OKS sigma of a keypoint nobody measured: about the mean over COCO's body joints.
 _UNKNOWN_SIGMA = 0.08
@@ -118,13 +119,7 @@ class CocoDataset:
         Raises:
             SourceError: It is missing or broken.
         """
-        path = self._folder / self._images[image_id]
-        try:
-            return decode_image(np.fromfile(path, np.uint8), str(path))
-        except OSError as error:
-            raise SourceError(
-                f"cannot read {path}: {error.strerror}", fix="set the folder of the pictures"
-            ) from error
+        return read_image(self._folder / self._images[image_id])
 
     @property
     def image_ids(self) -> list[int]:
@@ -153,10 +148,14 @@ class CocoDataset:
         )
         bbox = tight_bbox(xy, is_known)
         if len(annotation.get("bbox") or ()) == 4 and min(annotation["bbox"][2:]) > 0:
-            x, y, w, h = annotation["bbox"]
-            bbox = np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
-        area = float(annotation.get("area") or np.prod(bbox[2:] - bbox[:2]))
-        return Sample(name, image, xy, is_known, is_known, bbox, area=area)
+            bbox = corners(annotation["bbox"])
+        return Sample(name, image, xy, is_known, is_known, bbox)
+
+
+def corners(bbox_xywh: Sequence[float]) -> NDArray[np.float32]:
+    """A box as COCO writes it, measured from the pixels' corners, to (4,) x1, y1, x2, y2."""
+    x, y, w, h = bbox_xywh
+    return np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
 
 
 def read_json(path: Path) -> Any:

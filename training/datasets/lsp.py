@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.errors import SourceError
 from engines.skeleton import COCO17
 from training.datasets.matlab import read_mat
-from training.sample import Outside, Sample, check_inside, decode_image, tight_bbox
+from training.sample import Outside, Sample, check_inside, read_image, tight_bbox
 
 # COCO index of each of LSP's 14 joints; neck and head top have none.
 TO_COCO = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, -1, -1)
@@ -65,12 +65,7 @@ class LspDataset:
         number = int(self._numbers[row])
         digits = 5 if self._is_extended else 4
         path = self._folder / "images" / f"im{number:0{digits}d}.jpg"
-        try:
-            image = decode_image(np.fromfile(path, np.uint8), str(path))
-        except OSError as error:
-            raise SourceError(
-                f"cannot read {path}: {error.strerror}", fix="unpack the whole archive"
-            ) from error
+        image = read_image(path, fix="unpack the whole archive")
         joints = self._joints[number - 1]
         points = joints[:, :2] - 1.0  # Matlab counts from 1
         # LSPET marks what it does not know; LSP labels everything it could.

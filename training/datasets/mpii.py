@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engines.errors import SourceError
 from engines.skeleton import MPII16
 from training.datasets.matlab import read_mat
-from training.sample import Outside, Sample, check_inside, decode_image
+from training.sample import Outside, Sample, check_inside, read_image
 
 _HEAD_SHARE = 0.6
 
@@ -76,13 +76,7 @@ class MpiiDataset:
     def sample(self, row: int) -> Sample:
         """One person; every labelled keypoint counts."""
         person = self._people[row]
-        path = self._folder / person.image
-        try:
-            image = decode_image(np.fromfile(path, np.uint8), str(path))
-        except OSError as error:
-            raise SourceError(
-                f"cannot read {path}: {error.strerror}", fix="set the folder of the pictures"
-            ) from error
+        image = read_image(self._folder / person.image)
         is_known = check_inside(
             person.image,
             person.points,
