@@ -197,10 +197,16 @@ def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> It
         # Python 3.12 warns of any fork beside threads; the workers only run OpenCV.
         warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
         items = iter(loader)  # the processes start here
-    for item in items:
-        if isinstance(item, SteadyposeError):
-            raise item
-        yield item
+    try:
+        for item in items:
+            if isinstance(item, SteadyposeError):
+                raise item
+            yield item
+    finally:
+        # A traceback may keep this frame, and with it the processes, which ignore signals:
+        # Python would then wait for them for ever when it ends.
+        if workers:
+            items._shutdown_workers()
 
 
 def worker_ended(error: RuntimeError) -> EngineError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -163,8 +164,10 @@ def test_a_broken_picture_stops_training_with_its_name(tmp_path: Path, workers: 
     batches = Batches(
         [data], shares=[1], batch=4, size_hw=(64, 64), padding=1.25, augment=Augment(), seed=0
     )
-    with pytest.raises(SourceError, match=r"2\.png is not a readable picture"):
+    with pytest.raises(SourceError, match=r"2\.png is not a readable picture") as kept:
         list(load_batches(batches, first=0, last=1, workers=workers))
+    assert kept.tb is not None  # even a traceback that is kept does not keep the processes
+    assert not multiprocessing.active_children()
 
 
 def small_config(**changes: Any) -> TrainConfig:
