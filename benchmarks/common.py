@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import SteadyposeError
-from realtime.report import machine
 from realtime.settings import ROOT
+from realtime.summary import machine
 
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"
 

@@ -29,7 +29,7 @@ from realtime.arguments import Parser, whole
 from realtime.datatypes import FloatArray
 from realtime.record import check_writable
 from realtime.record.background import write_error
-from realtime.report import machine
+from realtime.summary import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"

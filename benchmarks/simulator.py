@@ -17,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import COCO17
+from realtime.datatypes import BBox
+from realtime.framing import Framing
+from realtime.roi import settle
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -29,67 +32,81 @@ _FACTOR = np.array([0.8] * 5 + [1.0, 1.0, 1.0, 1.0, 1.1, 1.1, 1.25, 1.25, 1.0, 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """One person for a while; T frames, K keypoints, pixels.
+    """Several people before one camera for a while; T frames, P persons, K keypoints, pixels.
 
     Attributes:
         time_s: (T,) capture times.
-        truth: (T, K, 2).
-        measured: (T, K, 2); NaN where the network found nothing.
-        score: (T, K) in [0, 1].
-        size_px: The person's standing height.
-        speed: (T, K) true speed, S/s.
-        is_outlier: (T, K) a jump of one to three frames.
-        is_covered: (T, K) hidden behind something.
-        truth_at: Truth at any other times, (N,) to (N, K, 2).
+        truth: (T, P, K, 2).
+        measured: (T, P, K, 2); NaN where the network found nothing.
+        score: (T, P, K) in [0, 1].
+        size_px: (T, P) longer side of each person's box, as the app knows it.
+        height_px: (P,) standing height.
+        speed: (T, P, K) true speed, S/s.
+        is_outlier: (T, P, K) a jump of one to three frames.
+        is_covered: (T, P, K) hidden behind something.
+        is_there: (P, K) within the picture at all; a person at a desk has no legs.
+        fine_truth: (240 seconds, P, K, 2) truth between the frames.
     """
 
     time_s: Floats
     truth: Floats
     measured: Floats
     score: Floats
-    size_px: float
+    size_px: Floats
+    height_px: Floats
     speed: Floats
     is_outlier: Bools
     is_covered: Bools
-    fine_time_s: Floats
+    is_there: Bools
     fine_truth: Floats
 
     @property
     def is_still(self) -> Bools:
-        """(T, K) hardly moving for a quarter of a second."""
+        """(T, P, K) hardly moving for a quarter of a second."""
         return self._lasting(self.speed < 0.08, before_s=0.25)
 
     @property
     def is_moving(self) -> Bools:
-        """(T, K)."""
+        """(T, P, K)."""
         return self.speed > 0.3
 
     @property
     def is_fast(self) -> Bools:
-        """(T, K)."""
+        """(T, P, K)."""
         return self.speed > 1.2
 
     @property
     def is_stop(self) -> Bools:
-        """(T, K) slow, within 0.3 s of having been fast: where filters overshoot."""
-        soon = np.zeros_like(self.is_fast)
-        for shift in range(1, int(0.3 / np.median(np.diff(self.time_s))) + 1):
-            soon[shift:] |= self.is_fast[:-shift]
-        return soon & (self.speed < 0.3)
+        """(T, P, K) slow, within 0.3 s of having been fast: where filters overshoot."""
+        return self.extended(self.is_fast, after_s=0.3) & (self.speed < 0.3)
+
+    def extended(self, mask: Bools, *, after_s: float) -> Bools:
+        """A mask that also holds for a while after it did."""
+        found = mask.copy()
+        for shift in range(1, self._frames(after_s) + 1):
+            found[shift:] |= mask[:-shift]
+        return found
 
     def _lasting(self, mask: Bools, *, before_s: float) -> Bools:
         found = mask.copy()
-        for shift in range(1, int(before_s / np.median(np.diff(self.time_s))) + 1):
+        for shift in range(1, self._frames(before_s) + 1):
             found[shift:] &= mask[:-shift]
         return found
 
+    def _frames(self, seconds: float) -> int:
+        return int(seconds / float(np.median(np.diff(self.time_s))))
+
     def truth_at(self, time_s: Floats) -> Floats:
-        """(N, K, 2) true positions at other times, pixels."""
-        place = np.clip(time_s * _FINE_HZ, 0, len(self.fine_truth) - 1.001)
-        low = place.astype(int)
-        share = (place - low)[:, None, None]
-        found: Floats = self.fine_truth[low] * (1 - share) + self.fine_truth[low + 1] * share
-        return found
+        """(N, P, K, 2) true positions at other times, pixels."""
+        return _between(self.fine_truth, time_s)
+
+
+def _between(fine: Floats, time_s: Floats) -> Floats:
+    place = np.clip(time_s * _FINE_HZ, 0, len(fine) - 1.001)
+    low = place.astype(int)
+    share = (place - low).reshape(-1, *[1] * (fine.ndim - 1))
+    found: Floats = fine[low] * (1 - share) + fine[low + 1] * share
+    return found
 
 
 def minimum_jerk(x: Floats) -> Floats:
@@ -119,7 +136,9 @@ def figure(seconds: float, rng: np.random.Generator) -> Floats:
     begin = 0.0
     while begin < seconds:
         length = float(rng.uniform(1.5, 3.5))
-        act = rng.choice(("still", "still", "reach", "reach", "wave", "punch", "squat", "walk"))
+        act = rng.choice(
+            ("still", "still", "talk", "talk", "reach", "reach", "wave", "punch", "squat", "walk")
+        )
         _perform(str(act), body, begin, begin + length, rng)
         begin += length + float(rng.uniform(0.0, 0.6))
     return _assemble(body, rng)
@@ -145,12 +164,18 @@ def _perform(act: str, body: _Body, begin: float, end: float, rng: np.random.Gen
         wave = 2.9 + float(rng.uniform(0.3, 0.6)) * np.sin(2 * math.pi * rate * local)
         arms[side, inside, 1] += fade * (wave - arms[side, inside, 1])
     elif act == "punch":
+        out_s, back_s = rng.uniform(0.18, 0.32, 2)
         for n in range(int(length / 0.7)):
-            beat = minimum_jerk((local - 0.7 * n) / 0.16) * minimum_jerk(
-                (0.7 * n + 0.5 - local) / 0.2
-            )
+            out = minimum_jerk((local - 0.7 * n) / out_s)
+            beat = out * minimum_jerk((0.7 * n + 0.65 - local) / back_s)
             arms[(side + n) % 2, inside, 0] += 1.3 * beat
             arms[(side + n) % 2, inside, 1] += 1.25 * beat
+    elif act == "talk":
+        rates = rng.uniform(0.3, 1.1, 3)
+        for k in range(2):
+            swing = np.sin(2 * math.pi * rates[k] * local)
+            arms[side, inside, k] += fade * (0.4 + 0.5 * k + rng.uniform(0.1, 0.4) * swing)
+        body.shift[inside] += 0.04 * fade * np.sin(2 * math.pi * rates[2] * local)
     elif act == "squat":
         body.dip[inside] += 0.22 * fade * (0.5 - 0.5 * np.cos(2 * math.pi * local / 1.5))
     elif act == "walk":
@@ -197,62 +222,81 @@ def _assemble(body: _Body, rng: np.random.Generator) -> Floats:
     return xy
 
 
-def make_scene(seed: int, *, seconds: float = 40.0, fps: float | None = None) -> Scene:
-    """A scene with measurements.
+def make_scene(seed: int, *, seconds: float = 40.0, fps: float = 30.0, persons: int = 6) -> Scene:
+    """A scene with measurements; half of the people are seen down to the hips only.
 
     Args:
-        seed: Everything about it: figure, size, frame rate, noise.
+        seed: Everything about it: figures, sizes, noise.
         seconds: Length.
-        fps: 30 or 60; None: by the seed.
+        fps: Nominal frame rate.
+        persons: P.
     """
     rng = np.random.default_rng(seed)
-    fps = fps or float(rng.choice((30.0, 60.0)))
-    size_px = float(np.exp(rng.uniform(math.log(140), math.log(900))))
-    fine = figure(seconds, rng)
+    height_px = np.exp(rng.uniform(math.log(140), math.log(900), persons))
+    fine = np.stack([figure(seconds, rng) for _ in range(persons)], axis=1)
     time_s = np.cumsum(np.clip(rng.normal(1, 0.12, int(seconds * fps)), 0.5, 1.5)) / fps
     time_s = time_s[(rng.random(len(time_s)) > 0.02) & (time_s < seconds - 0.01)]
-    at = time_s * _FINE_HZ
-    low, share = at.astype(int), (at - at.astype(int))[:, None, None]
-    truth = fine[low] * (1 - share) + fine[low + 1] * share
+    truth = _between(fine, time_s)
     velocity = np.gradient(fine, 1 / _FINE_HZ, axis=0)
-    speed = np.linalg.norm(velocity, axis=2)[low]
-    measured, score, is_outlier, is_covered = _measure(truth, time_s, rng)
-    scale = size_px
+    speed = np.linalg.norm(velocity, axis=3)[(time_s * _FINE_HZ).astype(int)]
+    is_there = np.ones((persons, 17), np.bool_)
+    is_there[1::2, _INDEX["left_knee"] :] = False
+    size = np.stack([_box_size(truth[:, p], time_s, is_there[p]) for p in range(persons)], 1)
+    parts = [_measure(truth[:, p], size[:, p], time_s, is_there[p], rng) for p in range(persons)]
+    scale = height_px[:, None, None]
     return Scene(
         time_s=time_s,
         truth=truth * scale,
-        measured=measured * scale,
-        score=score,
-        size_px=size_px,
+        measured=np.stack([part[0] for part in parts], axis=1) * scale,
+        score=np.stack([part[1] for part in parts], axis=1),
+        size_px=size * height_px,
+        height_px=height_px,
         speed=speed,
-        is_outlier=is_outlier,
-        is_covered=is_covered,
-        fine_time_s=np.arange(len(fine)) / _FINE_HZ,
+        is_outlier=np.stack([part[2] for part in parts], axis=1),
+        is_covered=np.stack([part[3] for part in parts], axis=1),
+        is_there=is_there,
         fine_truth=fine * scale,
     )
 
 
+def _box_size(truth: Floats, time_s: Floats, is_there: Bools) -> Floats:
+    """(T,) longer side of the box the app would have, settled as it settles."""
+    framing = Framing(COCO17)
+    scale = 1000.0  # boxes are placed in pixels; nothing here is near a frame's edge
+    sizes = np.empty(len(time_s))
+    box: BBox | None = None
+    for n, xy in enumerate(truth):
+        target = framing.box((xy + 3.0) * scale, is_there, (9000, 9000))
+        assert target is not None  # a whole upper body is always there
+        box = target if box is None else settle(box, target, time_s[n] - time_s[n - 1])
+        sizes[n] = max(box.width, box.height) / scale
+    return sizes
+
+
 def _measure(
-    truth: Floats, time_s: Floats, rng: np.random.Generator
+    truth: Floats, size: Floats, time_s: Floats, is_there: Bools, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Bools, Bools]:
+    """One person as a network sees it; its noise is relative to the crop, so to the box."""
     count, k = truth.shape[:2]
     covered = _intervals(time_s, k, rate_hz=0.04, length_s=(0.2, 0.9), rng=rng)
     # The level of the noise wanders slowly and differs between scenes.
-    level = float(rng.uniform(0.006, 0.018)) * np.exp(0.35 * _wander(time_s, k, 0.7, rng))
+    level = float(np.exp(rng.uniform(math.log(0.004), math.log(0.018)))) * np.exp(
+        0.35 * _wander(time_s, k, 0.7, rng)
+    )
     level = level * _FACTOR * np.where(covered, 3.0, 1.0)
     heavy = np.clip(rng.standard_t(4, (count, k, 2)), -8, 8) / math.sqrt(2.0)
     lasting = np.stack([_wander(time_s, k, 0.12, rng) for _ in range(2)], axis=2)
-    noise = level[..., None] * (0.8 * heavy + 0.6 * lasting)
+    noise = (level * size[:, None])[..., None] * (0.8 * heavy + 0.6 * lasting)
     score = 0.95 * np.exp(-14.0 * level) + rng.normal(0, 0.05, (count, k))
     score = np.where(covered, score * rng.uniform(0.15, 0.6, (count, k)), score)
     measured = truth + noise
     is_outlier = _jumps(measured, score, time_s, covered, rng)
     _swap_sides(measured, time_s, rng)
     score = np.clip(score, 0.02, 1.0)
-    is_missing = rng.random((count, k)) < 0.01
+    is_missing = (rng.random((count, k)) < 0.01) | ~is_there
     score[is_missing] = 0.0
     measured[is_missing] = np.nan
-    return measured, score, is_outlier, covered
+    return measured, score, is_outlier & is_there, covered
 
 
 def _wander(time_s: Floats, k: int, tau_s: float, rng: np.random.Generator) -> Floats:

@@ -17,6 +17,7 @@ class Quality:
     Attributes:
         rmse: Everywhere but behind things.
         still: RMSE while holding still.
+        moving: RMSE above 0.3 heights a second.
         fast: RMSE above 1.2 heights a second.
         stop: RMSE just after a fast motion.
         covered: RMSE while and 0.2 s after something is in front.
@@ -28,6 +29,7 @@ class Quality:
 
     rmse: float
     still: float
+    moving: float
     fast: float
     stop: float
     covered: float
@@ -35,11 +37,6 @@ class Quality:
     lag_ms: float
     shake: float
     leak: float
-
-    @property
-    def cost(self) -> float:
-        """What tuning minimises, the same for every filter: error, jitter, lag."""
-        return self.rmse + self.jitter + 0.05 * (self.fast + self.stop) + 0.015 * abs(self.lag_ms)
 
 
 def judge(scenes: Sequence[Scene], run: Callable[[Scene], Floats]) -> Quality:
@@ -51,35 +48,29 @@ def judge(scenes: Sequence[Scene], run: Callable[[Scene], Floats]) -> Quality:
 
 
 def _one(scene: Scene, found: Floats) -> dict[str, float]:
-    size = scene.size_px
-    offset = (found - scene.truth) / size
-    error = 100 * np.linalg.norm(offset, axis=2)
-    is_free = ~_extended(scene.is_covered, scene, 0.2)
-    dt = np.diff(scene.time_s)[:, None]
-    motion = 100 * np.linalg.norm(np.diff(found, axis=0), axis=2) / size / (30 * dt)
+    scale = scene.height_px[:, None, None]
+    offset = (found - scene.truth) / scale
+    error = 100 * np.linalg.norm(offset, axis=-1)
+    is_free = ~scene.extended(scene.is_covered, after_s=0.2) & scene.is_there
+    dt = np.diff(scene.time_s)[:, None, None]
+    motion = 100 * np.linalg.norm(np.diff(found, axis=0) / scale, axis=-1) / (30 * dt)
     rests = scene.is_still & is_free & ~scene.is_outlier
-    velocity = np.gradient(scene.truth / size, scene.time_s, axis=0)
+    velocity = np.gradient(scene.truth / scale, scene.time_s, axis=0)
     in_motion = (scene.is_fast & is_free & ~scene.is_outlier)[..., None]
-    jump = np.nan_to_num((scene.measured - scene.truth) / size) * scene.is_outlier[..., None]
-    bend = np.diff((found - scene.truth) / size, n=2, axis=0) / dt[1:, :, None] ** 2
+    jump = np.nan_to_num((scene.measured - scene.truth) / scale) * scene.is_outlier[..., None]
+    bend = np.diff(offset, n=2, axis=0) / dt[1:, ..., None] ** 2
     return {
         "rmse": _rms(error, is_free),
         "still": _rms(error, scene.is_still & is_free),
+        "moving": _rms(error, scene.is_moving & is_free),
         "fast": _rms(error, scene.is_fast & is_free),
         "stop": _rms(error, scene.is_stop & is_free),
-        "covered": _rms(error, ~is_free),
+        "covered": _rms(error, ~is_free & scene.is_there),
         "jitter": float(motion[rests[1:] & rests[:-1]].mean()),
         "lag_ms": -1e3 * _ratio(velocity * offset * in_motion, velocity * velocity * in_motion),
-        "shake": float(np.linalg.norm(bend, axis=2)[is_free[2:]].mean()),
+        "shake": float(np.linalg.norm(bend, axis=-1)[is_free[2:]].mean()),
         "leak": 100 * _ratio(jump * offset, jump * jump),
     }
-
-
-def _extended(mask: np.ndarray, scene: Scene, after_s: float) -> np.ndarray:
-    found = mask.copy()
-    for shift in range(1, int(after_s / float(np.median(np.diff(scene.time_s)))) + 1):
-        found[shift:] |= mask[:-shift]
-    return found
 
 
 def _rms(error: Floats, mask: np.ndarray) -> float:

@@ -7,7 +7,7 @@ SteadyposeError
 ├── EngineError          a backend failed
 │   └── EngineUnavailableError   a backend cannot run on this machine
 ├── SourceError          a camera, video or folder that cannot be read
-└── RecordError          a file that cannot be written
+└── RecordError          a file that cannot be written or read
 """
 
 
@@ -58,4 +58,4 @@ class SourceError(SteadyposeError):
 
 
 class RecordError(SteadyposeError):
-    """A file that cannot be written."""
+    """A recording that cannot be written, or not be read back."""

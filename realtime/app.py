@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RecordError, SteadyposeError
-from realtime.datatypes import FloatArray, Pose
+from realtime.caption import CAPTION_EVERY_S, Caption
+from realtime.datatypes import FloatArray, Frame, Pose
 from realtime.display import Display
 from realtime.draw import draw_hud, draw_poses, mirrored
 from realtime.outputs import Outputs, output_folder
@@ -23,7 +24,8 @@ from realtime.sources import Source
 from realtime.timing import Stopwatch, busy_time_s
 
 _POLL_S = 0.05  # how long the loop waits for a frame before it looks at the keyboard again
-_HUD_EVERY_S = 0.25  # figures that change every frame cannot be read
+MOST_AHEAD_S = 0.1
+"""How far into the future a pose is drawn at most."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Waiting:
     batch: Batch
     found: FloatArray
     poses: list[Pose] | None = None
+    drawn: list[Pose] | None = None
 
     def complete(self, pipeline: Pipeline, *, is_smooth: bool) -> None:
         """Follow the people of this frame, once."""
@@ -56,6 +59,7 @@ class App:
         display: A window, or nothing.
         outputs: Files to write.
         is_smooth: Show and record filtered positions.
+        is_predicting: Draw in the window where people will be when it is seen.
         is_mirrored: Mirror the picture that is shown, nothing else.
         max_frames: Stop after this many.
         progress: Called about four times a second with the number of frames done.
@@ -67,6 +71,7 @@ class App:
     display: Display
     outputs: Outputs
     is_smooth: bool = True
+    is_predicting: bool = False
     is_mirrored: bool = False
     max_frames: int | None = None
     progress: Callable[[int], None] | None = None
@@ -78,19 +83,15 @@ class App:
     _begin_s: float = 0.0
     _first_s: float = 0.0
     _end_s: float = 0.0
-    _hud: tuple[str, ...] = ()
-    _hud_s: float = 0.0
+    _caption: Caption = field(default_factory=Caption)
     _shown: Waiting | None = None
     _waiting: Waiting | None = None
     _fetched: int = 0
-    _hud_frames: int = 0
     _apart_s: float = 0.0
     _last_apart_s: float = 0.0
     _last_busy_s: float = 0.0
     _progress_s: float = 0.0
     _trouble: str | None = None
-    _message: str | None = None
-    _message_until_s: float = 0.0
 
     @property
     def fps(self) -> float:
@@ -195,17 +196,18 @@ class App:
         age_ms = (recorded_s - frame.captured_s) * 1e3
         if self.outputs.wants_video:
             self.outputs.write_picture(
-                self._painter(result, is_mirrored=False, age_ms=age_ms), frame.time_s
+                self._painter(result, is_window=False, age_ms=age_ms), frame.time_s
             )
         written_s = time.perf_counter()
         shown: NDArray[np.uint8] | None = None
         if self.display.is_window:
-            shown = self._painter(result, is_mirrored=self.is_mirrored, age_ms=age_ms)()
+            result.drawn = self._foreseen(frame)
+            shown = self._painter(result, is_window=True, age_ms=age_ms)()
         drawn_s = time.perf_counter()
         if shown is not None:
             self.display.show(shown)
         self._shown = result
-        if self.progress is not None and drawn_s - self._progress_s > _HUD_EVERY_S:
+        if self.progress is not None and drawn_s - self._progress_s > CAPTION_EVERY_S:
             self._progress_s = drawn_s
             self.progress(self.watch.frames + 1)
         self._end_s = time.perf_counter()
@@ -222,6 +224,19 @@ class App:
             age=(self._end_s - frame.captured_s) * 1e3,
         )
 
+    def _foreseen(self, frame: Frame) -> list[Pose] | None:
+        """People as they will be when the picture is seen; None: as they were recorded.
+
+        The frame's age is measured, drawing and showing are expected to take as long
+        as they did lately. Nobody foresees more than a tenth of a second.
+        """
+        if not (self.is_predicting and self.is_smooth):
+            return None
+        age_s = time.perf_counter() - frame.captured_s
+        if self.watch.frames:
+            age_s += (self.watch.recent("draw") + self.watch.recent("show")) / 1e3
+        return self.pipeline.poses_ahead(frame.time_s + min(age_s, MOST_AHEAD_S))
+
     def _overhead_ms(self) -> float:
         """What the loop's own thread worked since the last frame, outside engine and source."""
         now_s = busy_time_s()
@@ -229,14 +244,17 @@ class App:
         self._last_busy_s, self._last_apart_s = now_s, self._apart_s
         return worked_s * 1e3
 
-    def _painter(self, result: Waiting, *, is_mirrored: bool, age_ms: float) -> Paint:
+    def _painter(self, result: Waiting, *, is_window: bool, age_ms: float) -> Paint:
         """A function that draws this frame as it is to be seen now; any thread may call it."""
-        image, poses = result.batch.frame.image_bgr, result.poses or []
+        is_mirrored = is_window and self.is_mirrored
+        image = result.batch.frame.image_bgr
+        # A recorded picture shows what is recorded.
+        poses = (result.drawn if is_window else None) or result.poses or []
         hud = partial(
             draw_hud,
-            lines=self._hud_lines(age_ms),
+            lines=self._caption.lines(self, age_ms),
             alert=self.source.trouble,
-            message=self._current_message(),
+            message=self._caption.message,
             is_recording=self.outputs.is_recording,
             has_help=self._has_help,
         )
@@ -249,27 +267,6 @@ class App:
 
         return paint
 
-    def _hud_lines(self, age_ms: float) -> tuple[str, ...]:
-        now_s = time.perf_counter()
-        if now_s - self._hud_s > _HUD_EVERY_S or not self._hud:
-            elapsed_s = max(1e-9, now_s - (self._hud_s or self._begin_s))
-            frames = self.watch.frames - self._hud_frames
-            self._hud_s, self._hud_frames = now_s, self.watch.frames
-            self._hud = self._compose_hud(frames / elapsed_s, age_ms)
-        return self._hud
-
-    def _compose_hud(self, fps: float, age_ms: float) -> tuple[str, ...]:
-        lines = [
-            f"{fps:.0f} fps  {self.watch.recent('engine'):.1f} ms inference"
-            if self.watch.frames
-            else "starting",
-            f"{age_ms:.0f} ms old  {self.source.dropped} dropped",
-            self.pipeline.engine.label,
-        ]
-        if not self.is_smooth:
-            lines.append("smoothing off")
-        return tuple(lines)
-
     def _show_trouble(self) -> None:
         """Keep the window alive while no frame comes."""
         if self.display.is_window and self.source.trouble:
@@ -279,8 +276,8 @@ class App:
         """Draw the last frame anew, with its age now."""
         if self._shown is not None:
             age_ms = (time.perf_counter() - self._shown.batch.frame.captured_s) * 1e3
-            self._hud = ()
-            paint = self._painter(self._shown, is_mirrored=self.is_mirrored, age_ms=age_ms)
+            self._caption.renew()
+            paint = self._painter(self._shown, is_window=True, age_ms=age_ms)
             self.display.show(paint())
 
     def _report_trouble(self) -> None:
@@ -289,13 +286,6 @@ class App:
         if self.say is not None and bool(trouble) != bool(self._trouble):
             self.say(trouble or "the camera is back")
         self._trouble = trouble
-
-    def _current_message(self) -> str | None:
-        return self._message if time.perf_counter() < self._message_until_s else None
-
-    def _say(self, message: str) -> None:
-        self._message = message
-        self._message_until_s = time.perf_counter() + 1.5
 
     def _handle_keys(self) -> None:
         for key in self.display.pressed():
@@ -319,7 +309,7 @@ class App:
 
     def _pause(self) -> None:
         self._is_paused = not self._is_paused
-        self._say("paused" if self._is_paused else "running")
+        self._caption.say("paused" if self._is_paused else "running")
 
     def _mirror(self) -> None:
         self.is_mirrored = not self.is_mirrored
@@ -329,14 +319,14 @@ class App:
 
     def _smooth(self) -> None:
         self.is_smooth = not self.is_smooth
-        self._hud = ()
-        self._say("smoothing on" if self.is_smooth else "smoothing off: raw keypoints")
+        self._caption.renew()
+        self._caption.say("smoothing on" if self.is_smooth else "smoothing off: raw keypoints")
 
     def _record(self) -> None:
         try:
-            self._say(self.outputs.toggle())
+            self._caption.say(self.outputs.toggle())
         except RecordError as error:
-            self._say(error.what)
+            self._caption.say(error.what)
 
     def _snapshot(self) -> None:
         if self._shown is None:
@@ -344,13 +334,13 @@ class App:
         try:
             folder = output_folder()
         except RecordError as error:
-            self._say(error.what)
+            self._caption.say(error.what)
             return
         path = folder / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
         canvas = self._shown.batch.frame.image_bgr.copy()
         draw_poses(canvas, self._shown.poses or [])
         is_written = cv2.imwrite(str(path), canvas)
-        self._say(f"saved {path}" if is_written else f"cannot write {path}")
+        self._caption.say(f"saved {path}" if is_written else f"cannot write {path}")
 
     def _redraw(self) -> None:
         """Answer a key at once, also while paused."""

@@ -9,14 +9,15 @@ from pathlib import Path
 from engines import registry
 from engines.errors import UsageError
 from engines.options import PRECISIONS
+from realtime.record.parts import parse_limit
 from realtime.record.table import LAYOUTS
 from realtime.settings import MOST_PERSONS, Settings
+from realtime.smooth import choice as smoothers
 from realtime.sources import SourceOptions
 from realtime.sources.camera import CameraMode
 
 VERSION = "0.1.0"
 DEFAULTS = Settings()
-SMOOTHERS = ("kalman", "filterpy", "off")
 _ANY = 10**9  # no limit worth naming
 
 
@@ -33,10 +34,15 @@ def to_settings(arguments: argparse.Namespace) -> Settings:
         is_auto_build=arguments.auto_build,
         persons=arguments.persons,
         smoother="off" if arguments.no_smooth else arguments.smooth,
+        is_predicting=not arguments.no_predict,
+        is_offline_smoothed=arguments.offline_smooth,
         is_mirrored=arguments.mirror,
         is_headless=arguments.headless,
         csv=arguments.csv,
         csv_layout=arguments.csv_layout,
+        jsonl=arguments.jsonl,
+        parquet=arguments.parquet,
+        split=arguments.split,
         video=arguments.save_video,
         benchmark=arguments.benchmark,
         max_frames=arguments.max_frames,
@@ -165,9 +171,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     people.add_argument(
         "--smooth",
-        choices=SMOOTHERS,
+        choices=smoothers.NAMES,
         default=DEFAULTS.smoother,
-        help="filter (default: %(default)s)",
+        help="steadier, or quicker to follow; others to compare with (default: %(default)s)",
+    )
+    people.add_argument(
+        "--no-predict",
+        action="store_true",
+        help="draw people where they were in the picture, not where they are when it is seen",
+    )
+    people.add_argument(
+        "--offline-smooth",
+        action="store_true",
+        help="at the end, smooth the recorded positions again with knowledge of what came after",
     )
     people.add_argument("--no-smooth", action="store_true", help="show and record raw keypoints")
     output = parser.add_argument_group("output")
@@ -181,6 +197,21 @@ def build_parser() -> argparse.ArgumentParser:
         choices=LAYOUTS,
         default=DEFAULTS.csv_layout,
         help="a row per person, or per keypoint (default: %(default)s)",
+    )
+    output.add_argument(
+        "--jsonl", type=Path, metavar="FILE", help="write keypoints, an object per frame"
+    )
+    output.add_argument(
+        "--parquet",
+        type=Path,
+        metavar="FILE",
+        help="write keypoints, a row per keypoint (pip install pyarrow)",
+    )
+    output.add_argument(
+        "--split",
+        type=parse_limit,
+        metavar="LIMIT",
+        help="go on in out.002.csv and so on after a size or a time: 500MB, 10min",
     )
     output.add_argument(
         "--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)"

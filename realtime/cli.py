@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 # Before OpenCV is loaded: its own warnings would surround our one sentence.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
@@ -18,24 +17,24 @@ os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
 import cv2
 
 from engines.base import Engine
-from engines.errors import SteadyposeError, UsageError
+from engines.errors import SteadyposeError
 from engines.options import EngineOptions, default_threads
 from realtime.app import App
 from realtime.arguments import build_parser, to_settings
 from realtime.display import open_display
 from realtime.engine_opening import open_chosen
+from realtime.facts import run_facts
+from realtime.output_checks import check_outputs
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
-from realtime.record import check_writable
-from realtime.report import summary, write_figures
 from realtime.settings import Settings
-from realtime.smooth import KalmanSmoother, Smoother
-from realtime.sources import open_source, source_files
+from realtime.smooth.choice import make_smoother
+from realtime.sources import open_source
 from realtime.stop import Stop
+from realtime.summary import summary, write_figures
 from realtime.tracker import CANDIDATES
 
 sys.setswitchinterval(0.0005)
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
 def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
@@ -54,7 +53,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
 
             print(examine(arguments.model))
             return 0
-        return run(to_settings(arguments), stop)
+        return run(to_settings(arguments), stop, typed=sys.argv[1:] if argv is None else argv)
     except SteadyposeError as error:
         _say(f"error: {error}")
         return 2
@@ -67,13 +66,19 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         return 2
 
 
-def run(settings: Settings, stop: Stop) -> int:
-    """Open everything, loop, close everything, report."""
+def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
+    """Open everything, loop, close everything, report.
+
+    Args:
+        settings: What to do.
+        stop: Signal handler.
+        typed: The command line, for the description of the recording.
+    """
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
-    _check_outputs(settings)
+    check_outputs(settings)
     options = EngineOptions(settings.precision, settings.threads or default_threads())
     opened = open_chosen(
         settings.model,
@@ -87,12 +92,12 @@ def run(settings: Settings, stop: Stop) -> int:
     stop.check()
     _say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
     try:
-        return _run_with(engine, settings)
+        return _run_with(engine, settings, typed)
     finally:
         engine.close()
 
 
-def _run_with(engine: Engine, settings: Settings) -> int:
+def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
         _say(f"no window: {reason}")
@@ -100,21 +105,31 @@ def _run_with(engine: Engine, settings: Settings) -> int:
     # Somebody watches: the demo plays like a camera, at its own speed and without an end.
     source = open_source(replace(source_options, is_watched=display.is_window))
     _say(f"source: {source.label}")
-    if not display.is_window and not (settings.csv or settings.video or settings.benchmark):
+    if not display.is_window and not (settings.recordings or settings.benchmark):
         _say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
+    slots = settings.persons + CANDIDATES
+    smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
+    smoothing = {
+        **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
+        "second_pass": settings.is_offline_smoothed,
+    }
     outputs = Outputs(
         engine.spec.skeleton,
         source.fps,
         source.is_live,
         csv=settings.csv,
         csv_layout=settings.csv_layout,
+        jsonl=settings.jsonl,
+        parquet=settings.parquet,
         video=settings.video,
+        split=settings.split,
+        facts=run_facts(settings, engine, source, smoothing=smoothing, typed=typed),
+        dropped=lambda: source.dropped,
     )
-    slots = settings.persons + CANDIDATES
     pipeline = Pipeline(
         engine,
         persons=settings.persons,
-        smoother=_make_smoother(settings.smoother, slots, len(engine.spec.skeleton)),
+        smoother=smoother,
         is_paced=source.is_paced,
     )
     total = _expected(source.frame_count, settings.max_frames)
@@ -124,6 +139,8 @@ def _run_with(engine: Engine, settings: Settings) -> int:
         display,
         outputs,
         is_smooth=settings.smoother != "off",
+        # Only what a camera sees has a "now" that can be foreseen.
+        is_predicting=settings.is_predicting and source.is_live,
         is_mirrored=settings.is_mirrored,
         max_frames=settings.max_frames,
         progress=None if source.is_live else _progress_printer(total),
@@ -138,49 +155,16 @@ def _run_with(engine: Engine, settings: Settings) -> int:
             problem = problem or error
     _clear()
     print(summary(app))
+    if settings.is_offline_smoothed and problem is None:
+        from realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
+
+        for path in outputs.table_paths:
+            _say(f"second pass: {path} ({resmooth(path, path)})")
     if settings.benchmark is not None:
         write_figures(app, settings.benchmark)
     if problem is not None:
         raise problem
     return 0
-
-
-def _make_smoother(name: str, slots: int, keypoints: int) -> Smoother:
-    if name == "filterpy":
-        from realtime.smooth.reference import FilterpySmoother  # noqa: PLC0415 - imports scipy
-
-        return FilterpySmoother(slots, keypoints)
-    return KalmanSmoother(slots, keypoints)
-
-
-def _check_outputs(settings: Settings) -> None:
-    """Everything that can be known about the files to write, before anything starts."""
-    inputs = {path.resolve() for path in source_files(settings.source.text)}
-    inputs.add(settings.model.resolve())
-    named: set[Path] = set()
-    for path, option in (
-        (settings.csv, "--csv"),
-        (settings.video, "--save-video"),
-        (settings.benchmark, "--benchmark"),
-    ):
-        if path is None:
-            continue
-        check_writable(path, option)
-        if path.resolve() in inputs:
-            raise UsageError(
-                f"{option} {path} is read by this run and would be destroyed",
-                fix="choose another file name",
-            )
-        if path.resolve() in named:
-            raise UsageError(
-                f"{option} {path}: another output has the same file", fix="give each its own file"
-            )
-        named.add(path.resolve())
-    if settings.video is not None and settings.video.suffix.lower() not in VIDEO_SUFFIXES:
-        raise UsageError(
-            f"--save-video {settings.video} does not end in {' or '.join(VIDEO_SUFFIXES)}",
-            fix=f"--save-video {settings.video.with_suffix('.mp4')}",
-        )
 
 
 def _expected(frame_count: int | None, max_frames: int | None) -> int | None:

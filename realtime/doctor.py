@@ -17,8 +17,8 @@ from engines.errors import SteadyposeError
 from engines.model_file import read_spec
 from engines.options import EngineOptions, default_threads, usable_cpus
 from realtime.display import gui_backend, why_headless
-from realtime.report import cpu_name
 from realtime.sources.camera import list_cameras
+from realtime.summary import cpu_name
 
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")
 _PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterpy")

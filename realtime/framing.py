@@ -16,7 +16,7 @@ from realtime.datatypes import BBox, FloatArray
 
 # Lengths as shares of the standing height, after Drillis and Contini 1966 (in Winter,
 # Biomechanics and Motor Control of Human Movement, figure 4.1); ears from head breadth.
-_LENGTHS = {
+LENGTHS = {
     ("left_ear", "right_ear"): 0.090,
     ("left_ear", "left_shoulder"): 0.130,
     ("right_ear", "right_shoulder"): 0.130,
@@ -57,7 +57,7 @@ class Framing:
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
-        self._a, self._b, self._length = _indices(_LENGTHS, skeleton)
+        self._a, self._b, self._length = _indices(LENGTHS, skeleton)
         self._root, self._end, self._span = _indices(_SPANS, skeleton)
 
     def plausible(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +14,39 @@ from numpy.typing import NDArray
 from engines.errors import SteadyposeError
 from engines.skeleton import Skeleton
 from realtime.datatypes import Frame, Pose
-from realtime.record import CsvRecorder, VideoRecorder, check_writable
+from realtime.record import (
+    PoseRecorder,
+    VideoRecorder,
+    check_writable,
+    csv_recorder,
+    jsonl_recorder,
+    parquet_recorder,
+)
 from realtime.record.background import write_error
+from realtime.record.parts import Limit
+from realtime.record.sidecar import Sidecar, sidecar_path
 from realtime.record.table import Layout
 
 
 @dataclass(slots=True)
 class Outputs:
-    """CSV and video of a run; either may be absent.
+    """Tables and video of a run; each may be absent.
 
     Files are opened with the first frame, so an earlier recording of the same name
     survives a run that never gets one.
 
     Attributes:
-        skeleton: Gives the CSV its columns.
+        skeleton: Gives the tables their columns.
         fps: Nominal frame rate of the video.
         is_live: Whether the video may give up frames.
-        csv: Path of the table.
-        csv_layout: Of the table.
+        csv: Path of the CSV.
+        csv_layout: Of that CSV.
+        jsonl: Path of the JSON lines.
+        parquet: Path of the Parquet file.
         video: Path of the video.
+        split: Where each goes on in another file.
+        facts: What the sidecar says, see ``Sidecar``; None: there is no sidecar.
+        dropped: Asked at the end how many frames the source gave up.
         is_recording: Switched by a key.
     """
 
@@ -40,13 +55,21 @@ class Outputs:
     is_live: bool
     csv: Path | None = None
     csv_layout: Layout = "wide"
+    jsonl: Path | None = None
+    parquet: Path | None = None
     video: Path | None = None
+    split: Limit | None = None
+    facts: Mapping[str, Any] | None = None
+    dropped: Callable[[], int] = lambda: 0
     is_recording: bool = True
-    _table: CsvRecorder | None = None
+    _tables: list[PoseRecorder] = field(default_factory=list)
     _film: VideoRecorder | None = None
+    _sidecar: Sidecar | None = None
+    _is_open: bool = False
+    _frames: int = 0
 
     def __post_init__(self) -> None:
-        self.is_recording = bool(self.csv or self.video)
+        self.is_recording = bool(self._paths())
 
     @property
     def wants_video(self) -> bool:
@@ -59,11 +82,14 @@ class Outputs:
         Raises:
             RecordError: The disk is full or the file is gone.
         """
-        if not self.is_recording or self.csv is None:
+        if not self.is_recording:
             return
-        if self._table is None:
-            self._table = CsvRecorder(self.csv, self.skeleton, self.csv_layout)
-        self._table.write(frame, poses)
+        if not self._is_open:
+            self._is_open = True
+            self._open(frame)
+        self._frames += 1
+        for table in self._tables:
+            table.write(frame, poses)
 
     def write_picture(self, paint: Callable[[], NDArray[np.uint8]], time_s: float) -> None:
         """Record an annotated picture; ``paint`` makes it, on the writing thread.
@@ -72,7 +98,9 @@ class Outputs:
             RecordError: The disk is full, or there is no encoder.
         """
         if self._film is None and self.video is not None:
-            self._film = VideoRecorder(self.video, fps=self.fps, is_live=self.is_live)
+            self._film = VideoRecorder(
+                self.video, fps=self.fps, is_live=self.is_live, limit=self.split
+            )
         if self._film is not None:
             self._film.write(paint, time_s)
 
@@ -85,7 +113,7 @@ class Outputs:
         Raises:
             RecordError: The folder cannot be written.
         """
-        if self.csv is None and self.video is None:
+        if not self._paths():
             folder = output_folder()
             name = f"steadypose-{datetime.now():%Y%m%d-%H%M%S}"
             csv, video = folder / f"{name}.csv", folder / f"{name}.mp4"
@@ -98,32 +126,78 @@ class Outputs:
         """Finish the files.
 
         Raises:
-            RecordError: The end of one could not be written; the other is complete.
+            RecordError: The end of one could not be written; the others are complete.
         """
         first: SteadyposeError | None = None
-        for recorder in (self._table, self._film):
+        for finish in (*(file.close for file in self._files()), self._finish_sidecar):
             try:
-                if recorder is not None:
-                    recorder.close()
+                finish()
             except SteadyposeError as error:
                 first = first or error
         if first is not None:
             raise first
 
+    @property
+    def table_paths(self) -> list[Path]:
+        """The files of all tables, in order."""
+        return [path for table in self._tables for path in table.paths]
+
     def describe(self) -> str:
         """Which files were written and how much is in them."""
-        parts = []
-        if self._table is not None:
-            parts.append(f"{self._table.path} ({counted(self._table.rows, 'row')})")
+        parts = [
+            f"{_named(table.paths)} ({counted(table.rows, _row_name(table.path, self.jsonl))})"
+            for table in self._tables
+        ]
         if self._film is not None:
             lost = f", {self._film.given_up} given up" if self._film.given_up else ""
-            parts.append(f"{self._film.path} ({counted(self._film.frames, 'frame')}{lost})")
+            parts.append(
+                f"{_named(self._film.paths)} ({counted(self._film.frames, 'frame')}{lost})"
+            )
         return ", ".join(parts) or "nothing recorded"
+
+    def _paths(self) -> list[Path]:
+        named = (self.csv, self.jsonl, self.parquet, self.video)
+        return [path for path in named if path is not None]
+
+    def _files(self) -> Iterator[PoseRecorder | VideoRecorder]:
+        yield from self._tables
+        if self._film is not None:
+            yield self._film
+
+    def _open(self, frame: Frame) -> None:
+        if self.facts is not None:
+            height, width = frame.size_hw
+            facts = {**self.facts, "frame_size_wh": [width, height]}
+            self._sidecar = Sidecar(sidecar_path(self._paths()[0]), facts)
+        if self.csv is not None:
+            self._tables.append(csv_recorder(self.csv, self.skeleton, self.csv_layout, self.split))
+        if self.jsonl is not None:
+            self._tables.append(jsonl_recorder(self.jsonl, self.skeleton, self.split))
+        if self.parquet is not None:
+            self._tables.append(parquet_recorder(self.parquet, self.skeleton, self.split))
+
+    def _finish_sidecar(self) -> None:
+        if self._sidecar is None:
+            return
+        files = [
+            {"names": [path.name for path in file.paths], "rows": rows}
+            for file in self._files()
+            for rows in (file.rows if isinstance(file, PoseRecorder) else file.frames,)
+        ]
+        self._sidecar.finish(frames=self._frames, dropped=self.dropped(), files=files)
 
 
 def counted(number: int, thing: str) -> str:
     """A number with its noun: 1 frame, 2 frames."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _row_name(path: Path, jsonl: Path | None) -> str:
+    return "frame" if path == jsonl else "row"
+
+
+def _named(paths: list[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
 
 
 def output_folder() -> Path:

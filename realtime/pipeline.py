@@ -12,7 +12,8 @@ from engines.base import Engine
 from realtime.crop import CropTransform, cut, place_crop
 from realtime.datatypes import BBox, FloatArray, Frame, Pose
 from realtime.roi import scan_windows
-from realtime.smooth import KalmanSmoother, Smoother
+from realtime.smooth import Smoother
+from realtime.smooth.choice import make_smoother
 from realtime.track import Track
 from realtime.tracker import CANDIDATES, Tracker
 
@@ -74,7 +75,9 @@ class Pipeline:
         self.engine = engine
         self.persons = persons
         self.tracker = Tracker(
-            persons, spec.skeleton, smoother or KalmanSmoother(slots, len(spec.skeleton))
+            persons,
+            spec.skeleton,
+            smoother or make_smoother("balanced", slots, len(spec.skeleton)),
         )
         # One buffer may be in the engine while the next is filled.
         shape = (slots + _SCAN_BATCH, *spec.input_hw, 3)
@@ -146,6 +149,10 @@ class Pipeline:
     def poses(self, *, is_smooth: bool = True) -> list[Pose]:
         """People in the last completed frame, in order of their ids."""
         return self.tracker.poses(is_smooth=is_smooth)
+
+    def poses_ahead(self, time_s: float) -> list[Pose]:
+        """The same people as they will be at ``time_s``, a little after that frame."""
+        return self.tracker.poses_ahead(time_s)
 
     def _search(self, frame: Frame) -> None:
         """Look everywhere at once, then twice closer at what was found."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from realtime.record.parts import Limit
 from realtime.record.table import Layout
 from realtime.sources import SourceOptions
 
@@ -25,11 +26,16 @@ class Settings:
         threads: CPU threads of the network, 0 for the default.
         is_auto_build: Build a TensorRT engine that is missing or stale before starting.
         persons: How many people to follow.
-        smoother: ``kalman``, ``filterpy`` or ``off``.
+        smoother: A name of ``realtime.smooth.choice.NAMES``.
+        is_predicting: Draw people in the window where they will be when it is seen.
+        is_offline_smoothed: Give the recording a second pass at the end.
         is_mirrored: Show the picture as a mirror does.
         is_headless: Open no window even where one could be.
-        csv: Table to write.
-        csv_layout: Of that table.
+        csv: CSV to write.
+        csv_layout: Of that CSV.
+        jsonl: JSON lines to write.
+        parquet: Parquet file to write.
+        split: Where recordings go on in another file.
         video: Annotated video to write.
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
@@ -42,11 +48,22 @@ class Settings:
     threads: int = 0
     is_auto_build: bool = False
     persons: int = 1
-    smoother: str = "kalman"
+    smoother: str = "balanced"
+    is_predicting: bool = True
+    is_offline_smoothed: bool = False
     is_mirrored: bool = False
     is_headless: bool = False
     csv: Path | None = None
     csv_layout: Layout = "wide"
+    jsonl: Path | None = None
+    parquet: Path | None = None
+    split: Limit | None = None
     video: Path | None = None
     benchmark: Path | None = None
     max_frames: int | None = None
+
+    @property
+    def recordings(self) -> tuple[Path, ...]:
+        """The recordings to write, the one that names the sidecar first."""
+        paths = (self.csv, self.jsonl, self.parquet, self.video)
+        return tuple(path for path in paths if path is not None)

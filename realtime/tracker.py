@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -123,6 +124,18 @@ class Tracker:
             is_smooth: False gives the network's own positions.
         """
         return [self._pose(track, is_smooth=is_smooth) for track in self.confirmed]
+
+    def poses_ahead(self, time_s: float) -> list[Pose]:
+        """Confirmed people as they are likely to be a little after the last update.
+
+        Args:
+            time_s: When they will be seen, on the clock of capture times.
+        """
+        xy = self.smoother.ahead(time_s)
+        return [
+            replace(pose, xy=np.where(np.isnan(pose.xy), np.nan, xy[track.slot]))
+            for track, pose in zip(self.confirmed, self.poses(is_smooth=True), strict=True)
+        ]
 
     def _pose(self, track: Track, *, is_smooth: bool) -> Pose:
         if is_smooth:

@@ -13,7 +13,8 @@ from realtime.settings import ROOT
 
 
 @pytest.mark.parametrize(
-    "forbidden", ["torch", "tensorrt", "pycuda", "export", "training", "scipy", "onnxruntime"]
+    "forbidden",
+    ["torch", "tensorrt", "pycuda", "export", "training", "scipy", "onnxruntime", "pyarrow"],
 )
 def test_starting_the_app_does_not_load(forbidden: str) -> None:
     code = f"import sys, realtime.cli; sys.exit({forbidden!r} in sys.modules)"
@@ -27,7 +28,17 @@ def test_the_readme_knows_every_option_and_no_other() -> None:
     options = {o for action in build_parser()._actions for o in action.option_strings}
     options = {o for o in options if o.startswith("--")}
     assert options - {"--help"} <= documented
-    foreign = {"--help", "--weights"}  # of other programs in the README
+    # Of other programs in the README.
+    foreign = {
+        "--help",
+        "--weights",
+        "--order",
+        "--height",
+        "--to",
+        "--person",
+        "--open",
+        "--output",
+    }
     assert documented <= options | foreign
 
 
@@ -39,5 +50,5 @@ def test_every_module_is_of_readable_size() -> None:
 
 def test_only_the_cli_prints() -> None:
     for path in (*(ROOT / "realtime").rglob("*.py"), *(ROOT / "engines").rglob("*.py")):
-        if path.name != "cli.py":
+        if path.name not in {"cli.py", "convert.py", "resmooth.py"}:
             assert not re.search(r"^\s*print\(", path.read_text(), re.MULTILINE), path

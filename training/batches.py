@@ -206,7 +206,7 @@ def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> It
         # A traceback may keep this frame, and with it the processes, which ignore signals:
         # Python would then wait for them for ever when it ends.
         if workers:
-            items._shutdown_workers()
+            items._shutdown_workers()  # noqa: SLF001 - there is no public way
 
 
 def worker_ended(error: RuntimeError) -> EngineError | None:

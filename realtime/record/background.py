@@ -29,6 +29,8 @@ class BackgroundWriter(Generic[Item]):
         path: For messages.
         capacity: Items that may wait.
         idle: Called on the thread about four times a second while nothing comes.
+        progress: A number that grows while ``close`` works, so that long work is not
+            taken for a disk that does not answer.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class BackgroundWriter(Generic[Item]):
         path: Path,
         capacity: int,
         idle: Callable[[], None] | None = None,
+        progress: Callable[[], int] | None = None,
     ) -> None:
         self.path = path
         self._write = write
         self._finish = close
         self._idle = idle
+        self._progress = progress or (lambda: 0)
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._failure: Exception | None = None
         self._is_closed = False
@@ -102,7 +106,7 @@ class BackgroundWriter(Generic[Item]):
 
     def _end_thread(self) -> None:
         """Wait for the rest to be written, as long as the disk makes progress."""
-        left, silent_s = self._queue.qsize(), 0.0
+        left, done, silent_s = self._queue.qsize(), self._progress(), 0.0
         is_told = False
         while self._thread.is_alive() and silent_s < _STUCK_S:
             try:
@@ -112,8 +116,9 @@ class BackgroundWriter(Generic[Item]):
                 self._thread.join(timeout=0.1)
             except queue.Full:
                 pass
-            silent_s = 0.0 if self._queue.qsize() < left else silent_s + 0.1
-            left = self._queue.qsize()
+            moves = self._queue.qsize() < left or self._progress() > done
+            silent_s = 0.0 if moves else silent_s + 0.1
+            left, done = self._queue.qsize(), self._progress()
         if self._thread.is_alive():
             self._failure = RecordError(
                 f"the disk of {self.path} does not answer; the last {left} entries are lost",

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from engines.errors import RecordError
 from realtime.record.background import BackgroundWriter
+from realtime.record.fragments import cut_to_whole_fragments, size_of
+from realtime.record.parts import Limit, Parts
 
 _CLOCK = 90_000  # ticks a second, the customary video clock
 _CAPACITY = 16  # frames that may wait for the encoder
@@ -29,43 +31,35 @@ class VideoRecorder:
     when the program is killed.
 
     Args:
-        path: Replaced when the first frame is written.
+        path: Replaced at once.
         fps: Nominal frame rate.
         is_live: Give up frames when the encoder cannot keep up (they are counted)
             instead of making the source wait.
+        limit: Where to go on in another file; None: never.
+
+    Raises:
+        RecordError: The file cannot be written.
     """
 
-    def __init__(self, path: Path, *, fps: float, is_live: bool) -> None:
+    def __init__(
+        self, path: Path, *, fps: float, is_live: bool, limit: Limit | None = None
+    ) -> None:
         self.path = path
         self.frames = 0
         self.given_up = 0
         self._is_live = is_live
-        self._fps = fps
-        self._stream: av.video.stream.VideoStream | None = None
-        self._size_hw = (0, 0)
-        self._first_s: float | None = None
-        self._last_tick = -1
-        self._safe_size = self._size = 0
         logging.getLogger("libav").setLevel(logging.CRITICAL)
-        try:
-            self._container = av.open(
-                str(path),
-                "w",
-                format="mp4",
-                options={
-                    "movflags": "empty_moov+default_base_moof",
-                    "frag_duration": "500000",
-                    "flush_packets": "1",
-                },
-            )
-        except OSError as error:
-            raise RecordError(
-                f"cannot write video {path}: {error.strerror}",
-                fix="choose a folder you may write to",
-            ) from error
-        self._writer: BackgroundWriter[_Picture] = BackgroundWriter(
-            self._encode, self._finish, path=path, capacity=_CAPACITY
+        self._parts: Parts[_Picture] = Parts(
+            path, lambda part: VideoSink(part, fps=fps), lambda picture: picture[1], limit
         )
+        self._writer: BackgroundWriter[_Picture] = BackgroundWriter(
+            self._parts.add, self._parts.close, path=path, capacity=_CAPACITY
+        )
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, in order."""
+        return list(self._parts.paths)
 
     def write(self, paint: Paint, time_s: float) -> None:
         """Record a picture.
@@ -91,6 +85,90 @@ class VideoRecorder:
         """
         self._writer.close()
 
+
+class VideoSink:
+    """One MP4, used by one thread; see ``VideoRecorder``.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, fps: float) -> None:
+        self.path = path
+        self.rows = 0
+        self.progress = 0
+        self._fps = fps
+        self._stream: av.video.stream.VideoStream | None = None
+        self._size_hw = (0, 0)
+        self._first_s: float | None = None
+        self._last_tick = -1
+        self._safe_size = self.size_bytes = 0
+        self._has_failed = self._is_closed = False
+        try:
+            self._container = av.open(
+                str(path),
+                "w",
+                format="mp4",
+                options={
+                    "movflags": "empty_moov+default_base_moof",
+                    "frag_duration": "500000",
+                    "flush_packets": "1",
+                },
+            )
+        except OSError as error:
+            raise RecordError(
+                f"cannot write video {path}: {error.strerror}",
+                fix="choose a folder you may write to",
+            ) from error
+
+    def add(self, item: _Picture) -> None:
+        """Encode a picture.
+
+        Raises:
+            OSError: The disk is full or gone.
+            RecordError: The encoder failed.
+        """
+        self._has_failed = True
+        try:
+            paint, time_s = item
+            self._encode_picture(paint(), time_s)
+        except OSError:
+            raise  # a full disk has its own sentence
+        except (av.error.FFmpegError, ValueError) as error:
+            raise RecordError(
+                f"the video encoder failed at frame {self.rows}: {error}",
+                fix="record a CSV without --save-video, or install another version of av",
+            ) from error
+        self._has_failed = False
+        self.rows += 1
+
+    def flush(self) -> None:
+        """Nothing: the container brings each fragment to the disk itself."""
+
+    def close(self) -> None:
+        """Write the rest. Safe to call twice.
+
+        Raises:
+            OSError: It could not be written; the file ends with a whole fragment.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        failure: OSError | None = None
+        try:
+            if self._stream is not None and not self._has_failed:
+                self._mux(self._stream.encode())
+        except OSError as error:
+            failure = error
+        try:
+            self._container.close()
+        except OSError as error:
+            failure = failure or error
+        if failure is not None or self._has_failed:
+            cut_to_whole_fragments(self.path, self._safe_size)
+        if failure is not None:
+            raise failure
+
     def _open_stream(self, image_bgr: NDArray[np.uint8]) -> av.video.stream.VideoStream:
         # 4:2:0 video has even sides.
         self._size_hw = (image_bgr.shape[0] // 2 * 2, image_bgr.shape[1] // 2 * 2)
@@ -102,18 +180,6 @@ class VideoRecorder:
         stream.codec_context.gop_size = max(1, round(self._fps))
         stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "21", "threads": "1"}
         return stream
-
-    def _encode(self, item: _Picture) -> None:
-        try:
-            paint, time_s = item
-            self._encode_picture(paint(), time_s)
-        except OSError:
-            raise  # a full disk has its own sentence
-        except (av.error.FFmpegError, ValueError) as error:
-            raise RecordError(
-                f"the video encoder failed at frame {self.frames}: {error}",
-                fix="record a CSV without --save-video, or install another version of av",
-            ) from error
 
     def _encode_picture(self, image: NDArray[np.uint8], time_s: float) -> None:
         if self._stream is None:
@@ -136,53 +202,5 @@ class VideoRecorder:
     def _mux(self, packets: Iterable[av.Packet]) -> None:
         for packet in packets:
             # Fragments are written whole, so between two calls the file ends with one.
-            self._safe_size, self._size = self._size, _size_of(self.path)
+            self._safe_size, self.size_bytes = self.size_bytes, size_of(self.path)
             self._container.mux(packet)
-
-    def _finish(self) -> None:
-        failure: OSError | None = None
-        try:
-            if self._stream is not None and not self._writer.has_failed:
-                self._mux(self._stream.encode())
-        except OSError as error:
-            failure = error
-        try:
-            self._container.close()
-        except OSError as error:
-            failure = failure or error
-        if failure is not None or self._writer.has_failed:
-            cut_to_whole_fragments(self.path, self._safe_size)
-        if failure is not None:
-            raise failure
-
-
-def _size_of(path: Path) -> int:
-    """Bytes of a file, 0 before the container has made it."""
-    return path.stat().st_size if path.exists() else 0
-
-
-def cut_to_whole_fragments(path: Path, safe_size: int) -> None:
-    """Remove the half-written fragment that a full disk leaves at the end of an MP4.
-
-    Walks the top-level boxes (ISO 14496-12, section 4.2) and keeps everything up to the
-    last complete media box within the bytes that were written without an error.
-
-    Args:
-        path: The file.
-        safe_size: Bytes that are known to be good.
-    """
-    size = min(safe_size, _size_of(path))
-    if not path.exists():
-        return
-    whole = position = 0
-    with path.open("r+b") as file:
-        while position + 8 <= size:
-            file.seek(position)
-            head = file.read(8)
-            length, kind = int.from_bytes(head[:4], "big"), head[4:]
-            if length < 8 or position + length > size:
-                break
-            position += length
-            if kind in {b"moov", b"mdat"}:
-                whole = position
-        file.truncate(whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,18 @@ class Smoother(Protocol):
 
     def forecast(self, time_s: float) -> FloatArray:
         """(S, K, 2) where keypoints will be at ``time_s``; changes nothing."""
+        ...
+
+    def ahead(self, time_s: float) -> FloatArray:
+        """(S, K, 2) where to draw keypoints that will be seen at ``time_s``.
+
+        As ``forecast``, but a motion that is not certain is followed less, so that what
+        rests does not tremble; changes nothing.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Name and parameters, as JSON can hold them."""
         ...
 
     def predict(self, time_s: float) -> None:

@@ -1,198 +1,264 @@
-"""A Kalman filter for all keypoints of all persons in closed form.
+"""The filter: two Kalman filters per keypoint, one for holding still and one for moving, mixed.
 
-Each keypoint has position and velocity; x and y share one 2x2 covariance, so a
-step is a few dozen array operations, whatever the number of persons. filterpy
-computes the same numbers one keypoint at a time (``realtime.smooth.reference``);
-the tests hold the two together.
+A single constant-velocity filter must choose: steady and late, or quick and jittery. An
+interacting multiple model (IMM) runs both and weighs them by how well each foretold the
+measurement, so a resting hand is held and a moving one is followed. With one mode it is
+the plain Kalman filter; filterpy computes the same numbers one keypoint at a time
+(``realtime.smooth.reference``), and the tests hold the two together.
 
-Source: Kalman 1960; white-acceleration model as in Bar-Shalom, Li, Kirubarajan:
-Estimation with Applications to Tracking and Navigation (2001), section 6.2.2,
-with a velocity that decays (Singer-like), section 8.2.
+Everything is in closed form for all persons, keypoints and modes at once; x and y share
+one 2x2 covariance. Noise is in fractions of the person's size, so near and far people are
+treated alike, and time steps come from capture times.
+
+Source: Blom and Bar-Shalom: The Interacting Multiple Model Algorithm for Systems with
+Markovian Switching Coefficients (IEEE TAC 33, 1988); Huber 1964 for the robust update.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.datatypes import FloatArray, State
+from realtime.datatypes import FloatArray
+from realtime.smooth.motion import displacement, matrices
+from realtime.smooth.noise import FRAME_S, Noise
+from realtime.smooth.presence import Presence
+
+_LEVELS = (0.25, 3.0)  # a person's noise is never believed to be less or more
+_LEAST_WEIGHT = 1e-12  # of a mode; mixing brings it back
+_TINY_PX2 = 1e-12
+_DOUBT = 0.25  # how much the variance of a velocity counts against following it
+_TO_OTHER = np.array(((1.0,), (-1.0,)))  # the sign of a step from each mode to the other
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """How people move and how networks err, relative to the person's size S.
+class KalmanSmoother(Presence):
+    """Interacting Kalman filters for S persons of K keypoints; see ``Smoother``.
 
-    Attributes:
-        measurement: Standard deviation of a keypoint with score 1, in S.
-        acceleration: Typical acceleration of a still person, S/s².
-        agility: How much the acceleration grows with speed, 1/s: a moving limb
-            turns more than a resting one.
-        decay_s: Time in which velocity fades when nothing supports it, seconds;
-            infinity is the textbook constant-velocity model.
-        huber: Innovations beyond this many standard deviations pull less.
-        gate: Innovations beyond this distance (in S) are outliers.
-        reacquire_s: An outlier that stays this long is the new truth, seconds.
-        coast_s: How long an unseen keypoint is predicted, seconds; then it is lost.
-        min_score: Measurements below this score are not used.
+    State is kept as (mode, position or velocity, x or y, person and keypoint), so that a
+    step is a few dozen array operations, whatever the number of persons.
+
+    Args:
+        slots: S.
+        keypoints: K.
+        noise: Parameters; one or two modes.
+        name: What the user chose, for ``describe``.
     """
 
-    measurement: float = 0.016
-    acceleration: float = 1.0
-    agility: float = 10.0
-    decay_s: float = 0.25
-    huber: float = 2.0
-    gate: float = 0.3
-    reacquire_s: float = 0.14
-    coast_s: float = 0.5
-    min_score: float = 0.2
-
-
-PLAIN = Noise(agility=0.0, decay_s=math.inf, huber=math.inf, gate=math.inf)
-"""Textbook constant velocity, linear: what filterpy can be compared with."""
-
-_FRAME_S = 1.0 / 30.0  # accelerations above are those of one such frame
-
-
-class KalmanSmoother:
-    """Constant-velocity Kalman filter for S persons of K keypoints; see ``Smoother``."""
-
-    def __init__(self, slots: int, keypoints: int, noise: Noise | None = None) -> None:
+    def __init__(
+        self, slots: int, keypoints: int, noise: Noise | None = None, *, name: str = "balanced"
+    ) -> None:
         self.noise = noise or Noise()
-        shape = (slots, keypoints)
-        self.xy: FloatArray = np.zeros((*shape, 2))
-        self.velocity: FloatArray = np.zeros((*shape, 2))
-        self.state: NDArray[np.int8] = np.full(shape, State.LOST, np.int8)
-        self.p00: FloatArray = np.zeros(shape)
-        self.p01: FloatArray = np.zeros(shape)
-        self.p11: FloatArray = np.zeros(shape)
-        self._size: FloatArray = np.ones((slots, 1))
-        self._seen_s: FloatArray = np.full(shape, -math.inf)
-        self._trusted_s: FloatArray = np.full(shape, -math.inf)
-        self._time_s = -math.inf
+        super().__init__(
+            slots, keypoints, coast_s=self.noise.coast_s, reacquire_s=self.noise.reacquire_s
+        )
+        self._name = name
+        m, n = self.noise.modes, slots * keypoints
+        self._acceleration = np.array(self.noise.acceleration)[:, None]
+        self._agility = np.array(self.noise.agility)[:, None]
+        self.weight: FloatArray = np.full((m, n), 1.0 / m)
+        """(M, N) how likely each mode is."""
+        self.mean: FloatArray = np.zeros((m, 2, 2, n))
+        """(M, position or velocity, x or y, N), pixels and pixels a second."""
+        self.covariance: FloatArray = np.zeros((m, 4, n))
+        """(M, 00 01 10 11, N) of position and velocity along one axis."""
+        self._mixed: FloatArray = np.zeros((2, 2, n))
+        self._size: FloatArray = np.ones(n)
+        self.level: FloatArray = np.ones(slots)
+        """(S,) how noisy each person's measurements are, 1 for as ``Noise`` says."""
+        self._step_s = 0.0
+        self._keypoints = keypoints
+        by_person = self._mixed.reshape(2, 2, slots, keypoints).transpose(0, 2, 3, 1)
+        self.xy: FloatArray = by_person[0]
+        self.velocity: FloatArray = by_person[1]
+
+    def describe(self) -> dict[str, Any]:
+        """Name and parameters; see ``Smoother.describe``."""
+        return {"name": self._name, **self.noise.to_dict()}
 
     def forecast(self, time_s: float) -> FloatArray:
         """Positions at a later time; see ``Smoother.forecast``."""
         dt = time_s - self._time_s
+        return self.xy + self._displaced(dt) if 0.0 < dt < math.inf else self.xy
+
+    def ahead(self, time_s: float) -> FloatArray:
+        """Positions as they are likely to be seen at a later time; see ``Smoother.ahead``."""
+        dt = time_s - self._time_s
         if not 0.0 < dt < math.inf:
             return self.xy
-        return self.xy + _displacement(dt, self.noise.decay_s) * self.velocity
+        # The moving mode has the better velocity of what moves. Of a way that is no longer
+        # than its own uncertainty, or of what rests, less is believed: a resting hand would
+        # tremble. Wiener's factor, signal over signal and noise; constants by simulation.
+        way = dt * self.mean[-1, 1]
+        squared = np.einsum("an,an->n", way, way)
+        variance = (self.weight * self.covariance[:, 3]).sum(axis=0) * (_DOUBT * dt * dt)
+        trust = squared / (squared + variance + _TINY_PX2)
+        if len(self.weight) == 2:
+            trust *= np.sqrt(np.sqrt(self.weight[1]))
+        found: FloatArray = self.xy + (trust * way).T.reshape(self.xy.shape)
+        return found
+
+    def _displaced(self, dt: float) -> FloatArray:
+        """(S, K, 2) how far everything goes on its own, pixels."""
+        carried = np.array([displacement(dt, tau) for tau in self.noise.decay_s])
+        way = np.einsum("m,mn,man->na", carried, self.weight, self.mean[:, 1])
+        return way.reshape(self.xy.shape)
 
     def predict(self, time_s: float) -> None:
         """Move every slot to a capture time; see ``Smoother.predict``."""
-        dt = time_s - self._time_s
-        self._time_s = time_s
-        if not 0.0 < dt < math.inf:
+        dt = self._step_s = self._advance(time_s)
+        if dt <= 0.0:
             return
-        carried, faded, q00, q01, q11 = transition(dt, self.noise.decay_s)
-        acceleration = self.noise.acceleration * self._size
-        if self.noise.agility:
-            speed = np.sqrt(np.einsum("skd,skd->sk", self.velocity, self.velocity))
-            acceleration = acceleration + self.noise.agility * speed
-        density = acceleration * acceleration * _FRAME_S
-        self.xy += carried * self.velocity
-        self.velocity *= faded
-        p01, p11 = self.p01, self.p11
-        self.p00 += carried * (2.0 * p01 + carried * p11) + q00 * density
-        self.p01 = faded * (p01 + carried * p11) + q01 * density
-        self.p11 = faded * faded * p11 + q11 * density
-        # PREDICTED is 1, LOST is 0.
-        self.state[...] = self._seen_s >= time_s - self.noise.coast_s
+        m, n = self.weight.shape
+        if m == 2:
+            self._interact(dt)
+        transition, spread, noise = matrices(dt, self.noise.decay_s)
+        velocity = self.mean[:, 1]
+        speed = np.sqrt(np.einsum("man,man->mn", velocity, velocity))
+        density = self._acceleration * self._size + self._agility * speed
+        density *= density
+        density *= FRAME_S
+        self.mean = (transition @ self.mean.reshape(m, 2, 2 * n)).reshape(m, 2, 2, n)
+        self.covariance = spread @ self.covariance
+        self.covariance += noise * density[:, None]
+        self._combine()
+
+    def _interact(self, dt: float) -> None:
+        """Each mode starts from what both believe, by the chance that it was switched to."""
+        leave = 0.5 * (1.0 - math.exp(-2.0 * self.noise.leave_rate * dt))
+        weight = self.weight
+        after = weight + leave * (weight[::-1] - weight)
+        share = leave * weight[::-1] / after  # of the other mode in each mode's new start
+        away = self.mean[1] - self.mean[0]
+        # The spread of the means adds to both; x and y share a covariance: half their sum.
+        between = np.einsum("pan,qan->pqn", away, away).reshape(4, -1)
+        towards = share * _TO_OTHER
+        change = towards[:, None] * (self.covariance[1] - self.covariance[0])
+        change += (0.5 * share * (1.0 - share))[:, None] * between
+        self.covariance += change
+        self.mean += towards[:, None, None] * away
+        self.weight = after
+
+    def _combine(self) -> None:
+        """The best single answer, in ``xy`` and ``velocity``."""
+        if len(self.weight) == 1:
+            self._mixed[...] = self.mean[0]
+        else:
+            np.subtract(self.mean[1], self.mean[0], out=self._mixed)
+            self._mixed *= self.weight[1]
+            self._mixed += self.mean[0]
 
     def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
         """Take in one frame's measurements; see ``Smoother.update``."""
-        noise, now = self.noise, self._time_s
-        size = size_px[:, None]
-        self._size = size
-        is_usable = score >= noise.min_score
-        is_known = self.state != State.LOST
+        noise, n = self.noise, self._size.size
+        self._size = np.repeat(size_px, self._keypoints)
+        flat = score.reshape(n)
+        is_usable = flat >= noise.min_score
         # What is not measured may be NaN and must not reach the state.
-        offset = np.where(is_usable[..., None], xy - self.xy, 0.0)
-        distance = np.sqrt(np.einsum("skd,skd->sk", offset, offset))
-        is_used = is_usable & is_known
-        if noise.gate < math.inf:
-            is_near = distance <= noise.gate * size
-            is_lasting = self._trusted_s <= now - noise.reacquire_s
-            is_fresh = is_usable & ~(is_known & (is_near | ~is_lasting))
-            is_used &= is_near
-        else:
-            is_fresh = is_usable & ~is_known
+        measured = np.where(is_usable, xy.reshape(n, 2).T, self._mixed[0])
+        is_near = self._is_near(measured)
+        is_used, is_fresh = self._judge(is_usable, is_near)
 
-        variance = self._variance(score, size)
-        p00, p01 = self.p00, self.p01
-        spread = p00 + variance
+        offset = measured - self.mean[:, 0]
+        variance = self._variance(flat, self._size)
+        variance *= np.repeat(self.level * self.level, self._keypoints)
+        covariance = self.covariance
+        spread = covariance[:, 0] + variance
+        deviation = np.sqrt(np.einsum("man,man->mn", offset, offset) / spread)
+        bounded = np.minimum(deviation, noise.huber)
         gain = is_used / spread
         if noise.huber < math.inf:
-            bound = noise.huber * np.sqrt(spread)
-            gain *= bound / np.maximum(distance, bound)
-        k0, k1 = p00 * gain, p01 * gain
-        self.xy += k0[..., None] * offset
-        self.velocity += k1[..., None] * offset
-        self.p11 -= k1 * p01
-        self.p01 = p01 - k1 * p00
-        self.p00 = p00 - k0 * p00
+            gain *= noise.huber / np.maximum(deviation, noise.huber)
+        if len(self.weight) == 2:
+            self._weigh(bounded * (deviation - 0.5 * bounded) + np.log(spread), is_used)
+        if noise.learn_s < math.inf:
+            self._learn(bounded[0], self.weight[0] * is_used)
+        pull = covariance[:, :2] * gain[:, None]
+        self.mean += pull[:, :, None] * offset[:, None]
+        m = len(gain)
+        covariance -= (pull[:, :, None] * covariance[:, None, :2]).reshape(m, 4, n)
         if is_fresh.any():
-            self._restart(is_fresh, xy, variance)
-        is_measured = is_used | is_fresh
-        self.state[is_measured] = State.MEASURED
-        self._seen_s[is_measured] = now
-        # A place that is refused keeps its old time, so that it can win by staying.
-        self._trusted_s[is_measured | ~is_usable] = now
+            self._restart(is_fresh, measured, variance)
+        self._combine()
+
+    def _is_near(self, measured: FloatArray) -> NDArray[np.bool_]:
+        """(N,) which measurements a body can have reached, outliers excluded."""
+        noise = self.noise
+        if noise.gate == math.inf:
+            return np.ones(self._size.shape, np.bool_)
+        away = measured - self._mixed[0]
+        both = np.sqrt(np.einsum("pan,pan->pn", pair := np.stack((away, self._mixed[1])), pair))
+        near: NDArray[np.bool_] = both[0] <= noise.gate * self._size + noise.gate_speed * both[1]
+        return near
+
+    def _weigh(self, cost: FloatArray, is_used: NDArray[np.bool_]) -> None:
+        """Bayes' rule for the modes.
+
+        Args:
+            cost: (M, N) negative log-likelihood of the measurement in each mode, of a
+                robust density: linear, not square, in the tails.
+            is_used: (N,) where there was a measurement.
+        """
+        log_odds = self.noise.sharpness * (cost[1] - cost[0])  # of rest
+        odds = np.exp(np.minimum(np.maximum(log_odds, -30.0), 30.0))
+        still = self.weight[0] * odds
+        still /= still + self.weight[1]
+        np.minimum(np.maximum(still, _LEAST_WEIGHT), 1.0 - _LEAST_WEIGHT, out=still)
+        self.weight[0] = np.where(is_used, still, self.weight[0])
+        self.weight[1] = 1.0 - self.weight[0]
+
+    def _learn(self, deviation: FloatArray, share: FloatArray) -> None:
+        """Adjust each person's noise level until rest deviates as much as it should.
+
+        Args:
+            deviation: (N,) of the measurements from the forecast of the first mode, in
+                standard deviations, outliers bounded; their mean square should be 2.
+            share: (N,) how much each counts: what rests.
+        """
+        shape = (-1, self._keypoints)
+        total = share.reshape(shape).sum(axis=1)
+        squares = (share * deviation * deviation).reshape(shape).sum(axis=1)
+        excess = np.minimum(squares / (2.0 * total + 1e-9), 3.0) - 1.0
+        gain = 0.5 * self._step_s / self.noise.learn_s * total / (total + 2.0)
+        self.level *= np.exp(np.minimum(gain, 0.2) * excess)
+        np.minimum(np.maximum(self.level, _LEVELS[0]), _LEVELS[1], out=self.level)
 
     def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
         """Start a person; see ``Smoother.begin``."""
         self.clear(slot)
-        which = np.zeros(self.state.shape, bool)
-        which[slot] = score >= self.noise.min_score
-        size = self._size.copy()
-        size[slot] = size_px
-        self._size = size
-        places, variance = self.xy.copy(), self.p00.copy()
-        places[slot] = xy
-        variance[slot] = self._variance(score, size_px)
+        k = self._keypoints
+        rows = slice(slot * k, (slot + 1) * k)
+        which = np.zeros(self._size.shape, np.bool_)
+        which[rows] = score >= self.noise.min_score
+        places, variance = np.zeros((2, self._size.size)), np.zeros(self._size.shape)
+        places[:, rows] = xy.T
+        variance[rows] = self._variance(score, size_px)
+        self._size = self._size.copy()
+        self._size[rows] = size_px
         self._restart(which, places, variance)
-        self.state[which] = State.MEASURED
-        self._seen_s[which] = self._trusted_s[which] = self._time_s
+        self._combine()
+        self._note_measured(which)
 
     def _variance(self, score: FloatArray, size_px: FloatArray | float) -> FloatArray:
         """Of a measurement, pixels squared: larger for larger people and lower scores."""
         sigma = self.noise.measurement * size_px / np.maximum(score, self.noise.min_score)
         return sigma * sigma
 
-    def _restart(self, which: NDArray[np.bool_], xy: FloatArray, variance: FloatArray) -> None:
+    def _restart(self, which: NDArray[np.bool_], places: FloatArray, variance: FloatArray) -> None:
         """Believe a measurement as it is, with an unknown velocity of about S per second."""
-        self.xy[which] = xy[which]
-        self.velocity[which] = 0.0
-        self.p00[which] = variance[which]
-        self.p01[which] = 0.0
-        self.p11[which] = np.broadcast_to(self._size**2, which.shape)[which]
+        self.mean[:, 0, :, which] = places[:, which].T[:, None]
+        self.mean[:, 1, :, which] = 0.0
+        self.covariance[:, :, which] = 0.0
+        self.covariance[:, 0, which] = variance[which]
+        self.covariance[:, 3, which] = self._size[which] ** 2
+        self.weight[:, which] = 1.0 / len(self.weight)
 
     def clear(self, slot: int) -> None:
         """Forget the person in a slot."""
-        self.state[slot] = State.LOST
+        self._forget(slot)
+        self.level[slot] = 1.0
+        k = self._keypoints
+        self.mean[:, 1, :, slot * k : (slot + 1) * k] = 0.0
         self.velocity[slot] = 0.0
-        self._seen_s[slot] = -math.inf
-        self._trusted_s[slot] = -math.inf
-
-
-def _displacement(dt: float, tau: float) -> float:
-    """How far a unit velocity carries in ``dt`` seconds."""
-    return dt if math.isinf(tau) else tau * (1.0 - math.exp(-dt / tau))
-
-
-def transition(dt: float, tau: float) -> tuple[float, float, float, float, float]:
-    """Velocity to displacement, velocity to velocity, and the process noise integrals.
-
-    The noise terms are for a unit spectral density and are exact, so that two short
-    predictions equal one long one.
-    """
-    carried = _displacement(dt, tau)
-    if math.isinf(tau):
-        return carried, 1.0, dt**3 / 3.0, dt**2 / 2.0, dt
-    faded = math.exp(-dt / tau)
-    q11 = tau / 2.0 * (1.0 - faded * faded)
-    q01 = carried * carried / 2.0
-    q00 = tau * tau * (dt - 2.0 * carried + q11)
-    return carried, faded, q00, q01, q11

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from filterpy.common import Q_continuous_white_noise
@@ -13,7 +14,7 @@ from filterpy.kalman import KalmanFilter
 from numpy.typing import NDArray
 
 from realtime.datatypes import FloatArray, State
-from realtime.smooth.kalman import PLAIN, Noise
+from realtime.smooth.noise import PLAIN, Noise
 
 
 class FilterpySmoother:
@@ -38,7 +39,7 @@ class FilterpySmoother:
             if time_s - self._seen_s[slot, k] > self.noise.coast_s:
                 self._drop(slot, k)
                 continue
-            acceleration = self.noise.acceleration * self._size[slot]
+            acceleration = self.noise.acceleration[0] * self._size[slot]
             density = acceleration * acceleration / 30.0
             kalman.F = np.kron(np.eye(2), np.array(((1.0, dt), (0.0, 1.0))))
             kalman.Q = np.kron(np.eye(2), Q_continuous_white_noise(2, dt, density))
@@ -52,6 +53,14 @@ class FilterpySmoother:
         for (slot, k), kalman in self._filters.items():
             ahead[slot, k] += kalman.x[[1, 3], 0] * max(0.0, time_s - self._time_s)
         return ahead
+
+    def ahead(self, time_s: float) -> FloatArray:
+        """See ``Smoother.ahead``: the textbook trusts its speed."""
+        return self.forecast(time_s)
+
+    def describe(self) -> dict[str, Any]:
+        """See ``Smoother.describe``."""
+        return {"name": "filterpy", **self.noise.to_dict()}
 
     def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
         """See ``Smoother.update``."""

@@ -311,5 +311,5 @@ def test_doctor_names_every_part() -> None:
 def test_help_shows_defaults_and_units() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for part in ("--camera", "--csv-layout", "default: kalman", "demo:2"):
+    for part in ("--camera", "--csv-layout", "default: balanced", "demo:2"):
         assert part in done.stdout

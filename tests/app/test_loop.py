@@ -19,9 +19,9 @@ from realtime.datatypes import Frame
 from realtime.display import NullDisplay
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
-from realtime.report import figures, summary
 from realtime.sources.files import FileSource
 from realtime.sources.live import LiveSource
+from realtime.summary import figures, summary
 from realtime.timing import Stopwatch
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import json
 import math
 import os
 import threading
@@ -23,8 +24,9 @@ from engines.errors import RecordError
 from engines.skeleton import COCO17
 from realtime.datatypes import Frame, State
 from realtime.outputs import Outputs
-from realtime.record import CsvRecorder, VideoRecorder, check_writable
+from realtime.record import VideoRecorder, check_writable, csv_recorder
 from realtime.record.background import BackgroundWriter
+from realtime.record.parts import Limit
 from realtime.record.table import header, long_rows, wide_row
 from tests.conftest import make_pose
 
@@ -37,7 +39,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_unseen_keypoint_is_an_empty_cell_not_zero(tmp_path: Path, make_frame: MakeFrame) -> None:
-    recorder = CsvRecorder(tmp_path / "out.csv", COCO17)
+    recorder = csv_recorder(tmp_path / "out.csv", COCO17)
     recorder.write(make_frame(3, 0.125), [make_pose(lost=("left_wrist",), track_id=2)])
     recorder.close()
     (row,) = read(tmp_path / "out.csv")
@@ -52,7 +54,7 @@ def test_unseen_keypoint_is_an_empty_cell_not_zero(tmp_path: Path, make_frame: M
 def test_long_layout_has_a_row_per_keypoint_with_raw_and_state(
     tmp_path: Path, make_frame: MakeFrame
 ) -> None:
-    recorder = CsvRecorder(tmp_path / "out.csv", COCO17, "long")
+    recorder = csv_recorder(tmp_path / "out.csv", COCO17, "long")
     recorder.write(make_frame(0), [make_pose(lost=("nose",)), make_pose(track_id=4)])
     recorder.close()
     rows = read(tmp_path / "out.csv")
@@ -84,7 +86,7 @@ def test_read_of_write_is_what_was_written(
     pose.xy[:] = points
     pose.xy[np.array(lost)] = math.nan
     pose.state[np.array(lost)] = State.LOST
-    (line,) = wide_row(index, time_s, pose)
+    line = wide_row(index, time_s, pose)
     row = dict(zip(header(COCO17, "wide"), line.rstrip("\n").split(","), strict=True))
     assert int(row["frame"]) == index
     assert float(row["time_s"]) == pytest.approx(time_s, abs=1e-4)
@@ -101,7 +103,7 @@ def test_read_of_write_is_what_was_written(
 def test_rows_reach_the_disk_within_a_second_without_close(
     tmp_path: Path, make_frame: MakeFrame
 ) -> None:
-    recorder = CsvRecorder(tmp_path / "out.csv", COCO17)
+    recorder = csv_recorder(tmp_path / "out.csv", COCO17)
     recorder.write(make_frame(0), [make_pose()])
     deadline = time.perf_counter() + 2.0
     while len(read(tmp_path / "out.csv")) < 1 and time.perf_counter() < deadline:
@@ -125,7 +127,7 @@ def test_a_full_disk_is_said_and_only_whole_lines_stay(
         return real_write(handle, part)
 
     monkeypatch.setattr(os, "write", write)
-    recorder = CsvRecorder(tmp_path / "out.csv", COCO17)
+    recorder = csv_recorder(tmp_path / "out.csv", COCO17)
     with pytest.raises(RecordError, match="disk is full"):
         for i in range(10_000):
             recorder.write(make_frame(i), [make_pose()])
@@ -143,7 +145,7 @@ def test_a_full_disk_is_said_and_only_whole_lines_stay(
 def test_frames_without_people_have_no_rows(
     tmp_path: Path, make_frame: MakeFrame, layout: str
 ) -> None:
-    recorder = CsvRecorder(tmp_path / "out.csv", COCO17, layout)  # type: ignore[arg-type]
+    recorder = csv_recorder(tmp_path / "out.csv", COCO17, layout)  # type: ignore[arg-type]
     recorder.write(make_frame(0), [])
     recorder.close()
     recorder.close()
@@ -310,6 +312,78 @@ def test_a_disk_that_does_not_answer_is_given_up(
     with pytest.raises(RecordError, match="does not answer"):
         writer.close()
     gate.set()
+
+
+def test_long_work_at_the_end_is_not_taken_for_a_disk_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.record.background._STUCK_S", 0.3)
+    done = [0]
+
+    def close() -> None:
+        for _ in range(10):
+            time.sleep(0.1)
+            done[0] += 1
+
+    writer = BackgroundWriter[int](
+        lambda _: None, close, path=tmp_path / "x", capacity=4, progress=lambda: done[0]
+    )
+    writer.close()
+    assert done[0] == 10
+
+
+@pytest.mark.parametrize("limit", [Limit(duration_s=1.0), Limit(size_bytes=40_000)])
+def test_a_video_goes_on_in_another_file(tmp_path: Path, limit: Limit) -> None:
+    recorder = VideoRecorder(tmp_path / "out.mp4", fps=30, is_live=False, limit=limit)
+    noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    for i in range(75):
+        recorder.write(lambda: noise, 5 + i / 30)
+    recorder.close()
+    counts = [len(video_times(path)) for path in recorder.paths]
+    assert sum(counts) == recorder.frames == 75
+    assert video_times(recorder.paths[1])[0] == 0.0
+    if limit.duration_s:
+        assert counts == [30, 30, 15]
+
+
+def test_a_sidecar_is_there_from_the_start_and_complete_at_the_end(
+    tmp_path: Path, make_frame: MakeFrame
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"abc")
+    outputs = Outputs(
+        COCO17,
+        30.0,
+        is_live=False,
+        jsonl=tmp_path / "a.jsonl",
+        facts={"model": "m", "model_file": tmp_path / "model.onnx"},
+        dropped=lambda: 7,
+    )
+    assert not list(tmp_path.glob("*.json"))
+    outputs.write_poses(make_frame(0), [])
+    path, deadline = tmp_path / "a.meta.json", time.perf_counter() + 5
+    while not path.exists() and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    begun = json.loads(path.read_text())
+    assert begun["ended"] is begun["frames"] is begun["dropped"] is None
+    assert begun["model_sha256"].startswith("ba7816bf")
+    assert "model_file" not in begun
+    assert begun["frame_size_wh"] == [160, 120]
+    outputs.close()
+    ended = json.loads(path.read_text())
+    assert (ended["frames"], ended["dropped"]) == (1, 7)
+    assert ended["files"] == [{"names": ["a.jsonl"], "rows": 1}]
+    assert ended["started"] == begun["started"] <= ended["ended"]
+
+
+def test_a_sidecar_that_cannot_be_written_is_said_and_the_table_is_complete(
+    tmp_path: Path, make_frame: MakeFrame
+) -> None:
+    (tmp_path / "a.meta.json").mkdir()
+    outputs = Outputs(COCO17, 30.0, is_live=False, csv=tmp_path / "a.csv", facts={})
+    outputs.write_poses(make_frame(0), [make_pose()])
+    with pytest.raises(RecordError, match=r"cannot write .*a\.meta\.json"):
+        outputs.close()
+    assert len(read(tmp_path / "a.csv")) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(

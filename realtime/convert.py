@@ -1,0 +1,209 @@
+"""Recordings in other formats: python -m realtime.convert IN OUT."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from engines.errors import RecordError, SteadyposeError, UsageError
+from engines.skeleton import Skeleton
+from realtime.arguments import Parser, whole
+from realtime.outputs import counted
+from realtime.record.background import check_writable, write_error
+from realtime.record.blocks import Facts
+from realtime.record.entry import Entry, Sink
+from realtime.record.jsonl import jsonl_sink
+from realtime.record.openpose import ORDERS, Order, write_openpose
+from realtime.record.parquet import parquet_sink
+from realtime.record.reading import read_frames, read_recording, skeleton_of
+from realtime.record.table import LAYOUTS, Layout, csv_sink
+from realtime.record.trc import Markers, to_markers, write_trc
+from realtime.record.whole import replace_file
+
+_FORMATS = ("openpose", "trc", "csv", "jsonl", "parquet")
+_FLUSH_FRAMES = 1_000
+Open = Callable[[Path, Skeleton], Sink[Entry]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Convert a recording; returns the exit code: 0 done, 2 something the user can fix."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        name = arguments.to or format_of(arguments.output)
+        _check(arguments.input, arguments.output, name, arguments)
+        facts = Facts(arguments.input)
+        if name == "openpose":
+            said = to_openpose(facts, arguments.output, arguments.order)
+        elif name == "trc":
+            said = to_trc(arguments.input, arguments.output, arguments.person, arguments.height)
+        else:
+            said = to_table(facts, arguments.output, name, arguments.csv_layout)
+        if facts.is_cut:
+            said += "; the end of the recording is cut off"
+        print(f"{arguments.output}: {said}")
+    except SteadyposeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was written\n  fix: run it again", file=sys.stderr)
+        return 2
+    return 0
+
+
+def build_parser() -> Parser:
+    """All options."""
+    parser = Parser(
+        prog="python -m realtime.convert",
+        description="Turn a recording (.csv, .jsonl, .parquet, .journal) into another format.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded")
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="OUT",
+        help="file ending in .csv, .jsonl, .parquet or .trc; a folder for OpenPose's JSON",
+    )
+    parser.add_argument("--to", choices=_FORMATS, help="where OUT does not tell the format")
+    parser.add_argument(
+        "--csv-layout", choices=LAYOUTS, default="long", help="of a CSV (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--order", choices=ORDERS, default="coco17", help="of OpenPose's (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--person", type=whole(1, 10**9), metavar="N", help="of a TRC (default: seen longest)"
+    )
+    parser.add_argument(
+        "--height",
+        type=float,
+        metavar="M",
+        help="of that person, metres; without it a pixel becomes a millimetre",
+    )
+    return parser
+
+
+def format_of(output: Path) -> str:
+    """The format that a name asks for.
+
+    Raises:
+        UsageError: It does not tell.
+    """
+    suffix = output.suffix.lower().removeprefix(".")
+    if output.is_dir() or not suffix:
+        return "openpose"
+    if suffix not in _FORMATS:
+        raise UsageError(
+            f"{output} does not end in .csv, .jsonl, .parquet or .trc, and is no folder",
+            fix=f"give the format: --to {_FORMATS[0]}, or another of {', '.join(_FORMATS[1:])}",
+        )
+    return suffix
+
+
+def _check(source: Path, output: Path, name: str, arguments: object) -> None:
+    """Refuse what would destroy something, before anything is read."""
+    height = getattr(arguments, "height", None)
+    if height is not None and not 0.3 <= height <= 3.0:
+        raise UsageError(
+            f"--height {height:g} is not between 0.3 and 3 metres", fix="--height 1.75"
+        )
+    if output.resolve() == source.resolve():
+        raise UsageError(
+            f"{output} is the recording itself and would be destroyed",
+            fix="choose another name for OUT",
+        )
+    if name != "openpose":
+        check_writable(output, "OUT")
+        return
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file, OpenPose needs a folder", fix="choose another name")
+    if output.is_dir() and any(output.iterdir()):
+        raise UsageError(f"the folder {output} is not empty", fix="choose a new folder")
+    check_writable(output.with_name(f"{output.resolve().name}.tmp"), "OUT")
+
+
+def to_table(
+    facts: Facts,
+    output: Path,
+    name: str,
+    layout: Layout,
+    *,
+    read: Callable[[Facts], Iterator[Entry]] = read_frames,
+) -> str:
+    """Write CSV, JSON lines or Parquet; returns what was written.
+
+    Args:
+        facts: The recording.
+        output: Keeps its old content until the new one is complete.
+        name: csv, jsonl or parquet.
+        layout: Of a CSV.
+        read: Gives the frames of a recording; may change them on the way.
+    """
+    openers: dict[str, Open] = {
+        "csv": lambda path, skeleton: csv_sink(path, skeleton=skeleton, layout=layout),
+        "jsonl": lambda path, skeleton: jsonl_sink(path, skeleton=skeleton),
+        "parquet": lambda path, skeleton: parquet_sink(path, skeleton=skeleton),
+    }
+    rows = 0
+
+    def write(path: Path) -> None:
+        nonlocal rows
+        sink: Sink[Entry] | None = None
+        try:
+            for number, entry in enumerate(read(facts)):
+                if sink is None:
+                    sink = openers[name](path, skeleton_of(facts.keypoints))
+                sink.add(entry)
+                if number % _FLUSH_FRAMES == 0:
+                    sink.flush()
+        finally:
+            if sink is not None:
+                sink.close()
+        if sink is None:
+            raise RecordError(f"{facts.path} has no person in it", fix="record again")
+        rows = sink.rows
+
+    _replace(output, write)
+    return counted(rows, "frame" if name == "jsonl" else "row")
+
+
+def to_openpose(facts: Facts, output: Path, order: Order) -> str:
+    """Write a folder of JSON files; returns what was written."""
+    fresh = output.with_name(f"{output.resolve().name}.tmp")
+    try:
+        fresh.mkdir()
+        try:
+            files = write_openpose(fresh, facts.path.stem, read_frames(facts), order)
+            if not files:
+                raise RecordError(f"{facts.path} has no person in it", fix="record again")
+            if output.is_dir():
+                output.rmdir()
+            fresh.replace(output)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise write_error(output, error) from error
+    return f"{counted(files, 'file')}, keypoints in the order {order}"
+
+
+def to_trc(source: Path, output: Path, person: int | None, height_m: float | None) -> str:
+    """Write a marker file; returns what was written."""
+    recording = read_recording(source)
+    markers: Markers = to_markers(recording, person, height_m)
+    _replace(output, lambda path: write_trc(path, markers, title=output.name))
+    unit = "a pixel is a millimetre" if height_m is None else f"metres of a {height_m:g} m person"
+    cut = "; the end of the recording is cut off" if recording.is_cut else ""
+    return f"{len(markers.time_s)} frames at {markers.rate_hz:g} Hz, {unit}{cut}"
+
+
+def _replace(output: Path, write: Callable[[Path], None]) -> None:
+    try:
+        replace_file(output, write)
+    except OSError as error:
+        raise write_error(output, error) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""What a recording says about the run it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engines.base import Engine
+from realtime.arguments import VERSION
+from realtime.settings import Settings
+from realtime.sources import Source
+from realtime.sources.camera import without_password
+from realtime.summary import machine
+
+
+def run_facts(
+    settings: Settings,
+    engine: Engine,
+    source: Source,
+    *,
+    smoothing: dict[str, Any],
+    typed: Sequence[str],
+) -> dict[str, Any]:
+    """Facts for the sidecar of a recording.
+
+    Args:
+        settings: Of the run.
+        engine: Opened.
+        source: Opened; what was granted may differ from what was asked for.
+        smoothing: Name and parameters of the filter.
+        typed: The command line. Passwords in addresses are left out.
+    """
+    return {
+        "steadypose": VERSION,
+        "model": engine.spec.name,
+        "model_file": settings.model,
+        "skeleton": engine.spec.skeleton.name,
+        "backend": engine.label,
+        "precision": settings.precision,
+        "source": {"label": source.label, "fps": source.fps, "is_live": source.is_live},
+        "persons": settings.persons,
+        "smoothing": smoothing,
+        "machine": machine(),
+        "options": [shown(text) for text in typed],
+    }
+
+
+def shown(option: str) -> str:
+    """What was typed, without the password of an address in it."""
+    before, equals, value = option.rpartition("=") if option.startswith("-") else ("", "", option)
+    return before + equals + without_password(value) if "://" in value else option

@@ -1,0 +1,150 @@
+"""What a recording cannot say in its rows: a JSON beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from engines.errors import UsageError
+from realtime.record.background import write_error
+from realtime.record.entry import UNITS
+from realtime.record.whole import replace_file
+
+_SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
+_PACKAGES = {
+    "numpy": "numpy",
+    "cv2": "opencv-python",
+    "av": "av",
+    "openvino": "openvino",
+    "onnxruntime": "onnxruntime",
+    "tensorrt": "tensorrt",
+    "pyarrow": "pyarrow",
+}
+
+
+class Sidecar:
+    """Writes ``<name>.meta.json`` when a recording begins, and again when it ends.
+
+    The first time happens on a thread, for the model file is read to the end for its
+    checksum. What a kill leaves has ``"ended": null``.
+
+    Args:
+        path: Replaced at once.
+        facts: What is known at the start; JSON values. ``model_file``, a path, becomes
+            the checksum.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
+        self.path = path
+        self._facts = dict(facts)
+        self._failure: OSError | None = None
+        self._content: dict[str, Any] = {
+            "format": "steadypose",
+            "version": 1,
+            "started": _now(),
+            "ended": None,
+            "frames": None,
+            "dropped": None,
+            "files": [],
+            "units": UNITS,
+            "space": _SPACE,
+        }
+        self._thread = threading.Thread(target=self._begin, name=f"write {path.name}", daemon=True)
+        self._thread.start()
+
+    def finish(self, *, frames: int, dropped: int, files: list[dict[str, Any]]) -> None:
+        """Write what became of it.
+
+        Args:
+            frames: How many were recorded, also with nobody in sight.
+            dropped: How many the source gave up.
+            files: Name and rows of each file, parts in order.
+
+        Raises:
+            RecordError: It cannot be written; what the start wrote is still there.
+        """
+        self._thread.join()
+        self._content |= {"ended": _now(), "frames": frames, "dropped": dropped, "files": files}
+        if self._failure is None:
+            self._write()
+        if self._failure is not None:
+            raise write_error(self.path, self._failure) from self._failure
+
+    def _begin(self) -> None:
+        model: Path | None = self._facts.pop("model_file", None)
+        checksum = None if model is None else {"model_sha256": sha256(model)}
+        self._content |= self._facts | (checksum or {}) | {"versions": versions()}
+        self._write()
+
+    def _write(self) -> None:
+        text = json.dumps(self._content, indent=2) + "\n"
+        try:
+            replace_file(self.path, lambda fresh: _write_text(fresh, text))
+        except OSError as error:
+            self._failure = error
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def sidecar_path(first: Path) -> Path:
+    """The sidecar of a run whose first file is ``first``: out.csv gives out.meta.json."""
+    return first.with_name(f"{first.stem}.meta.json")
+
+
+def check_sidecar(path: Path) -> None:
+    """Refuse to replace a file that is somebody else's.
+
+    Raises:
+        UsageError: There is one that no run wrote.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        is_ours = isinstance(content, dict) and content.get("format") == "steadypose"
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):
+        is_ours = False
+    if not is_ours:
+        raise UsageError(
+            f"{path} would be replaced, and it is not from a recording",
+            fix="give the recording another name",
+        )
+
+
+def sha256(path: Path) -> str | None:
+    """Checksum of a file, None where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that are loaded."""
+    from importlib import metadata  # noqa: PLC0415 - 15 ms that no start should wait for
+
+    found = {"python": platform.python_version()}
+    for module, package in _PACKAGES.items():
+        if module in sys.modules:
+            try:
+                found[package] = metadata.version(package)
+            except metadata.PackageNotFoundError:  # a system package under another name
+                found[package] = str(getattr(sys.modules[module], "__version__", "unknown"))
+    return found
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""A page about a recording: ``python -m realtime.report out.csv``."""

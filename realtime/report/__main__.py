@@ -1,0 +1,118 @@
+"""The command ``python -m realtime.report out.csv``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from engines.errors import RecordError, SteadyposeError, UsageError
+from realtime.record import check_writable
+from realtime.record.background import write_error
+from realtime.record.reading import Recording, read_recording
+from realtime.record.sidecar import sidecar_path
+from realtime.report.page import build_page
+from realtime.report.run_facts import find_run_facts
+
+
+class _Parser(argparse.ArgumentParser):
+    """Usage errors look like all others: a fact and a fix, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, fix=f"{self.prog} --help lists the options")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = _Parser(
+        prog="python -m realtime.report",
+        description="Make one HTML page about a recording; it can be read without a network.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("table", type=Path, metavar="out.csv", help="the recording, of any format")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the page to write (default: the recording's name with .html)",
+    )
+    parser.add_argument("--person", type=int, metavar="N", help="only the person with this id")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the page; returns the exit code: 0 done, 2 something the user can fix."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        path = write_report(arguments.table, arguments.output, person=arguments.person)
+    except SteadyposeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n  fix: run it again, nothing was written\n")
+        return 2
+    sys.stdout.write(f"{path} ({path.stat().st_size / 1000:.0f} kB)\n")
+    if arguments.open and not webbrowser.open(path.resolve().as_uri()):
+        sys.stderr.write(f"no browser was found; open {path} in one\n")
+    return 0
+
+
+def write_report(table: Path, output: Path | None = None, *, person: int | None = None) -> Path:
+    """Read a recording and write the page about it.
+
+    Args:
+        table: A recording of any format.
+        output: The page; by default beside the recording.
+        person: Show only this id.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        SteadyposeError: The recording cannot be read, has nobody in it or not this person, or
+            the page cannot be written.
+    """
+    output = output or table.with_suffix(".html")
+    if output.resolve() in {table.resolve(), sidecar_path(table).resolve()}:
+        raise UsageError(
+            f"{output} is what the report is made of and would be destroyed",
+            fix=f"-o {table.with_suffix('.html')}",
+        )
+    check_writable(output, "-o")
+    recording = choose_person(read_recording(table), person)
+    page = build_page(recording, find_run_facts(table))
+    try:
+        output.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise write_error(output, error) from error
+    return output
+
+
+def choose_person(recording: Recording, person: int | None) -> Recording:
+    """The recording with one person only; all of them for None.
+
+    Raises:
+        RecordError: Nobody is in it.
+        UsageError: Nobody has this id.
+    """
+    if not recording.people:
+        raise RecordError(
+            f"{recording.path} has no person in it", fix="record again with somebody in sight"
+        )
+    if person is None:
+        return recording
+    people = tuple(track for track in recording.people if track.person == person)
+    if not people:
+        ids = ", ".join(str(track.person) for track in recording.people[:20])
+        raise UsageError(f"{recording.path} has no person {person}", fix=f"--person N of {ids}")
+    return replace(recording, people=people)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Joint angles in the picture plane.
+
+An angle is measured at a joint, from one neighbouring keypoint to another, in degrees:
+
+========  ==========================  ===========================================
+elbow     shoulder - elbow - wrist    180 straight arm
+shoulder  hip - shoulder - elbow      0 arm hanging, 180 arm up
+hip       shoulder - hip - knee       180 standing upright, 90 sitting
+knee      hip - knee - ankle          180 straight leg
+========  ==========================  ===========================================
+
+The angle has a sign, so that a joint which passes through straight goes on to 181 and does
+not fold back to 179. It is counted in the direction that is positive on the whole, and
+unwrapped: there are no jumps of 360. It is an angle of the picture, not of the body: a limb
+that points at the camera is short and its angle means little, so it is left out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from realtime.datatypes import FloatArray
+
+JOINTS = {
+    "elbow": ("shoulder", "elbow", "wrist"),
+    "shoulder": ("hip", "shoulder", "elbow"),
+    "hip": ("shoulder", "hip", "knee"),
+    "knee": ("hip", "knee", "ankle"),
+}
+_NEW_START_S = 0.5  # after a longer gap nothing says how often the joint went around
+
+
+def joint_angle(
+    xy: FloatArray,
+    time_s: FloatArray,
+    keypoints: Sequence[str],
+    *,
+    joint: str,
+    side: str,
+    shortest_px: float = 1.0,
+) -> FloatArray | None:
+    """The angle of a joint over time.
+
+    Args:
+        xy: (T, K, 2) keypoints, frame pixels, NaN where lost.
+        time_s: (T,) capture times, growing.
+        keypoints: The K names.
+        joint: A key of ``JOINTS``.
+        side: ``left`` or ``right``.
+        shortest_px: Limbs shorter than this in the picture have no direction.
+
+    Returns:
+        (T,) degrees, NaN where a keypoint is lost or a limb too short; None where the
+        skeleton has not got the keypoints.
+    """
+    names = [f"{side}_{part}" for part in JOINTS[joint]]
+    if not set(names) <= set(keypoints):
+        return None
+    a, middle, b = (xy[:, list(keypoints).index(name)] for name in names)
+    return unwrap(signed_angle(a, middle, b, shortest_px=shortest_px), time_s)
+
+
+def signed_angle(
+    a: FloatArray, middle: FloatArray, b: FloatArray, *, shortest_px: float = 1.0
+) -> FloatArray:
+    """(T,) angles at ``middle`` from ``a`` to ``b``, each (T, 2) pixels; degrees in ±180."""
+    one, two = a - middle, b - middle
+    cross = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
+    dot = (one * two).sum(axis=1)
+    angle = np.degrees(np.arctan2(cross, dot))
+    lengths = np.minimum(np.hypot(*one.T), np.hypot(*two.T))
+    return np.where(lengths >= shortest_px, angle, np.nan)
+
+
+def unwrap(angle: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Take jumps of 360 out of a series.
+
+    Args:
+        angle: (T,) degrees in ±180, NaN where unknown.
+        time_s: (T,) capture times.
+
+    Returns:
+        (T,) degrees, NaN in the same places, positive on the whole. A short gap is
+        bridged; after half a second a new stretch begins. The median of each stretch lies
+        between -90 and 270.
+    """
+    known = np.flatnonzero(np.isfinite(angle))
+    out = np.full(len(angle), np.nan)
+    if not len(known):
+        return out
+    values = angle[known]
+    if np.sin(np.radians(values)).sum() < 0:
+        values = -values
+    starts = np.flatnonzero(np.diff(time_s[known]) > _NEW_START_S) + 1
+    for run in np.split(np.arange(len(known)), starts):
+        turned = np.unwrap(values[run], period=360.0)
+        out[known[run]] = turned - 360.0 * np.floor((np.median(turned) + 90.0) / 360.0)
+    return out

@@ -1,0 +1,198 @@
+"""The page about a recording: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from realtime.datatypes import FloatArray
+from realtime.record.reading import PersonTrack, Recording
+from realtime.report import checks, curves
+from realtime.report.markup import TIMES, facts, number, spoken
+from realtime.report.motion import body_height_px, with_breaks
+from realtime.report.parts import parts_of
+from realtime.report.plots import MOST_POINTS
+from realtime.report.quality import Timing, has_raw, jitter, presence, timing
+from realtime.report.run_facts import RunFacts
+from realtime.report.scales import clock
+from realtime.report.style import STYLE
+from realtime.report.trajectories import trajectories
+
+MOST_SECTIONS = 12  # people with a section; the others only have a bar in the time line
+_MOST_BARS = 60
+_PAGE_POINTS = 330_000  # about 5 bytes each
+_MAIN_PARTS = ("wrist", "ankle", "nose", "head_top", "shoulder", "elbow", "hip", "knee")
+_OPEN_PARTS = 2
+
+
+def build_page(recording: Recording, run: RunFacts | None = None) -> str:
+    """The report as one HTML document, also valid as XML.
+
+    Args:
+        recording: What was recorded; only the people in it are shown.
+        run: What was written beside it.
+
+    Returns:
+        The text of the file. It refers to nothing outside itself.
+    """
+    people = [track for track in recording.people if len(track.frame)]
+    longest = sorted(people, key=lambda track: -len(track.frame))[:MOST_SECTIONS]
+    shown = sorted(longest, key=lambda track: track.person)
+    most = _points_each(recording.keypoints, shown)
+    sections = [_section(track, recording.keypoints, most=most) for track in shown]
+    title = escape(recording.path.name)
+    return (
+        '<!DOCTYPE html>\n<html lang="en" xmlns="http://www.w3.org/1999/xhtml"><head>'
+        '<meta charset="utf-8"/>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f"<title>{title} - steadypose report</title><style>{STYLE}</style></head>\n<body>"
+        f"{_head(recording, people, shown, run)}\n{''.join(sections)}"
+        "<footer>Positions are pixels of the camera's frame; left and right are the person's own. "
+        "Angles and speeds are those of the picture, not of space.</footer></body></html>\n"
+    )
+
+
+def _points_each(keypoints: Sequence[str], people: Sequence[PersonTrack]) -> int:
+    """Points of a curve, so that the page stays small however many curves there are."""
+    count = sum(min(1.0, len(track.frame) / MOST_POINTS) for track in people)
+    count *= 6 * min(len(keypoints), 15) + 24
+    return int(np.clip(_PAGE_POINTS / max(count, 1e-9), 90, MOST_POINTS))
+
+
+def _head(
+    recording: Recording,
+    people: Sequence[PersonTrack],
+    shown: Sequence[PersonTrack],
+    run: RunFacts | None,
+) -> str:
+    parts = [
+        f'<header><p class="brand">steadypose report</p><h1>{escape(recording.path.name)}</h1>',
+    ]
+    if not people:
+        return "".join(parts) + '<p class="warn">Nobody is in this recording.</p></header>'
+    times = timing(people)
+    parts.append(facts(_facts(recording, people, times) + (run.main if run else [])))
+    if run and run.rest:
+        parts.append(f"<details><summary>All settings</summary>{facts(run.rest)}</details>")
+    if run and run.problem:
+        parts.append(f'<p class="warn">{escape(run.problem)}</p>')
+    if recording.is_cut:
+        parts.append(
+            '<p class="warn">The last row was incomplete and was left out: the recording ended '
+            "without being closed.</p>"
+        )
+    if len(people) > 1:
+        links = [f'<a href="#person-{t.person}">Person {t.person}</a>' for t in shown]
+        parts.append(f'<nav aria-label="People">{"".join(links)}</nav>')
+    if len(shown) < len(people):
+        parts.append(
+            f'<p class="warn">{len(people)} people were recorded; the {len(shown)} who were '
+            "followed longest have a section. --person N shows another one.</p>"
+        )
+    overview = [checks.timing_histogram(times)]
+    if len(people) > 1:
+        linked = {track.person for track in shown}
+        longest = sorted(people, key=lambda track: -len(track.frame))[:_MOST_BARS]
+        rows = sorted(longest, key=lambda track: track.person)
+        overview.append(checks.timeline(rows, linked, checks.whole_time(times)))
+    parts.append(f'</header><div class="grid-2">{"".join(overview)}</div>')
+    return "".join(parts)
+
+
+def _facts(
+    recording: Recording, people: Sequence[PersonTrack], times: Timing
+) -> list[tuple[str, str]]:
+    lasts_s = times.end_s - times.begin_s
+    rate = 1000.0 / float(np.median(times.interval_ms)) if len(times.interval_ms) else float("nan")
+    lasts = f"{clock(lasts_s)} {'h' if lasts_s >= 3599.5 else 'min'}"
+    lasts = lasts if lasts_s >= 60 else f"{lasts_s:.2f} s"
+    return [
+        ("persons", str(len(people))),
+        ("duration", lasts),
+        ("frames", f"{number(times.frames, 0)} at {number(rate, 1)} per second"),
+        ("keypoints", str(len(recording.keypoints))),
+        ("raw positions", "recorded" if any(map(has_raw, people)) else "not recorded"),
+        ("folder", str(recording.path.resolve().parent)),
+    ]
+
+
+def _section(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
+    """Everything about one person."""
+    height_px = body_height_px(track.xy, keypoints)
+    begin, end = float(track.time_s[0]), float(track.time_s[-1])
+    span = int(track.frame[-1] - track.frame[0]) + 1
+    head = (
+        f'<section id="person-{track.person}"><h2>Person {track.person}</h2>'
+        f"<p>{clock(begin)} to {clock(end)}, followed in {number(len(track.frame), 0)} of "
+        f"{number(span, 0)} frames, about {number(height_px, 0)} px tall.</p>"
+    )
+    if not np.isfinite(track.xy).any():
+        return f'{head}<p class="warn">No keypoint of this person was ever seen.</p></section>'
+    restless = jitter(track, height_px)
+    tiles = _tiles(track, restless.raw_px, restless.smooth_px, keypoints)
+    whole = with_breaks(track)
+    motion = [
+        trajectories(whole, keypoints, most=most),
+        curves.speeds(whole, keypoints, height_px, most=most),
+    ]
+    bends = curves.angles(whole, keypoints, height_px, most=most)
+    quality = [
+        checks.gaps(track, keypoints),
+        checks.scores(track, keypoints),
+    ]
+    parts = [head, tiles, "<h4>Motion</h4>", _grid(motion), "<h4>Positions over time</h4>"]
+    if not has_raw(track):
+        parts.append(
+            '<p class="warn">Raw positions were not recorded, so only filtered ones are drawn: '
+            "record with --csv-layout long to see both.</p>"
+        )
+    parts.append(_positions(whole, keypoints, most=most))
+    if bends:
+        parts += ["<h4>Joint angles</h4>", _grid(bends)]
+    parts += [
+        "<h4>Quality</h4>",
+        checks.jitter_table(track, keypoints, restless),
+        _grid(quality),
+        "</section>\n",
+    ]
+    return "".join(parts)
+
+
+def _tiles(
+    track: PersonTrack, raw_px: FloatArray, smooth_px: FloatArray, keypoints: Sequence[str]
+) -> str:
+    """The few figures that matter most."""
+    shares = presence(track)
+    both = np.isfinite(raw_px) & np.isfinite(smooth_px) & (smooth_px > 0)
+    weakest = int(shares[:, 0].argmin())
+    word = "measured" if has_raw(track) else "known"
+    tiles = [
+        (f"{shares[:, 0].mean():.1%}", f"of all keypoint positions {word}"),
+        (f"{shares[weakest, 0]:.1%}", f"of the one seen least: {spoken(keypoints[weakest])}"),
+    ]
+    if both.any():
+        before, after = float(np.median(raw_px[both])), float(np.median(smooth_px[both]))
+        tiles.append((f"{before:.2f} → {after:.2f} px", "motion per frame at rest, median"))
+        ratio = float(np.median(raw_px[both] / smooth_px[both]))
+        tiles.append((f"{ratio:.1f}{TIMES}", "calmer at rest after filtering"))
+    rows = [f"<li><b>{escape(value)}</b>{escape(text)}</li>" for value, text in tiles]
+    return f'<ul class="tiles">{"".join(rows)}</ul>'
+
+
+def _positions(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
+    """The first parts at once, the others folded."""
+    parts = parts_of(keypoints)
+    names = [part for part in _MAIN_PARTS if part in parts] or list(parts)[:MOST_SECTIONS]
+    charts = [curves.positions(track, keypoints, part, most=most) for part in names]
+    rest = ", ".join(spoken(part) for part in names[_OPEN_PARTS:])
+    folded = ""
+    if rest:
+        grid = _grid(charts[_OPEN_PARTS:])
+        folded = f"<details><summary>Also: {escape(rest)}</summary>{grid}</details>"
+    return _grid(charts[:_OPEN_PARTS]) + folded
+
+
+def _grid(figures: Sequence[str]) -> str:
+    return f'<div class="grid-2">{"".join(figures)}</div>'

@@ -1,0 +1,133 @@
+"""A second, better pass over a recording: python -m realtime.resmooth IN OUT.
+
+The filter of the app knows only the past. A recording has a future too: outliers are told
+by both, nothing lags, and short gaps are bridged from both sides.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import RecordError, SteadyposeError, UsageError
+from realtime.arguments import Parser
+from realtime.convert import to_table
+from realtime.datatypes import BBox, FloatArray, Pose
+from realtime.framing import Framing
+from realtime.record.background import check_writable
+from realtime.record.blocks import Facts
+from realtime.record.entry import Entry
+from realtime.record.reading import PersonTrack, Recording, read_frames, read_recording, skeleton_of
+from realtime.roi import settle
+from realtime.smooth.hindsight import smooth_again
+
+TABLES = ("csv", "jsonl", "parquet")
+_SHAPE_SCORE = 0.3  # keypoints below it do not say how large a person is
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Smooth a recording; returns the exit code: 0 done, 2 something the user can fix."""
+    parser = Parser(
+        prog="python -m realtime.resmooth",
+        description="Smooth a recording once more, with knowledge of what came after.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded, with raw "
+                        "positions: .jsonl, .parquet or .csv of --csv-layout long")  # fmt: skip
+    parser.add_argument("output", type=Path, metavar="OUT", help=".csv, .jsonl or .parquet")
+    try:
+        arguments = parser.parse_args(argv)
+        source, output = arguments.input, arguments.output
+        if output.resolve() == source.resolve():
+            raise UsageError(
+                f"{output} is the recording itself and would be replaced",
+                fix="choose another name for OUT, or record with --offline-smooth",
+            )
+        check_writable(output, "OUT")
+        print(f"{output}: {resmooth(source, output)}")
+    except SteadyposeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was written\n  fix: run it again", file=sys.stderr)
+        return 2
+    return 0
+
+
+def resmooth(source: Path, output: Path) -> str:
+    """Smooth a recording; returns what was written. ``output`` may be ``source``.
+
+    Raises:
+        RecordError: It cannot be read or written, or has no raw positions.
+        UsageError: The name of ``output`` tells no format.
+    """
+    name = output.suffix.lower().removeprefix(".")
+    if name not in TABLES:
+        raise UsageError(
+            f"{output} does not end in .csv, .jsonl or .parquet",
+            fix=f"choose {output.with_suffix('.csv')}",
+        )
+    recording = read_recording(source)
+    if all(np.isnan(person.raw_xy).all() for person in recording.people):
+        raise RecordError(
+            f"{source} has no raw positions to smooth",
+            fix="record with --csv-layout long, --jsonl or --parquet",
+        )
+    smoothed = {person.person: _smooth(recording, person) for person in recording.people}
+    rows = {
+        person.person: {int(frame): row for row, frame in enumerate(person.frame)}
+        for person in recording.people
+    }
+
+    def read(facts: Facts) -> Iterator[Entry]:
+        for entry in read_frames(facts):
+            poses = [_replaced(pose, entry.frame) for pose in entry.poses]
+            yield Entry(entry.frame, entry.time_s, poses)
+
+    def _replaced(pose: Pose, frame: int) -> Pose:
+        xy, state = smoothed[pose.track_id]
+        row = rows[pose.track_id][frame]
+        return replace(pose, xy=xy[row], state=state[row])
+
+    written = to_table(Facts(source), output, name, "long", read=read)
+    cut = "; the end of the recording is cut off" if recording.is_cut else ""
+    return f"{written}, smoothed with hindsight{cut}"
+
+
+def _smooth(recording: Recording, person: PersonTrack) -> tuple[FloatArray, NDArray[np.int8]]:
+    return smooth_again(
+        person.time_s, person.raw_xy, person.score, _sizes(recording.keypoints, person)
+    )
+
+
+def _sizes(keypoints: tuple[str, ...], person: PersonTrack) -> FloatArray:
+    """(T,) longer side of the person's box, settled as the app settles it, pixels."""
+    framing = Framing(skeleton_of(keypoints))
+    is_shown = (person.score >= _SHAPE_SCORE) & ~np.isnan(person.raw_xy[..., 0])
+    seen = person.raw_xy[is_shown]
+    # Nothing is said of the frame's size; people reach beyond it only if keypoints do.
+    width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
+    raw = np.nan_to_num(person.raw_xy)
+    sizes = np.full(len(raw), np.nan)
+    box: BBox | None = None
+    for n, xy in enumerate(raw):
+        target = framing.box(xy, is_shown[n], (int(height), int(width)))
+        if target is not None:
+            dt_s = float(person.time_s[n] - person.time_s[n - 1])
+            box = settle(box, target, dt_s) if box is not None and n else target
+        if box is not None:
+            sizes[n] = max(box.width, box.height, 8.0)
+    known = np.flatnonzero(~np.isnan(sizes))
+    if not len(known):
+        return np.full(len(raw), 100.0)  # hardly seen at all: any size will do
+    sizes[: known[0]] = sizes[known[0]]
+    return sizes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What the filter believes about people and networks: its parameters, and the presets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FRAME_S = 1.0 / 30.0
+"""Accelerations are those that last for one such frame; any frame rate may be filtered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How people move and how networks err, relative to the person's size S.
+
+    S is the longer side of the person's box. Pairs are (holding still, moving); a filter
+    with one mode has one value instead.
+
+    Attributes:
+        measurement: Standard deviation of a keypoint with score 1, in S.
+        acceleration: Typical acceleration in each mode, S/s².
+        agility: How much that grows with the keypoint's speed, 1/s: a moving limb turns
+            more than a resting one.
+        decay_s: Time in which velocity fades in each mode when nothing supports it,
+            seconds; infinity is the textbook constant velocity.
+        leave_rate: How often a mode is left for the other, 1/s.
+        sharpness: How much one measurement says about the mode, 1 for Bayes' rule. The
+            noise of networks lasts for some frames, so successive ones say less.
+        huber: Innovations beyond this many standard deviations pull less.
+        gate: Innovations beyond this distance, in S, are outliers ...
+        gate_speed: ... unless the keypoint was moving: seconds of its speed are added.
+        reacquire_s: An outlier that stays this long is the new truth, seconds.
+        coast_s: How long an unseen keypoint is predicted, seconds; then it is lost.
+        min_score: Measurements below this score are not used.
+        learn_s: Time in which a person's own noise level is learned from how well the
+            filter foretells the measurements, seconds; infinity: ``measurement`` holds.
+    """
+
+    measurement: float = 0.016
+    acceleration: tuple[float, ...] = (0.5, 12.0)
+    agility: tuple[float, ...] = (0.0, 8.0)
+    decay_s: tuple[float, ...] = (0.1, 0.1)
+    leave_rate: float = 0.5
+    sharpness: float = 1.0
+    huber: float = 2.0
+    gate: float = 0.3
+    gate_speed: float = 0.1
+    reacquire_s: float = 0.14
+    coast_s: float = 0.5
+    min_score: float = 0.2
+    learn_s: float = math.inf
+
+    @property
+    def modes(self) -> int:
+        """1: a plain Kalman filter, 2: still and moving, mixed."""
+        return len(self.acceleration)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All parameters, for a recording's sidecar; infinities as text, which JSON knows."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return [plain(v) for v in value]
+            return str(value) if math.isinf(value) else value
+
+        return {name: plain(value) for name, value in asdict(self).items()}
+
+
+PLAIN = Noise(
+    acceleration=(1.0,),
+    agility=(0.0,),
+    decay_s=(math.inf,),
+    huber=math.inf,
+    gate=math.inf,
+)
+"""Textbook constant velocity, linear: what filterpy can be compared with."""
+
+STEADY = Noise()
+BALANCED = Noise()
+RESPONSIVE = Noise()

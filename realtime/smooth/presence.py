@@ -1,0 +1,71 @@
+"""Which keypoints are measured, predicted or lost; every filter keeps this in the same way."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.datatypes import FloatArray, State
+
+
+class Presence:
+    """The clock of a filter and the state of S x K keypoints.
+
+    Args:
+        slots: S.
+        keypoints: K.
+        coast_s: How long an unseen keypoint is predicted, seconds.
+        reacquire_s: A measurement that is refused for this long is believed, seconds.
+    """
+
+    def __init__(self, slots: int, keypoints: int, *, coast_s: float, reacquire_s: float) -> None:
+        n = slots * keypoints
+        self._coast_s, self._reacquire_s = coast_s, reacquire_s
+        self._flat: NDArray[np.int8] = np.full(n, State.LOST, np.int8)
+        self.state: NDArray[np.int8] = self._flat.reshape(slots, keypoints)
+        self._seen_s: FloatArray = np.full(n, -math.inf)
+        self._trusted_s: FloatArray = np.full(n, -math.inf)
+        self._time_s = -math.inf
+
+    def _advance(self, time_s: float) -> float:
+        """Move the clock; returns the step in seconds, 0 for none."""
+        dt, self._time_s = time_s - self._time_s, time_s
+        if not 0.0 < dt < math.inf:
+            return 0.0
+        # PREDICTED is 1, LOST is 0.
+        self._flat[...] = self._seen_s >= time_s - self._coast_s
+        return dt
+
+    def _judge(
+        self, is_usable: NDArray[np.bool_], is_near: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which measurements correct a keypoint and which start it anew; notes both.
+
+        Args:
+            is_usable: (N,) measured well enough.
+            is_near: (N,) at a place the keypoint can have reached.
+        """
+        now = self._time_s
+        is_continued = self._flat != State.LOST
+        is_lasting = self._trusted_s <= now - self._reacquire_s
+        is_used = is_usable & is_near
+        is_used &= is_continued
+        is_continued &= is_near | ~is_lasting
+        is_fresh = is_usable & ~is_continued
+        is_measured = is_used | is_fresh
+        self._note_measured(is_measured)
+        # A place that is refused keeps its old time, so that it can win by staying.
+        self._trusted_s[~is_usable] = now
+        return is_used, is_fresh
+
+    def _note_measured(self, which: NDArray[np.bool_]) -> None:
+        self._flat[which] = State.MEASURED
+        self._seen_s[which] = self._trusted_s[which] = self._time_s
+
+    def _forget(self, slot: int) -> None:
+        k = self.state.shape[1]
+        rows = slice(slot * k, (slot + 1) * k)
+        self._flat[rows] = State.LOST
+        self._seen_s[rows] = self._trusted_s[rows] = -math.inf

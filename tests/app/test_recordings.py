@@ -1,0 +1,238 @@
+"""Recordings of the real program: killed, out of disk, split, and described."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from realtime.record.blocks import Facts
+from realtime.record.journal import journal_path
+from realtime.record.reading import read_frames, read_recording
+from realtime.settings import DEFAULT_MODEL
+from tests.app.test_cli import RUN, environment, run
+
+ALL = ("--csv", "a.csv", "--jsonl", "a.jsonl", "--parquet", "a.parquet")
+
+
+def wait_for_frames(path: Path, count: int) -> None:
+    deadline = time.perf_counter() + 30
+    while time.perf_counter() < deadline:
+        if path.exists() and path.read_bytes().count(b"\n") > count:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no frames came")
+
+
+@pytest.mark.slow
+def test_every_format_of_a_run_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(
+        *("--source", "demo:2", "--persons", "2", "--max-frames", "40", "--headless"),
+        *(*ALL, "--csv-layout", "long"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a.jsonl (40 frames)" in done.stdout
+    one, two, three = (read_recording(Path(f"a.{s}")) for s in ("csv", "jsonl", "parquet"))
+    for other in (two, three):
+        assert [p.person for p in one.people] == [p.person for p in other.people]
+        for a, b in zip(one.people, other.people, strict=True):
+            for name in ("frame", "time_s", "xy", "score", "raw_xy", "state"):
+                assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), name
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        *("a.csv", "a.jsonl", "a.meta.json", "a.parquet")
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_stopped_run_is_readable_up_to_the_last_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [*RUN, "--source", "demo", "--realtime", "--headless", *ALL]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        wait_for_frames(Path("a.csv"), 60)
+        started = time.perf_counter()
+        wait_for_frames(Path("a.jsonl"), 100)
+        process.send_signal(number)
+        assert time.perf_counter() - started < 20
+        process.communicate(timeout=20)
+    is_killed = number == signal.SIGKILL
+    table = Path("a.parquet.journal" if is_killed else "a.parquet")
+    assert journal_path(Path("a.parquet")).exists() == is_killed
+    last = {}
+    for path in (Path("a.csv"), Path("a.jsonl"), table):
+        (person, *_) = read_recording(path).people
+        assert len(person.frame) >= 60
+        last[path.name] = person.time_s[-1]
+    # Each writes on its own clock, at least twice a second.
+    assert max(last.values()) - min(last.values()) < 1.0
+    assert max(last.values()) > 3.0
+    meta = json.loads(Path("a.meta.json").read_text())
+    assert (meta["ended"] is None) == is_killed
+    assert (meta["frames"] is None) == is_killed
+    if is_killed:
+        done = subprocess.run(
+            [sys.executable, "-m", "realtime.convert", str(table), "a.parquet"],
+            env=environment() | {"PYTHONPATH": str(DEFAULT_MODEL.parent.parent)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert read_recording(Path("a.parquet")).people[0].time_s[-1] == last[table.name]
+
+
+def test_the_sidecar_describes_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--source", "demo", "--max-frames", "12", "--headless", "--csv", "walk.csv"]
+    done = run(*options, "--save-video", "other.mp4")
+    assert done.returncode == 0, done.stderr
+    text = Path("walk.meta.json").read_text()
+    assert str(tmp_path) not in text
+    assert str(DEFAULT_MODEL.parent.parent) not in text
+    meta = json.loads(text)
+    assert meta["model"] == "pose_resnet18_128x96"
+    assert meta["model_sha256"] == hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest()
+    assert meta["options"] == [*options, "--save-video", "other.mp4"]
+    assert meta["frames"] == 12
+    assert meta["dropped"] == 0
+    assert meta["started"] <= meta["ended"]
+    assert meta["started"].endswith("+00:00")
+    assert meta["source"]["fps"] == 30
+    assert meta["frame_size_wh"] == [640, 360]
+    assert meta["smoothing"]["name"]
+    assert {"python", "numpy", "opencv-python"} <= set(meta["versions"])
+    assert meta["units"]["x"] == "px"
+    assert [entry["names"] for entry in meta["files"]] == [["walk.csv"], ["other.mp4"]]
+    assert meta["backend"]
+    assert meta["machine"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        *("other.mp4", "walk.csv", "walk.meta.json")
+    ]
+
+
+def test_a_password_does_not_reach_the_sidecar() -> None:
+    from realtime.facts import shown
+
+    assert shown("rtsp://me:secret@camera/1") == "rtsp://camera/1"
+    assert shown("--source=rtsp://me:secret@camera/1") == "--source=rtsp://camera/1"
+    assert shown("out/a.csv") == "out/a.csv"
+
+
+@pytest.mark.slow
+def test_a_split_run_goes_on_in_numbered_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(
+        *("--source", "demo", "--max-frames", "75", "--headless", "--split", "1s"),
+        *(*ALL, "--save-video", "a.mp4"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a.csv to a.003.csv" in done.stdout
+    names = {f"a{part}.{s}" for part in ("", ".002", ".003") for s in ("csv", "jsonl", "mp4")}
+    names |= {"a.parquet", "a.002.parquet", "a.003.parquet", "a.meta.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for suffix in ("csv", "jsonl", "parquet"):
+        frames = [
+            [entry.frame for entry in read_frames(Facts(Path(f"a{part}.{suffix}")))]
+            for part in ("", ".002", ".003")
+        ]
+        assert [frame for part in frames for frame in part] == list(range(75))
+        assert [part[0] for part in frames] == [0, 30, 60]
+    meta = json.loads(Path("a.meta.json").read_text())
+    assert meta["files"][3] == {"names": ["a.mp4", "a.002.mp4", "a.003.mp4"], "rows": 75}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_disk_that_fills_up_leaves_every_format_readable(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2100k", "tmpfs", str(small)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("tmpfs cannot be mounted here")
+    try:
+        done = run(
+            *("--source", "demo:3", "--persons", "3", "--headless"),
+            *("--csv", str(small / "a.csv"), "--csv-layout", "long"),
+            *("--jsonl", str(small / "a.jsonl"), "--parquet", str(small / "a.parquet")),
+        )
+        assert done.returncode == 2
+        assert "disk is full" in done.stderr
+        assert "Traceback" not in done.stderr
+        table = small / "a.parquet"
+        if not table.exists():
+            table = journal_path(table)
+        for path in (small / "a.csv", small / "a.jsonl", table):
+            found = read_recording(path)
+            assert len(found.people[0].frame) > 20, path
+        assert json.loads((small / "a.meta.json").read_text())["format"] == "steadypose"
+        assert not list(small.glob("*.tmp"))
+    finally:
+        subprocess.run(["umount", str(small)], check=False)
+
+
+MISTAKES = [
+    (["--csv", "a.csv", "--jsonl", "a.csv"], "another output has the same file"),
+    (["--jsonl", "a.x", "--parquet", "a.x"], "another output has the same file"),
+    (["--parquet", "a.p", "--csv", "a.p.journal"], "another output has the same file"),
+    (["--csv", "a.csv", "--jsonl", "a.meta.json"], "another output has the same file"),
+    (["--csv", "theirs.csv"], "theirs.meta.json would be replaced, and it is not from a recording"),
+    (["--jsonl", "no/such/a.jsonl"], "does not exist"),
+    (["--parquet", "FOLDER"], "is a folder"),
+    (["--csv", "a.csv", "--split", "10"], "--split 10 is neither a size nor a time"),
+    (["--csv", "a.csv", "--split", "5kB"], "less than 10 kB"),
+    (["--split", "10min"], "--split has nothing to split"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda v: str(v)[:50])
+def test_a_mistake_about_files_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("FOLDER").mkdir()
+    Path("theirs.meta.json").write_text('{"mine": 1}')
+    done = run("--source", "demo", "--max-frames", "2", "--headless", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert "  fix: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["FOLDER", "theirs.meta.json"]
+    assert Path("theirs.meta.json").read_text() == '{"mine": 1}'
+
+
+def test_without_pyarrow_the_run_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "pyarrow").mkdir()
+    (tmp_path / "pyarrow" / "__init__.py").write_text("raise ImportError('no pyarrow')\n")
+    done = subprocess.run(
+        [*RUN, "--source", "demo", "--headless", "--parquet", str(tmp_path / "a.parquet")],
+        env=environment() | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--parquet needs pyarrow" in done.stderr
+    assert "fix: pip install pyarrow" in done.stderr
+    assert not (tmp_path / "a.parquet").exists()
