@@ -1,4 +1,4 @@
-"""Put the measured tables of ``benchmarks/results`` into README.md, between its markers.
+"""Put the measured tables of ``benchmarks/results`` into README.md and docs/, between markers.
 
 python -m benchmarks.readme
 """
@@ -16,7 +16,6 @@ _MARK = re.compile(r"(<!-- result: (?P<name>[\w.]+) -->\n).*?(<!-- end -->)", re
 
 def main() -> None:
     """Fill in every marker."""
-    readme = ROOT / "README.md"
 
     def fill(match: re.Match[str]) -> str:
         path = ROOT / "benchmarks" / "results" / match["name"]
@@ -24,8 +23,12 @@ def main() -> None:
             raise UsageError(f"{path} does not exist", fix="run the benchmark with --output first")
         return f"{match[1]}{path.read_text().strip()}\n{match[3]}"
 
-    readme.write_text(_MARK.sub(fill, readme.read_text()))
-    print(f"{readme} is up to date")
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        before = page.read_text()
+        after = _MARK.sub(fill, before)
+        if after != before:
+            page.write_text(after)
+            print(f"{page.relative_to(ROOT)} has new figures")
 
 
 if __name__ == "__main__":

@@ -188,9 +188,10 @@ class KalmanSmoother(Presence):
         noise = self.noise
         if noise.gate == math.inf:
             return np.ones(self._size.shape, np.bool_)
-        away = measured - self._mixed[0]
-        both = np.sqrt(np.einsum("pan,pan->pn", pair := np.stack((away, self._mixed[1])), pair))
-        near: NDArray[np.bool_] = both[0] <= noise.gate * self._size + noise.gate_speed * both[1]
+        away, velocity = measured - self._mixed[0], self._mixed[1]
+        reach = noise.gate * self._size
+        reach += noise.gate_speed * np.hypot(velocity[0], velocity[1])
+        near: NDArray[np.bool_] = np.hypot(away[0], away[1]) <= reach
         return near
 
     def _weigh(self, cost: FloatArray, is_used: NDArray[np.bool_]) -> None:
@@ -206,8 +207,8 @@ class KalmanSmoother(Presence):
         still = self.weight[0] * odds
         still /= still + self.weight[1]
         np.minimum(np.maximum(still, _LEAST_WEIGHT), 1.0 - _LEAST_WEIGHT, out=still)
-        self.weight[0] = np.where(is_used, still, self.weight[0])
-        self.weight[1] = 1.0 - self.weight[0]
+        np.copyto(self.weight[0], still, where=is_used)
+        np.subtract(1.0, self.weight[0], out=self.weight[1])
 
     def _learn(self, deviation: FloatArray, share: FloatArray) -> None:
         """Adjust each person's noise level until rest deviates as much as it should.

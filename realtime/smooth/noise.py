@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 FRAME_S = 1.0 / 30.0
@@ -37,13 +37,13 @@ class Noise:
             filter foretells the measurements, seconds; infinity: ``measurement`` holds.
     """
 
-    measurement: float = 0.016
-    acceleration: tuple[float, ...] = (0.5, 12.0)
-    agility: tuple[float, ...] = (0.0, 8.0)
-    decay_s: tuple[float, ...] = (0.1, 0.1)
-    leave_rate: float = 0.5
+    measurement: float = 0.02
+    acceleration: tuple[float, ...] = (0.05, 8.0)
+    agility: tuple[float, ...] = (1.0, 12.0)
+    decay_s: tuple[float, ...] = (0.05, 0.25)
+    leave_rate: float = 0.3
     sharpness: float = 1.0
-    huber: float = 2.0
+    huber: float = 3.0
     gate: float = 0.3
     gate_speed: float = 0.1
     reacquire_s: float = 0.14
@@ -76,6 +76,21 @@ PLAIN = Noise(
 )
 """Textbook constant velocity, linear: what filterpy can be compared with."""
 
-STEADY = Noise()
-BALANCED = Noise()
-RESPONSIVE = Noise()
+BALANCED = Noise(
+    measurement=0.02301,
+    acceleration=(0.04648, 7.76),
+    agility=(1.081, 12.57),
+    decay_s=(0.05447, 0.2479),
+    leave_rate=0.2843,
+    sharpness=0.6,
+    huber=6.131,
+    gate=0.1794,
+    gate_speed=0.5,
+)
+"""The default, as ``benchmarks/smoothing.py --tune`` found it."""
+
+STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
+"""Measurements are believed less: steadier, later."""
+
+RESPONSIVE = replace(BALANCED, measurement=0.6 * BALANCED.measurement)
+"""Measurements are believed more: quicker, less steady."""

@@ -1,0 +1,18 @@
+"""The presets are what the tuning script found."""
+
+from __future__ import annotations
+
+from benchmarks.filters import imm_noise
+from benchmarks.smoothing import ENTRIES, parameters
+from realtime.smooth.choice import PRESETS
+
+
+def test_the_default_is_what_was_tuned() -> None:
+    assert PRESETS["balanced"] == imm_noise(parameters()["steadypose balanced"])
+
+
+def test_every_filter_that_has_parameters_was_tuned_within_its_ranges() -> None:
+    known = parameters()
+    for entry in ENTRIES:
+        for parameter, (low, high) in entry.ranges.items():
+            assert low * 0.999 <= known[entry.title][parameter] <= high * 1.001, entry.title
