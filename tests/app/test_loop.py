@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from numpy.typing import NDArray
 from engines.errors import SourceError
 from engines.fake_engine import FakeEngine
 from engines.skeleton import COCO17
-from realtime.app import App
-from realtime.datatypes import Frame
+from realtime.app import MOST_AHEAD_S, App
+from realtime.datatypes import Frame, Pose
 from realtime.display import NullDisplay
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
@@ -246,3 +248,41 @@ def test_the_stopwatch_keeps_a_fixed_amount() -> None:
 def test_frames_are_validated_at_the_border() -> None:
     with pytest.raises(Exception, match="expected uint8"):
         Frame(np.zeros((4, 4), np.uint8), 0, 0.0, 0.0)
+
+
+def test_the_window_shows_a_moment_ahead_and_the_files_what_was_measured(tmp_path: Path) -> None:
+    asked: list[tuple[float, float]] = []
+    shown: list[NDArray[np.uint8]] = []
+    for is_predicting in (False, True):
+        display = ScriptedDisplay()
+        path = tmp_path / f"{is_predicting}.csv"
+        app = make_app(gray_source(20), display, path, is_predicting=is_predicting)
+        real = app.pipeline.poses_ahead
+
+        def spy(time_s: float, app: App = app, real: Any = real) -> list[Pose]:
+            asked.append((app.pipeline.tracker._time_s, time_s))
+            return [replace(pose, xy=pose.xy + 40.0) for pose in real(time_s)]
+
+        app.pipeline.poses_ahead = spy  # type: ignore[method-assign]
+        app.run()
+        app.outputs.close()
+        assert bool(asked) == is_predicting
+        shown.append(display.shown[-1])
+    assert (tmp_path / "False.csv").read_text() == (tmp_path / "True.csv").read_text()
+    assert not np.array_equal(shown[0], shown[1])
+    assert all(0.0 < then - now <= MOST_AHEAD_S for now, then in asked)
+
+
+def test_raw_keypoints_are_never_drawn_ahead() -> None:
+    app = make_app(gray_source(20), ScriptedDisplay({3: "k"}), is_predicting=True)
+    asked: list[int] = []
+    real = app.pipeline.poses_ahead
+
+    def spy(time_s: float) -> list[Pose]:
+        asked.append(app.watch.frames)
+        return real(time_s)
+
+    app.pipeline.poses_ahead = spy  # type: ignore[method-assign]
+    app.run()
+    assert asked
+    assert max(asked) < 6
