@@ -197,7 +197,8 @@ def test_what_is_drawn_ahead_is_nearer_to_the_truth_then_and_rest_stays_rest() -
                 away = drawn[rows, 0] - later.T[rows, None]
                 errors[phase][n] += float(np.linalg.norm(away, axis=-1).mean())
     assert errors["moving"][1] < 0.8 * errors["moving"][0]
-    assert errors["still"][1] < 1.3 * errors["still"][0]  # a quarter of a pixel of 300
+    # Of a person of 300 pixels, with 4 pixels of noise on every keypoint.
+    assert (errors["still"][1] - errors["still"][0]) / 6 < 0.5
 
 
 def test_a_persons_noise_is_learned_where_that_is_asked_for() -> None:
