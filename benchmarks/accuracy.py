@@ -5,14 +5,13 @@ python -m benchmarks.accuracy
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.clip import CLIP, measured_keypoints
 from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
 from engines.base import Engine
 from engines.options import EngineOptions, default_threads
@@ -69,14 +68,6 @@ def jitter(xy: Floats) -> float:
     return float(np.nanmedian(np.linalg.norm(np.diff(xy, n=2, axis=0), axis=2)))
 
 
-def measured_truth(path: Path) -> Floats:
-    """(F, 17, 2) of a CSV with ``file, x, y, visible`` x 17; NaN where not seen."""
-    with path.open(newline="") as file:
-        numbers = np.array([[float(v) for v in row[1:]] for row in csv.reader(file)])
-    points = numbers.reshape(len(numbers), 17, 3)
-    return np.where(points[..., 2:] > 0, points[..., :2], np.nan)
-
-
 def rows_for(name: str, raw: Floats, smooth: Floats, truth: Floats) -> list[tuple[str, ...]]:
     """A table row for raw and one for smoothed keypoints."""
     return [
@@ -105,10 +96,10 @@ def main() -> None:
     truth = np.stack([scene.truth(i)[0] for i in range(len(raw))])
     rows = rows_for("demo", raw, smooth, truth)
     notes.append(f"demo: {len(raw)} frames, {ids} id(s)")
-    clip, table_path = VIDEOS / "kalman_clip_part1.mp4", VIDEOS / "kalman_clip_part1_measured.csv"
+    clip, table_path = VIDEOS / "kalman_clip_part1.mp4", CLIP
     if clip.exists() and table_path.exists():
         raw, smooth, ids = follow(engine, str(clip))
-        rows += rows_for("kalman clip", raw, smooth, measured_truth(table_path))
+        rows += rows_for("kalman clip", raw, smooth, measured_keypoints(table_path))
         notes.append(f"kalman clip: {len(raw)} frames, {ids} id(s), against its measured CSV")
     else:
         notes.append("kalman clip: not here, left out")

@@ -25,15 +25,20 @@ _CUTOFF_HZ = 5.0
 _SCORE = 0.85  # the file has none; the study took this for "seen"
 
 
+def measured_keypoints(path: Path = CLIP) -> Floats:
+    """(F, 17, 2) of a CSV with ``file, x, y, visible`` x 17; NaN where not seen."""
+    with path.open(newline="") as file:
+        numbers = np.array([[float(v) for v in row[1:52]] for row in csv.reader(file)])
+    points = numbers.reshape(len(numbers), 17, 3)
+    found: Floats = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
+    return found
+
+
 def load_clip(path: Path = CLIP) -> Scene:
     """The clip as a scene of one person whose truth is the zero-phase reference."""
-    with path.open(newline="") as file:
-        rows = [row[1:] for row in csv.reader(file) if row and row[1] not in {"", "x"}]
-    numbers = [[float(v) for v in row[:51]] for row in rows if _is_number(row[0])]
-    table = np.array(numbers).reshape(-1, 17, 3)
-    is_seen = (table[..., 2] > 0) & (table[..., :2] != 0).any(axis=2)
-    measured = np.where(is_seen[..., None], table[..., :2], np.nan)
-    time_s = np.arange(len(table)) / _FPS
+    measured = measured_keypoints(path)
+    is_seen = ~np.isnan(measured[..., 0])
+    time_s = np.arange(len(measured)) / _FPS
     reference = zero_phase(measured)
     velocity = np.gradient(reference, time_s, axis=0)
     size = _sizes(measured, is_seen, time_s)
@@ -54,14 +59,6 @@ def load_clip(path: Path = CLIP) -> Scene:
         is_there=is_there[None],
         fine_truth=reference[:, None],
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def zero_phase(measured: Floats) -> Floats:
