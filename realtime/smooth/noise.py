@@ -77,7 +77,7 @@ PLAIN = Noise(
 """Textbook constant velocity, linear: what filterpy can be compared with."""
 
 BALANCED = Noise(
-    measurement=0.0229,
+    measurement=0.0232,
     acceleration=(0.0465, 10.3),
     agility=(1.081, 12.57),
     decay_s=(0.05447, 0.2479),
