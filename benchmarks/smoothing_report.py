@@ -196,12 +196,16 @@ def draw(
         points = [_point(e, _stronger(e, tuned, factor), few) for factor in _FACTORS]
         is_ours = "steadypose" in e.title
         line = axes.plot(*np.array(points).T, lw=3 if is_ours else 1.3, zorder=3 if is_ours else 2,
-                         label="steadypose" if is_ours else e.title)[0]  # fmt: skip
+                         label="steadypose" if is_ours else e.title,
+                         color="black" if is_ours else None)[0]  # fmt: skip
         axes.plot(*_point(e, tuned, few), "o", color=line.get_color(), ms=8 if is_ours else 5,
                   zorder=4)  # fmt: skip
     axes.set(xlabel="lag in fast motion, ms", ylabel="jitter at rest, % of the person's height",
-             yscale="log", xlim=(0, 90),
+             yscale="log", xlim=(0, 70),
              title="Down is steadier, left is quicker; dots: as tuned")  # fmt: skip
+    ticks = (0.06, 0.1, 0.2, 0.3, 0.5)
+    axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    axes.yaxis.set_minor_formatter("")
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend(fontsize=8)
     figure.tight_layout()
