@@ -56,6 +56,7 @@ bench: setup-dev
 	$(PY) -m benchmarks.age
 	$(PY) -m benchmarks.accuracy
 	$(PY) -m benchmarks.startup
+	$(PY) -m benchmarks.recording --minutes 6
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
