@@ -28,8 +28,11 @@ def raw(scene: Scene, _: Parameters) -> Floats:
 
 
 def hold(xy: Floats) -> Floats:
-    """Repeat the last known position where one is missing."""
+    """Repeat the last known position where one is missing, at the start the first one."""
     found = xy.copy()
+    is_known = ~np.isnan(found[..., 0])
+    first = np.take_along_axis(found, np.argmax(is_known, axis=0)[None, ..., None], axis=0)
+    found[0] = np.where(np.isnan(found[0]), first[0], found[0])
     for n in range(1, len(found)):
         found[n] = np.where(np.isnan(found[n]), found[n - 1], found[n])
     return np.nan_to_num(found)
@@ -105,7 +108,10 @@ def relative_velocity(scene: Scene, p: Parameters) -> Floats:
     steps = np.diff(held, axis=0, prepend=held[:1]) / scene.size_px[..., None, None]
     dts = np.diff(scene.time_s, prepend=scene.time_s[0])
     for n in range(1, len(held)):
-        window = slice(max(1, n - frames + 1), n + 1)
+        first = max(1, n - frames + 1)
+        while first < n and dts[first : n + 1].sum() > (1 + frames) / 30.0:
+            first += 1  # what lies longer back than the window should is left out
+        window = slice(first, n + 1)
         velocity = np.abs(steps[window].sum(axis=0)) / dts[window].sum()
         share = 1.0 - 1.0 / (1.0 + p["scale"] * velocity)
         found[n] = found[n - 1] + share * (held[n] - found[n - 1])

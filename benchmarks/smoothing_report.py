@@ -117,7 +117,7 @@ def _ahead(on: list[Scene]) -> str:
     rows = []
     for name in ("steady", "balanced", "responsive"):
         found = prediction_errors(on, lambda s, k, name=name: make_smoother(name, s, k))  # type: ignore[misc]
-        shown = (f"{m[0]:.2f} / {m[1]:.2f} ({m[1] / m[0]:.2f})" for m in found.values())
+        shown = (f"{m[0]:.2f} / {m[1]:.2f} ({m[1] / m[0]:.3f})" for m in found.values())
         rows.append((name, *shown))
     return (
         f"What is drawn, {1e3 * AGE_S:.0f} ms after the picture was taken, against the truth at "

@@ -270,6 +270,7 @@ class App:
     def _show_trouble(self) -> None:
         """Keep the window alive while no frame comes."""
         if self.display.is_window and self.source.trouble:
+            self._forget_prediction()
             self._show_again()
 
     def _show_again(self) -> None:
@@ -279,6 +280,11 @@ class App:
             self._caption.renew()
             paint = self._painter(self._shown, is_window=True, age_ms=age_ms)
             self.display.show(paint())
+
+    def _forget_prediction(self) -> None:
+        """A picture that stands still shows people where they are in it."""
+        if self._shown is not None:
+            self._shown.drawn = None
 
     def _report_trouble(self) -> None:
         """Say once when the camera is lost, and once when it is back."""
@@ -309,6 +315,7 @@ class App:
 
     def _pause(self) -> None:
         self._is_paused = not self._is_paused
+        self._forget_prediction()
         self._caption.say("paused" if self._is_paused else "running")
 
     def _mirror(self) -> None:
@@ -319,6 +326,8 @@ class App:
 
     def _smooth(self) -> None:
         self.is_smooth = not self.is_smooth
+        if self._shown is not None and self._is_paused:
+            self._shown.drawn = self.pipeline.poses(is_smooth=self.is_smooth)
         self._caption.renew()
         self._caption.say("smoothing on" if self.is_smooth else "smoothing off: raw keypoints")
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 # Before OpenCV is loaded: its own warnings would surround our one sentence.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
@@ -124,6 +125,7 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
         video=settings.video,
         split=settings.split,
         facts=run_facts(settings, engine, source, smoothing=smoothing, typed=typed),
+        second_pass=_smooth_again if settings.is_offline_smoothed else None,
         dropped=lambda: source.dropped,
     )
     pipeline = Pipeline(
@@ -155,16 +157,18 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
             problem = problem or error
     _clear()
     print(summary(app))
-    if settings.is_offline_smoothed and problem is None:
-        from realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
-
-        for path in outputs.table_paths:
-            _say(f"second pass: {path} ({resmooth(path, path)})")
     if settings.benchmark is not None:
         write_figures(app, settings.benchmark)
     if problem is not None:
         raise problem
     return 0
+
+
+def _smooth_again(path: Path, form: str) -> None:
+    """Give a finished table its second pass."""
+    from realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
+
+    _say(f"second pass: {path} ({resmooth(path, path, form=form)})")
 
 
 def _expected(frame_count: int | None, max_frames: int | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Outputs:
         video: Path of the video.
         split: Where each goes on in another file.
         facts: What the sidecar says, see ``Sidecar``; None: there is no sidecar.
+        second_pass: Called with each finished table and its format; says what it did.
         dropped: Asked at the end how many frames the source gave up.
         is_recording: Switched by a key.
     """
@@ -60,6 +62,7 @@ class Outputs:
     video: Path | None = None
     split: Limit | None = None
     facts: Mapping[str, Any] | None = None
+    second_pass: Callable[[Path, str], None] | None = None
     dropped: Callable[[], int] = lambda: 0
     is_recording: bool = True
     _tables: list[PoseRecorder] = field(default_factory=list)
@@ -129,7 +132,11 @@ class Outputs:
             RecordError: The end of one could not be written; the others are complete.
         """
         first: SteadyposeError | None = None
-        for finish in (*(file.close for file in self._files()), self._finish_sidecar):
+        steps = [file.close for file in self._files()]
+        if self.second_pass is not None:
+            again = self.second_pass
+            steps += [partial(again, path, name) for path, name in self._tables_with_formats()]
+        for finish in (*steps, self._finish_sidecar):
             try:
                 finish()
             except SteadyposeError as error:
@@ -137,10 +144,11 @@ class Outputs:
         if first is not None:
             raise first
 
-    @property
-    def table_paths(self) -> list[Path]:
-        """The files of all tables, in order."""
-        return [path for table in self._tables for path in table.paths]
+    def _tables_with_formats(self) -> Iterator[tuple[Path, str]]:
+        forms = {self.csv: "csv", self.jsonl: "jsonl", self.parquet: "parquet"}
+        for table in self._tables:
+            for path in table.paths:
+                yield path, forms[table.path]
 
     def describe(self) -> str:
         """Which files were written and how much is in them."""

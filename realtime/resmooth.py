@@ -28,6 +28,7 @@ from realtime.smooth.hindsight import smooth_again
 
 TABLES = ("csv", "jsonl", "parquet")
 _SHAPE_SCORE = 0.3  # keypoints below it do not say how large a person is
+_SEEN_SCORE = 0.2  # keypoints below it are no evidence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,14 +60,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def resmooth(source: Path, output: Path) -> str:
-    """Smooth a recording; returns what was written. ``output`` may be ``source``.
+def resmooth(source: Path, output: Path, *, form: str | None = None) -> str:
+    """Smooth a recording; returns what was written.
+
+    Args:
+        source: What run.py recorded.
+        output: May be the same.
+        form: csv, jsonl or parquet; None: as the name of ``output`` says.
 
     Raises:
         RecordError: It cannot be read or written, or has no raw positions.
         UsageError: The name of ``output`` tells no format.
     """
-    name = output.suffix.lower().removeprefix(".")
+    name = form or output.suffix.lower().removeprefix(".")
     if name not in TABLES:
         raise UsageError(
             f"{output} does not end in .csv, .jsonl or .parquet",
@@ -100,23 +106,30 @@ def resmooth(source: Path, output: Path) -> str:
 
 
 def _smooth(recording: Recording, person: PersonTrack) -> tuple[FloatArray, NDArray[np.int8]]:
-    return smooth_again(
-        person.time_s, person.raw_xy, person.score, _sizes(recording.keypoints, person)
-    )
+    sizes, score = _look_again(recording.keypoints, person)
+    return smooth_again(person.time_s, person.raw_xy, score, sizes)
 
 
-def _sizes(keypoints: tuple[str, ...], person: PersonTrack) -> FloatArray:
-    """(T,) longer side of the person's box, settled as the app settles it, pixels."""
+def _look_again(keypoints: tuple[str, ...], person: PersonTrack) -> tuple[FloatArray, FloatArray]:
+    """What the app knew beside the positions.
+
+    Returns:
+        (T,) longer side of the person's box, settled as the app settles it, pixels; (T, K)
+        scores, 0 where the position cannot be this person's.
+    """
     framing = Framing(skeleton_of(keypoints))
-    is_shown = (person.score >= _SHAPE_SCORE) & ~np.isnan(person.raw_xy[..., 0])
+    is_given = ~np.isnan(person.raw_xy[..., 0])
+    is_shown = (person.score >= _SHAPE_SCORE) & is_given
+    is_seen = (person.score >= _SEEN_SCORE) & is_given
     seen = person.raw_xy[is_shown]
     # Nothing is said of the frame's size; people reach beyond it only if keypoints do.
     width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
     raw = np.nan_to_num(person.raw_xy)
-    sizes = np.full(len(raw), np.nan)
+    sizes, score = np.full(len(raw), np.nan), np.zeros(person.score.shape)
     box: BBox | None = None
     for n, xy in enumerate(raw):
-        target = framing.box(xy, is_shown[n], (int(height), int(width)))
+        score[n] = np.where(framing.plausible(xy, is_seen[n]), person.score[n], 0.0)
+        target = framing.box(xy, is_shown[n] & (score[n] > 0), (int(height), int(width)))
         if target is not None:
             dt_s = float(person.time_s[n] - person.time_s[n - 1])
             box = settle(box, target, dt_s) if box is not None and n else target
@@ -124,9 +137,9 @@ def _sizes(keypoints: tuple[str, ...], person: PersonTrack) -> FloatArray:
             sizes[n] = max(box.width, box.height, 8.0)
     known = np.flatnonzero(~np.isnan(sizes))
     if not len(known):
-        return np.full(len(raw), 100.0)  # hardly seen at all: any size will do
+        return np.full(len(raw), 100.0), score  # hardly seen at all: any size will do
     sizes[: known[0]] = sizes[known[0]]
-    return sizes
+    return sizes, score
 
 
 if __name__ == "__main__":

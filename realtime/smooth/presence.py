@@ -26,17 +26,15 @@ class Presence:
         self._flat: NDArray[np.int8] = np.full(n, State.LOST, np.int8)
         self.state: NDArray[np.int8] = self._flat.reshape(slots, keypoints)
         self._seen_s: FloatArray = np.full(n, -math.inf)
-        self._trusted_s: FloatArray = np.full(n, -math.inf)
+        self._refused_s: FloatArray = np.full(n, math.inf)  # since when, in a row
         self._time_s = -math.inf
 
     def _advance(self, time_s: float) -> float:
         """Move the clock; returns the step in seconds, 0 for none."""
         dt, self._time_s = time_s - self._time_s, time_s
-        if not 0.0 < dt < math.inf:
-            return 0.0
         # PREDICTED is 1, LOST is 0.
         self._flat[...] = self._seen_s >= time_s - self._coast_s
-        return dt
+        return dt if 0.0 < dt < math.inf else 0.0
 
     def _judge(
         self, is_usable: NDArray[np.bool_], is_near: NDArray[np.bool_]
@@ -49,23 +47,26 @@ class Presence:
         """
         now = self._time_s
         is_continued = self._flat != State.LOST
-        is_lasting = self._trusted_s <= now - self._reacquire_s
+        # Refused before, and long ago: one outlier is never believed, however slow the camera.
+        is_lasting = self._refused_s <= now - self._reacquire_s
         is_used = is_usable & is_near
         is_used &= is_continued
         is_continued &= is_near | ~is_lasting
         is_fresh = is_usable & ~is_continued
         is_measured = is_used | is_fresh
+        np.minimum(self._refused_s, now, out=self._refused_s)
+        self._refused_s[~is_usable] = math.inf
         self._note_measured(is_measured)
-        # A place that is refused keeps its old time, so that it can win by staying.
-        self._trusted_s[~is_usable] = now
         return is_used, is_fresh
 
     def _note_measured(self, which: NDArray[np.bool_]) -> None:
         self._flat[which] = State.MEASURED
-        self._seen_s[which] = self._trusted_s[which] = self._time_s
+        self._seen_s[which] = self._time_s
+        self._refused_s[which] = math.inf
 
     def _forget(self, slot: int) -> None:
         k = self.state.shape[1]
         rows = slice(slot * k, (slot + 1) * k)
         self._flat[rows] = State.LOST
-        self._seen_s[rows] = self._trusted_s[rows] = -math.inf
+        self._seen_s[rows] = -math.inf
+        self._refused_s[rows] = math.inf

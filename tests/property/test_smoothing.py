@@ -357,6 +357,33 @@ def test_an_outlier_is_refused_until_it_lasts() -> None:
     assert 0.13 <= (arrived + 1) / 30 <= 0.24
 
 
+@pytest.mark.parametrize("fps", [2.0, 5.0, 7.0, 15.0, 30.0, 60.0])
+def test_one_outlier_is_never_believed_however_slow_the_camera(fps: float) -> None:
+    smoother = make_smoother("balanced", 1, 1)
+    for n in range(30):
+        place = 150.0 if n == 20 else 50.0
+        smoother.predict(n / fps)
+        smoother.update(np.full((1, 1, 2), place), np.full((1, 1), 0.9), np.array([100.0]))
+        np.testing.assert_allclose(smoother.xy, 50.0, atol=1e-6)
+
+
+def test_a_time_stamp_that_comes_twice_measures_once() -> None:
+    smoother = make_smoother("balanced", 1, 1)
+    nothing = np.zeros((1, 1))
+    for time_s, score in ((0.0, nothing + 0.9), (0.1, nothing + 0.9), (0.1, nothing)):
+        smoother.predict(time_s)
+        smoother.update(np.full((1, 1, 2), 50.0), score, np.array([100.0]))
+    assert smoother.state[0, 0] == State.PREDICTED
+
+
+@pytest.mark.slow
+def test_a_million_steps_in_a_row_leave_every_covariance_positive() -> None:
+    """20,000 steps of 50 keypoints: what drifts slowly would show."""
+    smoother, is_sound = wild_run(2, frames=20_000, people=10)
+    assert is_sound
+    assert sound(smoother)
+
+
 def test_it_takes_most_of_the_jitter_out() -> None:
     rng = np.random.default_rng(0)
     smoother = KalmanSmoother(1, 17)

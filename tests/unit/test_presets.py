@@ -1,4 +1,4 @@
-"""The presets are what the tuning script found."""
+"""The default filter is the one that the benchmark reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from benchmarks.smoothing import ENTRIES, parameters
 from realtime.smooth.choice import PRESETS
 
 
-def test_the_default_is_what_was_tuned() -> None:
+def test_the_default_is_what_was_measured() -> None:
     assert PRESETS["balanced"] == imm_noise(parameters()["steadypose balanced"])
 
 

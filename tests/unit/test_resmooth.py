@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,36 @@ def test_a_mistake_is_a_sentence(
     assert what in said
     assert "  fix: " in said
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_what_the_tracker_refused_is_refused_again(tmp_path: Path) -> None:
+    """A wrist that was found on somebody else for a second."""
+    scene = make_scene(78, seconds=6.0, fps=30.0, persons=2)
+    stolen = scene.measured.copy()
+    wrist = COCO17.index("left_wrist")
+    stolen[60:90, 0, wrist] += 1.5 * scene.height_px[0]
+    path = record(tmp_path / "all.jsonl", entries_of(replace(scene, measured=stolen)))
+    assert main([str(path), str(tmp_path / "out.jsonl")]) == 0
+    person = read_recording(tmp_path / "out.jsonl").people[0]
+    away = np.linalg.norm(person.xy[:, wrist] - scene.truth[:, 0, wrist], axis=1)
+    assert np.nanmax(away) < 0.5 * scene.height_px[0]
+    assert (person.state[65:85, wrist] != State.MEASURED).all()
+
+
+def test_a_missing_number_spoils_nothing(scene: Scene) -> None:
+    measured, score = scene.measured[:, 0].copy(), scene.score[:, 0].copy()
+    plain, _ = smooth_again(scene.time_s, measured, score, scene.size_px[:, 0])
+    measured[100, 5, 0] = np.nan
+    score[150, 6] = np.nan
+    times = scene.time_s.copy()
+    times[201] = times[200]
+    xy, state = smooth_again(times, measured, score, scene.size_px[:, 0])
+    np.testing.assert_array_equal(np.isnan(xy[..., 0]), state == State.LOST)
+    assert np.nanmax(np.abs(xy - plain)) < 0.1 * scene.height_px[0]
+
+
+def test_equal_times_are_not_divided_by() -> None:
+    xy, _ = smooth_again(
+        np.zeros(10), np.full((10, 2, 2), 50.0), np.ones((10, 2)), np.full(10, 100.0)
+    )
+    np.testing.assert_allclose(xy, 50.0, atol=1e-6)
