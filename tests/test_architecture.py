@@ -52,3 +52,14 @@ def test_only_the_cli_prints() -> None:
     for path in (*(ROOT / "realtime").rglob("*.py"), *(ROOT / "engines").rglob("*.py")):
         if path.name not in {"cli.py", "convert.py", "resmooth.py"}:
             assert not re.search(r"^\s*print\(", path.read_text(), re.MULTILINE), path
+
+
+def test_every_table_in_the_documents_is_a_result() -> None:
+    """Nobody typed a figure: what stands between markers is the file that a script wrote."""
+    mark = re.compile(r"<!-- result: ([\w.]+) -->\n(.*?)<!-- end -->", re.DOTALL)
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    shown = [found for page in pages for found in mark.findall(page.read_text())]
+    assert len(shown) >= 10
+    for name, text in shown:
+        result = (ROOT / "benchmarks" / "results" / name).read_text()
+        assert text.strip() == result.strip(), name

@@ -30,7 +30,7 @@ from realtime.smooth.presence import Presence
 _LEVELS = (0.25, 3.0)  # a person's noise is never believed to be less or more
 _LEAST_WEIGHT = 1e-12  # of a mode; mixing brings it back
 _TINY_PX2 = 1e-12
-_DOUBT = 0.05  # how much the variance of a velocity counts against following it
+_DOUBT = 0.5  # how much the variance of a velocity counts against following it
 _TO_OTHER = np.array(((1.0,), (-1.0,)))  # the sign of a step from each mode to the other
 
 
