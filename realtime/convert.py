@@ -15,7 +15,7 @@ from realtime.record.background import check_writable, write_error
 from realtime.record.blocks import Facts
 from realtime.record.entry import Entry, Sink
 from realtime.record.jsonl import jsonl_sink
-from realtime.record.openpose import ORDERS, Order, write_openpose
+from realtime.record.openpose import OPENPOSE_END, ORDERS, Order, write_openpose
 from realtime.record.parquet import parquet_sink
 from realtime.record.reading import read_frames, read_recording, skeleton_of
 from realtime.record.table import LAYOUTS, Layout, csv_sink
@@ -121,7 +121,26 @@ def _check(source: Path, output: Path, name: str, arguments: object) -> None:
         raise UsageError(f"{output} is a file, OpenPose needs a folder", fix="choose another name")
     if output.is_dir() and any(output.iterdir()):
         raise UsageError(f"the folder {output} is not empty", fix="choose a new folder")
-    check_writable(output.with_name(f"{output.resolve().name}.tmp"), "OUT")
+    fresh = _fresh(output)
+    if not fresh.exists():
+        check_writable(fresh, "OUT")
+    elif not _is_left_behind(fresh):
+        raise UsageError(
+            f"{fresh} is in the way: the files are made there first",
+            fix="choose another name for OUT, or move it away",
+        )
+
+
+def _fresh(output: Path) -> Path:
+    """Where the folder ``output`` is made, so that a kill leaves no half of it."""
+    return output.with_name(f"{output.resolve().name}.tmp")
+
+
+def _is_left_behind(fresh: Path) -> bool:
+    """Whether a folder holds nothing but what a killed conversion leaves."""
+    return fresh.is_dir() and all(
+        child.is_file() and child.name.endswith(OPENPOSE_END) for child in fresh.iterdir()
+    )
 
 
 def to_table(
@@ -171,8 +190,10 @@ def to_table(
 
 def to_openpose(facts: Facts, output: Path, order: Order) -> str:
     """Write a folder of JSON files; returns what was written."""
-    fresh = output.with_name(f"{output.resolve().name}.tmp")
+    fresh = _fresh(output)
     try:
+        if _is_left_behind(fresh):
+            shutil.rmtree(fresh)
         fresh.mkdir()
         try:
             files = write_openpose(fresh, facts.path.stem, read_frames(facts), order)

@@ -41,11 +41,5 @@ def run_facts(
         "persons": settings.persons,
         "smoothing": smoothing,
         "machine": machine(),
-        "options": [shown(text) for text in typed],
+        "options": [without_password(text) for text in typed],
     }
-
-
-def shown(option: str) -> str:
-    """What was typed, without the password of an address in it."""
-    before, equals, value = option.rpartition("=") if option.startswith("-") else ("", "", option)
-    return before + equals + without_password(value) if "://" in value else option

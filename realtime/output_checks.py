@@ -8,6 +8,7 @@ from pathlib import Path
 from engines.errors import UsageError
 from realtime.record import check_writable
 from realtime.record.journal import arrow, journal_path
+from realtime.record.parts import first_part
 from realtime.record.sidecar import check_sidecar, sidecar_path
 from realtime.settings import Settings
 from realtime.sources import source_files
@@ -19,8 +20,8 @@ def check_outputs(settings: Settings) -> None:
     """Refuse outputs that cannot be written, or that would destroy something.
 
     Raises:
-        UsageError: Two outputs, or an output and an input, are the same file; the video
-            has another suffix; a package is missing.
+        UsageError: Two outputs, or an output and an input, are the same file, be it only
+            in a later part; the video has another suffix; a package is missing.
         RecordError: A file cannot be written.
     """
     inputs = {path.resolve() for path in source_files(settings.source.text)}
@@ -38,6 +39,8 @@ def check_outputs(settings: Settings) -> None:
                 f"{option} {path}: another output has the same file", fix="give each its own file"
             )
         named.add(path.resolve())
+    if settings.split is not None:
+        _check_split(settings, inputs, named)
     if settings.recordings:
         check_sidecar(sidecar_path(settings.recordings[0]))
     if settings.parquet is not None:
@@ -49,10 +52,34 @@ def check_outputs(settings: Settings) -> None:
         )
     if settings.is_offline_smoothed:
         _check_offline(settings)
-    if settings.split is not None and not settings.recordings:
+
+
+def _check_split(settings: Settings, inputs: set[Path], named: set[Path]) -> None:
+    """Refuse what a later part would write over.
+
+    Args:
+        settings: Of a run that splits.
+        inputs: Files that are read.
+        named: Files that are written, the first part of each.
+    """
+    if not settings.recordings:
         raise UsageError(
             "--split has nothing to split", fix="add --csv, --jsonl, --parquet or --save-video"
         )
+    for path in settings.recordings:
+        first = path.parent.resolve() / path.name  # parts stand beside a link
+        # A link of a part's name may lead to a file of any name.
+        links = [p for p in first.parent.glob("*") if p.is_symlink() and first_part(p) == first]
+        leads_to = {link.resolve() for link in links}
+        for other in sorted(inputs | named):
+            written = other.with_name(other.name.removesuffix(".journal"))
+            is_part = first_part(written) == first != written
+            if is_part or other in leads_to:
+                use = "is read" if other in inputs else "is another output"
+                raise UsageError(
+                    f"--split: {other} {use}, and a later part of {path} would replace it",
+                    fix="choose another file name",
+                )
 
 
 def _check_offline(settings: Settings) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RecordError
-from realtime.datatypes import FloatArray
+from realtime.datatypes import FloatArray, State
 
+LIMIT = 2**53  # whole numbers below it are exact in every format
+PERSON_LIMIT = 2**31  # as Parquet has them
 AGAIN = "record again, or remove the part that is damaged"
 
 
@@ -38,9 +40,9 @@ class Block:
         frame: (N,) int64.
         time_s: (N,) seconds.
         person: (N,) int64.
-        xy: (N, K, 2) pixels, NaN where lost.
-        score: (N, K).
-        raw_xy: (N, K, 2) pixels, NaN where nothing or not recorded.
+        xy: (N, K, 2) pixels, both NaN where lost.
+        score: (N, K), 0 where there is none.
+        raw_xy: (N, K, 2) pixels, both NaN where nothing or not recorded.
         state: (N, K) int8.
         all_frames: (F,) frames in it, also those with nobody where the format has them.
         all_times_s: (F,) their times.
@@ -132,27 +134,58 @@ def _block(cells: Cells, facts: Facts, line: int) -> Block:
             f"{person.flat[at // k * k]} in frame {frame.flat[at // k * k]}",
             fix=AGAIN,
         )
-    numbers = cells.numbers.reshape(-1, k, 5)
-    return make_block(
-        frame[:, 0],
-        time_s[:, 0],
-        person[:, 0],
-        numbers[..., :2],
-        numbers[..., 2],
-        numbers[..., 3:],
-        cells.state.reshape(shape),
-    )
+    place = frame[:, 0], time_s[:, 0], person[:, 0]
+    return make_block(*place, cells.numbers.reshape(-1, k, 5), cells.state.reshape(shape))
 
 
 def make_block(
     frame: NDArray[np.int64],
     time_s: FloatArray,
     person: NDArray[np.int64],
-    xy: FloatArray,
-    score: FloatArray,
-    raw_xy: FloatArray,
+    numbers: FloatArray,
     state: NDArray[np.int8],
+    *,
+    all_frames: NDArray[np.int64] | None = None,
+    all_times_s: FloatArray | None = None,
 ) -> Block:
-    """A block of a format that has only frames with people; arguments as in ``Block``."""
-    is_new = np.append(True, frame[1:] != frame[:-1])
-    return Block(frame, time_s, person, xy, score, raw_xy, state, frame[is_new], time_s[is_new])
+    """A block; half a position is none.
+
+    Args:
+        frame: As in ``Block``.
+        time_s: As in ``Block``.
+        person: As in ``Block``.
+        numbers: (N, K, 5) x, y, score, raw x, raw y; NaN where empty.
+        state: As in ``Block``.
+        all_frames: As in ``Block``; None: the format has only frames with people.
+        all_times_s: Given together with ``all_frames``.
+    """
+    if all_frames is None or all_times_s is None:
+        is_new = np.append(True, frame[1:] != frame[:-1])
+        all_frames, all_times_s = frame[is_new], time_s[is_new]
+    xy, score, raw_xy = numbers[..., :2].copy(), numbers[..., 2].copy(), numbers[..., 3:].copy()
+    is_half = np.isnan(xy[..., 0]) != np.isnan(xy[..., 1])
+    xy[is_half] = np.nan
+    raw_xy[np.isnan(raw_xy).any(axis=-1)] = np.nan
+    score[np.isnan(score)] = 0.0
+    state = np.where(is_half, np.int8(State.LOST), state)
+    return Block(frame, time_s, person, xy, score, raw_xy, state, all_frames, all_times_s)
+
+
+def check_place(
+    place: FloatArray, facts: Facts, line: int
+) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
+    """Frame, time and person of (N, 3) cells, which are never empty.
+
+    Raises:
+        RecordError: One is missing, not whole, not finite or too large.
+    """
+    whole, most = place[:, ::2], np.array([LIMIT, LIMIT, PERSON_LIMIT])
+    is_good = (np.abs(place) < most).all(axis=1) & (whole == np.rint(whole)).all(axis=1)
+    if not is_good.all():
+        at = int(np.flatnonzero(~is_good)[0])
+        raise RecordError(
+            f"{facts.path}, line {line + at}: frame, time_s or person is missing, not whole or "
+            "too large",
+            fix=AGAIN,
+        )
+    return place[:, 0].astype(np.int64), place[:, 1].copy(), place[:, 2].astype(np.int64)

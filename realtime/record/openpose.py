@@ -9,12 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from engines.errors import UsageError
+from engines.errors import RecordError, UsageError
 from engines.skeleton import COCO17
 from realtime.datatypes import FloatArray, Pose
 from realtime.record.entry import Entry, round_px, round_score
 
 Order = Literal["coco17", "body25"]
+OPENPOSE_END = "_keypoints.json"
 ORDERS: tuple[Order, ...] = ("coco17", "body25")
 
 # OpenPose, doc/02_output.md, "Keypoint Ordering BODY_25"; two names: the middle of both.
@@ -29,6 +30,7 @@ BODY_25: tuple[tuple[str, ...], ...] = (
     *(("right_eye",), ("left_eye",), ("right_ear",), ("left_ear",)),
     *((),) * 6,  # toes and heels, which the model does not know
 )
+_MOST_FILES = 10_000_000  # 92 hours at 30 frames a second
 _OTHERS = (
     *("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d"),
     *("pose_keypoints_3d", "face_keypoints_3d", "hand_left_keypoints_3d"),
@@ -53,14 +55,21 @@ def write_openpose(folder: Path, stem: str, entries: Iterable[Entry], order: Ord
 
     Raises:
         UsageError: ``body25`` of a skeleton that is not COCO's.
+        RecordError: The number of a frame is negative or beyond all recordings.
         OSError: A file cannot be written.
     """
     files = 0
     for entry in entries:
+        if not 0 <= entry.frame < _MOST_FILES:
+            raise RecordError(
+                f"frame {entry.frame} has no place among OpenPose's files, which are numbered from "
+                f"0 to {_MOST_FILES - 1} without a gap",
+                fix="convert to .csv, .jsonl or .parquet",
+            )
         for frame in range(files, entry.frame + 1):
             people = [_person(pose, order) for pose in entry.poses] if frame == entry.frame else []
             text = json.dumps({"version": 1.3, "people": people}, separators=(",", ":"))
-            (folder / f"{stem}_{frame:012d}_keypoints.json").write_text(text + "\n")
+            (folder / f"{stem}_{frame:012d}{OPENPOSE_END}").write_text(text + "\n")
         files = entry.frame + 1
     return files
 

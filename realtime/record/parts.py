@@ -64,6 +64,16 @@ def part_path(path: Path, number: int) -> Path:
     return path if number == 1 else path.with_name(f"{path.stem}.{number:03d}{path.suffix}")
 
 
+def first_part(path: Path) -> Path:
+    """The other way around: out.csv of out.002.csv; a name without a number stays."""
+    match = re.fullmatch(r"(.+)\.(\d{3,})", path.stem)
+    if match is None:
+        return path
+    first = path.with_name(match[1] + path.suffix)
+    number = int(match[2])
+    return first if number > 1 and part_path(first, number).name == path.name else path
+
+
 class Parts(Generic[Item]):
     """A sink that is a row of sinks, and brings each to the disk twice a second.
 

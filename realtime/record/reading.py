@@ -27,9 +27,9 @@ class PersonTrack:
     Attributes:
         person: The id.
         frame: (T,) int64, growing; gaps are frames without this person.
-        time_s: (T,) capture times, seconds.
+        time_s: (T,) capture times, seconds, never decreasing.
         xy: (T, K, 2) filtered positions, frame pixels, NaN where lost.
-        score: (T, K) in [0, 1].
+        score: (T, K) in [0, 1], 0 where none was recorded.
         raw_xy: (T, K, 2) what the network said, NaN where nothing or not recorded.
         state: (T, K) int8, values of ``State``.
     """
@@ -90,6 +90,9 @@ def read_recording(path: Path) -> Recording:
             raise RecordError(
                 f"{path}: for person {number}, frame {after} comes after frame {before}", fix=AGAIN
             )
+        back = np.flatnonzero(np.diff(track.time_s) < 0)
+        if len(back):
+            raise _time_error(path, track.frame[back[0] + 1], number)
         people.append(track)
     return Recording(path, facts.keypoints, tuple(people), facts.is_cut)
 
@@ -129,14 +132,20 @@ def read_frames(facts: Facts) -> Iterator[Entry]:
         facts: Has the path; learns the rest on the way.
 
     Raises:
-        RecordError: As ``read_blocks``; or a frame comes after a later one.
+        RecordError: As ``read_blocks``; or a frame comes after a later one, or a person's
+            times decrease.
         UsageError: It needs pyarrow, which is not installed.
     """
     skeleton: Skeleton | None = None
     waiting: Entry | None = None
+    last_s: dict[int, float] = {}
     for block in read_blocks(facts):
         skeleton = skeleton or skeleton_of(facts.keypoints)
         for entry in _entries(block, skeleton):
+            for pose in entry.poses:
+                if entry.time_s < last_s.get(pose.track_id, entry.time_s):
+                    raise _time_error(facts.path, entry.frame, pose.track_id)
+                last_s[pose.track_id] = entry.time_s
             if waiting is None:
                 waiting = entry
             elif entry.frame == waiting.frame:  # a frame across two blocks
@@ -178,6 +187,13 @@ def skeleton_of(keypoints: tuple[str, ...]) -> Skeleton:
         if known.keypoints == keypoints:
             return known
     return Skeleton("unknown", keypoints, (), (), (0.1,) * len(keypoints))
+
+
+def _time_error(path: Path, frame: int, person: int) -> RecordError:
+    return RecordError(
+        f"{path}: for person {person}, frame {frame} has an earlier time than the one before",
+        fix=AGAIN,
+    )
 
 
 def _read_error(path: Path, error: OSError) -> RecordError:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RecordError
-from realtime.record.blocks import AGAIN, Block, Cells, Facts, group_cells
+from realtime.datatypes import FloatArray
+from realtime.record.blocks import AGAIN, LIMIT, Block, Cells, Facts, check_place, group_cells
 from realtime.record.entry import STATE_NAMES
 from realtime.record.journal import arrow, whole_batches
 from realtime.record.table import LONG_HEAD
@@ -30,7 +31,7 @@ def parquet_blocks(facts: Facts) -> Iterator[Block]:
         with pa.parquet.ParquetFile(facts.path) as file:
             facts.keypoints = _keypoints(file.schema_arrow, facts)
             batches = file.iter_batches(_CHUNK_ROWS, columns=list(LONG_HEAD))
-            yield from group_cells((_cells(b, facts) for b in batches), facts, first_line=1)
+            yield from group_cells(_all_cells(batches, facts), facts, first_line=1)
     except (pa.ArrowException, OSError) as error:
         raise RecordError(
             f"{facts.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
@@ -56,15 +57,20 @@ def journal_blocks(facts: Facts) -> Iterator[Block]:
 
 
 def _journal_cells(batches: Generator[Any, None, bool], facts: Facts) -> Iterator[Cells]:
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration as end:
-            facts.is_cut = facts.is_cut or bool(end.value)
-            return
+    def counted() -> Iterator[Any]:
+        is_cut = yield from batches
+        facts.is_cut = facts.is_cut or is_cut
+
+    return _all_cells(counted(), facts)
+
+
+def _all_cells(batches: Iterator[Any], facts: Facts) -> Iterator[Cells]:
+    line = 1
+    for batch in batches:
         if not facts.keypoints:
             facts.keypoints = _keypoints(batch.schema, facts)
-        yield _cells(batch, facts)
+        yield _cells(batch, facts, line)
+        line += batch.num_rows
 
 
 def _keypoints(schema: Any, facts: Facts) -> tuple[str, ...]:
@@ -76,7 +82,7 @@ def _keypoints(schema: Any, facts: Facts) -> tuple[str, ...]:
     try:
         head = json.loads((schema.metadata or {})[b"steadypose"])
         keypoints = tuple(str(name) for name in head["keypoints"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         keypoints = ()
     missing = [name for name in LONG_HEAD if name not in schema.names]
     if not keypoints or missing:
@@ -88,17 +94,28 @@ def _keypoints(schema: Any, facts: Facts) -> tuple[str, ...]:
     return keypoints
 
 
-def _cells(batch: Any, facts: Facts) -> Cells:
-    def numbers(name: str) -> NDArray[Any]:
-        return np.asarray(batch.column(name).to_numpy(zero_copy_only=False))
+def _cells(batch: Any, facts: Facts, line: int) -> Cells:
+    def numbers(*names: str) -> FloatArray:
+        columns = []
+        for name in names:
+            try:
+                column = batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+            except (ValueError, TypeError, OverflowError) as error:
+                raise RecordError(f"{facts.path}: {name} has no numbers", fix=AGAIN) from error
+            columns.append(column)
+        return np.stack(columns, axis=1)
 
-    values = [numbers(name) for name in ("x", "y", "score", "raw_x", "raw_y")]
+    values = numbers("x", "y", "score", "raw_x", "raw_y")
+    wrong = np.flatnonzero((np.abs(values) >= LIMIT).any(axis=1))
+    if len(wrong):
+        raise RecordError(
+            f"{facts.path}, line {line + int(wrong[0])}: a number is not finite or too large",
+            fix=AGAIN,
+        )
     return Cells(
-        numbers("frame").astype(np.int64),
-        numbers("time_s").astype(np.float64),
-        numbers("person").astype(np.int64),
+        *check_place(numbers("frame", "time_s", "person"), facts, line),
         _codes(batch.column("keypoint"), facts.keypoints, facts).astype(np.int64),
-        np.stack(values, axis=1).astype(np.float64),
+        values,
         _codes(batch.column("state"), STATE_NAMES, facts).astype(np.int8),
     )
 

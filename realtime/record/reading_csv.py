@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from engines.errors import RecordError
 from realtime.datatypes import FloatArray, State
-from realtime.record.blocks import AGAIN, Block, Cells, Facts, group_cells, make_block
+from realtime.record.blocks import (
+    AGAIN,
+    LIMIT,
+    Block,
+    Cells,
+    Facts,
+    check_place,
+    group_cells,
+    make_block,
+)
 from realtime.record.entry import STATES
 from realtime.record.table import LONG_HEAD, WIDE_HEAD
 
@@ -78,16 +87,11 @@ def _wide(lines: Iterator[list[str]], facts: Facts) -> Iterator[Block]:
     for rows in _chunks(lines):
         _check_width(rows, width, facts, line)
         numbers = _numbers(list(zip(*rows, strict=True)), facts, line, _wide_name)
-        keypoints = numbers[:, 4:].reshape(len(rows), -1, 3)
-        xy = np.ascontiguousarray(keypoints[..., :2])
-        state = np.where(np.isnan(xy[..., 0]), State.LOST, State.MEASURED).astype(np.int8)
-        yield make_block(
-            *_place(numbers, facts, line),
-            xy,
-            keypoints[..., 2],
-            np.full_like(xy, math.nan),
-            state,
-        )
+        keypoints = np.full((len(rows), len(facts.keypoints), 5), math.nan)
+        keypoints[..., :3] = numbers[:, 4:].reshape(len(rows), -1, 3)
+        is_lost = np.isnan(keypoints[..., :2]).any(axis=-1)
+        state = np.where(is_lost, State.LOST, State.MEASURED).astype(np.int8)
+        yield make_block(*check_place(numbers[:, :3], facts, line), keypoints, state)
         line += len(rows)
 
 
@@ -104,7 +108,7 @@ def _long_cells(lines: Iterator[list[str]], facts: Facts) -> Iterator[Cells]:
             facts.keypoints = _learn_keypoints(columns, facts)
         codes = {name: index for index, name in enumerate(facts.keypoints)}
         numbers = _numbers([*columns[:3], *columns[4:9]], facts, line, _long_name)
-        frame, time_s, person = _place(numbers, facts, line)
+        frame, time_s, person = check_place(numbers[:, :3], facts, line)
         yield Cells(
             frame,
             time_s,
@@ -150,7 +154,7 @@ def _numbers(
             numbers[:, index] = [float(cell) if cell else math.nan for cell in column]
         except ValueError:
             numbers[:, index] = math.inf
-        if np.isinf(numbers[:, index]).any():
+        if (np.abs(numbers[:, index]) >= LIMIT).any():
             at = next(i for i, cell in enumerate(column) if cell and not _is_number(cell))
             raise RecordError(
                 f"{facts.path}, line {line + at}: {column[at][:40]!r} in column "
@@ -160,25 +164,9 @@ def _numbers(
     return numbers
 
 
-def _place(
-    numbers: FloatArray, facts: Facts, line: int
-) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
-    """Frame, time and person, which are never empty."""
-    place = numbers[:, :3]
-    whole = place[:, ::2]
-    wrong = np.isnan(place).any(axis=1) | (whole != np.rint(whole)).any(axis=1)
-    if wrong.any():
-        at = int(np.flatnonzero(wrong)[0])
-        raise RecordError(
-            f"{facts.path}, line {line + at}: frame, time_s or person is missing or not whole",
-            fix=AGAIN,
-        )
-    return place[:, 0].astype(np.int64), place[:, 1].copy(), place[:, 2].astype(np.int64)
-
-
 def _is_number(cell: str) -> bool:
     try:
-        return not math.isinf(float(cell))
+        return not abs(float(cell)) >= LIMIT
     except ValueError:
         return False
 

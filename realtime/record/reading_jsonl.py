@@ -11,7 +11,7 @@ import numpy as np
 
 from engines.errors import RecordError
 from realtime.datatypes import FloatArray
-from realtime.record.blocks import AGAIN, Block, Facts
+from realtime.record.blocks import AGAIN, LIMIT, PERSON_LIMIT, Block, Facts, make_block
 from realtime.record.entry import STATES
 
 _CHUNK_FRAMES = 2_000
@@ -32,12 +32,12 @@ def jsonl_blocks(facts: Facts) -> Iterator[Block]:
         for number, line in enumerate(lines, start=2):
             try:
                 raw = json.loads(line)
-                frame, time_s = _whole(raw["frame"]), float(raw["time_s"])
+                frame, time_s = _whole(raw["frame"]), _number(raw["time_s"])
                 people += [(frame, time_s, person) for person in raw["persons"]]
                 seen.append((frame, time_s))
                 for person in raw["persons"]:
                     _check_person(person, len(facts.keypoints))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
                 raise RecordError(
                     f"{facts.path}, line {number}: not a frame of a recording ({_reason(error)})",
                     fix=AGAIN,
@@ -67,7 +67,7 @@ def _read_header(line: bytes, facts: Facts) -> tuple[str, ...]:
         head = json.loads(line)
         keypoints = tuple(head["keypoints"])
         is_ours = head["format"] == "steadypose" and head["version"] == 1
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         keypoints, is_ours = (), False
     if not is_ours or not keypoints or not all(isinstance(name, str) for name in keypoints):
         raise RecordError(
@@ -83,7 +83,7 @@ def _check_person(person: dict[str, Any], keypoints: int) -> None:
     Raises:
         ValueError, TypeError, KeyError: It is not a person.
     """
-    _whole(person["id"])
+    _whole(person["id"], PERSON_LIMIT)
     lists = (person["keypoints"], person["raw"], person["state"])
     if not all(isinstance(values, list) and len(values) == keypoints for values in lists):
         raise ValueError(f"person {person['id']} has not {keypoints} keypoints")
@@ -97,16 +97,31 @@ def _check_person(person: dict[str, Any], keypoints: int) -> None:
         STATES[state]
 
 
-def _whole(value: object) -> int:
+def _whole(value: object, limit: int = LIMIT) -> int:
     if type(value) is not int:
-        raise TypeError(f"{value!r} is not a whole number")
+        raise TypeError(f"{_short(value)} is not a whole number")
+    if abs(value) >= limit:
+        raise ValueError(f"{_short(value)} is too large")
     return value
+
+
+def _number(value: object) -> float:
+    if type(value) is not float and type(value) is not int:
+        raise TypeError(f"{_short(value)} is not a number")
+    if not abs(value) < LIMIT:
+        raise ValueError(f"{_short(value)} is not finite or too large")
+    return float(value)
 
 
 def _check_numbers(values: tuple[object, ...]) -> None:
     for value in values:
-        if value is not None and type(value) is not float and type(value) is not int:
-            raise TypeError(f"{value!r} is not a number")
+        if value is not None:
+            _number(value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _reason(error: Exception) -> str:
@@ -118,19 +133,18 @@ def _reason(error: Exception) -> str:
 def _block(seen: _Seen, people: list[tuple[int, float, dict[str, Any]]], facts: Facts) -> Block:
     k, count = len(facts.keypoints), len(people)
     nothing = (math.nan, math.nan)
-    keypoints = _array([person["keypoints"] for _, _, person in people], (count, k, 3))
+    keypoints = [person["keypoints"] for _, _, person in people]
     raw = [[xy or nothing for xy in person["raw"]] for _, _, person in people]
     states = [[STATES[state] for state in person["state"]] for _, _, person in people]
-    return Block(
+    numbers = np.concatenate((_array(keypoints, (count, k, 3)), _array(raw, (count, k, 2))), axis=2)
+    return make_block(
         np.array([frame for frame, _, _ in people], np.int64),
         np.array([time_s for _, time_s, _ in people], np.float64),
         np.array([person["id"] for _, _, person in people], np.int64),
-        keypoints[..., :2],
-        keypoints[..., 2],
-        _array(raw, (count, k, 2)),
+        numbers,
         np.array(states, np.int8).reshape(count, k),
-        np.array([frame for frame, _ in seen], np.int64),
-        np.array([time_s for _, time_s in seen], np.float64),
+        all_frames=np.array([frame for frame, _ in seen], np.int64),
+        all_times_s=np.array([time_s for _, time_s in seen], np.float64),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from engines.errors import UsageError
 from realtime.record.background import write_error
 from realtime.record.entry import UNITS
+from realtime.record.parts import first_part
 from realtime.record.whole import replace_file
 
 _SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
@@ -100,20 +101,63 @@ def sidecar_path(first: Path) -> Path:
     return first.with_name(f"{first.stem}.meta.json")
 
 
+def find_sidecar(recording: Path) -> Path | None:
+    """The sidecar of the run that wrote a recording; None where there is none.
+
+    A run has one, named after its first file. It lists its files when it has ended; what
+    a kill leaves has only the options that were typed.
+
+    Args:
+        recording: Any file of a run, also a later part or a journal.
+    """
+    table = recording.with_name(recording.name.removesuffix(".journal"))
+    names = {table.name, first_part(table).name}
+    strong, weak = [], []
+    for path in sorted(table.parent.glob("*.meta.json")):
+        content = _content(path)
+        is_own = path in {sidecar_path(table), sidecar_path(first_part(table))}
+        files = _names(content)
+        if table.name in files or (not files and names & _typed(content)):
+            strong.append((str(content.get("started")), is_own, path))
+        elif path == sidecar_path(table) or (is_own and not files):
+            weak.append((path == sidecar_path(table), path))
+    # Files of one name may have been written twice: the last run counts.
+    return max(strong)[-1] if strong else max(weak)[-1] if weak else None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """What a sidecar says; nothing where it cannot be read or is somebody else's."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    is_ours = isinstance(content, dict) and content.get("format") == "steadypose"
+    return content if is_ours else {}
+
+
+def _names(content: Mapping[str, Any]) -> set[str]:
+    """The files that a run lists."""
+    files = content.get("files")
+    entries = files if isinstance(files, list) else []
+    lists = [entry.get("names") for entry in entries if isinstance(entry, dict)]
+    return {str(name) for names in lists if isinstance(names, list) for name in names}
+
+
+def _typed(content: Mapping[str, Any]) -> set[str]:
+    """The file names among the options of a run."""
+    options = content.get("options")
+    texts = options if isinstance(options, list) else []
+    values = [str(t).partition("=")[2] if str(t).startswith("-") else str(t) for t in texts]
+    return {Path(value).name for value in values}
+
+
 def check_sidecar(path: Path) -> None:
     """Refuse to replace a file that is somebody else's.
 
     Raises:
         UsageError: There is one that no run wrote.
     """
-    try:
-        content = json.loads(path.read_bytes())
-        is_ours = isinstance(content, dict) and content.get("format") == "steadypose"
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError):
-        is_ours = False
-    if not is_ours:
+    if path.exists() and not _content(path):
         raise UsageError(
             f"{path} would be replaced, and it is not from a recording",
             fix="give the recording another name",

@@ -20,6 +20,8 @@ _HEAD = (
     *("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"),
     *("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
 )
+_LEAST_STEP_S = 1e-4  # the last digit of recorded times
+_MOST_SAMPLES = 3_000_000  # 28 hours at 30 Hz; they are all in memory
 _RATE_FRAMES = 300  # over so many frames the rounding of the times does not count
 
 
@@ -62,7 +64,14 @@ def to_markers(recording: Recording, person: int | None, height_m: float | None)
             fix="record longer, or choose another with --person",
         )
     rate_hz = _rate(track)
-    count = math.floor((track.time_s[-1] - track.time_s[0]) * rate_hz + 1e-3) + 1
+    lasts_s = float(track.time_s[-1] - track.time_s[0])
+    count = math.floor(lasts_s * rate_hz + 1e-3) + 1
+    if count > _MOST_SAMPLES:
+        raise RecordError(
+            f"person {track.person} is followed for {lasts_s:.0f} s, {count} samples at "
+            f"{rate_hz:g} Hz: a TRC may have {_MOST_SAMPLES}",
+            fix="check the times in the recording, or record shorter parts with --split 10h",
+        )
     time_s = track.time_s[0] + np.arange(count) / rate_hz
     xy = resample(track.time_s, track.xy, time_s, longest_s=_BRIDGED_FRAMES / rate_hz)
     if np.isnan(xy).all():
@@ -91,7 +100,7 @@ def _rate(track: PersonTrack) -> float:
     apart = min(_RATE_FRAMES, len(track.frame) - 1)
     seconds = track.time_s[apart:] - track.time_s[:-apart]
     step_s = float(np.median(seconds / (track.frame[apart:] - track.frame[:-apart])))
-    if step_s <= 0:
+    if step_s < _LEAST_STEP_S:
         raise RecordError(
             f"the times of person {track.person} do not grow", fix="record the file again"
         )

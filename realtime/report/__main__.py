@@ -14,7 +14,7 @@ from engines.errors import RecordError, SteadyposeError, UsageError
 from realtime.record import check_writable
 from realtime.record.background import write_error
 from realtime.record.reading import Recording, read_recording
-from realtime.record.sidecar import sidecar_path
+from realtime.record.sidecar import find_sidecar, sidecar_path
 from realtime.report.page import build_page
 from realtime.report.run_facts import find_run_facts
 
@@ -79,7 +79,8 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
             the page cannot be written.
     """
     output = output or table.with_suffix(".html")
-    if output.resolve() in {table.resolve(), sidecar_path(table).resolve()}:
+    read = (table, sidecar_path(table), find_sidecar(table) or table)
+    if output.resolve() in {path.resolve() for path in read}:
         raise UsageError(
             f"{output} is what the report is made of and would be destroyed",
             fix=f"-o {table.with_suffix('.html')}",

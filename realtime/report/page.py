@@ -105,7 +105,8 @@ def _facts(
     recording: Recording, people: Sequence[PersonTrack], times: Timing
 ) -> list[tuple[str, str]]:
     lasts_s = times.end_s - times.begin_s
-    rate = 1000.0 / float(np.median(times.interval_ms)) if len(times.interval_ms) else float("nan")
+    usual_ms = float(np.median(times.interval_ms)) if len(times.interval_ms) else 0.0
+    rate = 1000.0 / usual_ms if usual_ms > 0 else float("nan")
     lasts = f"{clock(lasts_s)} {'h' if lasts_s >= 3599.5 else 'min'}"
     lasts = lasts if lasts_s >= 60 else f"{lasts_s:.2f} s"
     return [

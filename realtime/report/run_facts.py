@@ -1,4 +1,4 @@
-"""What a run wrote beside its recording, ``out.meta.json``, as plain text."""
+"""What a run wrote beside its recordings, ``out.meta.json``, as plain text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from realtime.record.sidecar import sidecar_path
+from realtime.record.sidecar import find_sidecar
 from realtime.report.markup import DASH
 
 # What a reader of the report asks for first.
@@ -39,12 +39,12 @@ def find_run_facts(recording: Path) -> RunFacts | None:
 
     The report does not depend on them: a file that cannot be read is only mentioned.
     """
-    path = sidecar_path(recording)
+    path = find_sidecar(recording)
+    if path is None:
+        return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         facts = flatten(content if isinstance(content, dict) else {"content": content})
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, RecursionError) as error:
         return RunFacts(problem=f"{path.name} beside the recording could not be read: {error}")
     found = RunFacts()

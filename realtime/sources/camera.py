@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import cv2
 import numpy as np
@@ -24,6 +24,12 @@ _SYSTEM_BACKENDS = {
 }
 # Media Foundation takes half a minute to open some cameras unless told not to (opencv#17687).
 _SLOW_MSMF = "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS"
+_USER = re.compile(r"://.*@", re.DOTALL)
+# Some cameras separate what is in their path as others do in a query: /user=me_password=x_ch=1
+_SECRET_IN_QUERY = re.compile(
+    r"([?&;/_][^?&;/=@:]*(?:pass|pw|psw|token|key|secret|auth)[^?&;/=@:]*=)([^&]*)", re.IGNORECASE
+)
+_PIECE = re.compile(r"[^@]+")  # an @ stays: it may end a user and password
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,14 @@ def _fps_of(capture: cv2.VideoCapture) -> float:
     return fps if 0.1 < fps < 1000 else 30.0
 
 
-def without_password(url: str) -> str:
-    """An address as it may be shown."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+def without_password(text: str) -> str:
+    """An address, or an option with one in it, as it may be shown.
+
+    Users and cameras put ``@ : / ? #`` into passwords without escaping them, so
+    everything up to the last ``@`` goes, even where that takes a piece of a harmless
+    address with it.
+    """
+    if "://" not in text:
+        return text
+    masked = _SECRET_IN_QUERY.sub(lambda found: found[1] + _PIECE.sub("***", found[2]), text)
+    return _USER.sub("://", masked, count=1)

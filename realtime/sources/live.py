@@ -58,7 +58,7 @@ class LiveSource:
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._arrived = 0
-        self._first_s = 0.0
+        self._first_s = self._last_s = 0.0
         self._failure: Exception | None = None
         self._thread = threading.Thread(
             target=self._capture, args=(device,), name="capture", daemon=True
@@ -117,7 +117,9 @@ class LiveSource:
     def _offer(self, image_bgr: NDArray[np.uint8], captured_s: float) -> None:
         with self._changed:
             if self._arrived == 0:
-                self._first_s = captured_s
+                self._first_s = self._last_s = captured_s
+            # The driver's clock and ours take turns; time never goes back.
+            captured_s = self._last_s = max(captured_s, self._last_s)
             self.dropped += self._frame is not None
             self.trouble = None
             self._frame = Frame(image_bgr, self._arrived, captured_s - self._first_s, captured_s)

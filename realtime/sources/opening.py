@@ -119,16 +119,16 @@ def _demo(text: str, options: SourceOptions) -> Source:
 
 
 def _from_url(url: str, options: SourceOptions) -> Source:
-    scheme = urlsplit(url).scheme.lower()
+    scheme, shown = url.partition("://")[0].lower(), without_password(url)
     if scheme == "file":
-        raise UsageError(f"{url} is a file URL", fix="give the path without file://")
+        raise UsageError(f"{shown} is a file URL", fix="give the path without file://")
     if scheme not in {"rtsp", "rtsps", "http", "https", "udp", "rtp", "rtmp", "tcp", "srt"}:
-        raise UsageError(f"{url} has an unknown scheme", fix="use rtsp://, http:// or udp://")
+        raise UsageError(f"{shown} has an unknown scheme", fix="use rtsp://, http:// or udp://")
     capture = None
     if scheme in {"http", "https"}:
         capture = connect(url)
         if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # a video with an end, not a camera
-            name = Path(urlsplit(url).path).name or without_password(url)
+            name = Path(urlsplit(shown).path).name or shown
             return play(capture, name, is_paced=options.is_paced)
     return LiveSource(stream_opener(url, first=capture))
 

@@ -14,7 +14,7 @@ from realtime.convert import main
 from realtime.datatypes import FloatArray, Pose, State
 from realtime.record.entry import Entry
 from realtime.record.reading import read_recording
-from tests.unit.test_formats import RECORDERS, assert_same, random_run, record
+from tests.unit.test_formats import HEAD, LONG, RECORDERS, assert_same, random_run, record
 
 # OpenPose, doc/02_output.md, typed from there and not from our table.
 BODY_25_NAMES = [
@@ -210,7 +210,83 @@ def test_a_cut_journal_becomes_a_parquet_file_and_it_is_said(
     assert_same(read_recording(tmp_path / "all.parquet"), read_recording(journal))
 
 
+def test_what_a_killed_conversion_left_is_no_obstacle(tmp_path: Path) -> None:
+    path = record(tmp_path / "long.csv", random_run(3, 30))
+    left = tmp_path / "json.tmp"
+    left.mkdir()
+    (left / "long_000000000099_keypoints.json").write_text("{")
+    assert main([str(path), str(tmp_path / "json")]) == 0
+    assert read_openpose(tmp_path / "json", "long", 17)
+    assert not left.exists()
+
+
+def test_a_folder_of_somebody_else_is_not_taken_for_a_left_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(tmp_path / "long.csv", random_run(3, 30))
+    (tmp_path / "json.tmp").mkdir()
+    (tmp_path / "json.tmp" / "mine.txt").write_text("mine")
+    assert main([str(path), str(tmp_path / "json")]) == 2
+    assert "json.tmp is in the way" in capsys.readouterr().err
+    assert (tmp_path / "json.tmp" / "mine.txt").read_text() == "mine"
+
+
+HALF = [
+    ("long.csv", LONG + "0,0,1,a,5,,,,7,measured\n0,0,1,b,1,2,0.5,1,2,measured\n"),
+    (
+        "wide.csv",
+        "frame,time_s,person,score,a_x,a_y,a_score,b_x,b_y,b_score\n0,0,1,0.5,5,,,1,2,0.5\n",
+    ),
+    (
+        "all.jsonl",
+        HEAD.replace('["a"]', '["a","b"]') + '{"frame":0,"time_s":0,"persons":[{"id":1,"score":1,'
+        '"keypoints":[[5,null,null],[1,2,0.5]],"raw":[[null,7],[1,2]],'
+        '"state":["measured","measured"]}]}\n',
+    ),
+]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(("name", "text"), HALF)
+def test_half_a_position_is_none_and_no_score_is_zero(
+    tmp_path: Path, name: str, text: str, suffix: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    out = tmp_path / f"out.{suffix}"
+    assert main([str(tmp_path / name), str(out)]) == 0
+    for path in (tmp_path / name, out):
+        (person,) = read_recording(path).people
+        assert np.isnan(person.xy[0, 0]).all()
+        assert np.isnan(person.raw_xy[0, 0]).all()
+        assert person.score[0].tolist() == [0.0, 0.5]
+        assert person.state[0].tolist() == [State.LOST, State.MEASURED]
+        assert person.xy[0, 1].tolist() == [1, 2]
+
+
+def test_half_a_position_in_a_parquet_file_is_none(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = record(tmp_path / "all.parquet", walking(3))
+    table = pq.read_table(path)
+    for name in ("y", "raw_x", "score"):
+        cells = [None, *table[name].to_pylist()[1:]]
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(name), [cells])
+    pq.write_table(table, path)
+    (person,) = read_recording(path).people
+    assert np.isnan(person.xy[0, 0]).all()
+    assert np.isnan(person.raw_xy[0, 0]).all()
+    assert person.score[0, 0] == 0
+    assert person.state[0, 0] == State.LOST
+
+
 MISTAKES = [
+    (["far.csv", "keep.trc"], "a TRC may have 3000000"),
+    (["still.csv", "keep.trc"], "the times of person 1 do not grow"),
+    (["back.csv", "keep.jsonl"], "for person 1, frame 2 has an earlier time than the one before"),
+    (["back.csv", "keep.trc"], "for person 1, frame 2 has an earlier time than the one before"),
+    (["many.csv", "new"], "frame 999999999999 has no place among OpenPose's files"),
+    (["minus.csv", "new"], "frame -1 has no place among OpenPose's files"),
     (["none.csv", "out.jsonl"], "cannot read none.csv: No such file"),
     (["long.csv", "long.csv"], "is the recording itself"),
     (["long.csv", "out.xlsx"], "does not end in .csv"),
@@ -232,6 +308,15 @@ MISTAKES = [
 ]
 
 
+STRANGE = {  # frame and time_s
+    "far": ["0,0", "1,0.03", "2,0.07", "3,1e12"],
+    "still": ["0,1", "1,1", "2,1"],
+    "back": ["0,0", "1,0.2", "2,0.1"],
+    "many": ["0,0", "999999999999,1"],
+    "minus": ["-1,0", "0,1"],
+}
+
+
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda v: str(v)[:40])
 def test_a_mistake_is_one_sentence_and_destroys_nothing(
     tmp_path: Path,
@@ -249,6 +334,9 @@ def test_a_mistake_is_one_sentence_and_destroys_nothing(
     )
     first = Path("long.csv").read_text().splitlines(keepends=True)[:18]
     Path("one.csv").write_text("".join(first))
+    for name, places in STRANGE.items():
+        rows = "".join(f"{place},1,a,1,2,0.5,1,2,measured\n" for place in places)
+        Path(f"{name}.csv").write_text(LONG + rows)
     Path("FULL").mkdir()
     Path("FULL/mine.txt").write_text("mine")
     for suffix in ("jsonl", "parquet", "trc"):

@@ -240,6 +240,7 @@ WIDE = "frame,time_s,person,score,a_x,a_y,a_score,b_x,b_y,b_score\n0,0.0,1,0.5,1
 LONG = "frame,time_s,person,keypoint,x,y,score,raw_x,raw_y,state\n"
 ROW = "{f},0.0,1,{k},1,2,0.5,1,2,measured\n"
 GOOD = LONG + ROW.format(f=0, k="a") + ROW.format(f=0, k="b")
+BIG = "1" * 400
 HEAD = '{"format":"steadypose","version":1,"skeleton":"s","keypoints":["a"],"units":{}}\n'
 PERSON = '{"id":1,"score":1,"keypoints":[[1,2,0.5]],"raw":[null],"state":["measured"]}'
 
@@ -264,6 +265,31 @@ DAMAGED = [
     (GOOD + "1,0.0,1,a,1,2,zero,1,2,lost\n", "line 4: 'zero' in column score is not a number"),
     (GOOD + 2 * ROW.format(f=1, k="a"), "line 5: expected b of person 1 in frame 1"),
     (GOOD + ROW.format(f=1, k="a") + ROW.format(f=2, k="b"), "line 5: expected b of person 1"),
+    (WIDE + "1,-0.1,1,0.5,1,2,0.5,3,4,0.5\n", "for person 1, frame 1 has an earlier time"),
+    (WIDE + "1e30,0.1,1,0.5,1,2,0.5,3,4,0.5\n", "line 3: '1e30' in column frame is not a number"),
+    (WIDE + "1,0.1,1e10,0.5,1,2,0.5,3,4,0.5\n", "line 3: frame, time_s or person is missing, not"),
+    (WIDE + f"1,0.1,1,0.5,{BIG},2,0.5,3,4,0.5\n", "in column a_x is not a number"),
+    (WIDE + "1,nan,1,0.5,1,2,0.5,3,4,0.5\n", "line 3: frame, time_s or person is missing"),
+    (jsonl(frame="1" + "0" * 30), "line 2: not a frame of a recording (1000000"),
+    (jsonl('"id":1', '"id":1' + "0" * 30), "is too large"),
+    (jsonl('"id":1', '"id":2147483648'), "2147483648 is too large"),
+    (jsonl("[1,", f"[{BIG},"), "1... is not finite or too large"),
+    (jsonl("[1,", "[Infinity,"), "inf is not finite"),
+    (jsonl("[1,", "[1e999,"), "inf is not finite"),
+    (jsonl("[1,", "[NaN,"), "nan is not finite"),
+    (jsonl("[null]", "[[1,Infinity]]"), "inf is not finite"),
+    (jsonl("[1,", "[true,"), "True is not a number"),
+    (jsonl("[null]", "[" * 100_000), "line 2: not a frame of a recording"),
+    ('{"a":' + "[" * 100_000 + "\n", "line 1: this is not the header"),
+    *(
+        (jsonl().replace('"time_s":0', f'"time_s":{time}'), f"line 2: {why}")
+        for time, why in (
+            ("NaN", "not a frame of a recording (nan is not finite"),
+            ("-Infinity", "not a frame of a recording (-inf is not finite"),
+            ('"1.5"', "not a frame of a recording ('1.5' is not a number"),
+            ("1" * 5000, "not a frame of a recording"),
+        )
+    ),
     (HEAD, "no person in it"),
     ('{"format":"other"}\n', "line 1: this is not the header"),
     (HEAD + "{]\n", "line 2: not a frame of a recording"),
@@ -287,6 +313,49 @@ def test_a_damaged_file_is_one_sentence_with_a_fix(tmp_path: Path, text: str, me
     assert message in caught.value.what
     assert "\n" not in caught.value.what
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("frame", None, "line 21: frame, time_s or person is missing"),
+        ("frame", 2**60, "line 21: frame, time_s or person is missing, not whole or too large"),
+        ("time_s", math.inf, "line 21: frame, time_s or person is missing"),
+        ("time_s", None, "line 21: frame, time_s or person is missing"),
+        ("x", math.inf, "line 21: a number is not finite or too large"),
+        ("raw_y", 1e300, "line 21: a number is not finite or too large"),
+        ("y", "text", "y has no numbers"),
+    ],
+)
+@pytest.mark.parametrize("is_journal", [False, True])
+def test_a_damaged_parquet_file_is_one_sentence(
+    tmp_path: Path, column: str, value: object, message: str, *, is_journal: bool
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(record(tmp_path / "all.parquet", random_run(12, 30)))
+    cells = table[column].to_pylist()
+    cells[20] = value
+    if isinstance(value, str):
+        cells = [value] * len(cells)
+    at = table.schema.get_field_index(column)
+    table = table.set_column(at, column, pa.array(cells))
+    path = tmp_path / "damaged"
+    if is_journal:
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+            stream.write_table(table, max_chunksize=10)
+    else:
+        pq.write_table(table, path)
+    with pytest.raises(RecordError) as caught:
+        read_recording(path)
+    assert message in caught.value.what
+
+
+def test_equal_times_are_allowed(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(jsonl() + jsonl(frame="1").splitlines()[1] + "\n")
+    assert read_recording(tmp_path / "a.jsonl").people[0].time_s.tolist() == [0, 0]
+    assert len(list(read_frames(Facts(tmp_path / "a.jsonl")))) == 2
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_said(tmp_path: Path) -> None:

@@ -456,6 +456,23 @@ def test_a_person_never_seen_is_said_to_be() -> None:
     assert "No keypoint of this person was ever seen." in page
 
 
+@pytest.mark.parametrize("end", [0.0, 1e-9, 9e15])
+def test_strange_times_are_a_page_too(end: float) -> None:
+    time_s = np.zeros(30)
+    time_s[-1] = end
+    for one in (track(standing(30)), noisy(30)):
+        found = replace(one, time_s=time_s), replace(one, person=2, time_s=time_s + 1e15)
+        text = "".join(parsed(build_page(recording(*found))).itertext())
+        assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+@pytest.mark.parametrize("size", [0.0, 9e15])
+def test_strange_positions_are_a_page_too(size: float) -> None:
+    places = np.random.default_rng(5).uniform(-size, size, (40, 17, 2))
+    for xy in (places, np.full((40, 17, 2), size)):
+        parsed(build_page(recording(track(xy))))
+
+
 def test_nobody_is_a_page_that_says_so() -> None:
     assert "Nobody is in this recording." in build_page(recording())
 
@@ -556,6 +573,59 @@ def test_a_broken_sidecar_is_mentioned_and_no_obstacle(table: Path) -> None:
     (table.parent / "out.meta.json").write_text("{")
     assert command.main([str(table)]) == 0
     assert "could not be read" in table.with_suffix(".html").read_text(encoding="utf-8")
+
+
+def write_sidecar(folder: Path, name: str, **facts: object) -> None:
+    text = json.dumps({"format": "steadypose", "model": name, **facts})
+    (folder / f"{name}.meta.json").write_text(text)
+
+
+def model_of(recording: Path) -> str | None:
+    found = find_run_facts(recording)
+    return None if found is None else dict(found.main)["model"]
+
+
+def test_every_file_of_a_run_finds_its_sidecar(tmp_path: Path) -> None:
+    files = [{"names": ["p.csv", "p.002.csv"]}, {"names": ["q.parquet", "q.002.parquet"]}]
+    write_sidecar(tmp_path, "p", files=files, started="2026-01-02")
+    for name in ("p.csv", "p.002.csv", "q.parquet", "q.002.parquet"):
+        assert model_of(tmp_path / name) == "p", name
+    assert model_of(tmp_path / "p.jsonl") == "p"  # converted later
+    assert model_of(tmp_path / "p.003.csv") is None  # left from a longer run
+    assert model_of(tmp_path / "r.parquet") is None
+    # The last run that wrote a file counts; one that did not name it does not.
+    write_sidecar(tmp_path, "old", files=[{"names": ["q.parquet"]}], started="2026-01-01")
+    write_sidecar(tmp_path, "q", files=[{"names": ["q.csv"]}], started="2026-01-03")
+    assert model_of(tmp_path / "q.parquet") == "p"
+    write_sidecar(tmp_path, "new", files=[{"names": ["q.parquet"]}], started="2026-01-04")
+    assert model_of(tmp_path / "q.parquet") == "new"
+
+
+def test_every_file_of_a_killed_run_finds_its_sidecar(tmp_path: Path) -> None:
+    options = ["--csv", "d/s.csv", "--parquet=out.parquet", "--split", "1s"]
+    write_sidecar(tmp_path, "s", files=[], ended=None, options=options)
+    for name in ("s.csv", "s.002.csv", "out.parquet.journal", "out.002.parquet.journal"):
+        assert model_of(tmp_path / name) == "s", name
+    assert model_of(tmp_path / "out.csv") is None
+    write_sidecar(tmp_path, "key", files=[], options=[])  # recording began with a key
+    assert model_of(tmp_path / "key.002.mp4") == "key"
+
+
+@pytest.mark.parametrize(
+    "facts", [{"files": 3, "options": 4}, {"files": [1, {"names": 2}]}, {"format": "other"}]
+)
+def test_a_strange_sidecar_is_no_obstacle(tmp_path: Path, facts: dict[str, object]) -> None:
+    write_sidecar(tmp_path, "out", **facts)
+    (tmp_path / "deep.meta.json").write_text("[" * 100_000)
+    (tmp_path / "folder.meta.json").mkdir()
+    assert model_of(tmp_path / "out.csv") == "out"
+    assert model_of(tmp_path / "other.csv") is None
+
+
+def test_the_sidecar_of_another_name_is_never_overwritten(table: Path) -> None:
+    write_sidecar(table.parent, "first", files=[{"names": ["out.csv"]}])
+    assert command.main([str(table), "-o", str(table.parent / "first.meta.json")]) == 2
+    assert model_of(table) == "first"
 
 
 def test_nested_facts_become_lines() -> None:

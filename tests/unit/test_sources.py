@@ -158,6 +158,8 @@ def test_a_bad_picture_costs_only_itself_and_is_named(tmp_path: Path) -> None:
         ("demo:9", UsageError, "demo:9"),
         ("file:///tmp/x.mp4", UsageError, "file URL"),
         ("gopher://x/y", UsageError, "unknown scheme"),
+        ("rstp://me:secret@x/y", UsageError, "rstp://x/y has an unknown scheme"),
+        ("rtsp://me:secret[@127.0.0.1:9/x", SourceError, "no video at rtsp://127.0.0.1:9"),
         ("/dev/video77", SourceError, "does not exist"),
         ("/dev/null", SourceError, "does not open|not a camera"),
         ("rtsp://127.0.0.1:9/none", SourceError, "no video at rtsp://127.0.0.1:9"),
@@ -177,8 +179,24 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
         open_source(SourceOptions(str(tmp_path)))
 
 
-def test_a_password_never_reaches_the_screen() -> None:
-    assert without_password("rtsp://me:pw@cam:554/a?b@c") == "rtsp://cam:554/a?b@c"
+SECRETS = [
+    ("rtsp://me:secret@cam:554/a?b=c", "rtsp://cam:554/a?b=c"),
+    *((f"rtsp://me:secret{c}secret@cam/1", "rtsp://cam/1") for c in "#/?@:=& "),
+    ("rtsp://cam/1?user=me&pwd=secret&channel=2", "rtsp://cam/1?user=me&pwd=***&channel=2"),
+    ("rtsp://cam/1?PASSWORD=secret", "rtsp://cam/1?PASSWORD=***"),
+    ("rtsp://me:secret@cam/1?api_key=secret&a=1", "rtsp://cam/1?api_key=***&a=1"),
+    ("rtsp://cam/1?token=secret@secret", "rtsp://***"),
+    ("rtsp://me:secret?key=secret@cam/1", "rtsp://***"),
+    ("rtsp://cam:554/user=me_password=secret_channel=1", "rtsp://cam:554/user=me_password=***"),
+    ("rtsp://cam/1?channel=1&subtype=0", "rtsp://cam/1?channel=1&subtype=0"),
+    ("no address, pass=word", "no address, pass=word"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), SECRETS)
+def test_a_password_never_reaches_the_screen(text: str, shown: str) -> None:
+    assert without_password(text) == shown
+    assert without_password(f"--source={text}") == f"--source={shown}"
 
 
 def test_a_fourcc_needs_four_letters() -> None:
@@ -261,6 +279,19 @@ class FakeCamera:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+def test_time_never_goes_back_where_two_clocks_take_turns() -> None:
+    class TwoClocks(FakeCamera):
+        def read(self) -> tuple[NDArray[np.uint8], float] | None:
+            image, captured_s = super().read() or (np.zeros((8, 8, 3), np.uint8), 0.0)
+            return image, captured_s - 0.1 * (self.count % 2)
+
+    source = LiveSource(TwoClocks)
+    times = [frame.time_s for _ in range(10) if (frame := source.read(2.0)) is not None]
+    source.close()
+    assert len(times) == 10
+    assert times == sorted(times)
 
 
 def test_the_newest_frame_wins_and_the_others_are_counted() -> None:
