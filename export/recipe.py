@@ -39,11 +39,11 @@ class Recipe:
     depth: int = 18
     deconv: tuple[int, ...] = (128, 128, 128)
     final_kernel: int = 1
-    input_hw: tuple[int, int] = (128, 96)
+    input_hw: tuple[int, int] = (192, 160)
     colour: str = "rgb"
     refine: Refine = "dark"
     cells: Cells = "half"
-    sigma: float = 1.5
+    sigma: float = 1.75
     has_flip_test: bool = False
     padding: float = 1.25
     skeleton: Skeleton = COCO17
@@ -73,7 +73,7 @@ class Origin:
     """A recipe with the model's name and the weights' source."""
 
     recipe: Recipe
-    name: str = "pose_resnet18_128x96"
+    name: str = "pose_resnet18_192x160"
     source: str = "unknown"
 
 

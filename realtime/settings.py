@@ -10,7 +10,7 @@ from realtime.record.table import Layout
 from realtime.sources import SourceOptions
 
 ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_MODEL = ROOT / "models" / "pose_resnet18_128x96.onnx"
+DEFAULT_MODEL = ROOT / "models" / "pose_resnet18_192x160.onnx"
 MOST_PERSONS = 10
 
 

@@ -140,7 +140,7 @@ class TrainConfig:
     """All of a run.
 
     Attributes:
-        name: Model id, such as ``pose_resnet18_128x96``.
+        name: Model id, such as ``pose_resnet18_192x160``.
         seed: Of the network's initial weights, the order and the augmentation.
         padding: Factor between a person's box and the crop.
         skeleton: ``coco17``, ``mpii16``, or empty for that of the first data set.

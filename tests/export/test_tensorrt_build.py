@@ -22,7 +22,7 @@ from engines.registry import open_engine
 
 pytestmark = [pytest.mark.export, pytest.mark.rtx]
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = ROOT / "models" / "pose_resnet18_128x96.onnx"
+MODEL = ROOT / "models" / "pose_resnet18_192x160.onnx"
 MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
     (ROOT / "tests" / "data" / "tensorrt_members.json").read_text()
 )
