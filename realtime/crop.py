@@ -48,6 +48,14 @@ class CropTransform:
         moved: NDArray[np.float64] = xy * scale + offset
         return moved
 
+    def move_to_frame(self, keypoints: NDArray[np.float64]) -> None:
+        """``to_frame`` in place, for x and y of (K, 3) keypoints in every frame."""
+        (sx, sy), (x, y) = self._scale_and_offset()
+        keypoints[:, 0] *= sx
+        keypoints[:, 0] += x
+        keypoints[:, 1] *= sy
+        keypoints[:, 1] += y
+
     def to_crop(self, xy: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) frame pixels to crop pixels."""
         scale, offset = self._affine()
@@ -55,11 +63,14 @@ class CropTransform:
         return moved
 
     def _affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        scale, offset = self._scale_and_offset()
+        return np.array(scale), np.array(offset)
+
+    def _scale_and_offset(self) -> tuple[tuple[float, float], tuple[float, float]]:
         height, width = self.size_hw
         sx, sy = self.width / width, self.height / height
         # Pixel centres: crop pixel u covers frame x in left - 0.5 + [u, u + 1] * sx.
-        offset = np.array((self.left + 0.5 * sx - 0.5, self.top + 0.5 * sy - 0.5))
-        return np.array((sx, sy)), offset
+        return (sx, sy), (self.left + 0.5 * sx - 0.5, self.top + 0.5 * sy - 0.5)
 
 
 def place_crop(bbox: BBox, *, size_hw: tuple[int, int], padding: float) -> CropTransform:

@@ -222,4 +222,4 @@ class Pipeline:
 def _to_frame(places: list[CropTransform], found: FloatArray) -> None:
     """Move (N, K, 3) keypoints from crop to frame pixels, in place."""
     for place, keypoints in zip(places, found, strict=True):
-        keypoints[:, :2] = place.to_frame(keypoints[:, :2])
+        place.move_to_frame(keypoints)

@@ -56,14 +56,19 @@ class KalmanSmoother(Presence):
         )
         self._name = name
         m, n = self.noise.modes, slots * keypoints
-        self._acceleration = np.array(self.noise.acceleration)[:, None]
-        self._agility = np.array(self.noise.agility)[:, None]
+        unit = math.sqrt(FRAME_S)  # accelerations to the root of a spectral density
+        self._acceleration = unit * np.array(self.noise.acceleration)[:, None]
+        self._agility = unit * np.array(self.noise.agility)[:, None]
         self.weight: FloatArray = np.full((m, n), 1.0 / m)
         """(M, N) how likely each mode is."""
-        self.mean: FloatArray = np.zeros((m, 2, 2, n))
+        # Mean and covariance lie in one array: what moves both costs one operation.
+        self._belief: FloatArray = np.zeros((m, 8, n))
+        self._later: FloatArray = np.zeros((m, 8, n))
+        self.mean: FloatArray = self._belief[:, :4].reshape(m, 2, 2, n)
         """(M, position or velocity, x or y, N), pixels and pixels a second."""
-        self.covariance: FloatArray = np.zeros((m, 4, n))
+        self.covariance: FloatArray = self._belief[:, 4:]
         """(M, 00 01 10 11, N) of position and velocity along one axis."""
+        assert np.shares_memory(self.mean, self._belief)
         self._mixed: FloatArray = np.zeros((2, 2, n))
         self._size: FloatArray = np.ones(n)
         self.level: FloatArray = np.ones(slots)
@@ -111,17 +116,14 @@ class KalmanSmoother(Presence):
         dt = self._step_s = self._advance(time_s)
         if dt <= 0.0:
             return
-        m, n = self.weight.shape
-        if m == 2:
+        if len(self.weight) == 2:
             self._interact(dt)
-        transition, spread, noise = matrices(dt, self.noise.decay_s)
-        velocity = self.mean[:, 1]
-        speed = np.sqrt(np.einsum("man,man->mn", velocity, velocity))
-        density = self._acceleration * self._size + self._agility * speed
+        step, noise = matrices(dt, self.noise.decay_s)
+        density = self._acceleration * self._size
+        density += self._agility * np.hypot(self.mean[:, 1, 0], self.mean[:, 1, 1])
         density *= density
-        density *= FRAME_S
-        self.mean = (transition @ self.mean.reshape(m, 2, 2 * n)).reshape(m, 2, 2, n)
-        self.covariance = spread @ self.covariance
+        np.matmul(step, self._belief, out=self._later)
+        self._belief[...] = self._later
         self.covariance += noise * density[:, None]
         self._combine()
 
@@ -131,14 +133,12 @@ class KalmanSmoother(Presence):
         weight = self.weight
         after = weight + leave * (weight[::-1] - weight)
         share = leave * weight[::-1] / after  # of the other mode in each mode's new start
-        away = self.mean[1] - self.mean[0]
+        away = self._belief[1] - self._belief[0]
         # The spread of the means adds to both; x and y share a covariance: half their sum.
-        between = np.einsum("pan,qan->pqn", away, away).reshape(4, -1)
-        towards = share * _TO_OTHER
-        change = towards[:, None] * (self.covariance[1] - self.covariance[0])
-        change += (0.5 * share * (1.0 - share))[:, None] * between
-        self.covariance += change
-        self.mean += towards[:, None, None] * away
+        means = away[:4].reshape(2, 2, -1)
+        between = np.einsum("pan,qan->pqn", means, means).reshape(4, -1)
+        self._belief += (share * _TO_OTHER)[:, None] * away
+        self.covariance += (share * (0.5 - 0.5 * share))[:, None] * between
         self.weight = after
 
     def _combine(self) -> None:
@@ -163,23 +163,30 @@ class KalmanSmoother(Presence):
 
         offset = measured - self.mean[:, 0]
         variance = self._variance(flat, self._size)
-        variance *= np.repeat(self.level * self.level, self._keypoints)
+        if noise.learn_s < math.inf:
+            variance *= np.repeat(self.level * self.level, self._keypoints)
         covariance = self.covariance
         spread = covariance[:, 0] + variance
-        deviation = np.sqrt(np.einsum("man,man->mn", offset, offset) / spread)
-        bounded = np.minimum(deviation, noise.huber)
+        squared = np.einsum("man,man->mn", offset, offset)
+        squared /= spread  # the deviation, in standard deviations
         gain = is_used / spread
-        if noise.huber < math.inf:
+        cost = 0.5 * squared
+        if squared.max() > noise.huber * noise.huber:  # most frames have no outlier
+            deviation = np.sqrt(squared)
             gain *= noise.huber / np.maximum(deviation, noise.huber)
+            bounded = np.minimum(deviation, noise.huber)
+            cost = bounded * (deviation - 0.5 * bounded)
         if len(self.weight) == 2:
-            self._weigh(bounded * (deviation - 0.5 * bounded) + np.log(spread), is_used)
+            cost += np.log(spread)
+            self._weigh(cost, is_used)
         if noise.learn_s < math.inf:
-            self._learn(bounded[0], self.weight[0] * is_used)
+            bounded = np.minimum(np.sqrt(squared[0]), noise.huber)
+            self._learn(bounded, self.weight[0] * is_used)
         pull = covariance[:, :2] * gain[:, None]
         self.mean += pull[:, :, None] * offset[:, None]
         m = len(gain)
         covariance -= (pull[:, :, None] * covariance[:, None, :2]).reshape(m, 4, n)
-        if is_fresh.any():
+        if is_fresh is not None:
             self._restart(is_fresh, measured, variance)
         self._combine()
 

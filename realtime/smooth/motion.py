@@ -36,7 +36,7 @@ def transition(dt: float, tau: float) -> tuple[float, float, float, float, float
     return carried, faded, q00, q01, q11
 
 
-def matrices(dt: float, taus: Sequence[float]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def matrices(dt: float, taus: Sequence[float]) -> tuple[FloatArray, FloatArray]:
     """One prediction step of every mode, ready to be multiplied.
 
     Args:
@@ -44,21 +44,23 @@ def matrices(dt: float, taus: Sequence[float]) -> tuple[FloatArray, FloatArray, 
         taus: Fading time of each of M modes, seconds.
 
     Returns:
-        (M, 2, 2) for (position, velocity); (M, 4, 4) for the covariance flattened to (00, 01,
-        10, 11), which is the Kronecker product of the first with itself; (M, 4, 1) process
-        noise for a unit spectral density.
+        (M, 8, 8) for x, y, their velocities, and the covariance along one axis flattened to
+        (00, 01, 10, 11), whose part is the Kronecker product of the transition with itself;
+        (M, 4, 1) process noise of the covariance for a unit spectral density.
     """
-    means, covariances, noises = [], [], []
-    for tau in taus:
+    steps, noises = np.zeros((len(taus), 8, 8)), []
+    for step, tau in zip(steps, taus, strict=True):
         c, f, q00, q01, q11 = transition(dt, tau)
-        means.append((1.0, c, 0.0, f))
-        covariances.append(
-            (1.0, c, c, c * c, 0.0, f, 0.0, c * f, 0.0, 0.0, f, c * f, 0.0, 0.0, 0.0, f * f)
+        step[_PLACES] = (
+            *(1.0, c, 1.0, c, f, f),
+            *(1.0, c, c, c * c, f, c * f, f, c * f, f * f),
         )
         noises.append((q00, q01, q01, q11))
-    m = len(means)
-    return (
-        np.array(means).reshape(m, 2, 2),
-        np.array(covariances).reshape(m, 4, 4),
-        np.array(noises).reshape(m, 4, 1),
-    )
+    return steps, np.array(noises)[:, :, None]
+
+
+# Where the numbers of a step stand: rows and columns of x, y, velocities; of the covariance.
+_PLACES = (
+    np.array((0, 0, 1, 1, 2, 3, 4, 4, 4, 4, 5, 5, 6, 6, 7)),
+    np.array((0, 2, 1, 3, 2, 3, 4, 5, 6, 7, 5, 7, 6, 7, 7)),
+)

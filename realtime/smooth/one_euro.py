@@ -66,14 +66,16 @@ class OneEuroSmoother(Presence):
         p = self.parameters
         is_usable = (score >= p.min_score).reshape(-1)
         is_used, is_fresh = self._judge(is_usable, np.ones_like(is_usable))
-        used, fresh = is_used.reshape(score.shape), is_fresh.reshape(score.shape)
+        used = is_used.reshape(score.shape)
         if self._dt > 0.0:
             offset = np.where(used[..., None], xy - self.xy, 0.0)
             change = _share(p.rate_hz, self._dt) * (offset / self._dt - self.velocity)
             self.velocity += np.where(used[..., None], change, 0.0)
             speed = np.abs(self.velocity) / size_px[:, None, None]
             self.xy += _share(p.cutoff_hz + p.beta * speed, self._dt) * offset
-        self.xy[fresh], self.velocity[fresh] = xy[fresh], 0.0
+        if is_fresh is not None:
+            fresh = is_fresh.reshape(score.shape)
+            self.xy[fresh], self.velocity[fresh] = xy[fresh], 0.0
 
     def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
         """See ``Smoother.begin``; ``size_px`` comes again with every update."""

@@ -24,6 +24,7 @@ class Presence:
         n = slots * keypoints
         self._coast_s, self._reacquire_s = coast_s, reacquire_s
         self._flat: NDArray[np.int8] = np.full(n, State.LOST, np.int8)
+        self._is_alive: NDArray[np.bool_] = self._flat.view(np.bool_)
         self.state: NDArray[np.int8] = self._flat.reshape(slots, keypoints)
         self._seen_s: FloatArray = np.full(n, -math.inf)
         self._refused_s: FloatArray = np.full(n, math.inf)  # since when, in a row
@@ -33,20 +34,28 @@ class Presence:
         """Move the clock; returns the step in seconds, 0 for none."""
         dt, self._time_s = time_s - self._time_s, time_s
         # PREDICTED is 1, LOST is 0.
-        self._flat[...] = self._seen_s >= time_s - self._coast_s
+        np.greater_equal(self._seen_s, time_s - self._coast_s, out=self._is_alive)
         return dt if 0.0 < dt < math.inf else 0.0
 
     def _judge(
         self, is_usable: NDArray[np.bool_], is_near: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
         """Which measurements correct a keypoint and which start it anew; notes both.
 
         Args:
             is_usable: (N,) measured well enough.
             is_near: (N,) at a place the keypoint can have reached.
+
+        Returns:
+            (N,) which correct; (N,) which start anew, None where there is none.
         """
         now = self._time_s
         is_continued = self._flat != State.LOST
+        if (is_near & is_continued >= is_usable).all():  # as in most frames
+            self._refused_s.fill(math.inf)
+            self._flat[is_usable] = State.MEASURED
+            self._seen_s[is_usable] = now
+            return is_usable, None
         # Refused before, and long ago: one outlier is never believed, however slow the camera.
         is_lasting = self._refused_s <= now - self._reacquire_s
         is_used = is_usable & is_near
@@ -57,7 +66,7 @@ class Presence:
         np.minimum(self._refused_s, now, out=self._refused_s)
         self._refused_s[~is_usable] = math.inf
         self._note_measured(is_measured)
-        return is_used, is_fresh
+        return is_used, is_fresh if is_fresh.any() else None
 
     def _note_measured(self, which: NDArray[np.bool_]) -> None:
         self._flat[which] = State.MEASURED
