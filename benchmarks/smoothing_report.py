@@ -200,9 +200,13 @@ def draw(
                          color="black" if is_ours else None)[0]  # fmt: skip
         axes.plot(*_point(e, tuned, few), "o", color=line.get_color(), ms=8 if is_ours else 5,
                   zorder=4)  # fmt: skip
-    axes.set(xlabel="lag in fast motion, ms", ylabel="jitter at rest, % of the person's height",
-             yscale="log", xlim=(0, 70),
-             title="Down is steadier, left is quicker; dots: as tuned")  # fmt: skip
+    axes.set(
+        xlabel="lag in fast motion, ms",
+        ylabel="jitter at rest, % of the person's height",
+        yscale="log",
+        xlim=(0, 70),
+        title="Down: steadier, left: quicker; dots: as tuned (two of the scenes)",
+    )
     ticks = (0.06, 0.1, 0.2, 0.3, 0.5)
     axes.set_yticks(ticks, [str(tick) for tick in ticks])
     axes.yaxis.set_minor_formatter("")

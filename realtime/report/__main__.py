@@ -111,7 +111,7 @@ def choose_person(recording: Recording, person: int | None) -> Recording:
     people = tuple(track for track in recording.people if track.person == person)
     if not people:
         ids = ", ".join(str(track.person) for track in recording.people[:20])
-        raise UsageError(f"{recording.path} has no person {person}", fix=f"--person N of {ids}")
+        raise UsageError(f"{recording.path} has no person {person}", fix=f"its ids: {ids}")
     return replace(recording, people=people)
 
 

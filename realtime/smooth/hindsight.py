@@ -20,6 +20,7 @@ from realtime.smooth.kalman import KalmanSmoother
 from realtime.smooth.noise import BALANCED, FRAME_S, Noise
 
 _PASSES = 3
+_LASTS_S = 0.1  # less than the filter takes to believe what it refused
 _ODDS = 12.0  # log-odds are never believed to be more
 
 
@@ -70,7 +71,11 @@ def smooth_again(
     measured = np.where(is_given[..., None], measured, np.nan)
     there = _run(time_s, measured, score, size_px, p.noise)
     back = _run(-time_s[::-1], measured[::-1], score[::-1], size_px[::-1], p.noise)
-    is_good = there.is_believed | back.is_believed[::-1]
+    forwards, backwards = there.is_believed, back.is_believed[::-1]
+    # Each run believes its first measurement, with nothing to compare it with. What one
+    # run alone believes must last, as it does on either side of a true jump.
+    lonely = _lasting(forwards & ~backwards, time_s) | _lasting(backwards & ~forwards, time_s)
+    is_good = (forwards & backwards) | lonely
     odds = np.clip(there.odds + back.odds[::-1], -_ODDS, _ODDS)
     moving = 1.0 / (1.0 + np.exp(-odds))
     speed = 0.5 * (there.speed + back.speed[::-1])
@@ -78,8 +83,7 @@ def smooth_again(
     # Where one run believed the frame before and the other this one, the keypoint jumped:
     # a cut in the film, or another person. It may then be anywhere.
     jumped = np.zeros_like(is_good)
-    jumped[1:] = (there.is_believed & ~back.is_believed[::-1])[:-1]
-    jumped[1:] &= (back.is_believed[::-1] & ~there.is_believed)[1:]
+    jumped[1:] = (lonely & forwards)[:-1] & (lonely & backwards)[1:]
     steps = np.maximum(np.diff(time_s, prepend=time_s[0] - FRAME_S), 1e-3)[:, None]
     anywhere = 3.0 * size_px[:, None] ** 2 / steps**3
 
@@ -94,6 +98,17 @@ def smooth_again(
         speed = np.linalg.norm(velocity, axis=2)
     state = _states(time_s, is_good, p.bridge_s)
     return np.where((state == State.LOST)[..., None], np.nan, xy), state
+
+
+def _lasting(mask: NDArray[np.bool_], time_s: FloatArray) -> NDArray[np.bool_]:
+    """(T, K) a mask without its runs that are shorter than ``_LASTS_S``."""
+    found = mask.copy()
+    for k in np.flatnonzero(mask.any(axis=0)):
+        edges = np.flatnonzero(np.diff(mask[:, k].astype(np.int8), prepend=0, append=0))
+        for begin, end in edges.reshape(-1, 2):
+            if time_s[end - 1] - time_s[begin] < _LASTS_S:
+                found[begin:end, k] = False
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

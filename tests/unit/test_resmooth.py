@@ -203,3 +203,13 @@ def test_equal_times_are_not_divided_by() -> None:
         np.zeros(10), np.full((10, 2, 2), 50.0), np.ones((10, 2)), np.full(10, 100.0)
     )
     np.testing.assert_allclose(xy, 50.0, atol=1e-6)
+
+
+def test_an_outlier_at_the_end_is_not_believed_because_it_comes_first_backwards() -> None:
+    times = np.arange(60) / 30.0
+    path = np.full((60, 1, 2), 100.0)
+    path[58:] += 200.0
+    path[:2] -= 200.0
+    xy, state = smooth_again(times, path, np.full((60, 1), 0.4), np.full(60, 300.0))
+    assert np.abs(xy - 100.0).max() < 3.0
+    assert (state[[0, 1, 58, 59]] == State.PREDICTED).all()
