@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from engines.errors import RecordError, SteadyposeError, UsageError
+from engines.errors import RecordError, UsageError
 from engines.skeleton import Skeleton
 from realtime.arguments import Parser, whole
+from realtime.command import run_command
 from realtime.outputs import counted
 from realtime.record.background import check_writable, write_error
 from realtime.record.blocks import Facts
@@ -29,27 +30,24 @@ Open = Callable[[Path, Skeleton], Sink[Entry]]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert a recording; returns the exit code: 0 done, 2 something the user can fix."""
-    try:
-        arguments = build_parser().parse_args(argv)
-        name = arguments.to or format_of(arguments.output)
-        _check(arguments.input, arguments.output, name, arguments)
-        facts = Facts(arguments.input)
-        if name == "openpose":
-            said = to_openpose(facts, arguments.output, arguments.order)
-        elif name == "trc":
-            said = to_trc(arguments.input, arguments.output, arguments.person, arguments.height)
-        else:
-            said = to_table(facts, arguments.output, name, arguments.csv_layout)
-        if facts.is_cut:
-            said += "; the end of the recording is cut off"
-        print(f"{arguments.output}: {said}")
-    except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing was written\n  fix: run it again", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(lambda: convert(argv))
+
+
+def convert(argv: Sequence[str] | None) -> str:
+    """Do what the command line says; returns what to tell the user."""
+    arguments = build_parser().parse_args(argv)
+    name = arguments.to or format_of(arguments.output)
+    _check(arguments.input, arguments.output, name, arguments)
+    facts = Facts(arguments.input)
+    if name == "openpose":
+        said = to_openpose(facts, arguments.output, arguments.order)
+    elif name == "trc":
+        said = to_trc(arguments.input, arguments.output, arguments.person, arguments.height)
+    else:
+        said = to_table(facts, arguments.output, name, arguments.csv_layout)
+    if facts.is_cut:
+        said += "; the end of the recording is cut off"
+    return f"{arguments.output}: {said}"
 
 
 def build_parser() -> Parser:

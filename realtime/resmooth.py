@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import RecordError, SteadyposeError, UsageError
+from engines.errors import RecordError, UsageError
 from realtime.arguments import Parser
+from realtime.command import run_command
 from realtime.convert import to_table
 from realtime.datatypes import BBox, FloatArray, Pose
 from realtime.framing import Framing
@@ -25,14 +26,17 @@ from realtime.record.entry import Entry
 from realtime.record.reading import PersonTrack, Recording, read_frames, read_recording, skeleton_of
 from realtime.roi import settle
 from realtime.smooth.hindsight import smooth_again
+from realtime.tracker import BOX_SCORE, SEEN_SCORE
 
 TABLES = ("csv", "jsonl", "parquet")
-_SHAPE_SCORE = 0.3  # keypoints below it do not say how large a person is
-_SEEN_SCORE = 0.2  # keypoints below it are no evidence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Smooth a recording; returns the exit code: 0 done, 2 something the user can fix."""
+    return run_command(lambda: _work(argv))
+
+
+def _work(argv: Sequence[str] | None) -> str:
     parser = Parser(
         prog="python -m realtime.resmooth",
         description="Smooth a recording once more, with knowledge of what came after.",
@@ -41,23 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded, with raw "
                         "positions: .jsonl, .parquet or .csv of --csv-layout long")  # fmt: skip
     parser.add_argument("output", type=Path, metavar="OUT", help=".csv, .jsonl or .parquet")
-    try:
-        arguments = parser.parse_args(argv)
-        source, output = arguments.input, arguments.output
-        if output.resolve() == source.resolve():
-            raise UsageError(
-                f"{output} is the recording itself and would be replaced",
-                fix="choose another name for OUT, or record with --offline-smooth",
-            )
-        check_writable(output, "OUT")
-        print(f"{output}: {resmooth(source, output)}")
-    except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing was written\n  fix: run it again", file=sys.stderr)
-        return 2
-    return 0
+    arguments = parser.parse_args(argv)
+    source, output = arguments.input, arguments.output
+    if output.resolve() == source.resolve():
+        raise UsageError(
+            f"{output} is the recording itself and would be replaced",
+            fix="choose another name for OUT, or record with --offline-smooth",
+        )
+    check_writable(output, "OUT")
+    return f"{output}: {resmooth(source, output)}"
 
 
 def resmooth(source: Path, output: Path, *, form: str | None = None) -> str:
@@ -119,8 +115,8 @@ def _look_again(keypoints: tuple[str, ...], person: PersonTrack) -> tuple[FloatA
     """
     framing = Framing(skeleton_of(keypoints))
     is_given = ~np.isnan(person.raw_xy[..., 0])
-    is_shown = (person.score >= _SHAPE_SCORE) & is_given
-    is_seen = (person.score >= _SEEN_SCORE) & is_given
+    is_shown = (person.score >= BOX_SCORE) & is_given
+    is_seen = (person.score >= SEEN_SCORE) & is_given
     seen = person.raw_xy[is_shown]
     # Nothing is said of the frame's size; people reach beyond it only if keypoints do.
     width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)

@@ -29,8 +29,8 @@ CANDIDATES = 3
 
 _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
 _REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
-_SEEN_SCORE = 0.2  # keypoints below it are no evidence
-_BOX_SCORE = 0.3  # keypoints below it do not shape the crop
+SEEN_SCORE = 0.2  # keypoints below it are no evidence
+BOX_SCORE = 0.3  # keypoints below it do not shape the crop
 _KEEP = 0.36  # quality below which a frame counts as "not seen"
 _ACCEPT = 0.42  # quality that a new person needs, twice in a row
 _SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
@@ -84,7 +84,7 @@ class Tracker:
         self._frame_hw = frame_hw
         xy = self.smoother.forecast(time_s)
         for track in self.tracks:
-            is_used = (self.smoother.state[track.slot] != State.LOST) & (track.shape >= _BOX_SCORE)
+            is_used = (self.smoother.state[track.slot] != State.LOST) & (track.shape >= BOX_SCORE)
             target = self._framing.box(xy[track.slot], is_used, frame_hw)
             if track.misses and track.track_id:
                 dx, dy = track.drift(time_s) - track.drift(time_s - dt_s)
@@ -141,14 +141,14 @@ class Tracker:
         if is_smooth:
             xy, state = self._filtered(track), self.smoother.state[track.slot].copy()
         else:
-            is_raw = track.score >= _SEEN_SCORE
+            is_raw = track.score >= SEEN_SCORE
             xy = np.where(is_raw[:, None], track.raw_xy, np.nan)
             state = np.where(is_raw, np.int8(State.MEASURED), np.int8(State.LOST))
         return Pose(xy, track.score, track.raw_xy, state, self.skeleton, track.track_id)
 
     def _evidence(self, pose: FloatArray) -> FloatArray:
         """(K,) scores of a pose, 0 where too low or not possible for one person."""
-        is_seen = pose[:, 2] >= _SEEN_SCORE
+        is_seen = pose[:, 2] >= SEEN_SCORE
         return np.where(self._framing.plausible(pose[:, :2], is_seen), pose[:, 2], 0.0)
 
     def _match(
@@ -282,7 +282,7 @@ class Tracker:
         """Start candidates from poses that nobody owns, the most prominent first."""
         evidence = np.stack([self._evidence(pose) for pose in proposals])
         boxes = [
-            self._framing.box(pose[:, :2], score >= _BOX_SCORE, self._frame_hw)
+            self._framing.box(pose[:, :2], score >= BOX_SCORE, self._frame_hw)
             if quality(score) >= _KEEP
             else None
             for pose, score in zip(proposals, evidence, strict=True)
