@@ -82,7 +82,7 @@ def design(depth: int, filters: int, crop: str, folder: Path) -> Design:
     torch.save(network.state_dict(), weights)
     text = ",".join(map(str, deconv))
     engine = exported(
-        weights, output, "--depth", str(depth), "--deconv", text, "--input", crop,
+        weights, output, "--network", f"pose_resnet{depth}", "--deconv", text, "--input", crop,
         "--check-crops", "1",
     )  # fmt: skip
     name = f"PoseResNet-{depth}, 3x{filters}, {crop}"

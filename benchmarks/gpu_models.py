@@ -74,7 +74,9 @@ def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
         network = PoseResNet(depth, deconv_filters=(256, 256, 256))
         network.init_weights(seed=depth)
         _calm(network, torch)
-        recipe = Recipe(depth=depth, deconv=(256, 256, 256), input_hw=INPUT_HW, sigma=2.0)
+        recipe = Recipe(
+            network=f"pose_resnet{depth}", deconv=(256, 256, 256), input_hw=INPUT_HW, sigma=2.0
+        )
         model = to_opset17(to_float(to_onnx(build_model(recipe, network), recipe, opset=18)))
         made = {"fp32": model, "fp16": to_half(model), "int8": quantize(model, crops[:16])}
         for precision, graph in made.items():

@@ -25,7 +25,8 @@ import numpy as np
 
 from engines.errors import EngineError, EngineUnavailableError, SourceError, SteadyposeError
 from engines.skeleton import COCO17
-from realtime.arguments import Parser, whole
+from realtime.arguments import whole
+from realtime.command import Parser
 from realtime.datatypes import FloatArray
 from realtime.record import check_writable
 from realtime.record.background import write_error

@@ -146,3 +146,6 @@ MPII16 = Skeleton(
         *(0.062, 0.072, 0.079, 0.079, 0.072, 0.062),
     ),
 )
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (COCO17, MPII16)}
+"""Those that ship, by name."""

@@ -25,6 +25,8 @@ class ModelSpec:
         decoder: How heatmaps became keypoints inside the graph, for people.
         colour: ``rgb`` or ``bgr``, the order the network itself was trained on. The
             graph converts; crops are always BGR.
+        mean: Of the network's channels in that order, pixels in 0 to 1; empty: not told.
+        std: Like ``mean``.
         weights: Provenance: source, licence, training, SHA-256 of the state dict.
         version: Layout of this JSON.
     """
@@ -35,6 +37,8 @@ class ModelSpec:
     box_padding: float = 1.25
     decoder: str = "quarter"
     colour: str = "rgb"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     weights: dict[str, str] = field(default_factory=dict)
     version: int = SPEC_VERSION
 
@@ -78,6 +82,8 @@ class ModelSpec:
                 box_padding=float(data["box_padding"]),
                 decoder=str(data["decoder"]),
                 colour=str(data["colour"]),
+                mean=tuple(float(v) for v in data.get("mean", ())),
+                std=tuple(float(v) for v in data.get("std", ())),
                 weights={str(key): str(value) for key, value in data["weights"].items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

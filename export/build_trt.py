@@ -33,11 +33,11 @@ from engines.errors import EngineError, EngineUnavailableError, UsageError
 from engines.model_file import read_spec
 from engines.spec import ModelSpec
 from engines.tensorrt_api import TensorRt, load_tensorrt
-from export.command import run_command
 from export.files import write_atomically
 from export.precision import network_nodes, to_float, to_half, to_opset17
 from export.trt_builder import Job, targets_of
 from export.trt_process import run_builder
+from realtime.command import Parser, run_command
 from realtime.settings import DEFAULT_MODEL
 
 PRECISIONS = ("fp16", "fp32", "tf32", "int8")
@@ -258,9 +258,7 @@ def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) ->
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--onnx", type=Path, default=DEFAULT_MODEL, help="model file")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp16")
     parser.add_argument("--max-batch", type=int, default=8, help="largest batch (default 8)")

@@ -27,9 +27,9 @@ from engines.model_file import read_spec
 from engines.options import EngineOptions, default_threads
 from engines.registry import BACKENDS, open_engine
 from engines.spec import ModelSpec
-from export.command import run_command
 from export.parity import Difference, difference, open_reference, run_all
 from export.real_crops import gather_crops
+from realtime.command import Parser, run_command
 from realtime.settings import DEFAULT_MODEL
 
 # This command stands above training: only it, never the modules it is made of.
@@ -133,9 +133,7 @@ def _row(title: str, got: Difference, engine: Engine, labels: Sequence[PoseDatas
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--onnx", type=Path, default=DEFAULT_MODEL, help="model file")
     parser.add_argument(
         "--also", type=Path, nargs="+", default=[], help="more model files, engines"

@@ -1,10 +1,12 @@
 """Weights to a self-contained model file: uint8 crops in, keypoints out.
 
+    python export/export_onnx.py --model res50-coco-256x192
     python export/export_onnx.py --weights weights.pt --name my_model --output my_model.onnx
 
-Options that are left out come from the recipe that training writes beside its weights
-(weights.json), else they are those of the model that ships. The file is written only after
-ONNX Runtime agreed with torch on real crops.
+The first takes published weights that export/download_weights.py has fetched. Options that
+are left out come from the recipe that training writes beside its weights (weights.json), else
+they are those of the model that ships. The file is written only after ONNX Runtime agreed
+with torch on real crops.
 """
 
 from __future__ import annotations
@@ -28,14 +30,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines.engine_file import sha256
 from engines.errors import ModelFileError, UsageError
+from engines.skeleton import SKELETONS
 from engines.spec import METADATA_KEY, ModelSpec
-from export.command import run_command
 from export.files import write_atomically
 from export.graph import PoseModel
-from export.models.pose_resnet import RESNETS
+from export.models.registry import NETWORKS
+from export.option_values import channels, size, skeleton, triple
+from export.published import published_origin, published_weights
 from export.real_crops import gather_crops
 from export.recipe import Origin, Recipe, build_model, build_network, find_recipe
 from export.weights import load_weights
+from realtime import zoo
+from realtime.command import Parser, run_command
 from realtime.settings import DEFAULT_MODEL
 
 TOLERANCE_PX = 0.25
@@ -134,13 +140,21 @@ def check_against_torch(
 
 def export(arguments: argparse.Namespace) -> str:
     """Do what the command line says; returns what to tell the user."""
-    origin = find_recipe(arguments.weights) or Origin(Recipe())
+    published = zoo.find(arguments.model) if arguments.model else None
+    weights: Path | None = arguments.weights
+    if published is not None:
+        weights = weights or published_weights(published)
+        origin = published_origin(published)
+    elif weights is not None:
+        origin = find_recipe(weights) or Origin(Recipe())
+    else:
+        raise UsageError("there is nothing to export", fix="give --weights FILE or --model NAME")
     given = vars(arguments)
     chosen = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if f.name in given}
     recipe = dataclasses.replace(origin.recipe, **chosen)
     name = arguments.name or origin.name
     output: Path = arguments.output or DEFAULT_MODEL.parent / f"{name}.onnx"
-    model = build_model(recipe, build_network(recipe, load_weights(arguments.weights)))
+    model = build_model(recipe, build_network(recipe, load_weights(weights)))
     exported = to_onnx(model, recipe, opset=arguments.opset)
     if arguments.store == "fp16":
         store_half(exported)
@@ -154,11 +168,13 @@ def export(arguments: argparse.Namespace) -> str:
         box_padding=recipe.padding,
         decoder=decoder,
         colour=recipe.colour,
+        mean=recipe.mean,
+        std=recipe.std,
         weights={
-            "file": arguments.weights.name,
-            "sha256": sha256(arguments.weights.read_bytes()),
+            "file": weights.name,
+            "sha256": sha256(weights.read_bytes()),
             "source": arguments.provenance or origin.source,
-            "licence": arguments.licence,
+            "licence": arguments.licence or origin.licence,
         },
     )
     entry = exported.metadata_props.add()
@@ -178,55 +194,39 @@ def export(arguments: argparse.Namespace) -> str:
     )
 
 
-def pair(text: str) -> tuple[int, int]:
-    """Parse HEIGHTxWIDTH."""
-    try:
-        height, width = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH") from None
-    if height % 32 or width % 32 or height <= 0 or width <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not in multiples of 32")
-    return height, width
-
-
-def channels(text: str) -> tuple[int, ...]:
-    """Parse a list such as 256,256,256: three, which makes heatmaps of stride 4."""
-    try:
-        counts = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        counts = ()
-    if len(counts) != 3 or min(counts) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers such as 256,256,256")
-    return counts
-
-
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     unset = argparse.SUPPRESS  # then the recipe beside the weights decides
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, help="state dict (.pt or .pth)")
+    parser.add_argument(
+        "--model", metavar="NAME", help="published weights: run.py --list-models prints the names"
     )
-    parser.add_argument("--weights", type=Path, required=True, help="state dict (.pt or .pth)")
     parser.add_argument("--output", type=Path, help="default: models/NAME.onnx")
     parser.add_argument("--name", help="model id in the spec")
-    parser.add_argument("--depth", type=int, choices=sorted(RESNETS), default=unset)
+    parser.add_argument("--network", choices=NETWORKS, default=unset)
     parser.add_argument("--deconv", type=channels, default=unset, help="such as 256,256,256")
     parser.add_argument("--final-kernel", type=int, choices=(1, 3), default=unset)
     parser.add_argument(
-        "--input", dest="input_hw", type=pair, default=unset, help="HEIGHTxWIDTH of the training"
+        "--input", dest="input_hw", type=size, default=unset, help="HEIGHTxWIDTH of the training"
     )
     parser.add_argument("--colour", choices=("rgb", "bgr"), default=unset)
     parser.add_argument("--refine", choices=("quarter", "dark", "none"), default=unset)
     parser.add_argument("--cells", choices=("half", "corner"), default=unset)
     parser.add_argument("--sigma", type=float, default=unset)
+    parser.add_argument(
+        "--skeleton", type=skeleton, metavar="NAME", default=unset, help=", ".join(SKELETONS)
+    )
     parser.add_argument("--padding", type=float, default=unset)
     parser.add_argument("--flip-test", dest="has_flip_test", action="store_true", default=unset)
+    parser.add_argument("--mean", type=triple, default=unset, help="such as 0.485,0.456,0.406")
+    parser.add_argument("--std", type=triple, default=unset, help="for pixels in 0 to 1")
     parser.add_argument("--opset", type=int, choices=(17, 18), default=18)
     parser.add_argument(
         "--store", choices=("fp16", "fp32"), default="fp16", help="weights in the file"
     )
     parser.add_argument("--provenance", help="where the weights come from")
-    parser.add_argument("--licence", default="unknown", help="licence of the weights")
+    parser.add_argument("--licence", help="licence of the weights")
     parser.add_argument(
         "--check-source", default="demo", help="video or folder of the check's crops"
     )

@@ -176,10 +176,33 @@ class Decode(nn.Module):
         return x + dx * used, y + dy * used
 
 
+class Coordinates(nn.Module):
+    """Coordinates from a network without heatmaps to keypoints in crop pixels.
+
+    Such a network says where, not how surely: the score is 1 inside the crop and 0
+    outside it.
+
+    Args:
+        input_hw: Crop height and width, pixels.
+    """
+
+    def __init__(self, *, input_hw: tuple[int, int]) -> None:
+        super().__init__()
+        height, width = input_hw
+        self.register_buffer("size_xy", torch.tensor([float(width), float(height)]))
+
+    def forward(self, found: Tensor) -> Tensor:
+        """(N, K, 2) fractions of width and height to (N, K, 3): x, y in pixels, score."""
+        found = found.to(torch.float32)
+        off = (found - 0.5).abs().amax(dim=2, keepdim=True)
+        score = (off <= 0.5).to(torch.float32)
+        return torch.cat((found * self.size_xy, score), 2)
+
+
 class PoseModel(nn.Module):
     """Everything between uint8 crops and keypoints, as one module to export."""
 
-    def __init__(self, preprocess: Preprocess, network: nn.Module, decode: Decode) -> None:
+    def __init__(self, preprocess: Preprocess, network: nn.Module, decode: nn.Module) -> None:
         super().__init__()
         self.preprocess = preprocess
         self.network = network

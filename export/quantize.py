@@ -37,10 +37,10 @@ from onnxruntime.quantization import (
 from engines.errors import UsageError
 from engines.model_file import read_spec
 from engines.spec import METADATA_KEY
-from export.command import run_command
 from export.files import write_atomically
 from export.precision import network_nodes, to_float
 from export.real_crops import gather_crops
+from realtime.command import Parser, run_command
 
 _QUANTISED = ["Conv", "ConvTranspose", "Add", "MaxPool"]
 
@@ -100,9 +100,7 @@ def quantize(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelProt
 
 def quantize_file(argv: Sequence[str] | None) -> str:
     """Do what the command line says; returns what to tell the user."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--onnx", type=Path, required=True, help="model file")
     parser.add_argument("--source", default="demo", help="video or folder to calibrate with")
     parser.add_argument("--count", type=int, default=200, help="crops to calibrate with")

@@ -1,27 +1,57 @@
-"""Read a state dict safely."""
+"""Read a state dict safely, and give its keys the names of our networks."""
 
 from __future__ import annotations
 
 import pickle
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engines.errors import ModelFileError
+
+_SHOWN = 5
+# Mean and deviation of the training's input (OpenMMLab 1.x): ours are in the recipe.
+_STATISTICS = r"^data_preprocessor\."
+# DataParallel; then OpenMMLab's two halves, its 0.x and 1.x names of the second.
+_PREFIXES = (
+    (r"^(model\.)?module\.", ""),
+    (r"^backbone\.", ""),
+    (r"^(keypoint_head|head)\.", ""),
+)
+
+
+class _Ignored:
+    """Stands for whatever else a checkpoint carries: holds nothing, does nothing."""
+
+    def __new__(cls, *_arguments: Any, **_options: Any) -> _Ignored:
+        return object.__new__(cls)
+
+    def __setstate__(self, _state: Any) -> None:
+        pass
+
+    def __setitem__(self, _key: Any, _value: Any) -> None:
+        pass
+
+    def append(self, _value: Any) -> None:
+        """Pickled lists of a foreign class end here."""
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Load a state dict as float32, unwrapping the usual containers.
 
     A training checkpoint (``{"state_dict": ...}``) and the ``module.`` prefix of
-    DataParallel are unwrapped. Nothing in the file is executed.
+    DataParallel are unwrapped. Nothing in the file is executed: objects that are no
+    tensors (a training's log, say) become empty ones.
 
     Raises:
-        ModelFileError: The file is missing, not a checkpoint, or holds more than tensors.
+        ModelFileError: The file is missing, not a checkpoint, or holds no state dict.
     """
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = _load(path)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} does not exist", fix="check --weights") from error
     except OSError as error:
@@ -45,3 +75,104 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         name.removeprefix("module."): value.float() if value.is_floating_point() else value
         for name, value in loaded.items()
     }
+
+
+def _load(path: Path) -> Any:
+    """Unpickle with nothing but tensors allowed; everything else is replaced."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        if not names:
+            raise
+    with torch.serialization.safe_globals([(_Ignored, name) for name in names]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Turn published key names into those of the papers' own code, which are ours.
+
+    Args:
+        network: That the weights are for. Its class may list ``RENAMES``, (regular
+            expression, replacement) pairs that are tried last, and ``UNUSED``, expressions
+            for keys of layers that published code builds and never calls.
+        state: With the names of Microsoft's, leoxiaobin's or princeton-vl's code (which
+            stay), or of OpenMMLab 0.x (``backbone.``, ``keypoint_head.``) or 1.x
+            (``backbone.``, ``head.``), any of them inside DataParallel's ``module.``.
+
+    Raises:
+        ModelFileError: Two keys become one.
+    """
+    own = network.state_dict().keys()
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        new = name
+        for pattern, replacement in (*_PREFIXES, *getattr(network, "RENAMES", ())):
+            new = re.sub(pattern, replacement, new)
+        unused = (_STATISTICS, *getattr(network, "UNUSED", ()))
+        if new not in own and any(re.search(pattern, new) for pattern in unused):
+            continue
+        if new in found:
+            raise ModelFileError(
+                f"the weights have two tensors that would become {new!r}",
+                fix="take a file with one network in it",
+            )
+        found[new] = value
+    return found
+
+
+def with_other_keypoints(
+    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Weights of a network for another number of keypoints, to train on from.
+
+    Args:
+        state: Trained, with our names.
+        fresh: Random, for the new number of keypoints.
+
+    Returns:
+        ``state``, with the fresh values in the layers that tell keypoints apart: those
+        whose shape differs, as long as each differs in one size only, and all alike.
+    """
+    differing = {k for k in state if k in fresh and state[k].shape != fresh[k].shape}
+    pairs = {
+        tuple((a, b) for a, b in zip(state[k].shape, fresh[k].shape, strict=False) if a != b)
+        for k in differing
+        if state[k].dim() == fresh[k].dim()
+    }
+    if len(pairs) != 1 or len(next(iter(pairs))) != 1:
+        return dict(state)  # no mere change of keypoints; loading will say what is wrong
+    return {k: fresh[k] if k in differing else v for k, v in state.items()}
+
+
+def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str, fix: str) -> None:
+    """Put the weights in; every key and shape must fit.
+
+    Args:
+        network: Changed in place.
+        state: With our names.
+        name: Of the network, for the message.
+        fix: What the user can do when they do not fit.
+
+    Raises:
+        ModelFileError: Keys are missing, left over, or of another shape; it lists them.
+    """
+    wanted = network.state_dict()
+    problems = {
+        "missing": [key for key in wanted if key not in state],
+        "left over": [key for key in state if key not in wanted],
+        "of another shape": [
+            f"{key} {tuple(state[key].shape)} instead of {tuple(wanted[key].shape)}"
+            for key in wanted
+            if key in state and state[key].shape != wanted[key].shape
+        ],
+    }
+    said = [f"{_list(keys)} {what}" for what, keys in problems.items() if keys]
+    if said:
+        raise ModelFileError(f"the weights do not fit {name}: {'; '.join(said)}", fix=fix)
+    network.load_state_dict(dict(state), strict=True)
+
+
+def _list(keys: list[str]) -> str:
+    more = f" and {len(keys) - _SHOWN} more are" if len(keys) > _SHOWN else " is"
+    return ", ".join(keys[:_SHOWN]) + more

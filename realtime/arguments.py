@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engines import registry
-from engines.errors import UsageError
 from engines.options import PRECISIONS
+from realtime.command import Parser
 from realtime.record.parts import parse_limit
 from realtime.record.table import LAYOUTS
 from realtime.settings import MOST_PERSONS, Settings
@@ -21,13 +21,13 @@ DEFAULTS = Settings()
 _ANY = 10**9  # no limit worth naming
 
 
-def to_settings(arguments: argparse.Namespace) -> Settings:
-    """Turn parsed arguments into settings."""
+def to_settings(arguments: argparse.Namespace, model: Path) -> Settings:
+    """Turn parsed arguments into settings; ``model`` is the file that ``--model`` means."""
     mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
     text = arguments.source if arguments.source is not None else str(arguments.camera or 0)
     return Settings(
         source=SourceOptions(text, mode, is_paced=arguments.realtime),
-        model=arguments.model,
+        model=model,
         backend=arguments.backend,
         precision=arguments.precision,
         threads=arguments.threads,
@@ -47,18 +47,6 @@ def to_settings(arguments: argparse.Namespace) -> Settings:
         benchmark=arguments.benchmark,
         max_frames=arguments.max_frames,
     )
-
-
-class Parser(argparse.ArgumentParser):
-    """Usage errors look like all others: a fact and a fix, exit code 2."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """Raise instead of exiting."""
-        words = message.removeprefix("unrecognized arguments: ").split()
-        fix = f"{self.prog} --help lists the options"
-        if message.startswith("unrecognized") and words and not words[0].startswith("-"):
-            fix = f"to read {words[0]}: {self.prog} --source {words[0]}"
-        raise UsageError(message, fix=fix)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -96,9 +84,13 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="run.py --camera 0 --csv out.csv      run.py --source clip.mp4 --save-video out.mp4",
         allow_abbrev=False,
     )
+    parser.stray_fix = "to read {word}: run.py --source {word}"
     parser.add_argument("--version", action="version", version=f"steadypose {VERSION}")
     parser.add_argument(
         "--doctor", action="store_true", help="say what works on this machine, and why the rest not"
+    )
+    parser.add_argument(
+        "--list-models", action="store_true", help="show the published models, and which are here"
     )
     source = parser.add_argument_group("source")
     which = source.add_mutually_exclusive_group()
@@ -135,10 +127,13 @@ def build_parser() -> argparse.ArgumentParser:
     engine = parser.add_argument_group("engine")
     engine.add_argument(
         "--model",
-        type=Path,
-        default=DEFAULTS.model,
-        metavar="FILE",
-        help="model file (default: the one that ships)",
+        metavar="MODEL",
+        help="model file, or the name of a published model (default: the file that ships)",
+    )
+    engine.add_argument(
+        "--fetch",
+        action="store_true",
+        help="download and export the published model first where it is not here yet",
     )
     engine.add_argument(
         "--backend",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ from realtime.facts import run_facts
 from realtime.output_checks import check_outputs
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
-from realtime.settings import Settings
+from realtime.settings import DEFAULT_MODEL, Settings
 from realtime.smooth.choice import make_smoother
 from realtime.sources import open_source
 from realtime.stop import Stop
@@ -52,9 +53,15 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         if arguments.doctor:
             from realtime.doctor import examine  # noqa: PLC0415 - starting a camera needs none of it
 
-            print(examine(arguments.model))
+            print(examine(model_of(arguments)))
             return 0
-        return run(to_settings(arguments), stop, typed=sys.argv[1:] if argv is None else argv)
+        if arguments.list_models:
+            from realtime.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
+
+            print(listing())
+            return 0
+        settings = to_settings(arguments, model_of(arguments))
+        return run(settings, stop, typed=sys.argv[1:] if argv is None else argv)
     except SteadyposeError as error:
         _say(f"error: {error}")
         return 2
@@ -65,6 +72,19 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
             "  fix: press q in the window, or give --max-frames, to end without this message"
         )
         return 2
+
+
+def model_of(arguments: argparse.Namespace) -> Path:
+    """The file that ``--model`` means.
+
+    Raises:
+        SteadyposeError: A published model is not here, or could not be made.
+    """
+    if arguments.model is None:
+        return DEFAULT_MODEL
+    from realtime.model_choice import choose_model  # noqa: PLC0415 - the default needs none of it
+
+    return choose_model(arguments.model, is_fetching=arguments.fetch)
 
 
 def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:

@@ -1,11 +1,33 @@
-"""How the tools for recordings end: with a result, or a sentence and exit code 2."""
+"""How all commands read their options and end: with a result, or a sentence and exit code 2."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
-from engines.errors import SteadyposeError
+from engines.errors import SteadyposeError, UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors look like all others: a fact and a fix, exit code 2."""
+
+    stray_fix = ""
+    """What to do about a word that belongs to no option; ``{word}`` stands for it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of exiting.
+
+        Raises:
+            UsageError: Always.
+        """
+        words = message.removeprefix("unrecognized arguments: ").split()
+        fix = f"{self.prog} --help lists the options"
+        is_stray = message.startswith("unrecognized") and words and not words[0].startswith("-")
+        if is_stray and self.stray_fix:
+            fix = self.stray_fix.format(word=words[0])
+        raise UsageError(message, fix=fix)
 
 
 def run_command(work: Callable[[], str]) -> int:

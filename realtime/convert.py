@@ -9,8 +9,8 @@ from pathlib import Path
 
 from engines.errors import RecordError, UsageError
 from engines.skeleton import Skeleton
-from realtime.arguments import Parser, whole
-from realtime.command import run_command
+from realtime.arguments import whole
+from realtime.command import Parser, run_command
 from realtime.outputs import counted
 from realtime.record.background import check_writable, write_error
 from realtime.record.blocks import Facts

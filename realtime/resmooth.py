@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RecordError, UsageError
-from realtime.arguments import Parser
-from realtime.command import run_command
+from realtime.command import Parser, run_command
 from realtime.convert import to_table
 from realtime.datatypes import BBox, FloatArray, Pose
 from realtime.framing import Framing

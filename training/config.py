@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from engines.errors import UsageError
+from export.models.registry import kind_of
 from training.augment import Augment
 
 if sys.version_info >= (3, 11):
@@ -21,28 +22,30 @@ else:
 Schedule = Literal["cosine", "constant", "linear", "steps"]
 T = TypeVar("T")
 _FIX = "see docs/training.md and training/configs/"
-_DEPTHS = (18, 34, 50, 101, 152)
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """PoseResNet's shape.
+    """Which network.
 
     Attributes:
-        depth: 18, 34, 50, 101 or 152.
-        deconv: Filters of the three deconvolutions.
-        final_kernel: 1 or 3.
+        kind: A name of ``export.models.registry.NETWORKS``.
+        deconv: Filters of the three deconvolutions; PoseResNet only.
+        final_kernel: 1 or 3; PoseResNet only.
         weights: State dict to start from; none: random (He et al. 2015).
     """
 
-    depth: int = 18
+    kind: str = "pose_resnet18"
     deconv: tuple[int, ...] = (128, 128, 128)
     final_kernel: int = 1
     weights: str = ""
 
     def __post_init__(self) -> None:
-        if self.depth not in _DEPTHS:
-            raise UsageError(f"depth {self.depth} is not one of {_DEPTHS}", fix=_FIX)
+        if kind_of(self.kind).gives != "heatmaps":
+            raise UsageError(
+                f"{self.kind} gives coordinates, and training here learns heatmaps",
+                fix="choose another [network] kind",
+            )
         if len(self.deconv) != 3 or min(self.deconv) < 1:
             raise UsageError(f"deconv {list(self.deconv)} is not three positive numbers", fix=_FIX)
         if self.final_kernel not in {1, 3}:
@@ -98,8 +101,8 @@ class StageConfig:
 
     def __post_init__(self) -> None:
         height, width = self.input
-        if height % 32 or width % 32 or min(height, width) < 32:
-            raise UsageError(f"stage input {height}x{width} is not in multiples of 32", fix=_FIX)
+        if min(height, width) < 32:
+            raise UsageError(f"stage input {height}x{width} is below 32 pixels", fix=_FIX)
         if self.epochs <= 0 or self.batch < 2 or self.rate <= 0 or self.sigma <= 0:
             raise UsageError(
                 "epochs, rate and sigma of a stage must be positive, its batch at least 2", fix=_FIX
@@ -120,13 +123,13 @@ class TeacherConfig:
 
     Attributes:
         weights: The teacher's state dict.
-        depth: Its depth.
+        kind: Which network it is.
         deconv: Its deconvolutions.
         share: Weight of its heatmaps against the labels', 0 to 1.
     """
 
     weights: str
-    depth: int = 18
+    kind: str = "pose_resnet18"
     deconv: tuple[int, ...] = (256, 256, 256)
     share: float = 0.5
 
@@ -160,6 +163,14 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not (self.train and self.validate and self.stage):
             raise UsageError("the config needs [[train]], [[validate]] and [[stage]]", fix=_FIX)
+        multiple = kind_of(self.network.kind).multiple
+        for stage in self.stage:
+            if any(side % multiple for side in stage.input):
+                raise UsageError(
+                    f"stage input {stage.input[0]}x{stage.input[1]} is not in multiples of "
+                    f"{multiple}, which {self.network.kind} needs",
+                    fix=_FIX,
+                )
         if self.seed < 0 or not 1.0 <= self.padding <= 4.0:
             raise UsageError("seed must not be negative, padding must be in [1, 4]", fix=_FIX)
 

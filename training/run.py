@@ -19,10 +19,10 @@ from tqdm import tqdm
 from engines.errors import SteadyposeError, UsageError
 from engines.skeleton import Skeleton
 from engines.spec import ModelSpec
-from export.models.pose_resnet import PoseResNet
+from export.models.registry import kind_of, make_network
 from export.recipe import Recipe, build_model, build_network
 from export.torch_engine import TorchEngine
-from export.weights import load_weights
+from export.weights import load_weights, to_our_names, with_other_keypoints
 from training.batches import Batch, Batches, load_batches, worker_ended
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
@@ -161,30 +161,26 @@ class Run:
                 fix="choose another --out, or restore the config it was begun with",
             )
 
-    def _first_network(self) -> PoseResNet:
+    def _first_network(self) -> nn.Module:
         shape = self.config.network
-        fresh = PoseResNet(
-            shape.depth,
+        recipe = self._recipe()
+        fresh = make_network(
+            shape.kind,
             keypoints=len(self.skeleton),
-            deconv_filters=shape.deconv,
-            final_kernel=shape.final_kernel,
+            options=recipe.options,
+            seed=self.config.seed,
         )
-        fresh.init_weights(seed=self.config.seed)
         if self._weights is None:
             return fresh
-        state = load_weights(self._weights)
-        last = state.get("final_layer.weight")
-        if last is not None and len(last) != len(self.skeleton):
-            # Another skeleton: everything but the layer that tells keypoints apart.
-            kept = fresh.state_dict()
-            state |= {k: v for k, v in kept.items() if k.startswith("final_layer.")}
-        return build_network(self._recipe(), state)
+        state = to_our_names(fresh, load_weights(self._weights))
+        return build_network(recipe, with_other_keypoints(state, fresh.state_dict()))
 
     def _recipe(self) -> Recipe:
-        """The network of this run; its input size is that of the default recipe."""
+        """The network of this run, with the input size of its last stage."""
         shape = self.config.network
         return Recipe(
-            depth=shape.depth,
+            network=shape.kind,
+            input_hw=self.config.stage[-1].input,
             deconv=shape.deconv,
             final_kernel=shape.final_kernel,
             padding=self.config.padding,
@@ -206,11 +202,23 @@ class Run:
         stage, teacher = self.config.stage[number], None
         if self.config.teacher is not None:
             t = self.config.teacher
-            recipe = Recipe(depth=t.depth, deconv=t.deconv, skeleton=self.skeleton)
+            recipe = Recipe(
+                network=t.kind,
+                input_hw=self.config.stage[number].input,
+                deconv=t.deconv,
+                skeleton=self.skeleton,
+            )
             taught_by = build_network(recipe, load_weights(self._root / t.weights))
             teacher = (taught_by.to(self._device).eval(), t.share)
         steps = max(1, round(stage.epochs * batches.steps_per_epoch))
-        return Trainer(network, stage=stage, steps=steps, device=self._device, teacher=teacher)
+        return Trainer(
+            network,
+            stage=stage,
+            steps=steps,
+            device=self._device,
+            teacher=teacher,
+            stride=kind_of(self.config.network.kind).stride,
+        )
 
     def _stage(
         self,

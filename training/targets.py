@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from export.recipe import STRIDE
-
 
 def heatmap_targets(
-    xy: Tensor, is_known: Tensor, *, size_hw: tuple[int, int], sigma: float
+    xy: Tensor, is_known: Tensor, *, size_hw: tuple[int, int], sigma: float, stride: int = 4
 ) -> tuple[Tensor, Tensor]:
     """Gaussians around the keypoints, and which heatmaps count.
 
@@ -21,16 +19,17 @@ def heatmap_targets(
         is_known: (N, K) bool.
         size_hw: Crop height and width, pixels.
         sigma: Standard deviation, heatmap cells.
+        stride: Crop pixels per cell.
 
     Returns:
-        (N, K, H/4, W/4) float32 targets with peak 1, and (N, K) float32 weights, 0 or 1.
+        (N, K, H/stride, W/stride) float32 targets with peak 1, and (N, K) float32 weights, 0 or 1.
 
     Source:
         Tompson et al. 2014 (arXiv:1406.2984), section 3.1; cell i lies at
-        (i + 0.5) * 4 - 0.5 crop pixels ("half" cells of ``export.graph.Decode``).
+        (i + 0.5) * stride - 0.5 crop pixels ("half" cells of ``export.graph.Decode``).
     """
-    h, w = size_hw[0] // STRIDE, size_hw[1] // STRIDE
-    cells = (xy.to(torch.float32) + 0.5) / STRIDE - 0.5
+    h, w = size_hw[0] // stride, size_hw[1] // stride
+    cells = (xy.to(torch.float32) + 0.5) / stride - 0.5
     x, y = cells[..., 0:1], cells[..., 1:2]
     across = torch.arange(w, device=xy.device, dtype=torch.float32)
     down = torch.arange(h, device=xy.device, dtype=torch.float32)

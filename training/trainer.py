@@ -49,6 +49,7 @@ class Trainer:
         steps: Length of the stage.
         device: ``cpu`` or ``cuda``.
         teacher: Network whose heatmaps are learned too, with its share; or none.
+        stride: Crop pixels per heatmap cell.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Trainer:
         steps: int,
         device: torch.device,
         teacher: tuple[nn.Module, float] | None = None,
+        stride: int = 4,
     ) -> None:
         self.stage = stage
         self.steps = steps
@@ -67,6 +69,7 @@ class Trainer:
         self.network = network.to(device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).eval()
         self._teacher = teacher
+        self._stride = stride
         kind = torch.optim.AdamW if stage.optimizer == "adamw" else torch.optim.Adam
         self._optimizer = kind(
             self.network.parameters(), lr=stage.rate, weight_decay=stage.weight_decay
@@ -85,7 +88,9 @@ class Trainer:
             group["lr"] = self.rate
         pictures = self._pictures(batch)
         xy, is_known = (t.to(self._device, non_blocking=True) for t in (batch.xy, batch.is_known))
-        target, weight = heatmap_targets(xy, is_known, size_hw=stage.input, sigma=stage.sigma)
+        target, weight = heatmap_targets(
+            xy, is_known, size_hw=stage.input, sigma=stage.sigma, stride=self._stride
+        )
         found = self._run(self.network, pictures)
         loss = heatmap_loss(found, target, weight, hard=stage.hard)
         if self._teacher is not None:

@@ -8,9 +8,9 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
-from engines.errors import RecordError, SteadyposeError, UsageError
+from engines.errors import RecordError, UsageError
+from realtime.command import Parser, run_command
 from realtime.record import check_writable
 from realtime.record.background import write_error
 from realtime.record.reading import Recording, read_recording
@@ -19,16 +19,9 @@ from realtime.report.page import build_page
 from realtime.report.run_facts import find_run_facts
 
 
-class _Parser(argparse.ArgumentParser):
-    """Usage errors look like all others: a fact and a fix, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, fix=f"{self.prog} --help lists the options")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m realtime.report",
         description="Make one HTML page about a recording; it can be read without a network.",
         allow_abbrev=False,
@@ -48,19 +41,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page; returns the exit code: 0 done, 2 something the user can fix."""
-    try:
-        arguments = build_parser().parse_args(argv)
-        path = write_report(arguments.table, arguments.output, person=arguments.person)
-    except SteadyposeError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("error: interrupted\n  fix: run it again, nothing was written\n")
-        return 2
-    sys.stdout.write(f"{path} ({path.stat().st_size / 1000:.0f} kB)\n")
+    return run_command(lambda: _work(argv))
+
+
+def _work(argv: Sequence[str] | None) -> str:
+    arguments = build_parser().parse_args(argv)
+    path = write_report(arguments.table, arguments.output, person=arguments.person)
+    said = f"{path} ({path.stat().st_size / 1000:.0f} kB)"
     if arguments.open and not webbrowser.open(path.resolve().as_uri()):
-        sys.stderr.write(f"no browser was found; open {path} in one\n")
-    return 0
+        said += f"\nno browser was found; open {path} in one"
+    return said
 
 
 def write_report(table: Path, output: Path | None = None, *, person: int | None = None) -> Path:

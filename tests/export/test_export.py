@@ -37,51 +37,6 @@ def test_parameter_counts_are_the_published_ones(depth: int, count: int) -> None
     assert sum(p.numel() for p in network.parameters()) == count
 
 
-def published_keys(depth: int) -> dict[str, tuple[int, ...]]:
-    """Key names and shapes of the published checkpoints, written from their layer table."""
-    blocks = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}[depth]
-    expansion = 1 if depth == 18 else 4
-    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7)}
-
-    def bn(name: str, channels: int) -> None:
-        for part in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"{name}.{part}"] = (channels,)
-        shapes[f"{name}.num_batches_tracked"] = ()
-
-    bn("bn1", 64)
-    channels = 64
-    for stage, count in enumerate(blocks, start=1):
-        planes = 64 * 2 ** (stage - 1)
-        for block in range(count):
-            name = f"layer{stage}.{block}"
-            kernels = [(3, planes), (3, planes)]
-            if expansion == 4:
-                kernels = [(1, planes), (3, planes), (1, planes * 4)]
-            before = channels
-            for i, (kernel, out) in enumerate(kernels, start=1):
-                shapes[f"{name}.conv{i}.weight"] = (out, before, kernel, kernel)
-                bn(f"{name}.bn{i}", out)
-                before = out
-            if block == 0 and (stage > 1 or expansion == 4):
-                shapes[f"{name}.downsample.0.weight"] = (planes * expansion, channels, 1, 1)
-                bn(f"{name}.downsample.1", planes * expansion)
-            channels = planes * expansion
-    for i in (0, 3, 6):
-        shapes[f"deconv_layers.{i}.weight"] = (channels, 256, 4, 4)
-        bn(f"deconv_layers.{i + 1}", 256)
-        channels = 256
-    shapes["final_layer.weight"], shapes["final_layer.bias"] = (17, 256, 1, 1), (17,)
-    return shapes
-
-
-@pytest.mark.parametrize("depth", [18, 50])
-def test_a_published_state_dict_loads_strictly(depth: int) -> None:
-    from export.models.pose_resnet import PoseResNet
-
-    state = {k: torch.zeros(shape) for k, shape in published_keys(depth).items()}
-    PoseResNet(depth).load_state_dict(state, strict=True)
-
-
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
 @pytest.mark.parametrize("final_kernel", [1, 3])
 def test_heatmaps_are_a_quarter_of_the_input(depth: int, final_kernel: int) -> None:

@@ -42,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.save(network.state_dict(), folder / f"{depth}.pt")
         done = export(
             [
-                *("--weights", str(folder / f"{depth}.pt"), "--depth", str(depth)),
+                *("--weights", str(folder / f"{depth}.pt"), "--network", f"pose_resnet{depth}"),
                 *("--deconv", "64,64,64", "--input", "128x96", "--check-crops", "2"),
                 *("--output", str(folder / f"{depth}.onnx"), "--name", f"depth{depth}"),
             ]

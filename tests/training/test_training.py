@@ -339,7 +339,7 @@ def test_a_teacher_and_hard_keypoints_can_be_trained_with(tmp_path: Path) -> Non
 
     start(small_config(), tmp_path).go()
     (tmp_path / "weights.pt").rename(tmp_path / "teacher.pt")
-    teacher = TeacherConfig("teacher.pt", depth=18, deconv=(16, 16, 16), share=0.9)
+    teacher = TeacherConfig("teacher.pt", kind="pose_resnet18", deconv=(16, 16, 16), share=0.9)
     config = small_config(teacher=teacher)
     config = replace(config, stage=(replace(config.stage[0], hard=8, optimizer="adam"),))
     out = tmp_path / "student"
@@ -363,7 +363,7 @@ def test_a_damaged_checkpoint_and_a_foreign_log_are_sentences(tmp_path: Path) ->
 def test_the_configs_that_ship_are_valid(name: str) -> None:
     config = load_config(CONFIGS / f"{name}.toml")
     assert config.stage
-    assert config.network.depth == 18
+    assert config.network.kind == "pose_resnet18"
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_the_configs_that_ship_are_valid(name: str) -> None:
         ("[stage]\nepochs = 1", "two brackets"),
         ("[augment]\nzoom = 1", "has no entry 'zoom'"),
         ("network = 3", "is not a table"),
-        ("[network]\ndepth = 19", "depth 19"),
+        ('[network]\nkind = "pose_resnet19"', "pose_resnet19"),
         ("[network]\ndeconv = [1, 2]", "three positive"),
         ("[network]\ndeconv = 5", "deconv cannot be 5"),
         ("[augment]\nflip = 1.5", "between 0 and 1"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engines.errors import UsageError
-from engines.skeleton import COCO17, MPII16, Skeleton
+from engines.skeleton import SKELETONS, Skeleton
 from training.config import DataConfig
 from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset
@@ -26,7 +26,6 @@ KINDS: Mapping[str, Callable[..., PoseDataset]] = {
     "lsp": LspDataset,
     "mannequin": MannequinDataset,
 }
-SKELETONS = {skeleton.name: skeleton for skeleton in (COCO17, MPII16)}
 _PATHS = ("tar", "annotations", "images", "folder")
 _FEWEST_SHARED = 3
 

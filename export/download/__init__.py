@@ -1,0 +1,1 @@
+"""Fetch published weights: resumed, checked, never half-written."""

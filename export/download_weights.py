@@ -1,0 +1,121 @@
+"""Published weights by name, into the cache; checked against the hash in their name.
+
+    python export/download_weights.py res50-coco-256x192
+    python export/download_weights.py --list
+    python export/download_weights.py NAME --weights FILE
+
+A broken download is resumed by the same command. The cache is STEADYPOSE_CACHE or the
+user's cache folder. A mirror holds the same folders as download.openmmlab.com/mmpose/; more
+of them, between spaces, can stand in STEADYPOSE_MIRRORS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from engines.errors import SourceError, UsageError
+from export.download.checked_files import adopt
+from export.download.fetch import fetch, part_of
+from export.download.progress import ProgressLine
+from export.download.transfer import Patience, size_of
+from realtime.command import Parser, run_command
+from realtime.zoo import MODELS, ZooModel, cache_folder, find, weights_file
+
+
+def table(folder: Path) -> str:
+    """All models with their published accuracy, one a line."""
+    width = max(map(len, MODELS))
+    here: set[str] = set()
+    with suppress(OSError):
+        here = {path.name for path in folder.iterdir()}
+    lines = []
+    for model in MODELS.values():
+        marks = [] if model.network else ["no definition here: export it elsewhere"]
+        marks += ["in the cache"] if model.file_name in here else []
+        lines.append(f"{model.name:{width}}  {model.accuracy:10}  {'; '.join(marks)}".rstrip())
+    return "\n".join(lines)
+
+
+def download(arguments: argparse.Namespace, patience: Patience) -> str:
+    """Do what the command line says; returns what to tell the user."""
+    folder: Path = arguments.cache or cache_folder()
+    if arguments.list:
+        return table(folder)
+    if arguments.name is None:
+        raise UsageError("no model is named", fix="--list shows them all")
+    model = find(arguments.name)
+    if arguments.weights is not None:
+        path = adopt(model, arguments.weights, folder=folder)
+    else:
+        path = _fetch(model, folder, arguments, patience)
+    said = (
+        f"{path}: {size_of(path) / 1e6:.1f} MB, "
+        f"SHA-256 begins with {model.hash_prefix} as it should"
+    )
+    return said + _next_step(model, path)
+
+
+def _next_step(model: ZooModel, path: Path) -> str:
+    if not model.network:
+        return "\nnext: export it to ONNX where it comes from, then python export/wrap_onnx.py"
+    if path == weights_file(model):  # where the export looks
+        return f"\nnext: python export/export_onnx.py --model {model.name}"
+    return ""
+
+
+def _fetch(
+    model: ZooModel, folder: Path, arguments: argparse.Namespace, patience: Patience
+) -> Path:
+    line = ProgressLine(sys.stderr, model.name)
+    try:
+        return fetch(
+            model,
+            folder=folder,
+            offline=arguments.offline,
+            mirrors=arguments.mirror,
+            progress=line,
+            patience=patience,
+        )
+    except KeyboardInterrupt:
+        kept = size_of(part_of(folder / model.file_name))
+        raise SourceError(
+            f"stopped by Ctrl-C; {kept / 1e6:.1f} MB of {model.file_name} are kept",
+            fix="run the same command again to go on from there",
+        ) from None
+    finally:
+        line.end()
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = Parser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a name of --list")
+    parser.add_argument(
+        "--list", "--list-models", dest="list", action="store_true", help="show all names and end"
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="take this file, no network")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="default: the user's cache")
+    parser.add_argument("--offline", action="store_true", help="never touch the network")
+    parser.add_argument(
+        "--mirror", action="append", default=[], metavar="URL", help="try it first; repeatable"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None, *, patience: Patience | None = None) -> int:
+    """Entry; returns the exit code."""
+    return run_command(lambda: download(parse(argv), patience or Patience()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Every network that can be exported and trained, by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from engines.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkKind:
+    """How a network is made and what it gives.
+
+    Attributes:
+        module: Of ``export.models``; imported when it is asked for.
+        factory: Its class.
+        arguments: For the class, before ``keypoints``.
+        paper: Who published it, and where.
+        stride: Crop pixels per heatmap cell.
+        multiple: Crop sizes must be multiples of this.
+        gives: ``heatmaps`` (N, K, h, w), or ``coordinates`` (N, K, 2) as fractions of
+            the crop's width and height.
+    """
+
+    module: str
+    factory: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    paper: str = ""
+    stride: int = 4
+    multiple: int = 32
+    gives: Literal["heatmaps", "coordinates"] = "heatmaps"
+
+
+_TOSHEV = "DeepPose: Toshev and Szegedy 2014, arXiv:1312.4659"
+_XIAO = "SimpleBaseline: Xiao et al. 2018, arXiv:1804.06208"
+_NEWELL = "Stacked Hourglass: Newell et al. 2016, arXiv:1603.06937"
+_SUN = "HRNet: Sun et al. 2019, arXiv:1902.09212"
+_WEI = "Convolutional Pose Machines: Wei et al. 2016, arXiv:1602.00134"
+
+NETWORKS: dict[str, NetworkKind] = {
+    **{
+        f"deeppose_resnet{depth}": NetworkKind(
+            *("deeppose", "DeepPose", {"depth": depth}), paper=_TOSHEV, gives="coordinates"
+        )
+        for depth in (50, 101, 152)
+    },
+    "tompson": NetworkKind(
+        *("tompson", "TompsonConvNet"), paper="Tompson et al. 2015, arXiv:1411.4280"
+    ),
+    **{
+        f"cpm{stages}": NetworkKind(
+            *("cpm", "ConvolutionalPoseMachine", {"stages": stages}), _WEI, stride=8, multiple=8
+        )
+        for stages in (3, 6)
+    },
+    **{
+        f"hourglass{stacks}": NetworkKind(
+            *("hourglass", "StackedHourglass", {"stacks": stacks}), paper=_NEWELL, multiple=64
+        )
+        for stacks in (1, 2, 8)
+    },
+    "hourglass52": NetworkKind(
+        *("hourglass52", "Hourglass52"), paper=f"{_NEWELL}, as in OpenMMLab's zoo", multiple=128
+    ),
+    "cpn50": NetworkKind(
+        *("cpn", "CascadedPyramidNetwork", {"depth": 50}),
+        paper="Cascaded Pyramid Network: Chen et al. 2018, arXiv:1711.07319",
+    ),
+    **{
+        f"pose_resnet{depth}": NetworkKind("pose_resnet", "PoseResNet", {"depth": depth}, _XIAO)
+        for depth in (18, 34, 50, 101, 152)
+    },
+    **{
+        f"hrnet_w{width}": NetworkKind("hrnet", "HRNet", {"width": width}, _SUN)
+        for width in (32, 48)
+    },
+}
+
+
+def kind_of(network: str) -> NetworkKind:
+    """Look a network up.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    if network not in NETWORKS:
+        raise UsageError(
+            f"there is no network {network!r}", fix=f"choose one of {', '.join(NETWORKS)}"
+        )
+    return NETWORKS[network]
+
+
+def make_network(
+    network: str, *, keypoints: int, options: Mapping[str, Any] | None = None, seed: int = 0
+) -> nn.Module:
+    """A network with random weights, the same for the same seed.
+
+    Args:
+        network: A name of ``NETWORKS``.
+        keypoints: K.
+        options: Further arguments of its class, such as PoseResNet's ``deconv_filters``.
+        seed: Of the weights. torch's own random numbers go on as if nothing had happened.
+
+    Raises:
+        UsageError: There is none of this name, or it does not take the options.
+    """
+    kind = kind_of(network)
+    factory = getattr(importlib.import_module(f"export.models.{kind.module}"), kind.factory)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            made: nn.Module = factory(**kind.arguments, keypoints=keypoints, **(options or {}))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"{network} cannot be made so: {error}", fix="see the class in export/models/"
+            ) from error
+    if hasattr(made, "init_weights"):
+        made.init_weights(seed=seed)
+    return made

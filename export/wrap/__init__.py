@@ -1,0 +1,1 @@
+"""Foreign ONNX networks inside our model-file contract."""

@@ -1,0 +1,161 @@
+"""Read a foreign network's outputs in plain NumPy, and compare a wrapped file with that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from engines.errors import ModelFileError
+from export.wrap.feed import Feed
+from export.wrap.network import Network
+from export.wrap.reading import HeatmapReading, Reading, SimccReading
+from export.wrap.run import first_line
+
+TOLERANCE_PX = 0.25
+TOLERANCE_SCORE = 0.02
+_BATCH = 8
+Floats = NDArray[np.floating[Any]]
+
+
+def check_wrapped(
+    data: bytes, network: Network, feed: Feed, reading: Reading, crops: NDArray[np.uint8]
+) -> tuple[float, int, float]:
+    """Compare the finished file with the foreign one and NumPy.
+
+    Args:
+        data: The wrapped file.
+        network: The file as it came.
+        feed: What it is fed.
+        reading: How it is read.
+        crops: (N, H, W, 3) uint8 BGR.
+
+    Returns:
+        The largest difference of a keypoint, crop pixels; how many could be compared; and
+        the mean score. A keypoint can be compared where its highest cell stands out: where
+        two are equal, the last digit decides.
+
+    Raises:
+        ModelFileError: More than one in a hundred keypoints differ by more than the
+            tolerance, or a score does, or the file does not run.
+    """
+    share = 1e-2 if network.is_half else 1e-3
+    got, wanted, clear = [], [], []
+    try:
+        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        for start in range(0, len(crops), _BATCH):
+            part = crops[start : start + _BATCH]
+            got.append(session.run(["keypoints"], {"crops": part})[0])
+            inputs = feed.to_inputs(part)
+            step = 1 if network.is_single else len(part)
+            outputs = [network.run(inputs[i : i + step]) for i in range(0, len(part), step)]
+            arrays = {name: np.concatenate([o[name] for o in outputs]) for name in outputs[0]}
+            wanted.append(read_numpy(arrays, reading))
+            clear.append(_stands_out(arrays, reading, share))
+    except ModelFileError:
+        raise
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
+        raise _differs(f"does not run: {first_line(error)}") from error
+    return _compare(np.concatenate(got), np.concatenate(wanted), np.concatenate(clear))
+
+
+def _compare(got: Floats, wanted: Floats, clear: NDArray[np.bool_]) -> tuple[float, int, float]:
+    if got.shape != wanted.shape:
+        raise _differs(f"gives {got.shape}, not {wanted.shape}")
+    if not np.isfinite(got).all():
+        raise _differs("gives numbers that are not finite")
+    distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)[clear]
+    worst_score = float(np.abs(got[..., 2] - wanted[..., 2]).max())
+    typical_px = float(np.percentile(distance, 99)) if distance.size else 0.0
+    if typical_px > TOLERANCE_PX or worst_score > TOLERANCE_SCORE:
+        raise _differs(
+            f"differs from the network and NumPy by {typical_px:.3f} px, {worst_score:.4f} score"
+        )
+    return float(distance.max(initial=0.0)), int(distance.size), float(wanted[..., 2].mean())
+
+
+def _differs(what: str) -> ModelFileError:
+    return ModelFileError(
+        f"the wrapped file {what}",
+        fix="export the network again with opset 18; if that does not help, report this with "
+        "the onnx and onnxruntime versions; nothing was written",
+    )
+
+
+def read_numpy(outputs: dict[str, NDArray[Any]], reading: Reading) -> Floats:
+    """Outputs of the network to (N, K, 3): x, y in crop pixels, score in [0, 1]."""
+    if isinstance(reading, SimccReading):
+        x, y = (_scores(outputs[name], reading) for name in reading.names)
+        places = [v.argmax(2) / reading.split_ratio for v in (x, y)]
+        score = np.minimum(x.max(2), y.max(2))
+        return np.stack((*places, np.clip(score, 0, 1)), 2)
+    maps = _maps(outputs, reading)
+    flat = maps.reshape(*maps.shape[:2], -1)
+    row, column = np.divmod(flat.argmax(2), maps.shape[3])
+    result = np.stack((column, row, np.clip(flat.max(2), 0, 1)), 2).astype(np.float64)
+    move = {"quarter": _quarter, "dark": _dark}.get(reading.refine)
+    for n, k in np.ndindex(*maps.shape[:2]) if move else ():
+        assert move is not None
+        result[n, k, :2] += move(maps[n, k], column[n, k], row[n, k], reading.sigma)
+    result[..., :2] = result[..., :2] * reading.step_xy + reading.offset_xy
+    return result
+
+
+def _scores(values: NDArray[Any], reading: Reading) -> Floats:
+    values = values.astype(np.float32)
+    return 1 / (1 + np.exp(-values)) if reading.is_logit else values
+
+
+def _maps(outputs: dict[str, NDArray[Any]], reading: HeatmapReading) -> Floats:
+    values = _scores(outputs[reading.name], reading)
+    return values.transpose(0, 3, 1, 2) if reading.is_nhwc else values
+
+
+def _stands_out(
+    outputs: dict[str, NDArray[Any]], reading: Reading, share: float
+) -> NDArray[np.bool_]:
+    """(N, K): the highest value leads the next by this share of the range."""
+    if isinstance(reading, SimccReading):
+        flat = [_scores(outputs[name], reading) for name in reading.names]
+    else:
+        maps = _maps(outputs, reading)
+        flat = [maps.reshape(*maps.shape[:2], -1)]
+    is_clear = np.ones(flat[0].shape[:2], bool)
+    for values in flat:
+        best = np.partition(values, -2, axis=2)[..., -2:]
+        spread = np.ptp(values, axis=2)
+        is_clear &= (best[..., 1] - best[..., 0] > share * spread) & (spread > 0)
+    return is_clear
+
+
+def _quarter(heat: Floats, x: int, y: int, _sigma: float) -> tuple[float, float]:
+    """A quarter cell towards the higher neighbour (Xiao et al. 2018)."""
+    height, width = heat.shape
+    if not (1 < x < width - 1 and 1 < y < height - 1):
+        return 0.0, 0.0
+    dx, dy = heat[y, x + 1] - heat[y, x - 1], heat[y + 1, x] - heat[y - 1, x]
+    return 0.25 * float(np.sign(dx)), 0.25 * float(np.sign(dy))
+
+
+def _dark(heat: Floats, x: int, y: int, sigma: float) -> tuple[float, float]:
+    """The top of a Gaussian through the blurred heatmap's logarithm (Zhang et al. 2020)."""
+    height, width = heat.shape
+    if not (2 <= x <= width - 3 and 2 <= y <= height - 3):
+        return 0.0, 0.0
+    axis = np.arange(-np.ceil(2 * sigma), np.ceil(2 * sigma) + 1)
+    line = np.exp(-(axis**2) / (2 * sigma**2))
+    line /= line.sum()
+    smooth = cv2.sepFilter2D(heat, cv2.CV_32F, line, line, borderType=cv2.BORDER_CONSTANT)
+    log = np.log(np.maximum(smooth, 1e-6)).astype(np.float64)
+    gradient_y, gradient_x = np.gradient(log)
+    hyx, hxx = np.gradient(gradient_x)
+    hyy, _ = np.gradient(gradient_y)
+    hessian = np.array([[hxx[y, x], hyx[y, x]], [hyx[y, x], hyy[y, x]]])
+    if np.linalg.det(hessian) <= 1e-6 or hessian[0, 0] >= 0:
+        return 0.0, 0.0
+    move = -np.linalg.solve(hessian, [gradient_x[y, x], gradient_y[y, x]])
+    dx, dy = np.clip(move, -1, 1)
+    return float(dx), float(dy)

@@ -1,0 +1,143 @@
+"""The end of a wrapped graph: heatmaps or SimCC scores to keypoints, as ONNX nodes."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, compose, helper, numpy_helper, version_converter
+
+from export.wrap.reading import HeatmapReading, Reading, SimccReading
+
+Part = tuple[list[NodeProto], list[TensorProto]]
+OPSET = 18
+
+
+class _Chain:
+    """Nodes one after the other, with their constants; names begin with ``read/``."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def constant(self, value: NDArray[Any]) -> str:
+        name = f"read/c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
+        stem = f"read/{len(self.nodes)}_{operator}"
+        names = [f"{stem}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(operator, inputs, names, stem, **attributes))
+        return names
+
+    def end(self) -> Part:
+        self.nodes[-1].output[0] = "keypoints"
+        return self.nodes, self.constants
+
+
+def read_nodes(reading: Reading, keypoints: int, *, prefix: str, opset: int) -> Part:
+    """Nodes from the network's outputs to ``keypoints``, and their constants.
+
+    Args:
+        reading: What to read and how.
+        keypoints: K.
+        prefix: In front of the names of the network's outputs.
+        opset: 18 or later.
+    """
+    if isinstance(reading, SimccReading):
+        return _simcc(reading, prefix)
+    return _heatmaps(reading, keypoints, prefix, opset)
+
+
+def _scores(chain: _Chain, name: str, *, is_logit: bool) -> str:
+    (x,) = chain.add("Cast", name, to=TensorProto.FLOAT)
+    return chain.add("Sigmoid", x)[0] if is_logit else x
+
+
+def _simcc(reading: SimccReading, prefix: str) -> Part:
+    """The highest bin of each axis; the lower of both peaks is the score (RTMPose)."""
+    chain = _Chain()
+    one = chain.constant(np.array([1], np.int64))
+    ratio = chain.constant(np.array(1 / reading.split_ratio, np.float32))
+    places, peaks = [], []
+    for name in reading.names:
+        scores = _scores(chain, prefix + name, is_logit=reading.is_logit)
+        peak, index = chain.add("TopK", scores, one, outputs=2, axis=2)
+        (bin_,) = chain.add("Cast", index, to=TensorProto.FLOAT)
+        places += chain.add("Mul", bin_, ratio)
+        peaks.append(peak)
+    (score,) = chain.add("Min", *peaks)
+    limits = [chain.constant(np.array(v, np.float32)) for v in (0.0, 1.0)]
+    (score,) = chain.add("Clip", score, *limits)
+    chain.add("Concat", *places, score, axis=2)
+    return chain.end()
+
+
+def _heatmaps(reading: HeatmapReading, keypoints: int, prefix: str, opset: int) -> Part:
+    """``graph.Decode`` in cells, then one scale and offset to crop pixels."""
+    chain = _Chain()
+    heatmaps = _scores(chain, prefix + reading.name, is_logit=reading.is_logit)
+    if reading.is_nhwc:
+        (heatmaps,) = chain.add("Transpose", heatmaps, perm=[0, 3, 1, 2])
+    decode = _export_decode(reading, keypoints)
+    if opset > OPSET:
+        decode = version_converter.convert_version(decode, opset)
+    decode = compose.add_prefix(decode, "read/decode/")
+    for node in decode.graph.node:
+        node.input[:] = [heatmaps if n == "read/decode/heatmaps" else n for n in node.input]
+    chain.nodes.extend(decode.graph.node)
+    chain.constants.extend(decode.graph.initializer)
+    step = chain.constant(np.array([*reading.step_xy, 1.0], np.float32))
+    offset = chain.constant(np.array([*reading.offset_xy, 0.0], np.float32))
+    (scaled,) = chain.add("Mul", "read/decode/cells", step)
+    chain.add("Add", scaled, offset)
+    return chain.end()
+
+
+def _export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
+    """(N, K, h, w) heatmaps to (N, K, 3): x and y in cells, score in [0, 1]."""
+    import torch  # noqa: PLC0415  # a SimCC network is wrapped without it
+
+    from export.graph import Decode  # noqa: PLC0415
+
+    decode = Decode(
+        keypoints=keypoints,
+        heatmap_hw=reading.heatmap_hw,
+        stride=1,
+        refine=reading.refine,
+        cells="corner",
+        sigma=reading.sigma,
+    ).eval()
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            path = Path(folder) / "decode.onnx"
+            torch.onnx.export(
+                decode,
+                (torch.zeros(2, keypoints, *reading.heatmap_hw),),
+                str(path),
+                input_names=["heatmaps"],
+                output_names=["cells"],
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=256)},),
+                external_data=False,
+                verbose=False,
+            )
+            model = onnx.load(str(path))
+    finally:
+        logger.setLevel(level)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return model

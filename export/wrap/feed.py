@@ -1,0 +1,141 @@
+"""What a foreign network wants to be fed: the order of colours and the range of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from engines.errors import UsageError
+from export.wrap.network import Network
+from export.wrap.options import WrapOptions
+
+# Factor of pixels 0 to 255, then mean and standard deviation in RGB order.
+SHORTHANDS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
+    "imagenet": (1.0, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "unit": (1 / 255, (0.0,), (1.0,)),
+    "minus-one-one": (1 / 127.5, (1.0,), (1.0,)),
+    # The first ImageNet networks, and keras.applications' ResNet and VGG: BGR, mean only.
+    "caffe": (1.0, (123.68, 116.779, 103.939), (1.0,)),
+    "none": (1.0, (0.0,), (1.0,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How crops become the network's input: ``pixel * factor + shift`` per channel.
+
+    Attributes:
+        colour: ``rgb`` or ``bgr``.
+        factor: Three numbers, in the order of ``colour``.
+        shift: Likewise.
+        is_nhwc: The channels come last.
+        is_half: fp16, else float32.
+        summary: For people.
+    """
+
+    colour: str
+    factor: tuple[float, ...]
+    shift: tuple[float, ...]
+    is_nhwc: bool
+    is_half: bool
+    summary: str
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """What is taken off pixels in 0 to 1, as the model file tells it."""
+        return tuple(-b / (255 * a) for a, b in zip(self.factor, self.shift, strict=True))
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """What they are divided by then."""
+        return tuple(1 / (255 * a) for a in self.factor)
+
+    def to_inputs(self, crops: NDArray[np.uint8]) -> NDArray[Any]:
+        """The same in NumPy, to check the graph with.
+
+        Args:
+            crops: (N, H, W, 3) uint8 BGR.
+
+        Returns:
+            (N, 3, H, W) or (N, H, W, 3), float32 or fp16.
+        """
+        pixels = crops[..., ::-1] if self.colour == "rgb" else crops
+        x = pixels.astype(np.float32) * np.array(self.factor, np.float32)
+        x += np.array(self.shift, np.float32)
+        x = x if self.is_nhwc else x.transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(x.astype(np.float16 if self.is_half else np.float32))
+
+
+def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> Feed:
+    """Settle colours and numbers; what was decided is appended to ``guesses``.
+
+    Raises:
+        UsageError: The shorthand is unknown.
+    """
+    shorthand, colour = options.normalise, options.colour
+    if options.mean or options.std or options.scale:
+        factor, mean, std = options.scale or 1.0, options.mean or (0.0,), options.std or (1.0,)
+        summary = f"(pixel * {factor:g} - {list(mean)}) / {list(std)}"
+    else:
+        if shorthand is None:
+            shorthand = "imagenet"
+            guesses.append("pixels are normalised as for ImageNet (--normalise)")
+        if shorthand not in SHORTHANDS:
+            raise UsageError(
+                f"normalisation {shorthand!r} is not known", fix=f"one of {', '.join(SHORTHANDS)}"
+            )
+        factor, mean, std = SHORTHANDS[shorthand]
+        summary = shorthand
+    if colour is None:
+        colour = "bgr" if shorthand == "caffe" else "rgb"
+        guesses.append(f"the network wants {colour} (--colour)")
+    if shorthand is not None and colour == "bgr":  # the table is RGB, the user's numbers are not
+        mean, std = mean[::-1], std[::-1]
+    mean, std = (v * 3 if len(v) == 1 else v for v in (mean, std))
+    return Feed(
+        colour=colour,
+        factor=tuple(factor / s for s in std),
+        shift=tuple(-m / s for m, s in zip(mean, std, strict=True)),
+        is_nhwc=network.is_nhwc,
+        is_half=network.is_half,
+        summary=summary,
+    )
+
+
+def feed_nodes(feed: Feed, output: str) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Nodes from ``crops`` to the network's input, and their constants.
+
+    The first is a Cast, the only reader of uint8 that TensorRT takes.
+
+    Args:
+        feed: What to do.
+        output: Name of the network's input.
+    """
+    nodes = [helper.make_node("Cast", ["crops"], ["feed/0"], to=TensorProto.FLOAT)]
+    constants: dict[str, NDArray[Any]] = {}
+
+    def add(operator: str, *constant: str, **attributes: Any) -> None:
+        count = len(nodes)
+        given = [f"feed/{count - 1}", *constant]
+        nodes.append(helper.make_node(operator, given, [f"feed/{count}"], **attributes))
+
+    if feed.colour == "rgb":
+        constants["feed/order"] = np.array([2, 1, 0], np.int64)
+        add("Gather", "feed/order", axis=3)
+    if not feed.is_nhwc:
+        add("Transpose", perm=[0, 3, 1, 2])
+    shape = (1, 1, 1, 3) if feed.is_nhwc else (1, 3, 1, 1)
+    constants["feed/factor"] = np.array(feed.factor, np.float32).reshape(shape)
+    constants["feed/shift"] = np.array(feed.shift, np.float32).reshape(shape)
+    add("Mul", "feed/factor")
+    add("Add", "feed/shift")
+    if feed.is_half:
+        add("Cast", to=TensorProto.FLOAT16)
+    nodes[-1].output[0] = output
+    for index, node in enumerate(nodes):
+        node.name = f"feed/{index}_{node.op_type}"
+    return nodes, [numpy_helper.from_array(value, name) for name, value in constants.items()]

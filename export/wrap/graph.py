@@ -1,0 +1,164 @@
+"""Put a foreign network between our preprocessing and our decoding, in one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import (
+    GraphProto,
+    NodeProto,
+    TensorProto,
+    compose,
+    helper,
+    numpy_helper,
+    version_converter,
+)
+
+from engines.errors import ModelFileError
+from engines.spec import METADATA_KEY, ModelSpec
+from export.wrap.decode import OPSET, read_nodes
+from export.wrap.feed import Feed, feed_nodes
+from export.wrap.network import Network
+from export.wrap.reading import Reading
+from export.wrap.run import first_line
+
+_PREFIX = "net/"
+
+
+def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onnx.ModelProto:
+    """Build the model file's graph.
+
+    Args:
+        network: The foreign network; not modified.
+        feed: What it is fed.
+        reading: How its outputs are read.
+        spec: Goes into the metadata.
+
+    Returns:
+        A checked model: ``crops`` uint8 (N, H, W, 3) to ``keypoints`` float32 (N, K, 3).
+
+    Raises:
+        ModelFileError: The network's operators cannot be brought to opset 18, or the
+            whole is no valid ONNX.
+    """
+    inner = _to_opset(network.model)
+    opset = _opset(inner)
+    inner = compose.add_prefix(inner, _PREFIX)
+    before, feed_constants = feed_nodes(feed, _PREFIX + network.input_name)
+    after, read_constants = read_nodes(reading, spec.keypoint_count, prefix=_PREFIX, opset=opset)
+    nodes, constants = _constants_out(inner.graph.node)
+    nodes = _needed([*before, *nodes, *after], "keypoints")
+    used = _names_used(nodes)
+    height, width = spec.input_hw
+    graph = helper.make_graph(
+        nodes,
+        spec.name,
+        [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["batch", height, width, 3])],
+        [
+            helper.make_tensor_value_info(
+                "keypoints", TensorProto.FLOAT, ["batch", spec.keypoint_count, 3]
+            )
+        ],
+    )
+    for tensor in (*feed_constants, *inner.graph.initializer, *constants, *read_constants):
+        if tensor.name in used:
+            graph.initializer.append(tensor)
+    graph.sparse_initializer.extend(inner.graph.sparse_initializer)
+    domains = [e for e in inner.opset_import if e.domain not in {"", "ai.onnx"}]
+    imports = [helper.make_opsetid("", opset), *domains]
+    model = helper.make_model(graph, opset_imports=imports, producer_name="steadypose")
+    model.ir_version = max(inner.ir_version, helper.find_min_ir_version_for(imports, True))  # noqa: FBT003
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, spec.to_json()
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:  # also for what is too large: no common base
+        raise ModelFileError(
+            f"the wrapped graph is no valid ONNX: {first_line(error)}",
+            fix="export the network again with opset 18 and only standard operators",
+        ) from error
+    return model
+
+
+def foreign_domains(model: onnx.ModelProto) -> list[str]:
+    """Domains of operators that are not ONNX's own, which TensorRT does not know."""
+    return sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return max((e.version for e in model.opset_import if e.domain in {"", "ai.onnx"}), default=1)
+
+
+def _to_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of opset 18 or later; from later ones our own part goes up."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    opset = _opset(copy)
+    if opset < OPSET:
+        try:
+            copy = version_converter.convert_version(copy, OPSET)
+        except Exception as error:  # C++ exceptions of several kinds
+            raise ModelFileError(
+                f"opset {opset} cannot be brought to {OPSET}: {first_line(error)}",
+                fix=f"export the network again with opset {OPSET}",
+            ) from error
+    elif opset > onnx.defs.onnx_opset_version():
+        raise ModelFileError(
+            f"opset {opset} is newer than the installed onnx package knows "
+            f"({onnx.defs.onnx_opset_version()})",
+            fix=f"export the network again with opset {OPSET}, or pip install -U onnx",
+        )
+    return copy
+
+
+def _constants_out(nodes: Iterable[NodeProto]) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Constant nodes become initialisers, which is what changes of precision look for."""
+    kept, constants = [], []
+    for node in nodes:
+        value = _constant(node) if node.op_type == "Constant" and not node.domain else None
+        if value is None:
+            kept.append(node)
+        else:
+            value.name = node.output[0]
+            constants.append(value)
+    return kept, constants
+
+
+def _constant(node: NodeProto) -> TensorProto | None:
+    attribute = node.attribute[0]
+    value: Any = helper.get_attribute_value(attribute)
+    tensor = TensorProto()
+    if attribute.name == "value":
+        tensor.CopyFrom(value)
+    elif attribute.name in {"value_float", "value_floats"}:
+        tensor = numpy_helper.from_array(np.array(value, np.float32))
+    elif attribute.name in {"value_int", "value_ints"}:
+        tensor = numpy_helper.from_array(np.array(value, np.int64))
+    else:
+        return None
+    return tensor
+
+
+def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
+    """Only what leads to the output: other heads of the network are left out."""
+    wanted, kept = {output}, []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= _names_used([node])
+    return kept[::-1]
+
+
+def _names_used(nodes: Iterable[NodeProto]) -> set[str]:
+    """Inputs of nodes, with those of the graphs inside If and Loop."""
+    names: set[str] = set()
+    for node in nodes:
+        names.update(node.input)
+        for attribute in node.attribute:
+            inner: list[GraphProto] = [attribute.g] if attribute.HasField("g") else []
+            for graph in (*inner, *attribute.graphs):
+                names |= _names_used(graph.node) | {value.name for value in graph.output}
+    return names

@@ -1,0 +1,188 @@
+"""Open a foreign ONNX network: what goes in, what comes out, and in which batches it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.inliner
+from onnx import TensorProto
+
+from engines.errors import ModelFileError, UsageError
+from engines.model_file import read_metadata
+from engines.spec import METADATA_KEY
+from export.wrap.options import WrapOptions
+from export.wrap.run import Run, bound, check_batches, first_line, make_runner
+
+_TYPES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
+_LARGEST = 2_000_000_000  # bytes; protobuf, and so an ONNX file, ends at 2 GiB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A foreign network that was seen to work on batches of 1, 2 and 3.
+
+    Attributes:
+        model: Its graph: weights inside, one input, free batch.
+        run: Runs the file as it came, float in, arrays by output name.
+        input_name: Of the picture.
+        input_hw: Its height and width, pixels.
+        is_half: The input is fp16, else float32.
+        is_nhwc: The channels come last.
+        is_single: The file as it came takes batches of 1 only.
+        shapes: Of every output for a batch of 1.
+    """
+
+    model: onnx.ModelProto
+    run: Run
+    input_name: str
+    input_hw: tuple[int, int]
+    is_half: bool
+    is_nhwc: bool
+    is_single: bool
+    shapes: dict[str, tuple[int, ...]]
+
+
+def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Network:
+    """Load a file, find its input and try it.
+
+    Args:
+        path: Foreign ONNX file.
+        options: ``input`` and ``layout`` are used.
+        guesses: What was decided is appended, one line each.
+
+    Raises:
+        ModelFileError: Missing, damaged, already ours, with inputs that are no picture,
+            not runnable, or bound to one batch size.
+        UsageError: ``options`` contradict the file, or are needed.
+    """
+    model = _load(path)
+    entry = _find_input(model, path)
+    is_nhwc, input_hw = _find_size(entry, options, guesses)
+    first = entry.type.tensor_type.shape.dim[0]
+    if first.HasField("dim_value") and first.dim_value > 1:
+        raise bound(f"it takes batches of {first.dim_value} only")
+    is_single = first.HasField("dim_value") and first.dim_value == 1
+    kind = _TYPES[entry.type.tensor_type.elem_type]
+    _free_batch(model, entry, (*input_hw, 3) if is_nhwc else (3, *input_hw))
+    run = make_runner(str(path), entry.name, kind)
+    free = make_runner(model.SerializeToString(), entry.name, kind)
+    shape = (3, *input_hw, 3) if is_nhwc else (3, 3, *input_hw)
+    inputs = np.random.default_rng(0).standard_normal(shape, np.float32).astype(kind)
+    wanted = [run(inputs[i : i + 1]) for i in range(3)]
+    check_batches(free, inputs, wanted)
+    if is_single:
+        guesses.append("the fixed batch of 1 is made free: batches of 2 and 3 gave the same")
+    return Network(
+        model=model,
+        run=run,
+        input_name=entry.name,
+        input_hw=input_hw,
+        is_half=kind is np.float16,
+        is_nhwc=is_nhwc,
+        is_single=is_single,
+        shapes={name: value.shape for name, value in wanted[0].items()},
+    )
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", fix="check --onnx")
+    try:
+        is_ours = METADATA_KEY in read_metadata(path)
+        model = onnx.load(str(path))  # external data come along
+        size = model.ByteSize()
+        if model.functions:
+            model = onnx.inliner.inline_local_functions(model)
+    except ModelFileError as error:
+        raise ModelFileError(error.what, fix="copy it again, or export it again") from error
+    except Exception as error:  # protobuf, the checker and missing external data share no base
+        raise ModelFileError(
+            f"{path} cannot be read: {first_line(error)}",
+            fix="copy it again, with the data file beside it if it has one",
+        ) from error
+    if is_ours:
+        raise UsageError(
+            f"{path} is already a steadypose model file", fix=f"python run.py --model {path}"
+        )
+    if size > _LARGEST:
+        raise ModelFileError(
+            f"{path} holds {size / 1e9:.1f} GB, a self-contained ONNX file at most 2",
+            fix="export it in fp16, or take a smaller network",
+        )
+    names = {t.name for t in model.graph.initializer}
+    kept = [value for value in model.graph.input if value.name not in names]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    model.ir_version = max(model.ir_version, 8)  # before 4, weights had to be inputs as well
+    return model
+
+
+def _find_input(model: onnx.ModelProto, path: Path) -> onnx.ValueInfoProto:
+    inputs = list(model.graph.input)
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs) or "none"
+        raise ModelFileError(
+            f"{path} has {len(inputs)} inputs ({names}), a network for crops has one",
+            fix="export the network alone, without boxes or masks as inputs",
+        )
+    tensor = inputs[0].type.tensor_type
+    if tensor.elem_type not in _TYPES or len(tensor.shape.dim) != 4:
+        kind = TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise ModelFileError(
+            f"input {inputs[0].name!r} is {kind} with {len(tensor.shape.dim)} dimensions, "
+            "wanted is float or float16 with 4",
+            fix="export the network without its own preprocessing",
+        )
+    return inputs[0]
+
+
+def _find_size(
+    entry: onnx.ValueInfoProto, options: WrapOptions, guesses: list[str]
+) -> tuple[bool, tuple[int, int]]:
+    """Whether the channels come last, and the height and width."""
+    dims = [d.dim_value for d in entry.type.tensor_type.shape.dim]  # 0: free
+    shown = "x".join(str(d or "?") for d in dims)
+    fits = {"nchw": dims[1] in {0, 3}, "nhwc": dims[3] in {0, 3}}
+    if options.layout is not None:
+        layout: str = options.layout
+    elif dims[1] == 3 or dims[3] == 3:
+        layout = "nchw" if dims[1] == 3 else "nhwc"
+        guesses.append(f"input {entry.name!r} {shown} is {layout} (--layout)")
+    else:
+        raise UsageError(
+            f"input {entry.name!r} {shown} does not show where its 3 channels are",
+            fix="give --layout nchw or nhwc; networks for grey pictures cannot be wrapped",
+        )
+    if not fits[layout]:
+        raise UsageError(f"input {entry.name!r} {shown} is not {layout}", fix="change --layout")
+    height, width = dims[1:3] if layout == "nhwc" else dims[2:4]
+    if options.input is not None:
+        if any(d not in {0, want} for d, want in zip((height, width), options.input, strict=True)):
+            raise UsageError(
+                f"input {entry.name!r} has the fixed size {height}x{width}", fix="leave out --input"
+            )
+        height, width = options.input
+    if not height or not width:
+        raise UsageError(
+            f"input {entry.name!r} {shown} has a free size",
+            fix="give the size of the training, such as --input 256x192 (height x width)",
+        )
+    return layout == "nhwc", (height, width)
+
+
+def _free_batch(
+    model: onnx.ModelProto, entry: onnx.ValueInfoProto, picture: tuple[int, int, int]
+) -> None:
+    """Let the batch be free and the size fixed; what was inferred otherwise is forgotten."""
+    dims = entry.type.tensor_type.shape.dim
+    dims[0].Clear()
+    dims[0].dim_param = "batch"
+    for dim, value in zip(dims[1:], picture, strict=True):
+        dim.Clear()
+        dim.dim_value = value
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]

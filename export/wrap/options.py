@@ -1,0 +1,185 @@
+"""What the user says about a foreign network: options of the command line and a TOML file."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from engines.errors import ModelFileError, UsageError
+from engines.skeleton import Skeleton
+from realtime.command import Parser
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Cells = Literal["half", "corner", "udp"]
+_FIX = "see docs/foreign_models.md"
+
+
+@dataclass(frozen=True, slots=True)
+class WrapOptions:
+    """Everything an ONNX file does not say about itself; None: guess it and say so.
+
+    Attributes:
+        name: Model id.
+        skeleton: Names and order of the keypoints.
+        input: Crop height and width, pixels; only for a network of free size.
+        layout: ``nchw`` or ``nhwc``, of the network's input.
+        colour: ``rgb`` or ``bgr``, of the network's input.
+        normalise: A name of ``wrap_feed.SHORTHANDS``.
+        scale: Factor of pixels 0 to 255, before ``mean`` and ``std``.
+        mean: One or three numbers, in the order of the network's channels.
+        std: Like ``mean``.
+        heatmaps: Output that holds the heatmaps.
+        heatmap_layout: ``nchw`` (N, K, h, w) or ``nhwc`` (N, h, w, K).
+        stride: Crop pixels per heatmap cell.
+        cells: Where cell i lies, crop pixels: ``half`` (i + 0.5) * stride - 0.5, ``corner``
+            i * stride, ``udp`` i * (W - 1) / (w - 1) (Huang et al. 2020, arXiv:1911.07524).
+        refine: ``quarter``, ``dark`` or ``none``, see ``graph.Decode``.
+        sigma: Of the training targets, cells; for ``dark``.
+        simcc: Outputs with the scores along x and along y (Li et al. 2022).
+        split_ratio: SimCC bins per crop pixel.
+        activation: ``sigmoid`` where the outputs are logits.
+        padding: Box factor of the training.
+        licence: Of the weights.
+        provenance: Where the weights come from.
+    """
+
+    name: str | None = None
+    skeleton: Skeleton | None = None
+    input: tuple[int, int] | None = None
+    layout: Literal["nchw", "nhwc"] | None = None
+    colour: Literal["rgb", "bgr"] | None = None
+    normalise: str | None = None
+    scale: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    heatmaps: str | None = None
+    heatmap_layout: Literal["nchw", "nhwc"] | None = None
+    stride: float | None = None
+    cells: Cells | None = None
+    refine: Literal["quarter", "dark", "none"] | None = None
+    sigma: float | None = None
+    simcc: tuple[str, str] | None = None
+    split_ratio: float | None = None
+    activation: Literal["none", "sigmoid"] | None = None
+    padding: float | None = None
+    licence: str = "unknown"
+    provenance: str = "unknown"
+
+    def __post_init__(self) -> None:
+        limits = {"stride": 64.0, "sigma": 20.0, "split_ratio": 16.0}
+        for key, most in limits.items():
+            value = getattr(self, key)
+            if value is not None and not 0.1 <= value <= most:
+                raise UsageError(f"{key} {value} is not between 0.1 and {most:g}", fix=_FIX)
+        if self.padding is not None and not 1.0 <= self.padding <= 4.0:
+            raise UsageError(f"padding {self.padding} is not between 1 and 4", fix=_FIX)
+        for key in ("mean", "std"):
+            value = getattr(self, key)
+            if value is not None and len(value) not in {1, 3}:
+                raise UsageError(f"{key} has {len(value)} numbers, not one or three", fix=_FIX)
+        numbers = (self.scale or 0.0, *(self.mean or ()), *(self.std or ()))
+        if not all(math.isfinite(n) for n in numbers) or 0 in (self.std or ()) or self.scale == 0:
+            raise UsageError("scale and std must not be zero, nor anything infinite", fix=_FIX)
+        if self.normalise is not None and (self.scale or self.mean or self.std):
+            raise UsageError(
+                "both a shorthand and numbers say how pixels are normalised",
+                fix="give --normalise, or --scale, --mean and --std",
+            )
+        if self.heatmaps is not None and self.simcc is not None:
+            raise UsageError("both heatmaps and SimCC outputs are named", fix="name only one")
+
+    @classmethod
+    def from_namespace(cls, given: argparse.Namespace) -> WrapOptions:
+        """Take the options that were given; the others stay None."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        values = {k: v for k, v in vars(given).items() if k in known and v is not None}
+        for key in ("mean", "std", "simcc"):
+            if key in values:
+                values[key] = tuple(values[key])
+        return cls(**values)
+
+
+def load_toml(path: Path, parser: Parser) -> argparse.Namespace:
+    """Read a TOML file whose entries are the long options, with - or _ in their names.
+
+    Args:
+        path: The file.
+        parser: Knows the options.
+
+    Raises:
+        UsageError: It is missing, no TOML, or has an unknown or impossible entry.
+    """
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", fix="check --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no TOML: {error}", fix=_FIX) from error
+    known = [field.name for field in dataclasses.fields(WrapOptions)]
+    table = data.pop("skeleton") if isinstance(data.get("skeleton"), dict) else None
+    words: list[str] = []
+    for key, value in data.items():
+        if key.replace("-", "_") not in known:
+            raise UsageError(f"{path} has no entry {key!r}; it knows {', '.join(known)}", fix=_FIX)
+        words += _words(path, key.replace("_", "-"), value)
+    try:
+        given = parser.parse_args(words)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.what}", fix=_FIX) from None
+    if table is not None:
+        given.skeleton = to_skeleton(table, path)
+    return given
+
+
+def _words(path: Path, key: str, value: Any) -> list[str]:
+    """An entry as it would stand on the command line."""
+    items = value if isinstance(value, list) else [value]
+    if not items or not all(type(item) in {str, int, float} for item in items):
+        raise UsageError(f"{path}: {key} cannot be {value!r}", fix=_FIX)
+    if key == "input" and len(items) == 2:
+        items = [f"{items[0]}x{items[1]}"]
+    if len(items) == 1:
+        return [f"--{key}={items[0]}"]
+    return [f"--{key}", *(str(item) for item in items)]
+
+
+def to_skeleton(table: Mapping[str, Any], path: Path) -> Skeleton:
+    """A [skeleton] table: limbs and flip_pairs hold pairs of names or of indices.
+
+    Raises:
+        UsageError: Something is missing, or contradicts itself.
+    """
+    unknown = set(table) - {"name", "keypoints", "limbs", "flip_pairs", "sigmas"}
+    if unknown:
+        raise UsageError(f"{path}: the skeleton has no entry {min(unknown)!r}", fix=_FIX)
+    try:
+        names = [str(name) for name in table["keypoints"]]
+
+        def pairs(key: str) -> list[tuple[int, int]]:
+            return [
+                (_index(a, names), _index(b, names))
+                for a, b in table.get(key, [])  # [] : nothing is drawn, or nothing is mirrored
+            ]
+
+        made = {**table, "limbs": pairs("limbs"), "flip_pairs": pairs("flip_pairs")}
+        return Skeleton.from_dict(made)
+    except KeyError as error:
+        raise UsageError(f"{path}: the skeleton has no {error}", fix=_FIX) from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path}: the skeleton cannot be used: {error}", fix=_FIX) from error
+    except ModelFileError as error:
+        raise UsageError(f"{path}: {error.what}", fix=_FIX) from error
+
+
+def _index(key: Any, names: list[str]) -> int:
+    return names.index(key) if isinstance(key, str) else int(key)

@@ -1,0 +1,167 @@
+"""Choose the outputs of a foreign network that hold the keypoints, and how they are read."""
+
+from __future__ import annotations
+
+from engines.errors import UsageError
+from engines.skeleton import Skeleton
+from export.wrap.network import Network
+from export.wrap.options import WrapOptions
+from export.wrap.reading import HeatmapReading, Reading, SimccReading
+
+Shapes = dict[str, tuple[int, ...]]
+_STRIDES = (1, 64)  # crop pixels per cell that a guess believes
+_FIX = "see docs/foreign_models.md; --heatmaps and --simcc name outputs"
+
+
+def choose_reading(
+    network: Network, skeleton: Skeleton, options: WrapOptions, guesses: list[str]
+) -> Reading:
+    """Find the outputs and how to read them.
+
+    Args:
+        network: Gives sizes.
+        skeleton: Its keypoints must be those of the outputs.
+        options: What the user said.
+        guesses: What was decided is appended, one line each.
+
+    Raises:
+        UsageError: No output fits, its keypoints are not as many as the skeleton's, or a
+            name is unknown.
+    """
+    named = [options.heatmaps] if options.heatmaps else list(options.simcc or ())
+    for name in named:
+        if name not in network.shapes:
+            raise UsageError(f"there is no output {name!r}; {_list(network.shapes)}", fix=_FIX)
+    shapes, k = network.shapes, len(skeleton)
+    maps = [n for n in shapes if not options.simcc and _is_map(n, network, k, options)]
+    if options.heatmaps:
+        if not maps:
+            raise _misfit(network, skeleton)
+        return _heatmap(options.heatmaps, network, k, options, guesses)
+    if maps:
+        if len(maps) > 1:
+            guesses.append(f"of the heatmaps {', '.join(maps)} the last are taken (--heatmaps)")
+        return _heatmap(maps[-1], network, k, options, guesses)
+    return _simcc(network, skeleton, options, guesses)
+
+
+def _layouts(shape: tuple[int, ...], k: int, options: WrapOptions) -> list[str]:
+    """In which layouts a shape holds K heatmaps."""
+    if len(shape) != 4 or shape[0] != 1:
+        return []
+    found = [layout for layout, axis in (("nchw", 1), ("nhwc", 3)) if shape[axis] == k]
+    return [layout for layout in found if options.heatmap_layout in {None, layout}]
+
+
+def _map_hw(shape: tuple[int, ...], layout: str) -> tuple[int, int]:
+    return (shape[1], shape[2]) if layout == "nhwc" else (shape[2], shape[3])
+
+
+def _is_map(name: str, network: Network, k: int, options: WrapOptions) -> bool:
+    """Whether an output can be the heatmaps; what is named need not be a fixed part smaller."""
+    layouts = _layouts(network.shapes[name], k, options)
+    if options.heatmaps:
+        return name == options.heatmaps and bool(layouts)
+    return any(
+        options.stride or _stride(network, _map_hw(network.shapes[name], layout))
+        for layout in layouts
+    )
+
+
+def _stride(network: Network, heatmap_hw: tuple[int, int]) -> float | None:
+    (height, width), (h, w) = network.input_hw, heatmap_hw
+    stride = width / w
+    return stride if height / h == stride and _STRIDES[0] <= stride <= _STRIDES[1] else None
+
+
+def _heatmap(
+    name: str, network: Network, k: int, options: WrapOptions, guesses: list[str]
+) -> HeatmapReading:
+    shape = network.shapes[name]
+    layouts = _layouts(shape, k, options)
+    likely = [x for x in layouts if _stride(network, _map_hw(shape, x))] or layouts
+    layout = likely[0]
+    heatmap_hw = h, w = _map_hw(shape, layout)
+    stride = options.stride or _stride(network, heatmap_hw)
+    height, width = network.input_hw
+    if stride is None:
+        raise UsageError(
+            f"heatmaps {name!r} of {h}x{w} cells do not share {height}x{width} pixels evenly",
+            fix="give --stride, crop pixels per cell",
+        )
+    size = f"{k} heatmaps of {h}x{w} cells"
+    guesses.append(f"output {name!r} holds {size}, {layout} (--heatmaps, --heatmap-layout)")
+    if options.stride is None:
+        guesses.append(f"stride {stride:g} (--stride)")
+    cells, refine = options.cells or "corner", options.refine or "quarter"
+    if options.cells is None:
+        guesses.append("heatmap cells lie as in most published code: corner (--cells)")
+    if options.refine is None:
+        guesses.append("sub-pixel refinement quarter (--refine)")
+    sigma = options.sigma or 2.0
+    if refine == "dark" and options.sigma is None:
+        guesses.append("the training's Gaussians had sigma 2 cells (--sigma)")
+    if min(h, w) < 5:
+        raise UsageError(f"heatmaps of {h}x{w} cells are too small", fix="choose other outputs")
+    step_xy, offset = (stride, stride), 0.0
+    if cells == "udp":
+        step_xy = ((width - 1) / (w - 1), (height - 1) / (h - 1))
+    elif cells == "half":
+        offset = (stride - 1) / 2
+    return HeatmapReading(
+        name=name,
+        is_nhwc=layout == "nhwc",
+        heatmap_hw=heatmap_hw,
+        step_xy=step_xy,
+        offset_xy=(offset, offset),
+        refine=refine,
+        sigma=sigma,
+        is_logit=options.activation == "sigmoid",
+        cells=cells,
+    )
+
+
+def _simcc(
+    network: Network, skeleton: Skeleton, options: WrapOptions, guesses: list[str]
+) -> SimccReading:
+    height, width = network.input_hw
+    k, shapes = len(skeleton), network.shapes
+    flat = {n: s[2] for n, s in shapes.items() if len(s) == 3 and s[:2] == (1, k)}
+    if options.simcc is not None:
+        found = [options.simcc] if set(options.simcc) <= set(flat) else []
+    else:
+        every = [(x, y) for x in flat for y in flat if x != y]
+        found = [(x, y) for x, y in every if flat[x] * height == flat[y] * width >= height * width]
+    if not found:
+        raise _misfit(network, skeleton)
+    x, y = found[0]
+    ratio = options.split_ratio or flat[x] / width
+    if options.simcc is None:
+        guesses.append(f"outputs {x!r} and {y!r} are SimCC along x and y (--simcc)")
+    if options.split_ratio is None:
+        guesses.append(f"{ratio:g} bins per pixel (--split-ratio)")
+    if flat[x] != round(ratio * width) or flat[y] != round(ratio * height):
+        raise UsageError(
+            f"{flat[x]} and {flat[y]} bins are not {ratio:g} per pixel of {width} and {height}",
+            fix="name x first, then y, after --simcc, or change --split-ratio",
+        )
+    return SimccReading((x, y), ratio, options.activation == "sigmoid")
+
+
+def _misfit(network: Network, skeleton: Skeleton) -> UsageError:
+    """Say why nothing fits: the number of keypoints, or the kind of outputs."""
+    k = len(skeleton)
+    has_k = any(
+        (len(shape) == 3 and shape[1] == k) or (len(shape) == 4 and k in {shape[1], shape[3]})
+        for shape in network.shapes.values()
+    )
+    what = "no output holds heatmaps or SimCC scores that fit the crop"
+    if not has_k:
+        what = f"no output has the {k} keypoints of {skeleton.name}"
+    fix = _FIX if has_k else "give --skeleton mpii16, or a [skeleton] table in --config"
+    return UsageError(f"{what}; {_list(network.shapes)}", fix=fix)
+
+
+def _list(shapes: Shapes) -> str:
+    each = (f"{name!r} is {'x'.join(str(d) for d in shape)}" for name, shape in shapes.items())
+    return "for one crop " + (", ".join(each) or "it gives nothing")

@@ -1,0 +1,61 @@
+"""How the outputs of a foreign network are read, once it is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapReading:
+    """Heatmaps, and where their cells lie in the crop.
+
+    Attributes:
+        name: Output.
+        is_nhwc: (N, h, w, K), else (N, K, h, w).
+        heatmap_hw: Cells.
+        step_xy: Crop pixels from cell to cell, along x and y.
+        offset_xy: Crop pixels of cell 0.
+        refine: See ``graph.Decode``.
+        sigma: Of the training targets, cells.
+        is_logit: A sigmoid comes first.
+        cells: Name of the rule behind ``step_xy`` and ``offset_xy``.
+    """
+
+    name: str
+    is_nhwc: bool
+    heatmap_hw: tuple[int, int]
+    step_xy: tuple[float, float]
+    offset_xy: tuple[float, float]
+    refine: Literal["quarter", "dark", "none"]
+    sigma: float
+    is_logit: bool
+    cells: str
+
+    def describe(self) -> str:
+        """For the model file."""
+        x, y = self.step_xy
+        stride = f"{x:g}" if x == y else f"{x:g} x {y:g}"
+        return f"{self.refine}, {self.cells} cells, stride {stride}"
+
+
+@dataclass(frozen=True, slots=True)
+class SimccReading:
+    """A score for every fraction of a pixel along x, and one along y (Li et al. 2022).
+
+    Attributes:
+        names: Outputs along x and y.
+        split_ratio: Bins per crop pixel.
+        is_logit: A sigmoid comes first.
+    """
+
+    names: tuple[str, str]
+    split_ratio: float
+    is_logit: bool
+
+    def describe(self) -> str:
+        """For the model file."""
+        return f"simcc, split ratio {self.split_ratio:g}"
+
+
+Reading = HeatmapReading | SimccReading

@@ -1,0 +1,88 @@
+"""Run a foreign network in ONNX Runtime, and see whether its batch is really free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from engines.errors import ModelFileError
+
+Run = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]
+
+
+def make_runner(source: str | bytes, name: str, kind: type[Any]) -> Run:
+    """Open a network.
+
+    Args:
+        source: Path, or the bytes of an ONNX file.
+        name: Of its only input.
+        kind: The input's NumPy type.
+
+    Returns:
+        What takes a batch and gives every output that is an array, by name.
+
+    Raises:
+        ModelFileError: ONNX Runtime cannot load it; later, cannot run it.
+    """
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base class
+        raise ModelFileError(
+            f"onnxruntime cannot load the network: {first_line(error)}",
+            fix="export it again with opset 18 and only standard operators",
+        ) from error
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        try:
+            got = session.run(names, {name: inputs.astype(kind, copy=False)})
+        except Exception as error:
+            raise ModelFileError(
+                f"onnxruntime failed on a batch of {len(inputs)}: {first_line(error)}",
+                fix="export the network again, with the size it was trained with",
+            ) from error
+        return {key: v for key, v in zip(names, got, strict=True) if isinstance(v, np.ndarray)}
+
+    return run
+
+
+def first_line(error: Exception) -> str:
+    """What an error of another package says first, at most 200 letters."""
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
+
+
+def check_batches(run: Run, inputs: NDArray[Any], wanted: list[dict[str, NDArray[Any]]]) -> None:
+    """Compare batches of 1, 2 and 3 with what single pictures gave.
+
+    Raises:
+        ModelFileError: A batch fails or differs.
+    """
+    share = 2e-2 if inputs.dtype == np.float16 else 2e-3
+    for count in (1, 2, 3):
+        try:
+            got = run(inputs[:count])
+        except ModelFileError as error:
+            raise bound(f"a batch of {count} fails: {error.what}") from error
+        for name, value in got.items():
+            parts = [each[name] for each in wanted[:count]]
+            if value.shape != (count, *parts[0].shape[1:]) or parts[0].shape[:1] != (1,):
+                raise bound(f"a batch of {count} gives {name} of shape {value.shape}")
+            single = np.concatenate(parts).astype(np.float64)
+            allowed = share * np.ptp(single) + 1e-6 * np.abs(single).max(initial=0.0)
+            if np.abs(value - single).max(initial=0.0) > allowed + 1e-7:
+                raise bound(f"a batch of {count} gives another {name} than one by one")
+
+
+def bound(what: str) -> ModelFileError:
+    """The error of a network that works with one batch size only."""
+    return ModelFileError(
+        f"the network does not work with a free batch: {what}",
+        fix="export it again with a dynamic batch (torch.onnx.export: dynamic_shapes or "
+        "dynamic_axes; tf2onnx: an input signature with None first)",
+    )

@@ -1,0 +1,153 @@
+"""Wrap the ONNX file of another project as a model file: uint8 crops in, keypoints out.
+
+    python export/wrap_onnx.py --onnx rtmpose.onnx --output models/rtmpose.onnx
+
+The network may give heatmaps or SimCC scores. What the file does not say is guessed, and
+every guess is printed with the option that overrides it; a TOML file (--config) may hold
+the same options. The file is written only after ONNX Runtime gave the same keypoints as
+the foreign network with NumPy around it. See docs/foreign_models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from engines.engine_file import sha256
+from engines.errors import UsageError
+from engines.skeleton import COCO17
+from engines.spec import ModelSpec
+from export.files import write_atomically
+from export.option_values import size, skeleton
+from export.real_crops import gather_crops
+from export.wrap.check import check_wrapped
+from export.wrap.feed import SHORTHANDS, choose_feed
+from export.wrap.graph import foreign_domains, wrap
+from export.wrap.network import open_network
+from export.wrap.options import WrapOptions, load_toml
+from export.wrap.outputs import choose_reading
+from realtime.command import Parser, run_command
+
+
+def wrap_file(arguments: argparse.Namespace) -> str:
+    """Do what the command line says; returns what to tell the user."""
+    path, output = arguments.onnx, arguments.output
+    options = WrapOptions.from_namespace(arguments)
+    if output.exists() and output.resolve() == path.resolve():
+        raise UsageError("--output is the foreign file itself", fix="choose another --output")
+    guesses: list[str] = []
+    skeleton = options.skeleton or COCO17
+    if options.skeleton is None:
+        guesses.append("the keypoints are COCO's 17 in COCO's order (--skeleton)")
+    network = open_network(path, options, guesses)
+    reading = choose_reading(network, skeleton, options, guesses)
+    feed = choose_feed(network, options, guesses)
+    if options.activation is None:
+        guesses.append("the outputs are scores, not logits (--activation)")
+    if options.padding is None:
+        guesses.append("people's boxes were padded by 1.25 (--padding)")
+    spec = ModelSpec(
+        name=options.name or output.stem,
+        skeleton=skeleton,
+        input_hw=network.input_hw,
+        box_padding=options.padding or 1.25,
+        decoder=reading.describe(),
+        colour=feed.colour,
+        mean=feed.mean,
+        std=feed.std,
+        weights={
+            "file": path.name,
+            "sha256": sha256(path.read_bytes()),
+            "source": options.provenance,
+            "licence": options.licence,
+            "preprocessing": feed.summary,
+        },
+    )
+    model = wrap(network, feed, reading, spec)
+    notes = [
+        f"note: operators of {domain} are not ONNX's own; TensorRT and OpenVINO may refuse them"
+        for domain in foreign_domains(model)
+    ]
+    data = model.SerializeToString()
+    crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
+    worst_px, compared, score = check_wrapped(data, network, feed, reading, crops)
+    if score < 0.2:
+        notes.append(
+            f"note: the mean score is {score:.3f}, very low: are the guesses right? "
+            "(--normalise, --colour, --activation)"
+        )
+    if score > 0.97:
+        notes.append(
+            "note: nearly every score is 1: are the outputs logits? (--activation sigmoid)"
+        )
+    write_atomically(data, output)
+    lines = [*(f"guess: {guess}" for guess in guesses), *notes]
+    lines.append(
+        f"{output}: {len(data) / 1e6:.1f} MB, opset {model.opset_import[0].version}; on "
+        f"{len(crops)} crops of {arguments.check_source} it agrees with the network and NumPy "
+        f"within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
+    )
+    return "\n".join(lines)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Everything that a TOML file may hold, too."""
+    layouts = ("nchw", "nhwc")
+    parser.add_argument("--name", help="model id in the spec (default: name of --output)")
+    parser.add_argument("--skeleton", type=skeleton, help="coco17 or mpii16")
+    feed = parser.add_argument_group("input")
+    feed.add_argument("--input", type=size, help="HEIGHTxWIDTH, for a network of free size")
+    feed.add_argument("--layout", choices=layouts)
+    feed.add_argument("--colour", choices=("rgb", "bgr"))
+    feed.add_argument("--normalise", choices=tuple(SHORTHANDS), help="shorthand for the next three")
+    feed.add_argument("--scale", type=float, help="(pixel * SCALE - MEAN) / STD, pixels 0-255")
+    feed.add_argument("--mean", type=float, nargs="+", help="in the network's channel order")
+    feed.add_argument("--std", type=float, nargs="+", help="likewise")
+    read = parser.add_argument_group("output")
+    read.add_argument("--heatmaps", metavar="OUTPUT")
+    read.add_argument("--heatmap-layout", choices=layouts, help="(N, K, h, w) or (N, h, w, K)")
+    read.add_argument("--stride", type=float, help="crop pixels per heatmap cell")
+    read.add_argument("--cells", choices=("half", "corner", "udp"), help="where cells lie")
+    read.add_argument("--refine", choices=("quarter", "dark", "none"))
+    read.add_argument("--sigma", type=float, help="of the training's Gaussians, cells")
+    read.add_argument("--simcc", nargs=2, metavar=("X", "Y"))
+    read.add_argument("--split-ratio", type=float, help="SimCC bins per crop pixel")
+    read.add_argument("--activation", choices=("none", "sigmoid"), help="sigmoid for logits")
+    about = parser.add_argument_group("about the weights")
+    about.add_argument("--padding", type=float, help="box factor of the training, 1 to 4")
+    about.add_argument("--licence")
+    about.add_argument("--provenance", help="where they come from")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, over what a TOML file says."""
+    shared = Parser(add_help=False, allow_abbrev=False)
+    add_options(shared)
+    parser = Parser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[shared],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--onnx", type=Path, required=True, help="the foreign file")
+    parser.add_argument("--output", type=Path, required=True, help="model file to write")
+    parser.add_argument("--config", type=Path, help="TOML file with the options above")
+    parser.add_argument("--check-source", default="demo", help="video or folder of the check")
+    parser.add_argument("--check-crops", type=int, default=24)
+    given = parser.parse_args(argv)
+    if given.config is not None:
+        given = parser.parse_args(argv, namespace=load_toml(given.config, shared))
+    return given
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    return run_command(lambda: wrap_file(parse(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""From ``--model`` to a file: a path, or a published model by name, made where it is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from engines.engine_file import SUFFIX
+from engines.errors import EngineUnavailableError, ModelFileError
+from realtime import zoo
+from realtime.settings import ROOT
+
+_NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime")
+
+
+def choose_model(
+    text: str, *, is_fetching: bool, run: Callable[[list[str]], int] | None = None
+) -> Path:
+    """The model file, or engine file, that ``--model`` means.
+
+    Args:
+        text: A path, or a name of ``realtime.zoo.MODELS``.
+        is_fetching: Download and export a published model that is not here yet.
+        run: Runs a Python command line, for tests; returns its exit code.
+
+    Raises:
+        UsageError: It is neither a file nor a known name.
+        ModelFileError: The published model is not here, or could not be made.
+        EngineUnavailableError: What the export needs is not installed.
+    """
+    path = Path(text)
+    if path.exists() or path.suffix in {".onnx", SUFFIX} or "/" in text or "\\" in text:
+        return path
+    model = zoo.find(text)
+    output = zoo.model_file(model)
+    if output.exists():
+        return output
+    commands = steps(model)
+    typed = ", then ".join(f"python {' '.join(command)}" for command in commands)
+    if not model.network:
+        raise ModelFileError(
+            f"{model.name} is a network that steadypose does not define",
+            fix="export it to ONNX where it comes from, then python export/wrap_onnx.py",
+        )
+    if not is_fetching:
+        raise ModelFileError(
+            f"{model.name} is not here yet ({output})",
+            fix=f"{typed}; or add --fetch to this command",
+        )
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EngineUnavailableError(
+            f"--fetch needs {', '.join(missing)} to export {model.name}",
+            fix="pip install -r requirements-export.txt",
+        )
+    for command in commands:
+        if (run or _run)(command) != 0:
+            raise ModelFileError(
+                f"{model.name} could not be made: python {' '.join(command)} failed",
+                fix="see above",
+            )
+    return output
+
+
+def steps(model: zoo.ZooModel) -> list[list[str]]:
+    """The command lines, after ``python``, that make a published model's file.
+
+    The download is left out where the weights are in the cache already.
+    """
+    download = ["export/download_weights.py", model.name]
+    export = ["export/export_onnx.py", "--model", model.name]
+    return [export] if zoo.weights_file(model).exists() else [download, export]
+
+
+def _run(command: list[str]) -> int:
+    return subprocess.run(  # noqa: S603 - our own scripts
+        [sys.executable, *command], cwd=ROOT, check=False
+    ).returncode

@@ -1,0 +1,148 @@
+"""``--model``: a path, a published name, what to do where its file is missing, ``--fetch``."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.errors import EngineUnavailableError, ModelFileError, UsageError
+from realtime import model_choice, zoo
+from realtime.cli import main
+from realtime.model_choice import choose_model
+from realtime.zoo_listing import cost_of, listing
+
+NAME = "res50-coco-256x192"
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache and an empty folder of model files."""
+    monkeypatch.setenv("STEADYPOSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(zoo, "DEFAULT_MODEL", tmp_path / "models" / "default.onnx")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "models").mkdir()
+    return tmp_path
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *, without: str = "") -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        model_choice.importlib.util,
+        "find_spec",
+        lambda name: None if name == without else real("sys") if name != "x" else None,
+    )
+
+
+@pytest.mark.parametrize("text", ["some.onnx", "folder/some", "x.engine", "./res50-coco-256x192"])
+def test_a_path_stays_a_path(places: Path, text: str) -> None:
+    assert choose_model(text, is_fetching=False) == Path(text)
+
+
+def test_a_file_that_exists_is_taken_whatever_it_is_called(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(places)
+    (places / NAME).touch()
+    assert choose_model(NAME, is_fetching=False) == Path(NAME)
+
+
+def test_a_published_model_that_is_here_is_found(places: Path) -> None:
+    made = places / "models" / f"{NAME}.onnx"
+    made.touch()
+    assert choose_model(NAME, is_fetching=False) == made
+    assert choose_model("RES50_COCO_256x192", is_fetching=False) == made
+
+
+def test_a_missing_one_names_the_two_commands(places: Path) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        choose_model(NAME, is_fetching=False)
+    assert f"{NAME} is not here yet" in caught.value.what
+    assert caught.value.fix == (
+        f"python export/download_weights.py {NAME}, then "
+        f"python export/export_onnx.py --model {NAME}; or add --fetch to this command"
+    )
+
+
+def test_downloaded_weights_leave_one_command(places: Path) -> None:
+    zoo.weights_file(zoo.find(NAME)).touch()
+    with pytest.raises(ModelFileError) as caught:
+        choose_model(NAME, is_fetching=False)
+    assert "download" not in caught.value.fix
+    assert f"export_onnx.py --model {NAME}" in caught.value.fix
+
+
+def test_fetch_runs_both_commands(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    ran: list[list[str]] = []
+
+    def run(command: list[str]) -> int:
+        ran.append(command)
+        return 0
+
+    found = choose_model(NAME, is_fetching=True, run=run)
+    assert found == places / "models" / f"{NAME}.onnx"
+    assert ran == [
+        ["export/download_weights.py", NAME],
+        ["export/export_onnx.py", "--model", NAME],
+    ]
+
+
+def test_fetch_stops_at_the_command_that_fails(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch)
+    ran: list[list[str]] = []
+
+    def run(command: list[str]) -> int:
+        ran.append(command)
+        return 2
+
+    with pytest.raises(ModelFileError, match=r"download_weights\.py res50.* failed"):
+        choose_model(NAME, is_fetching=True, run=run)
+    assert len(ran) == 1
+
+
+def test_fetch_without_torch_says_what_to_install(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch, without="torch")
+    with pytest.raises(EngineUnavailableError) as caught:
+        choose_model(NAME, is_fetching=True, run=lambda _: pytest.fail("nothing may run"))
+    assert "--fetch needs torch" in caught.value.what
+    assert "requirements-export.txt" in caught.value.fix
+
+
+def test_a_network_of_others_is_to_be_wrapped(places: Path) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        choose_model("vitpose-base-coco-256x192", is_fetching=True)
+    assert "wrap_onnx.py" in caught.value.fix
+
+
+def test_an_unknown_name_names_the_nearest(places: Path, capsys: Any) -> None:
+    with pytest.raises(UsageError, match="nearest: res50-coco-256x192"):
+        choose_model("res5-coco-256x192", is_fetching=True)
+    assert main(["--model", "nobody", "--headless"]) == 2
+    assert "no published model is called 'nobody'" in capsys.readouterr().err
+
+
+def test_the_list_shows_every_model_and_what_is_here(places: Path, capsys: Any) -> None:
+    zoo.weights_file(zoo.find(NAME)).touch()
+    zoo.model_file(zoo.find("hrnet-w32-coco-256x192")).touch()
+    assert main(["--list-models"]) == 0
+    said = capsys.readouterr().out
+    rows = {line.split()[0]: line for line in said.splitlines() if line.strip()}
+    assert set(zoo.MODELS) <= set(rows)
+    assert rows[NAME].split()[1:] == ["256x192", "34.0", "M", "5.4", "AP", "0.718", "weights"]
+    assert rows["hrnet-w32-coco-256x192"].endswith("model file")
+    assert rows["res101-coco-256x192"].endswith("-")
+    assert "flip test" in said
+    assert "Apache-2.0" in said
+
+
+def test_every_network_that_is_defined_has_its_costs() -> None:
+    for model in zoo.MODELS.values():
+        assert (cost_of(model) is not None) == bool(model.network), model.name
+    assert "vitpose" in listing()
