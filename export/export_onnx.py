@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import logging
 import sys
 import tempfile
 import warnings
@@ -56,6 +57,8 @@ def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
         ModelFileError: The exporter changed the opset (it can, silently).
     """
     example = torch.zeros((2, *recipe.input_hw, 3), dtype=torch.uint8)
+    # It says at length that torchvision is not installed, which nothing here needs.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "model.onnx"
