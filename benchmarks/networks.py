@@ -85,6 +85,15 @@ def lively(network: nn.Module, *, seed: int) -> nn.Module:
     return network
 
 
+def _bring_inside(network: Any, input_hw: tuple[int, int]) -> None:
+    """Scale the last layer, so that coordinates lie in the crop as a trained network's do."""
+    with torch.inference_mode():
+        spread = float(network.eval()(torch.randn(1, 3, *input_hw)).std())
+    with torch.no_grad():
+        network.fc.weight.mul_(0.2 / spread)
+        network.fc.bias.mul_(0.2 / spread).add_(0.5)
+
+
 class Subject:
     """One network as a model file, with its engines.
 
@@ -106,6 +115,8 @@ class Subject:
         )
         made = make_network(name, keypoints=17, options=self.recipe.options)
         self.network = lively(made, seed=0)
+        if NETWORKS[name].gives == "coordinates":
+            _bring_inside(self.network, self.recipe.input_hw)
         self.file = folder / f"{name}.onnx"
         weights = folder / f"{name}.pth"
         torch.save(self.network.state_dict(), weights)

@@ -37,7 +37,7 @@ LAYOUTS: dict[str, Callable[[], dict[str, tuple[int, ...]]]] = {
 }
 # Exported, built and run here; benchmarks/networks.py does it with all of them.
 SMALL = ("deeppose_resnet50", "tompson", "cpm3", "hourglass1", "cpn50")
-LARGE = ("hrnet_w32", "pose_resnet50")
+LARGE = ("hrnet_w32",)
 SIDES = {"hourglass52": 128}
 
 
