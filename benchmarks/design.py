@@ -82,8 +82,8 @@ def design(depth: int, filters: int, crop: str, folder: Path) -> Design:
     torch.save(network.state_dict(), weights)
     text = ",".join(map(str, deconv))
     engine = exported(
-        weights, output, "--network", f"pose_resnet{depth}", "--deconv", text, "--input", crop,
-        "--check-crops", "1",
+        weights, output, "--network", f"pose_resnet{depth}", "--convention", "steadypose",
+        "--deconv", text, "--input", crop, "--check-crops", "1",
     )  # fmt: skip
     name = f"PoseResNet-{depth}, 3x{filters}, {crop}"
     return Design(name, output.stat().st_size / 1e6, engine)

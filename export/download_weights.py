@@ -23,9 +23,15 @@ from engines.errors import SourceError, UsageError
 from export.download.checked_files import adopt
 from export.download.fetch import fetch, part_of
 from export.download.progress import ProgressLine
-from export.download.transfer import Patience, size_of
+from export.download.transfer import Patience, disk_errors, size_of
 from realtime.command import Parser, run_command
 from realtime.zoo import MODELS, ZooModel, cache_folder, find, weights_file
+
+_APART = (
+    ("--list", ("NAME", "--weights", "--mirror"), "the list shows all names, fetches nothing"),
+    ("--weights", ("--mirror",), "a file that is here needs no server"),
+    ("--offline", ("--mirror",), "without a network nobody can ask it"),
+)
 
 
 def table(folder: Path) -> str:
@@ -44,7 +50,10 @@ def table(folder: Path) -> str:
 
 def download(arguments: argparse.Namespace, patience: Patience) -> str:
     """Do what the command line says; returns what to tell the user."""
+    _refuse_what_cannot_apply(arguments)
     folder: Path = arguments.cache or cache_folder()
+    with disk_errors(folder):  # where the working folder is gone
+        folder = folder.absolute()
     if arguments.list:
         return table(folder)
     if arguments.name is None:
@@ -58,7 +67,26 @@ def download(arguments: argparse.Namespace, patience: Patience) -> str:
         f"{path}: {size_of(path) / 1e6:.1f} MB, "
         f"SHA-256 begins with {model.hash_prefix} as it should"
     )
-    return said + _next_step(model, path)
+    return said if arguments.no_hint else said + _next_step(model, path)
+
+
+def _refuse_what_cannot_apply(arguments: argparse.Namespace) -> None:
+    """Nothing that was typed is ignored, unless it asks for what happens anyway.
+
+    Raises:
+        UsageError: Two options exclude each other.
+    """
+    given = {
+        "NAME": arguments.name is not None,
+        "--weights": arguments.weights is not None,
+        "--mirror": bool(arguments.mirror),
+        "--offline": arguments.offline,
+        "--list": arguments.list,
+    }
+    for one, others, reason in _APART:
+        for other in others:
+            if given[one] and given[other]:
+                raise UsageError(f"{other} cannot go with {one}: {reason}", fix="leave out one")
 
 
 def _next_step(model: ZooModel, path: Path) -> str:
@@ -109,6 +137,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--mirror", action="append", default=[], metavar="URL", help="try it first; repeatable"
     )
+    parser.add_argument("--no-hint", action="store_true", help="do not say what comes next")
     return parser.parse_args(argv)
 
 

@@ -3,10 +3,11 @@
     python export/export_onnx.py --model res50-coco-256x192
     python export/export_onnx.py --weights weights.pt --name my_model --output my_model.onnx
 
-The first takes published weights that export/download_weights.py has fetched. Options that
-are left out come from the recipe that training writes beside its weights (weights.json), else
-they are those of the model that ships. The file is written only after ONNX Runtime agreed
-with torch on real crops.
+    python export/export_onnx.py --weights FILE --convention microsoft --input 256x192 --name res50
+
+The first takes published weights that export/download_weights.py has fetched, the second uses
+the recipe that training writes beside its weights (weights.json). Single options override
+either. The file is written only after ONNX Runtime agreed with torch on real crops.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ from engines.engine_file import sha256
 from engines.errors import ModelFileError, UsageError
 from engines.skeleton import SKELETONS
 from engines.spec import METADATA_KEY, ModelSpec
+from export.conventions import CONVENTIONS
 from export.files import write_atomically
 from export.graph import PoseModel
 from export.models.registry import NETWORKS
 from export.option_values import channels, size, skeleton, triple
-from export.published import published_origin, published_weights
+from export.origin import find_origin, refuse_unused
 from export.real_crops import gather_crops
-from export.recipe import Origin, Recipe, build_model, build_network, find_recipe
+from export.recipe import Recipe, build_model, build_network
 from export.weights import load_weights
-from realtime import zoo
 from realtime.command import Parser, run_command
 from realtime.settings import DEFAULT_MODEL
 
@@ -128,6 +129,11 @@ def check_against_torch(
         wanted = model(torch.from_numpy(crops)).numpy()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     (got,) = session.run(["keypoints"], {"crops": crops})
+    if not (np.isfinite(wanted).all() and np.isfinite(got).all()):
+        raise ModelFileError(
+            "the network gives numbers that are not finite",
+            fix="check the weights, they are damaged",
+        )
     is_seen = wanted[..., 2] > 0.2
     distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)
     worst_px = float(distance[is_seen].max()) if is_seen.any() else 0.0
@@ -143,33 +149,28 @@ def check_against_torch(
 
 def export(arguments: argparse.Namespace) -> str:
     """Do what the command line says; returns what to tell the user."""
-    published = zoo.find(arguments.model) if arguments.model else None
-    weights: Path | None = arguments.weights
-    if published is not None:
-        weights = weights or published_weights(published)
-        origin = published_origin(published)
-    elif weights is not None:
-        origin = find_recipe(weights) or Origin(Recipe())
-    else:
-        raise UsageError("there is nothing to export", fix="give --weights FILE or --model NAME")
+    weights, origin = find_origin(arguments)
     given = vars(arguments)
     chosen = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if f.name in given}
     recipe = dataclasses.replace(origin.recipe, **chosen)
+    refuse_unused(recipe, chosen)
     name = arguments.name or origin.name
     output: Path = arguments.output or DEFAULT_MODEL.parent / f"{name}.onnx"
+    if arguments.output is None and output == DEFAULT_MODEL:
+        raise UsageError(
+            f"this would replace the model that ships, {output}",
+            fix="give --name or --output (--output with that path to replace it)",
+        )
     model = build_model(recipe, build_network(recipe, load_weights(weights)))
     exported = to_onnx(model, recipe, opset=arguments.opset)
     if arguments.store == "fp16":
         store_half(exported)
-    decoder = f"{recipe.refine}, {recipe.cells} cells" + (
-        ", flip test" if recipe.has_flip_test else ""
-    )
     spec = ModelSpec(
         name=name,
         skeleton=recipe.skeleton,
         input_hw=recipe.input_hw,
         box_padding=recipe.padding,
-        decoder=decoder,
+        decoder=recipe.decoder,
         colour=recipe.colour,
         mean=recipe.mean,
         std=recipe.std,
@@ -204,6 +205,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="state dict (.pt or .pth)")
     parser.add_argument(
         "--model", metavar="NAME", help="published weights: run.py --list-models prints the names"
+    )
+    parser.add_argument(
+        "--convention",
+        choices=CONVENTIONS,
+        help="whose code trained the weights: colours, statistics, grid (docs/networks.md)",
     )
     parser.add_argument("--output", type=Path, help="default: models/NAME.onnx")
     parser.add_argument("--name", help="model id in the spec")

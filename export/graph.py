@@ -61,19 +61,33 @@ class FlipTest(nn.Module):
         flip_order: For each keypoint, the index of its mirror twin.
         cells: With ``corner`` cells the mirrored heatmap lies one cell off and is
             shifted back, as in the published evaluation code.
+        gives: ``coordinates`` are averaged where they lie, mirrored about the middle, as
+            OpenMMLab evaluates DeepPose.
     """
 
-    def __init__(self, network: nn.Module, *, flip_order: Sequence[int], cells: Cells) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        flip_order: Sequence[int],
+        cells: Cells,
+        gives: Literal["heatmaps", "coordinates"] = "heatmaps",
+    ) -> None:
         super().__init__()
+        self._gives = gives
         self.network = network
         self._shift = cells == "corner"
         self.register_buffer("order", torch.tensor(flip_order, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, K, h, w)."""
+        """(N, 3, H, W) to what the network gives."""
         both = self.network(torch.cat((x, torch.flip(x, (3,))), 0))
         count = x.shape[0]
         straight, mirrored = both[:count], both[count:]
+        if self._gives == "coordinates":
+            mirrored = mirrored[:, self.order]
+            mirrored = torch.cat((1.0 - mirrored[..., :1], mirrored[..., 1:]), 2)
+            return (straight + mirrored) * 0.5
         mirrored = torch.flip(mirrored, (3,))[:, self.order]
         if self._shift:
             mirrored = torch.cat((mirrored[..., :1], mirrored[..., :-1]), 3)

@@ -6,30 +6,41 @@ from pathlib import Path
 
 from engines.errors import ModelFileError
 from engines.skeleton import SKELETONS
+from export.conventions import CONVENTIONS
+from export.download.checked_files import is_whole
 from export.recipe import Origin, Recipe
 from realtime.zoo import ZooModel, weights_file
 
 
-def published_weights(model: ZooModel) -> Path:
-    """Where the downloaded file is.
+def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
+    """The published file, checked by its hash.
+
+    Args:
+        model: Which.
+        brought: Where the user has it; None: in the cache.
 
     Raises:
-        ModelFileError: It has not been downloaded.
+        ModelFileError: It is not there, or is another or a damaged file.
     """
-    path = weights_file(model)
+    path = brought or weights_file(model)
+    if is_whole(path, model):
+        return path
     if not path.exists():
-        raise ModelFileError(
-            f"the weights of {model.name} are not here ({path})",
-            fix=f"python export/download_weights.py {model.name}",
-        )
-    return path
+        fix = f"python export/download_weights.py {model.name}"
+        raise ModelFileError(f"the weights of {model.name} are not here ({path})", fix=fix)
+    if brought is None:
+        fix = f"python export/download_weights.py {model.name} fetches it again"
+    else:
+        fix = "for weights of your own leave --model out and give --convention openmmlab"
+    raise ModelFileError(
+        f"{path} is not the published file of {model.name}, or is damaged: its SHA-256 does not "
+        f"begin with {model.hash_prefix}",
+        fix=fix,
+    )
 
 
 def published_origin(model: ZooModel) -> Origin:
-    """The recipe of a published file: all of OpenMMLab's take RGB with ImageNet's statistics.
-
-    Heatmap cells lie at ``i * stride`` crop pixels there, boxes are padded by 1.25, and
-    deconvolutions have 256 channels (configs of mmpose, Apache-2.0).
+    """The recipe of a published file.
 
     Raises:
         ModelFileError: It is a network that is not defined here.
@@ -39,15 +50,13 @@ def published_origin(model: ZooModel) -> Origin:
             f"{model.name} is a network that export/ does not define",
             fix="export it to ONNX where it comes from, then python export/wrap_onnx.py",
         )
-    recipe = Recipe(
-        network=model.network,
-        deconv=(256, 256, 256),
-        input_hw=model.input_hw,
-        colour="rgb",
-        refine=model.refine,
-        cells="corner",
-        sigma=model.sigma,
-        skeleton=SKELETONS[model.skeleton],
-    )
+    chosen = {
+        **CONVENTIONS["openmmlab"],
+        "network": model.network,
+        "input_hw": model.input_hw,
+        "refine": model.refine,
+        "sigma": model.sigma,
+        "skeleton": SKELETONS[model.skeleton],
+    }
     source = f"OpenMMLab, {model.url} ({model.accuracy})"
-    return Origin(recipe, model.name, source, "Apache-2.0 (code); see the data's own terms")
+    return Origin(Recipe(**chosen), model.name, source, "Apache-2.0 (code); see the data's terms")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,10 @@ from export.models.registry import kind_of, make_network
 from export.weights import load_strictly, to_our_names
 
 
+def _are_numbers(values: Sequence[float]) -> bool:
+    return len(values) == 3 and all(math.isfinite(value) for value in values)
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What a state dict does not say about itself.
@@ -46,6 +51,9 @@ class Recipe:
         has_flip_test: Average with the mirror image: slower by two, a little better.
         padding: Box factor of the training.
         skeleton: Names and order of the keypoints.
+
+    Raises:
+        UsageError: A value cannot be used, or the network cannot take such crops.
     """
 
     network: str = "pose_resnet18"
@@ -63,12 +71,20 @@ class Recipe:
     skeleton: Skeleton = COCO17
 
     def __post_init__(self) -> None:
-        if self.refine not in {"quarter", "dark", "none"} or self.cells not in {"half", "corner"}:
-            raise ValueError(f"decoding {self.refine!r} with {self.cells!r} cells is not known")
-        if self.colour not in {"rgb", "bgr"} or not 0.1 < float(self.sigma) < 20:
-            raise ValueError(f"colour {self.colour!r} or sigma {self.sigma!r} cannot be used")
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
-            raise ValueError(f"mean {self.mean} or std {self.std} is not three numbers above 0")
+        checks = (
+            (self.refine in {"quarter", "dark", "none"}, "refine", self.refine),
+            (self.cells in {"half", "corner"}, "cells", self.cells),
+            (self.colour in {"rgb", "bgr"}, "colour", self.colour),
+            (0.1 < self.sigma < 20, "sigma", self.sigma),
+            (1.0 <= self.padding <= 4.0, "padding", self.padding),
+            (_are_numbers(self.mean), "mean", self.mean),
+            (_are_numbers(self.std) and min(self.std) > 0, "std", self.std),
+        )
+        for is_good, name, value in checks:
+            if not is_good:
+                raise UsageError(
+                    f"{name} cannot be {value!r}", fix="see python export/export_onnx.py --help"
+                )
         kind = kind_of(self.network)
         if any(side % kind.multiple for side in self.input_hw):
             height, width = self.input_hw
@@ -76,11 +92,13 @@ class Recipe:
                 f"{self.network} cannot take crops of {height}x{width}",
                 fix=f"choose an --input in multiples of {kind.multiple}",
             )
-        if self.has_flip_test and kind.gives == "coordinates":
-            raise UsageError(
-                f"{self.network} gives coordinates, whose mirror images cannot be averaged",
-                fix="leave --flip-test out",
-            )
+
+    @property
+    def decoder(self) -> str:
+        """How keypoints are read, in words, for the model file."""
+        if kind_of(self.network).gives == "coordinates":
+            return "coordinates without scores" + (", flip test" if self.has_flip_test else "")
+        return f"{self.refine}, {self.cells} cells" + (", flip test" if self.has_flip_test else "")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -130,7 +148,7 @@ def find_recipe(weights: Path) -> Origin | None:
             if key in raw:
                 raw[key] = tuple(raw[key])
         return Origin(Recipe(**raw), str(data["name"]), str(data["source"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (UsageError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is no recipe: {error!r}", fix="remove it and give the options instead"
         ) from error
@@ -143,21 +161,38 @@ def build_network(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> torch.nn
         ModelFileError: The weights do not belong to this network.
     """
     network = make_network(recipe.network, keypoints=len(recipe.skeleton), options=recipe.options)
+    _check_statistics(recipe, state)
     detail = f" with deconvolutions {recipe.deconv}" if recipe.options else ""
     load_strictly(
         network,
         to_our_names(network, state),
         name=f"{recipe.network}{detail} and {len(recipe.skeleton)} keypoints",
-        fix="give the right --network, --deconv and --final-kernel",
+        fix="name the network, its keypoints and its layers as they were trained",
     )
     return network
+
+
+def _check_statistics(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None:
+    """OpenMMLab 1.x writes its input's mean and deviation into some files."""
+    for key, ours in (("mean", recipe.mean), ("std", recipe.std)):
+        theirs = state.get(f"data_preprocessor.{key}")
+        if theirs is None:
+            continue
+        found = (theirs.flatten() / 255).tolist()
+        if len(found) != 3 or any(abs(a - b) > 1e-3 for a, b in zip(found, ours, strict=True)):
+            text = ",".join(f"{value:.4f}" for value in found)
+            raise ModelFileError(
+                f"the weights were trained with {key} {text}, the recipe says {ours}",
+                fix=f"--{key} {text}",
+            )
 
 
 def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
     """Preprocessing, network and decoding as one module, ready to run or export."""
     if recipe.has_flip_test:
         order = recipe.skeleton.flip_order
-        network = FlipTest(network, flip_order=order, cells=recipe.cells)
+        gives = kind_of(recipe.network).gives
+        network = FlipTest(network, flip_order=order, cells=recipe.cells, gives=gives)
     kind = kind_of(recipe.network)
     height, width = recipe.input_hw
     decode: torch.nn.Module

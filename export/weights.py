@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from torch import Tensor, nn
 from engines.errors import ModelFileError
 
 _SHOWN = 5
+# What torch raises for files that are damaged or something else altogether.
+_DAMAGE = (
+    *(RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError),
+    *(AttributeError, TypeError, struct.error),
+)
 # Mean and deviation of the training's input (OpenMMLab 1.x): ours are in the recipe.
 _STATISTICS = r"^data_preprocessor\."
 # DataParallel; then OpenMMLab's two halves, its 0.x and 1.x names of the second.
@@ -33,19 +39,13 @@ class _Ignored:
     def __setstate__(self, _state: Any) -> None:
         pass
 
-    def __setitem__(self, _key: Any, _value: Any) -> None:
-        pass
-
-    def append(self, _value: Any) -> None:
-        """Pickled lists of a foreign class end here."""
-
 
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Load a state dict as float32, unwrapping the usual containers.
 
-    A training checkpoint (``{"state_dict": ...}``) and the ``module.`` prefix of
-    DataParallel are unwrapped. Nothing in the file is executed: objects that are no
-    tensors (a training's log, say) become empty ones.
+    A training checkpoint (``{"state_dict": ...}``) is unwrapped. Nothing in the file is
+    executed: plain objects beside the weights (a training's log, say) become empty ones;
+    a file whose other objects cannot be emptied so is refused.
 
     Raises:
         ModelFileError: The file is missing, not a checkpoint, or holds no state dict.
@@ -58,23 +58,33 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         raise ModelFileError(
             f"cannot read {path}: {error.strerror}", fix="check --weights"
         ) from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    except _DAMAGE as error:
         raise ModelFileError(
-            f"{path} is not a plain file of weights: {first}",
+            f"{path} {_what_is_wrong(error)}",
             fix="save only the state dict: torch.save(model.state_dict(), path)",
         ) from error
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
-    if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
+    if not isinstance(loaded, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in loaded.items()
+    ):
         raise ModelFileError(
             f"{path} holds no state dict",
             fix="save only the state dict: torch.save(model.state_dict(), path)",
         )
     return {
-        name.removeprefix("module."): value.float() if value.is_floating_point() else value
+        name: value.float() if value.is_floating_point() else value
         for name, value in loaded.items()
     }
+
+
+def _what_is_wrong(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "weights_only" in str(error):
+        found = re.search(r"(?:GLOBAL|whose module|instantiate|class) ([\w.]+)", str(error))
+        what = f" ({found.group(1)})" if found else ""
+        return f"holds objects that cannot be read safely{what}"
+    return f"is not a plain file of weights: {first[:160]}"
 
 
 def _load(path: Path) -> Any:
@@ -122,27 +132,23 @@ def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
 
 
 def with_other_keypoints(
-    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor]
+    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor], keypoint_keys: Set[str]
 ) -> dict[str, Tensor]:
     """Weights of a network for another number of keypoints, to train on from.
 
     Args:
         state: Trained, with our names.
         fresh: Random, for the new number of keypoints.
+        keypoint_keys: Tensors whose shape depends on that number, see
+            ``export.models.registry.keypoint_keys``.
 
     Returns:
-        ``state``, with the fresh values in the layers that tell keypoints apart: those
-        whose shape differs, as long as each differs in one size only, and all alike.
+        ``state``, with the fresh values of those tensors if their shapes differ.
     """
-    differing = {k for k in state if k in fresh and state[k].shape != fresh[k].shape}
-    pairs = {
-        tuple((a, b) for a, b in zip(state[k].shape, fresh[k].shape, strict=False) if a != b)
-        for k in differing
-        if state[k].dim() == fresh[k].dim()
-    }
-    if len(pairs) != 1 or len(next(iter(pairs))) != 1:
-        return dict(state)  # no mere change of keypoints; loading will say what is wrong
-    return {k: fresh[k] if k in differing else v for k, v in state.items()}
+    differing = {k for k in keypoint_keys if k in state and state[k].shape != fresh[k].shape}
+    if not differing:
+        return dict(state)
+    return {k: fresh[k] if k in keypoint_keys else v for k, v in state.items()}
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str, fix: str) -> None:
@@ -150,7 +156,8 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str,
 
     Args:
         network: Changed in place.
-        state: With our names.
+        state: With our names. Batch norm's counters of batches, which the oldest files do
+            not have, may be missing: nothing but training reads them.
         name: Of the network, for the message.
         fix: What the user can do when they do not fit.
 
@@ -158,6 +165,8 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str,
         ModelFileError: Keys are missing, left over, or of another shape; it lists them.
     """
     wanted = network.state_dict()
+    counters = {k: torch.tensor(0) for k in wanted if k.endswith(".num_batches_tracked")}
+    state = {**counters, **state}
     problems = {
         "missing": [key for key in wanted if key not in state],
         "left over": [key for key in state if key not in wanted],
@@ -170,7 +179,7 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str,
     said = [f"{_list(keys)} {what}" for what, keys in problems.items() if keys]
     if said:
         raise ModelFileError(f"the weights do not fit {name}: {'; '.join(said)}", fix=fix)
-    network.load_state_dict(dict(state), strict=True)
+    network.load_state_dict(state, strict=True)
 
 
 def _list(keys: list[str]) -> str:

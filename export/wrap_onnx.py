@@ -67,13 +67,13 @@ def wrap_file(arguments: argparse.Namespace) -> str:
             "preprocessing": feed.summary,
         },
     )
+    crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
     model = wrap(network, feed, reading, spec)
     notes = [
         f"note: operators of {domain} are not ONNX's own; TensorRT and OpenVINO may refuse them"
         for domain in foreign_domains(model)
     ]
     data = model.SerializeToString()
-    crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
     worst_px, compared, score = check_wrapped(data, network, feed, reading, crops)
     if score < 0.2:
         notes.append(
@@ -125,13 +125,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line, over what a TOML file says."""
-    shared = Parser(add_help=False, allow_abbrev=False)
+    shared = Parser(add_help=False)
     add_options(shared)
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[shared],
-        allow_abbrev=False,
     )
     parser.add_argument("--onnx", type=Path, required=True, help="the foreign file")
     parser.add_argument("--output", type=Path, required=True, help="model file to write")

@@ -19,7 +19,7 @@ os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
 import cv2
 
 from engines.base import Engine
-from engines.errors import SteadyposeError
+from engines.errors import SteadyposeError, UsageError
 from engines.options import EngineOptions, default_threads
 from realtime.app import App
 from realtime.arguments import build_parser, to_settings
@@ -53,7 +53,11 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         if arguments.doctor:
             from realtime.doctor import examine  # noqa: PLC0415 - starting a camera needs none of it
 
-            print(examine(model_of(arguments)))
+            arguments.fetch = False  # it looks, and changes nothing
+            try:
+                print(examine(model_of(arguments)))
+            except SteadyposeError as error:
+                print(f"{examine(DEFAULT_MODEL)}\n{'--model':<14} {error.what}")
             return 0
         if arguments.list_models:
             from realtime.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
@@ -81,6 +85,8 @@ def model_of(arguments: argparse.Namespace) -> Path:
         SteadyposeError: A published model is not here, or could not be made.
     """
     if arguments.model is None:
+        if arguments.fetch:
+            raise UsageError("--fetch needs --model NAME", fix="--list-models shows the names")
         return DEFAULT_MODEL
     from realtime.model_choice import choose_model  # noqa: PLC0415 - the default needs none of it
 
@@ -111,6 +117,8 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         _say(f"passed over {reason}")
     engine = opened.engine
     stop.check()
+    if engine.spec.decoder.startswith("coordinates"):
+        _say("note: this network gives no scores, so it sees somebody in every picture")
     _say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
     try:
         return _run_with(engine, settings, typed)

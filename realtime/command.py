@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from engines.errors import SteadyposeError, UsageError
 
@@ -15,6 +15,9 @@ class Parser(argparse.ArgumentParser):
 
     stray_fix = ""
     """What to do about a word that belongs to no option; ``{word}`` stands for it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engines.engine_file import SUFFIX
-from engines.errors import EngineUnavailableError, ModelFileError
+from engines.errors import EngineUnavailableError, ModelFileError, UsageError
 from realtime import zoo
 from realtime.settings import ROOT
 
@@ -27,25 +27,29 @@ def choose_model(
         run: Runs a Python command line, for tests; returns its exit code.
 
     Raises:
-        UsageError: It is neither a file nor a known name.
+        UsageError: It is neither a file nor a known name, or there is nothing to fetch.
         ModelFileError: The published model is not here, or could not be made.
         EngineUnavailableError: What the export needs is not installed.
     """
     path = Path(text)
-    if path.exists() or path.suffix in {".onnx", SUFFIX} or "/" in text or "\\" in text:
+    if zoo.lies_here(path) or path.suffix in {".onnx", SUFFIX} or "/" in text or "\\" in text:
+        if is_fetching:
+            raise UsageError(
+                f"--fetch makes published models, and {text} is a path",
+                fix="leave --fetch out, or give --model a name of --list-models",
+            )
         return path
     model = zoo.find(text)
     output = zoo.model_file(model)
-    if output.exists():
+    if zoo.lies_here(output):
         return output
-    commands = steps(model)
-    typed = ", then ".join(f"python {' '.join(command)}" for command in commands)
     if not model.network:
         raise ModelFileError(
             f"{model.name} is a network that steadypose does not define",
             fix="export it to ONNX where it comes from, then python export/wrap_onnx.py",
         )
     if not is_fetching:
+        typed = ", then ".join(f"python {' '.join(command)}" for command in steps(model))
         raise ModelFileError(
             f"{model.name} is not here yet ({output})",
             fix=f"{typed}; or add --fetch to this command",
@@ -56,23 +60,36 @@ def choose_model(
             f"--fetch needs {', '.join(missing)} to export {model.name}",
             fix="pip install -r requirements-export.txt",
         )
-    for command in commands:
-        if (run or _run)(command) != 0:
-            raise ModelFileError(
-                f"{model.name} could not be made: python {' '.join(command)} failed",
-                fix="see above",
-            )
+    _make(model, run or _run)
     return output
 
 
 def steps(model: zoo.ZooModel) -> list[list[str]]:
     """The command lines, after ``python``, that make a published model's file.
 
-    The download is left out where the weights are in the cache already.
+    The first checks what is in the cache already and downloads only what is missing.
     """
-    download = ["export/download_weights.py", model.name]
-    export = ["export/export_onnx.py", "--model", model.name]
-    return [export] if zoo.weights_file(model).exists() else [download, export]
+    return [
+        ["export/download_weights.py", model.name],
+        ["export/export_onnx.py", "--model", model.name],
+    ]
+
+
+def _make(model: zoo.ZooModel, run: Callable[[list[str]], int]) -> None:
+    download, export = steps(model)
+    for command in ([*download, "--no-hint"], export):
+        try:
+            code = run(command)
+        except KeyboardInterrupt:
+            raise ModelFileError(
+                f"{model.name} was not made: interrupted",
+                fix="run the same command again, it goes on where it was",
+            ) from None
+        if code != 0:
+            raise ModelFileError(
+                f"{model.name} could not be made: python {' '.join(command)} failed, see above",
+                fix=f"python {' '.join(command)}, by hand, until it works",
+            )
 
 
 def _run(command: list[str]) -> int:

@@ -17,11 +17,10 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from engines.errors import UsageError
 from realtime.settings import DEFAULT_MODEL
@@ -220,40 +219,8 @@ def find(name: str) -> ZooModel:
     return model
 
 
-def urls(model: ZooModel, mirrors: Sequence[str] = ()) -> list[str]:
-    """Where to look for a file: the mirrors given, those of STEADYPOSE_MIRRORS, its origin.
-
-    Args:
-        model: The file.
-        mirrors: Each stands for ``BASE_URL``: the same folders lie below it.
-
-    Raises:
-        UsageError: A mirror is no http or https URL, or has a password or a query in it.
-    """
-    found = []
-    for mirror in (*mirrors, *os.environ.get("STEADYPOSE_MIRRORS", "").split()):
-        if not _is_web_url(mirror):
-            raise UsageError(
-                f"mirror {mirror!r} is not a plain http or https URL",
-                fix="write it as https://HOST/FOLDER (STEADYPOSE_MIRRORS: spaces between them)",
-            )
-        found.append(mirror.rstrip("/") + "/" + quote(model.path))
-    return [*dict.fromkeys([*found, model.url])]
-
-
-def _is_web_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        has_host = bool(parts.hostname) and parts.port != 0  # reading a bad port raises
-        is_bare = not (parts.query or parts.fragment or parts.username or parts.password)
-    except ValueError:
-        return False
-    is_plain = re.fullmatch(r"[!-~]+", text) is not None
-    return parts.scheme in {"http", "https"} and has_host and is_plain and is_bare
-
-
 def cache_folder() -> Path:
-    """Where downloads are kept; it may not exist yet.
+    """Where downloads are kept, absolute; it may not exist yet.
 
     STEADYPOSE_CACHE, else ``steadypose`` in XDG_CACHE_HOME, else in the user's folder for
     such files.
@@ -261,22 +228,43 @@ def cache_folder() -> Path:
     Raises:
         UsageError: Nothing says where the user's files are.
     """
-    try:
-        if chosen := os.environ.get("STEADYPOSE_CACHE"):
-            return Path(chosen).expanduser()
-        xdg = os.environ.get("XDG_CACHE_HOME", "")
-        if Path(xdg).is_absolute():  # others are to be ignored, says the XDG specification
-            return Path(xdg) / "steadypose"
-        if sys.platform == "win32":
-            local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-            return Path(local) / "steadypose" / "Cache"
-        if sys.platform == "darwin":
-            return Path.home() / "Library" / "Caches" / "steadypose"
-        return Path.home() / ".cache" / "steadypose"
-    except RuntimeError as error:
+    try:  # absolute: a child process may have another working folder
+        return _said_folder().absolute()
+    except (RuntimeError, OSError) as error:
         raise UsageError(
             f"there is no place for downloads: {error}", fix="set STEADYPOSE_CACHE to a folder"
         ) from error
+
+
+def _said_folder() -> Path:
+    """As the environment says it.
+
+    Raises:
+        RuntimeError: It says nothing.
+    """
+    if chosen := os.environ.get("STEADYPOSE_CACHE"):
+        return Path(chosen).expanduser()
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(xdg).is_absolute():  # others are to be ignored, says the XDG specification
+        return Path(xdg) / "steadypose"
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local) / "steadypose" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "steadypose"
+    return Path.home() / ".cache" / "steadypose"
+
+
+def lies_here(path: Path) -> bool:
+    """Whether something is there; no where it cannot be found out.
+
+    ``Path.exists`` raises, up to Python 3.13, for a name that is too long or a folder that
+    may not be read.
+    """
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # ValueError: a null character
+        return False
 
 
 def weights_file(model: ZooModel) -> Path:

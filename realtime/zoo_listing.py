@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.zoo import MODELS, ZooModel, cache_folder, model_file, weights_file
+from realtime.zoo import MODELS, ZooModel, cache_folder, lies_here, model_file, weights_file
 
 # (network, keypoints, crop height and width): parameters, 10^9 multiply-adds of the
 # convolutions and matrix products for one crop. tests/export/test_published.py counts again.
@@ -62,7 +62,8 @@ def listing() -> str:
             "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "
             "they were learnt, have terms of their own (MPII: no commercial use).",
             "here: weights in " + str(cache_folder()) + ", model file in models/.",
-            "To use one: run.py --model NAME --fetch",
+            "To use one: run.py --model NAME --fetch (to wrap one: docs/foreign_models.md). "
+            "DeepPose gives no scores, so it sees somebody in every picture.",
         ]
     )
 
@@ -82,9 +83,9 @@ def _row(model: ZooModel) -> tuple[str, ...]:
 
 def _here(model: ZooModel) -> str:
     found = []
-    if weights_file(model).exists():
+    if lies_here(weights_file(model)):
         found.append("weights")
-    if model_file(model).exists():
+    if lies_here(model_file(model)):
         found.append("model file")
     if not found and not model.network:
         return "- (to be exported elsewhere and wrapped)"

@@ -32,7 +32,7 @@ class NetworkConfig:
         kind: A name of ``export.models.registry.NETWORKS``.
         deconv: Filters of the three deconvolutions; PoseResNet only.
         final_kernel: 1 or 3; PoseResNet only.
-        weights: State dict to start from; none: random (He et al. 2015).
+        weights: State dict to start from; none: random, as the network's code starts.
     """
 
     kind: str = "pose_resnet18"
@@ -164,6 +164,8 @@ class TrainConfig:
         if not (self.train and self.validate and self.stage):
             raise UsageError("the config needs [[train]], [[validate]] and [[stage]]", fix=_FIX)
         multiple = kind_of(self.network.kind).multiple
+        if self.teacher is not None:
+            self._check_teacher(self.teacher)
         for stage in self.stage:
             if any(side % multiple for side in stage.input):
                 raise UsageError(
@@ -173,6 +175,22 @@ class TrainConfig:
                 )
         if self.seed < 0 or not 1.0 <= self.padding <= 4.0:
             raise UsageError("seed must not be negative, padding must be in [1, 4]", fix=_FIX)
+
+    def _check_teacher(self, teacher: TeacherConfig) -> None:
+        """Its heatmaps must lie on the student's grid, at every stage."""
+        kind, own = kind_of(teacher.kind), kind_of(self.network.kind)
+        if kind.gives != "heatmaps" or kind.stride != own.stride:
+            raise UsageError(
+                f"the teacher {teacher.kind} gives other heatmaps than {self.network.kind}",
+                fix=f"choose a teacher that gives heatmaps of stride {own.stride}",
+            )
+        for stage in self.stage:
+            if any(side % kind.multiple for side in stage.input):
+                raise UsageError(
+                    f"stage input {stage.input[0]}x{stage.input[1]} is not in multiples of "
+                    f"{kind.multiple}, which the teacher {teacher.kind} needs",
+                    fix=_FIX,
+                )
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -206,7 +224,16 @@ def _parse(data: dict[str, Any]) -> TrainConfig:
     for key, kind in kinds.items():
         if key in data:
             made[key] = _make(kind, f"[{key}]", data[key])
+            _require_used(f"[{key}]", made[key], data[key])
     return _make(TrainConfig, "the top", made)
+
+
+def _require_used(where: str, made: Any, table: Any) -> None:
+    """Only PoseResNet has a head to choose."""
+    is_other = not getattr(made, "kind", "pose_resnet").startswith("pose_resnet")
+    for key in ("deconv", "final_kernel"):
+        if is_other and key in table:
+            raise UsageError(f"{where}: {made.kind} has no {key}", fix="leave it out")
 
 
 def _tables(data: dict[str, Any], key: str) -> list[Any]:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from engines.errors import SteadyposeError, UsageError
 from engines.skeleton import Skeleton
 from engines.spec import ModelSpec
-from export.models.registry import kind_of, make_network
+from export.models.registry import keypoint_keys, kind_of, make_network
 from export.recipe import Recipe, build_model, build_network
 from export.torch_engine import TorchEngine
 from export.weights import load_weights, to_our_names, with_other_keypoints
@@ -173,7 +173,12 @@ class Run:
         if self._weights is None:
             return fresh
         state = to_our_names(fresh, load_weights(self._weights))
-        return build_network(recipe, with_other_keypoints(state, fresh.state_dict()))
+        return build_network(
+            recipe,
+            with_other_keypoints(
+                state, fresh.state_dict(), keypoint_keys(shape.kind, recipe.options)
+            ),
+        )
 
     def _recipe(self) -> Recipe:
         """The network of this run, with the input size of its last stage."""

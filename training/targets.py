@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def heatmap_targets(
-    xy: Tensor, is_known: Tensor, *, size_hw: tuple[int, int], sigma: float, stride: int = 4
+    xy: Tensor, is_known: Tensor, *, size_hw: tuple[int, int], sigma: float, stride: int
 ) -> tuple[Tensor, Tensor]:
     """Gaussians around the keypoints, and which heatmaps count.
 

@@ -1,4 +1,4 @@
-"""Train PoseResNet from one config file.
+"""Train a network from one config file.
 
     python -m training.train --config training/configs/default.toml --data PACKS --out RUN
 

@@ -59,8 +59,8 @@ class Trainer:
         stage: Input size, optimiser and loss options.
         steps: Length of the stage.
         device: ``cpu`` or ``cuda``.
-        teacher: Network whose heatmaps are learned too, with its share; or none.
         stride: Crop pixels per heatmap cell.
+        teacher: Network whose heatmaps are learned too, with its share; or none.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class Trainer:
         stage: StageConfig,
         steps: int,
         device: torch.device,
+        stride: int,
         teacher: tuple[nn.Module, float] | None = None,
-        stride: int = 4,
     ) -> None:
         self.stage = stage
         self.steps = steps

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from engines.errors import ModelFileError
 from export.download.transfer import disk_errors
-from realtime.zoo import MODELS, ZooModel
+from realtime.zoo import MODELS, ZooModel, lies_here
 
 _BLOCK = 1024 * 1024
 
@@ -25,14 +26,19 @@ def digest_of(path: Path) -> str | None:
     """
     digest = hashlib.sha256()
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait, a device may never end
+            raise ModelFileError(
+                f"cannot read {path}: it is no regular file", fix="name the file itself"
+            )
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise ModelFileError(
-            f"cannot read {path}: {error.strerror or error}", fix="check the path and its rights"
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}",
+            fix="check the path and its rights",
         ) from error
     return digest.hexdigest()
 
@@ -42,6 +48,7 @@ def is_whole(path: Path, model: ZooModel) -> bool:
 
     Raises:
         ModelFileError: Something is there and cannot be read.
+        UsageError: The model's own name carries no hash.
     """
     return (digest_of(path) or "").startswith(model.hash_prefix)
 
@@ -67,7 +74,7 @@ def adopt(model: ZooModel, source: Path, *, folder: Path) -> Path:
     if not digest.startswith(model.hash_prefix):
         raise _another_file(model, source, digest)
     target = folder / model.file_name
-    if source.resolve() == target.resolve():
+    if lies_here(target) and source.samefile(target):
         return target
     temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
     with disk_errors(target):

@@ -12,11 +12,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from engines.errors import ModelFileError, SourceError
+from export.download.addresses import urls
 from export.download.checked_files import digest_of, is_whole
 from export.download.file_lock import held_lock
 from export.download.progress import Progress, Silent
 from export.download.transfer import Patience, disk_errors, size_of, transfer
-from realtime.zoo import ZooModel, urls
+from realtime.zoo import ZooModel, lies_here
 
 
 def part_of(target: Path) -> Path:
@@ -67,7 +68,7 @@ def fetch(
     with _alone(target, told):
         if is_whole(target, model):  # another process was faster
             return target
-        if target.exists():
+        if lies_here(target):
             told.note(f"{target} is damaged and will be downloaded again")
             with disk_errors(target):
                 target.unlink()
@@ -123,7 +124,7 @@ def _download_from(
 
 def _not_here(model: ZooModel, target: Path) -> SourceError | ModelFileError:
     fix = "run it once without --offline, or bring the file with --weights"
-    if target.exists():
+    if lies_here(target):
         return ModelFileError(f"{target} is damaged: its SHA-256 is not that of its name", fix=fix)
     return SourceError(f"the weights of {model.name} are not in {target.parent}", fix=fix)
 

@@ -21,13 +21,21 @@ from urllib.request import Request
 
 from engines.errors import RecordError, SourceError
 from export.download.progress import Progress
-from export.download.web import HELP, BrokenError, RangeError, build_opener, network_errors
+from export.download.web import (
+    HELP,
+    BrokenError,
+    RangeError,
+    build_opener,
+    from_wire,
+    network_errors,
+)
 
 _CHUNK = 256 * 1024
 _HEAD = 512  # bytes that tell a web page
 _STEP = 1024 * 1024  # bytes that count as progress, after which failures are forgiven
 _MOST = 4 * 1024**3  # no published file comes near it
 _SPACE = "free space, or choose another folder with --cache or STEADYPOSE_CACHE"
+_COUNT = "[0-9]{1,18}"  # int() raises for thousands of digits
 _PAGE = re.compile(rb"\s*(<!doctype html|<html|<head|<script)", re.IGNORECASE)
 
 
@@ -49,6 +57,34 @@ class Patience:
     longest_pause_s: float = 30.0
 
 
+@dataclass(slots=True)
+class _Tally:
+    """Failures in a row.
+
+    Attributes:
+        furthest: Longest the part has been since it was last begun, bytes.
+        restarts: How many more times ``furthest`` may fall. The limit ends a download from a
+            server that sends the same beginning for ever.
+        failures: Since the last MiB of progress.
+    """
+
+    furthest: int
+    restarts: int
+    failures: int = 0
+
+    def begin_again(self) -> None:
+        """The part was dropped: what comes now is progress, though it was there before."""
+        if self.restarts > 0:
+            self.restarts -= 1
+            self.furthest = 0
+
+    def fail(self, reached: int) -> int:
+        """One more failure, with so many bytes there; returns how many are in a row."""
+        self.failures = 1 if reached >= self.furthest + _STEP else self.failures + 1
+        self.furthest = max(self.furthest, reached)
+        return self.failures
+
+
 def transfer(url: str, part: Path, *, progress: Progress, patience: Patience) -> None:
     """Bring a part file to the full length of what lies at a URL.
 
@@ -63,21 +99,21 @@ def transfer(url: str, part: Path, *, progress: Progress, patience: Patience) ->
         SourceError: The server cannot be reached, has no such file, or sends something else.
         RecordError: The disk is full or refuses.
     """
-    failures, furthest = 0, size_of(part)
+    tally = _Tally(size_of(part), restarts=patience.retries)
     while True:
         try:
-            _attempt(url, part, progress, patience.timeout_s)
+            _attempt(url, part, progress, patience.timeout_s, tally)
         except RangeError:
             with disk_errors(part):
                 part.unlink(missing_ok=True)  # it cannot be the beginning of this file
+            tally.begin_again()
             reason, wish_s = "the server cannot go on where the part ends", 0.0
         except BrokenError as error:
             reason, wish_s = str(error), error.wait_s
         else:
             return
         reached = size_of(part)
-        failures = 1 if reached >= furthest + _STEP else failures + 1
-        furthest = max(furthest, reached)
+        failures = tally.fail(reached)
         if failures > patience.retries:
             kept = f"; {reached / 1e6:.1f} MB are kept to go on from" if reached else ""
             raise SourceError(f"{url}: {reason}, {failures} times in a row{kept}", fix=HELP)
@@ -87,7 +123,7 @@ def transfer(url: str, part: Path, *, progress: Progress, patience: Patience) ->
         time.sleep(pause_s)
 
 
-def _attempt(url: str, part: Path, progress: Progress, timeout_s: float) -> None:
+def _attempt(url: str, part: Path, progress: Progress, timeout_s: float, tally: _Tally) -> None:
     """Ask once and append what comes.
 
     Raises:
@@ -108,6 +144,8 @@ def _attempt(url: str, part: Path, progress: Progress, timeout_s: float) -> None
             head = response.read(_HEAD)
         _refuse_page(url, response, head)
         _check_space(part, (total or 0) - start)
+        if start < offset:
+            tally.begin_again()  # the server ignores ranges
         _append(response, head, part, start, total, url, progress)
     if total is not None and size_of(part) < total:
         raise BrokenError(f"the connection broke after {size_of(part)} of {total} bytes")
@@ -153,13 +191,14 @@ def _total(response: HTTPResponse, offset: int) -> int | None:
     """
     if response.status == 206:
         found = re.fullmatch(
-            r"bytes (\d+)-\d+/(\d+|\*)", (response.headers.get("Content-Range") or "").strip()
+            rf"bytes ({_COUNT})-{_COUNT}/({_COUNT}|\*)",
+            (response.headers.get("Content-Range") or "").strip(),
         )
         if found is None or int(found.group(1)) != offset:
             raise RangeError
         return None if found.group(2) == "*" else int(found.group(2))
-    length = response.headers.get("Content-Length") or ""
-    return int(length) if length.isdecimal() and length.isascii() else None
+    length = re.fullmatch(_COUNT, (response.headers.get("Content-Length") or "").strip())
+    return int(length.group()) if length else None
 
 
 def _refuse_page(url: str, response: HTTPResponse, head: bytes) -> None:
@@ -171,7 +210,7 @@ def _refuse_page(url: str, response: HTTPResponse, head: bytes) -> None:
     kind = response.headers.get_content_type()
     if kind in {"text/html", "application/xhtml+xml"} or _PAGE.match(head):
         asked, answered = urlsplit(url).hostname, urlsplit(response.url).hostname
-        place = f", from {answered}" if asked != answered else ""
+        place = f", from {from_wire(answered or '')}" if asked != answered else ""
         raise SourceError(
             f"{url} gave a web page instead of the file{place}; the network may want a log-in",
             fix="open any page in a browser and log in, then try again; or name a --mirror",

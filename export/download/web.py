@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
-from http.client import HTTPException, InvalidURL
+from http.client import HTTPException, HTTPResponse, InvalidURL
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from urllib.request import (
 )
 
 from engines.errors import SourceError
+from export.download.proxies import cannot_be_used, proxy_of, remark_on, wants_password
 
 HELP = (
     "check the network and try again, name a --mirror, or bring the file: "
@@ -33,16 +34,14 @@ HELP = (
 _FINAL = {
     404: ("does not exist on that server", HELP),
     410: ("does not exist on that server any more", HELP),
-    407: (
-        "was not asked for: the proxy wants a password",
-        "put it into the HTTPS_PROXY variable: http://USER:PASSWORD@HOST:PORT",
-    ),
     511: (
         "was not asked for: the network wants a log-in first",
         "open any page in a browser and log in, then try again",
     ),
 }
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d+) ?(.*)")  # http.client's words
+_MOST_PRINTED = 120
 
 
 class BrokenError(Exception):
@@ -62,8 +61,30 @@ class RangeError(Exception):
     """The server has no such piece of the file."""
 
 
+def from_wire(text: object) -> str:
+    """What a server said, fit to be printed: one line, no control characters, not too long.
+
+    Args:
+        text: Anything whose ``str`` may hold what was received.
+    """
+    words = " ".join(str(text).split())
+    return "".join(filter(str.isprintable, words))[:_MOST_PRINTED]
+
+
 class _SafeRedirects(HTTPRedirectHandler):
-    """Follows redirects, but not from https down to http."""
+    """Follows redirects, but not from https down to http; lets go of those it cannot read."""
+
+    def http_error_302(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message
+    ) -> HTTPResponse | None:
+        """The answer at the new address."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)  # type: ignore[arg-type]
+        except ValueError:  # no address
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(  # the signature is urllib's
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
@@ -109,43 +130,87 @@ def network_errors(url: str, *, offset: int) -> Iterator[None]:
         error.close()
         raise _of_status(url, error, offset) from error
     except InvalidURL as error:
-        raise SourceError(f"{url} cannot be asked for: {error}", fix=HELP) from error
+        raise _unreadable(url, error) from error
     except URLError as error:
         raise _of_reason(url, error.reason) from error
     except (HTTPException, OSError) as error:
         raise _of_reason(url, error) from error
+    except ValueError as error:  # urllib's and the sockets' about a redirect or a length
+        raise _unreadable(url, error) from error
+
+
+def _unreadable(url: str, error: Exception) -> SourceError:
+    proxy = proxy_of(url)
+    way = f" through the proxy {proxy}" if proxy else ""
+    return SourceError(f"{url} cannot be asked for{way}: {from_wire(error)}", fix=HELP)
 
 
 def _of_status(url: str, error: HTTPError, offset: int) -> Exception:
-    code, reason = error.code, " ".join(str(error.reason).split())
+    code, reason = error.code, from_wire(error.reason)
+    said = f"{code} {reason}".strip()
     if code == 416 and offset:
         return RangeError()
+    if code == 407:
+        return wants_password(url, proxy_of(url))
     if code in _FINAL:
         what, fix = _FINAL[code]
         return SourceError(f"{url} {what} ({code})", fix=fix)
     if 300 <= code < 400:
         return SourceError(f"{url} redirects to where we do not follow: {reason}", fix=HELP)
-    if code in _TRY_AGAIN or code > 511:
-        asked = re.fullmatch(r"\d{1,6}", (error.headers.get("Retry-After") or "").strip())
+    if _may_pass(code):
+        asked = re.fullmatch(r"[0-9]{1,6}", (error.headers.get("Retry-After") or "").strip())
         wait_s = float(asked.group()) if asked else 0.0
-        return BrokenError(f"the server is in trouble ({code} {reason})", wait_s=wait_s)
-    return SourceError(f"{url} was refused ({code} {reason})", fix=HELP)
+        return BrokenError(f"the server is in trouble ({said})", wait_s=wait_s)
+    return SourceError(f"{url} was refused ({said})", fix=HELP)
+
+
+def _may_pass(code: int) -> bool:
+    return code in _TRY_AGAIN or code > 511
 
 
 def _of_reason(url: str, reason: object) -> Exception:
-    host = urlsplit(url).hostname
+    """Final or not; a proxy is to blame before the server behind it."""
+    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    text = from_wire(text)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return SourceError(
-            f"the certificate of {host} is not valid: {reason.verify_message}",
+            f"the certificate of {urlsplit(url).hostname} is not valid: "
+            f"{from_wire(reason.verify_message)}",
             fix="check this machine's date, or name a --mirror (the server's may have expired)",
         )
+    proxy = proxy_of(url)
+    if proxy is not None:
+        return _of_proxy(url, proxy, reason, text)
+    return _of_server(url, reason, text)
+
+
+def _of_proxy(url: str, proxy: str, reason: object, text: str) -> Exception:
+    refusal = _TUNNEL.fullmatch(text)
+    if refusal is not None:
+        code = int(refusal.group(1))
+        if code == 407:
+            return wants_password(url, proxy)
+        said = " ".join(refusal.groups()).strip()
+        if _may_pass(code):
+            return BrokenError(f"the proxy {proxy} is in trouble ({said})")
+        return SourceError(f"{url} was refused by the proxy {proxy} ({said})", fix=HELP)
+    final = cannot_be_used(url, proxy, reason, text)
+    if final is not None:
+        return final
+    broken = _of_server(url, reason, text)
+    if isinstance(broken, BrokenError):
+        return BrokenError(f"{broken}, through the proxy {proxy}{remark_on(proxy)}")
+    return broken
+
+
+def _of_server(url: str, reason: object, text: str) -> Exception:
+    host = urlsplit(url).hostname
     if isinstance(reason, socket.gaierror):
-        return SourceError(f"{host} cannot be found: {reason.strerror}; no network?", fix=HELP)
+        return SourceError(f"{host} cannot be found: {text}; no network?", fix=HELP)
     if isinstance(reason, ConnectionRefusedError):
         return SourceError(f"no server answers at {host} (connection refused)", fix=HELP)
     if isinstance(reason, TimeoutError):
         return BrokenError("the server does not answer in time")
     if isinstance(reason, str) and "unknown url type" in reason:
-        return SourceError(f"{url} redirects to where we do not follow: {reason}", fix=HELP)
-    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        return SourceError(f"{url} redirects to where we do not follow: {text}", fix=HELP)
     return BrokenError(f"the connection broke ({text})")

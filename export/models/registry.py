@@ -51,7 +51,8 @@ NETWORKS: dict[str, NetworkKind] = {
         for depth in (50, 101, 152)
     },
     "tompson": NetworkKind(
-        *("tompson", "TompsonConvNet"), paper="Tompson et al. 2015, arXiv:1411.4280"
+        *("tompson", "TompsonConvNet"),
+        paper="heatmap ConvNet: Tompson et al. 2015, arXiv:1411.4280",
     ),
     **{
         f"cpm{stages}": NetworkKind(
@@ -105,21 +106,34 @@ def make_network(
         network: A name of ``NETWORKS``.
         keypoints: K.
         options: Further arguments of its class, such as PoseResNet's ``deconv_filters``.
-        seed: Of the weights. torch's own random numbers go on as if nothing had happened.
+        seed: Of the weights. torch's own random numbers (of the CPU) go on as if nothing
+            had happened.
 
     Raises:
         UsageError: There is none of this name, or it does not take the options.
     """
-    kind = kind_of(network)
-    factory = getattr(importlib.import_module(f"export.models.{kind.module}"), kind.factory)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            made: nn.Module = factory(**kind.arguments, keypoints=keypoints, **(options or {}))
-        except (TypeError, ValueError) as error:
-            raise UsageError(
-                f"{network} cannot be made so: {error}", fix="see the class in export/models/"
-            ) from error
+        torch.default_generator.manual_seed(seed)
+        made = _construct(network, keypoints, options or {})
     if hasattr(made, "init_weights"):
         made.init_weights(seed=seed)
+    return made
+
+
+def keypoint_keys(network: str, options: Mapping[str, Any] | None = None) -> set[str]:
+    """The tensors whose shape depends on the number of keypoints."""
+    with torch.device("meta"):
+        few, more = (_construct(network, k, options or {}).state_dict() for k in (17, 18))
+    return {key for key in few if few[key].shape != more[key].shape}
+
+
+def _construct(network: str, keypoints: int, options: Mapping[str, Any]) -> nn.Module:
+    kind = kind_of(network)
+    factory = getattr(importlib.import_module(f"export.models.{kind.module}"), kind.factory)
+    try:
+        made: nn.Module = factory(**kind.arguments, keypoints=keypoints, **options)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{network} cannot be made so: {error}", fix="see the class in export/models/"
+        ) from error
     return made

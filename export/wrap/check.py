@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from engines.errors import ModelFileError
+from engines.errors import ModelFileError, UsageError
 from export.wrap.feed import Feed
 from export.wrap.network import Network
 from export.wrap.reading import HeatmapReading, Reading, SimccReading
@@ -40,26 +40,73 @@ def check_wrapped(
 
     Raises:
         ModelFileError: More than one in a hundred keypoints differ by more than the
-            tolerance, or a score does, or the file does not run.
+            tolerance, or a score does, or the file does not run; or the network gives
+            numbers that are not finite, or the same for every crop.
+        UsageError: No keypoint could be compared, or the pixels overflow.
     """
     share = 1e-2 if network.is_half else 1e-3
-    got, wanted, clear = [], [], []
+    got, wanted, clear, is_new = [], [], [], []
+    first: dict[str, NDArray[Any]] = {}
     try:
         session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
         for start in range(0, len(crops), _BATCH):
             part = crops[start : start + _BATCH]
             got.append(session.run(["keypoints"], {"crops": part})[0])
             inputs = feed.to_inputs(part)
+            _check_inputs(inputs, feed)
             step = 1 if network.is_single else len(part)
             outputs = [network.run(inputs[i : i + step]) for i in range(0, len(part), step)]
-            arrays = {name: np.concatenate([o[name] for o in outputs]) for name in outputs[0]}
+            arrays = {name: np.concatenate([o[name] for o in outputs]) for name in reading.names}
+            _check_finite(arrays)
+            first = first or arrays
+            is_new += [bool((value != first[name][:1]).any()) for name, value in arrays.items()]
             wanted.append(read_numpy(arrays, reading))
             clear.append(_stands_out(arrays, reading, share))
-    except ModelFileError:
+    except (ModelFileError, UsageError):
         raise
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         raise _differs(f"does not run: {first_line(error)}") from error
+    if not any(is_new) and (crops != crops[0]).any():
+        raise _constant(reading, len(crops))
+    if not np.concatenate(clear).any():
+        raise UsageError(
+            f"nothing could be compared: on none of {len(crops)} crops does the highest value of "
+            f"{_names(reading)} stand out",
+            fix="take other crops with --check-source, and more with --check-crops; if that does "
+            "not help, check --normalise and that the export has the trained weights",
+        )
     return _compare(np.concatenate(got), np.concatenate(wanted), np.concatenate(clear))
+
+
+def _names(reading: Reading) -> str:
+    return " and ".join(repr(name) for name in reading.names)
+
+
+def _check_inputs(inputs: NDArray[Any], feed: Feed) -> None:
+    if not np.isfinite(inputs).all():
+        raise UsageError(
+            f"normalised by {feed.summary}, pixels are more than {inputs.dtype} can hold",
+            fix="check --normalise, --scale, --mean and --std",
+        )
+
+
+def _check_finite(outputs: dict[str, NDArray[Any]]) -> None:
+    for name, value in outputs.items():
+        if not np.isfinite(value).all():
+            raise ModelFileError(
+                f"output {name!r} of the network holds numbers that are not finite",
+                fix="check --normalise, and that the weights are finite; export fp16 as fp32; "
+                "nothing was written",
+            )
+
+
+def _constant(reading: Reading, count: int) -> ModelFileError:
+    return ModelFileError(
+        f"the network's output {_names(reading)} is constant: the same for all {count} crops, "
+        "so a comparison proves nothing",
+        fix="check --normalise and that the export has the trained weights; --check-source takes "
+        "other crops; nothing was written",
+    )
 
 
 def _compare(got: Floats, wanted: Floats, clear: NDArray[np.bool_]) -> tuple[float, int, float]:
@@ -69,12 +116,12 @@ def _compare(got: Floats, wanted: Floats, clear: NDArray[np.bool_]) -> tuple[flo
         raise _differs("gives numbers that are not finite")
     distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)[clear]
     worst_score = float(np.abs(got[..., 2] - wanted[..., 2]).max())
-    typical_px = float(np.percentile(distance, 99)) if distance.size else 0.0
+    typical_px = float(np.percentile(distance, 99))
     if typical_px > TOLERANCE_PX or worst_score > TOLERANCE_SCORE:
         raise _differs(
             f"differs from the network and NumPy by {typical_px:.3f} px, {worst_score:.4f} score"
         )
-    return float(distance.max(initial=0.0)), int(distance.size), float(wanted[..., 2].mean())
+    return float(distance.max()), int(distance.size), float(wanted[..., 2].mean())
 
 
 def _differs(what: str) -> ModelFileError:
@@ -106,7 +153,10 @@ def read_numpy(outputs: dict[str, NDArray[Any]], reading: Reading) -> Floats:
 
 def _scores(values: NDArray[Any], reading: Reading) -> Floats:
     values = values.astype(np.float32)
-    return 1 / (1 + np.exp(-values)) if reading.is_logit else values
+    if not reading.is_logit:
+        return values
+    with np.errstate(over="ignore"):  # 1 / infinity is the right 0
+        return 1 / (1 + np.exp(-values))
 
 
 def _maps(outputs: dict[str, NDArray[Any]], reading: HeatmapReading) -> Floats:

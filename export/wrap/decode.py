@@ -81,12 +81,12 @@ def _simcc(reading: SimccReading, prefix: str) -> Part:
 
 
 def _heatmaps(reading: HeatmapReading, keypoints: int, prefix: str, opset: int) -> Part:
-    """``graph.Decode`` in cells, then one scale and offset to crop pixels."""
+    """``export.graph.Decode`` in cells, then one scale and offset to crop pixels."""
     chain = _Chain()
     heatmaps = _scores(chain, prefix + reading.name, is_logit=reading.is_logit)
     if reading.is_nhwc:
         (heatmaps,) = chain.add("Transpose", heatmaps, perm=[0, 3, 1, 2])
-    decode = _export_decode(reading, keypoints)
+    decode = export_decode(reading, keypoints)
     if opset > OPSET:
         decode = version_converter.convert_version(decode, opset)
     decode = compose.add_prefix(decode, "read/decode/")
@@ -101,8 +101,16 @@ def _heatmaps(reading: HeatmapReading, keypoints: int, prefix: str, opset: int) 
     return chain.end()
 
 
-def _export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
-    """(N, K, h, w) heatmaps to (N, K, 3): x and y in cells, score in [0, 1]."""
+def export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
+    """Export (N, K, h, w) ``heatmaps`` to (N, K, 3) ``cells``; torch needs seconds for it.
+
+    Args:
+        reading: ``heatmap_hw``, ``refine`` and ``sigma`` are used.
+        keypoints: K.
+
+    Returns:
+        A model of opset 18: x and y in cells, score in [0, 1].
+    """
     import torch  # noqa: PLC0415  # a SimCC network is wrapped without it
 
     from export.graph import Decode  # noqa: PLC0415

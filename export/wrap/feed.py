@@ -67,14 +67,16 @@ class Feed:
         x = pixels.astype(np.float32) * np.array(self.factor, np.float32)
         x += np.array(self.shift, np.float32)
         x = x if self.is_nhwc else x.transpose(0, 3, 1, 2)
-        return np.ascontiguousarray(x.astype(np.float16 if self.is_half else np.float32))
+        with np.errstate(over="ignore"):  # infinite in fp16: the check says so
+            x = x.astype(np.float16 if self.is_half else np.float32)
+        return np.ascontiguousarray(x)
 
 
 def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> Feed:
     """Settle colours and numbers; what was decided is appended to ``guesses``.
 
     Raises:
-        UsageError: The shorthand is unknown.
+        UsageError: The shorthand is unknown, or the numbers are too large for float32.
     """
     shorthand, colour = options.normalise, options.colour
     if options.mean or options.std or options.scale:
@@ -96,10 +98,16 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
     if shorthand is not None and colour == "bgr":  # the table is RGB, the user's numbers are not
         mean, std = mean[::-1], std[::-1]
     mean, std = (v * 3 if len(v) == 1 else v for v in (mean, std))
+    factors = tuple(factor / s for s in std)
+    shifts = tuple(-m / s for m, s in zip(mean, std, strict=True))
+    if max(abs(v) for v in (*factors, *shifts)) * 255 > float(np.finfo(np.float32).max):
+        raise UsageError(
+            f"{summary} is more than float32 can hold", fix="check --scale, --mean and --std"
+        )
     return Feed(
         colour=colour,
-        factor=tuple(factor / s for s in std),
-        shift=tuple(-m / s for m, s in zip(mean, std, strict=True)),
+        factor=factors,
+        shift=shifts,
         is_nhwc=network.is_nhwc,
         is_half=network.is_half,
         summary=summary,

@@ -34,7 +34,7 @@ class WrapOptions:
         input: Crop height and width, pixels; only for a network of free size.
         layout: ``nchw`` or ``nhwc``, of the network's input.
         colour: ``rgb`` or ``bgr``, of the network's input.
-        normalise: A name of ``wrap_feed.SHORTHANDS``.
+        normalise: A name of ``export.wrap.feed.SHORTHANDS``.
         scale: Factor of pixels 0 to 255, before ``mean`` and ``std``.
         mean: One or three numbers, in the order of the network's channels.
         std: Like ``mean``.
@@ -43,7 +43,7 @@ class WrapOptions:
         stride: Crop pixels per heatmap cell.
         cells: Where cell i lies, crop pixels: ``half`` (i + 0.5) * stride - 0.5, ``corner``
             i * stride, ``udp`` i * (W - 1) / (w - 1) (Huang et al. 2020, arXiv:1911.07524).
-        refine: ``quarter``, ``dark`` or ``none``, see ``graph.Decode``.
+        refine: ``quarter``, ``dark`` or ``none``, see ``export.graph.Decode``.
         sigma: Of the training targets, cells; for ``dark``.
         simcc: Outputs with the scores along x and along y (Li et al. 2022).
         split_ratio: SimCC bins per crop pixel.
@@ -97,6 +97,8 @@ class WrapOptions:
             )
         if self.heatmaps is not None and self.simcc is not None:
             raise UsageError("both heatmaps and SimCC outputs are named", fix="name only one")
+        if self.simcc is not None and self.simcc[0] == self.simcc[1]:
+            raise UsageError(f"simcc names {self.simcc[0]!r} twice", fix="give --simcc X Y")
 
     @classmethod
     def from_namespace(cls, given: argparse.Namespace) -> WrapOptions:

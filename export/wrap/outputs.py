@@ -25,9 +25,38 @@ def choose_reading(
         guesses: What was decided is appended, one line each.
 
     Raises:
-        UsageError: No output fits, its keypoints are not as many as the skeleton's, or a
-            name is unknown.
+        UsageError: No output fits, or several and nothing tells which; its keypoints are not
+            as many as the skeleton's; a name is unknown; or an option was given that these
+            outputs do not use.
     """
+    reading = _find_reading(network, skeleton, options, guesses)
+    _refuse_unused(options, reading)
+    return reading
+
+
+def _refuse_unused(options: WrapOptions, reading: Reading) -> None:
+    """An option without effect is a misunderstanding that no later check can notice."""
+    if isinstance(reading, SimccReading):
+        unused = ["heatmap_layout", "stride", "cells", "refine", "sigma"]
+        kind = "SimCC scores"
+        fix = "leave out what is for heatmaps, or name some with --heatmaps"
+    else:
+        unused = ["split_ratio"]
+        unused += ["stride"] if reading.cells == "udp" else []
+        unused += ["sigma"] if reading.refine != "dark" else []
+        kind = f"heatmaps of {reading.cells} cells with refinement {reading.refine}"
+        fix = (
+            "leave it out: --stride is for half and corner cells, --sigma for --refine dark, "
+            "--split-ratio for SimCC (--simcc)"
+        )
+    given = [f"--{k.replace('_', '-')}" for k in unused if getattr(options, k) is not None]
+    if given:
+        raise UsageError(f"{kind} do not use {', '.join(given)}", fix=f"{fix}; also in --config")
+
+
+def _find_reading(
+    network: Network, skeleton: Skeleton, options: WrapOptions, guesses: list[str]
+) -> Reading:
     named = [options.heatmaps] if options.heatmaps else list(options.simcc or ())
     for name in named:
         if name not in network.shapes:
@@ -82,18 +111,18 @@ def _heatmap(
     likely = [x for x in layouts if _stride(network, _map_hw(shape, x))] or layouts
     layout = likely[0]
     heatmap_hw = h, w = _map_hw(shape, layout)
+    cells, refine = options.cells or "corner", options.refine or "quarter"
     stride = options.stride or _stride(network, heatmap_hw)
     height, width = network.input_hw
-    if stride is None:
+    if stride is None and cells != "udp":
         raise UsageError(
             f"heatmaps {name!r} of {h}x{w} cells do not share {height}x{width} pixels evenly",
             fix="give --stride, crop pixels per cell",
         )
     size = f"{k} heatmaps of {h}x{w} cells"
     guesses.append(f"output {name!r} holds {size}, {layout} (--heatmaps, --heatmap-layout)")
-    if options.stride is None:
+    if options.stride is None and cells != "udp":
         guesses.append(f"stride {stride:g} (--stride)")
-    cells, refine = options.cells or "corner", options.refine or "quarter"
     if options.cells is None:
         guesses.append("heatmap cells lie as in most published code: corner (--cells)")
     if options.refine is None:
@@ -103,11 +132,12 @@ def _heatmap(
         guesses.append("the training's Gaussians had sigma 2 cells (--sigma)")
     if min(h, w) < 5:
         raise UsageError(f"heatmaps of {h}x{w} cells are too small", fix="choose other outputs")
-    step_xy, offset = (stride, stride), 0.0
-    if cells == "udp":
-        step_xy = ((width - 1) / (w - 1), (height - 1) / (h - 1))
-    elif cells == "half":
-        offset = (stride - 1) / 2
+    # The last cells of udp lie on the last pixels; without them there is a stride.
+    step_xy = ((width - 1) / (w - 1), (height - 1) / (h - 1))
+    offset = 0.0
+    if stride is not None and cells != "udp":
+        step_xy = (stride, stride)
+        offset = (stride - 1) / 2 if cells == "half" else 0.0
     return HeatmapReading(
         name=name,
         is_nhwc=layout == "nhwc",
@@ -129,15 +159,18 @@ def _simcc(
     flat = {n: s[2] for n, s in shapes.items() if len(s) == 3 and s[:2] == (1, k)}
     if options.simcc is not None:
         found = [options.simcc] if set(options.simcc) <= set(flat) else []
+        how = ""
     else:
         every = [(x, y) for x in flat for y in flat if x != y]
         found = [(x, y) for x, y in every if flat[x] * height == flat[y] * width >= height * width]
+        how = " by their names" if len(found) > 1 else ""
+        found = _by_name(found, shapes) if len(found) > 1 else found
     if not found:
         raise _misfit(network, skeleton)
     x, y = found[0]
     ratio = options.split_ratio or flat[x] / width
     if options.simcc is None:
-        guesses.append(f"outputs {x!r} and {y!r} are SimCC along x and y (--simcc)")
+        guesses.append(f"outputs {x!r} and {y!r} are SimCC along x and y{how} (--simcc)")
     if options.split_ratio is None:
         guesses.append(f"{ratio:g} bins per pixel (--split-ratio)")
     if flat[x] != round(ratio * width) or flat[y] != round(ratio * height):
@@ -146,6 +179,27 @@ def _simcc(
             fix="name x first, then y, after --simcc, or change --split-ratio",
         )
     return SimccReading((x, y), ratio, options.activation == "sigmoid")
+
+
+def _by_name(found: list[tuple[str, str]], shapes: Shapes) -> list[tuple[str, str]]:
+    """Of pairs whose sizes fit, as both orders do for a square crop, the one called x and y.
+
+    Raises:
+        UsageError: None is, or more than one.
+    """
+
+    def ends(name: str, axis: str) -> bool:
+        return name.partition(":")[0].lower().endswith(axis)  # TensorFlow: "simcc_x:0"
+
+    named = [(x, y) for x, y in found if ends(x, "x") and ends(y, "y")]
+    if len(named) != 1:
+        pairs = ", ".join(f"{x!r} with {y!r}" for x, y in named or found)
+        raise UsageError(
+            f"which outputs are SimCC along x and along y is not clear: {pairs} fit; "
+            f"{_list(shapes)}",
+            fix="give --simcc X Y, the output along x first",
+        )
+    return named
 
 
 def _misfit(network: Network, skeleton: Skeleton) -> UsageError:

@@ -16,7 +16,7 @@ class HeatmapReading:
         heatmap_hw: Cells.
         step_xy: Crop pixels from cell to cell, along x and y.
         offset_xy: Crop pixels of cell 0.
-        refine: See ``graph.Decode``.
+        refine: See ``export.graph.Decode``.
         sigma: Of the training targets, cells.
         is_logit: A sigmoid comes first.
         cells: Name of the rule behind ``step_xy`` and ``offset_xy``.
@@ -31,6 +31,11 @@ class HeatmapReading:
     sigma: float
     is_logit: bool
     cells: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The outputs that are read."""
+        return (self.name,)
 
     def describe(self) -> str:
         """For the model file."""

@@ -126,16 +126,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def make(network: str) -> Path:
         from export.export_onnx import main as export
 
-        wrapping = names[len(list(folder.glob("*.pth"))) % len(names)]
+        wrapping = names[len(network) % len(names)]
         side = SIDES.get(network, 64)
         weights, output = folder / f"{network}.pth", folder / f"{network}.onnx"
         torch.save(WRAPPINGS[wrapping](random_state(shapes_of(network))), weights)
         done = export(
             [
-                *("--weights", str(weights), "--network", network, "--deconv", "256,256,256"),
-                *("--input", f"{side}x{side}", "--refine", "quarter", "--cells", "corner"),
-                *("--sigma", "2", "--store", "fp32", "--check-crops", "2", "--name", network),
-                *("--output", str(output)),
+                *("--weights", str(weights), "--network", network, "--convention", "openmmlab"),
+                *("--input", f"{side}x{side}", "--store", "fp32", "--check-crops", "2"),
+                *("--name", network, "--output", str(output)),
             ]
         )
         assert done == 0
@@ -209,11 +208,28 @@ def test_it_runs_the_loop(
     assert table.read_text().startswith("frame")
 
 
+def test_the_committed_comparison_has_every_network() -> None:
+    """``python -m benchmarks.networks`` ends with an error where one differs or does not build."""
+    from export.models.registry import NETWORKS
+
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "networks.md"
+    lines = [line for line in path.read_text().splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+    columns = {name: i for i, name in enumerate(rows[0])}
+    found = {row[0]: row for row in rows[1:]}
+    assert set(found) == set(NETWORKS)
+    for row in found.values():
+        assert float(row[columns["torch - ORT, px"]]) < 1e-3
+        assert row[columns["RTX fp32 / fp16"]] == "built / built"
+        assert row[columns["demo loop"]] == "runs"
+
+
 def test_the_model_file_says_what_its_input_was(exported: Callable[[str], Path]) -> None:
     spec = read_spec(exported("deeppose_resnet50"))
     assert spec.colour == "rgb"
     assert spec.mean == (0.485, 0.456, 0.406)
     assert spec.std == (0.229, 0.224, 0.225)
+    assert spec.decoder == "coordinates without scores"
 
 
 @pytest.mark.parametrize(("network", "side"), [("hourglass2", 96), ("hourglass52", 192)])
@@ -229,6 +245,25 @@ def test_coordinates_become_pixels_and_are_unsure_outside() -> None:
 
     found = Coordinates(input_hw=(64, 48))(torch.tensor([[[0.5, 0.25], [-0.1, 0.5]]]))
     np.testing.assert_allclose(found.numpy()[0], np.array([[24, 16, 1], [-4.8, 32, 0]]), rtol=1e-6)
+
+
+def test_coordinates_are_averaged_with_their_mirror_images() -> None:
+    """A network that finds the same in any picture: mirrored, left and right change places."""
+    from engines.skeleton import COCO17
+    from export.graph import FlipTest
+
+    class Fixed(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return places.repeat(len(x), 1, 1)
+
+    places = torch.rand(1, 17, 2, generator=torch.Generator().manual_seed(1))
+    order = COCO17.flip_order
+    tested = FlipTest(Fixed(), flip_order=order, cells="corner", gives="coordinates")
+    found = tested(torch.zeros(2, 3, 8, 8))
+    swapped = places[:, list(order)]
+    wanted_x = (places[..., 0] + 1 - swapped[..., 0]) / 2
+    torch.testing.assert_close(found[:1, :, 0], wanted_x)
+    torch.testing.assert_close(found[:1, :, 1], (places[..., 1] + swapped[..., 1]) / 2)
 
 
 def test_heads_are_told_from_backbones() -> None:

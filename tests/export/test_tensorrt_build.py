@@ -43,7 +43,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = export(
             [
                 *("--weights", str(folder / f"{depth}.pt"), "--network", f"pose_resnet{depth}"),
-                *("--deconv", "64,64,64", "--input", "128x96", "--check-crops", "2"),
+                *("--convention", "steadypose", "--deconv", "64,64,64"),
+                *("--input", "128x96", "--check-crops", "2"),
                 *("--output", str(folder / f"{depth}.onnx"), "--name", f"depth{depth}"),
             ]
         )

@@ -6,7 +6,7 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,25 @@ MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 STD = np.array([58.395, 57.12, 57.375], np.float32)
 # Of our own part; see export/graph.py for what TensorRT does not take.
 REFUSED = {"ArgMax", "NonZero", "Mod", "ScatterND", "Loop", "If", "Unique"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _decoders_are_exported_once() -> Iterator[None]:
+    """Torch needs one to ten seconds for each, and most tests want the same few."""
+    from export.wrap import decode
+    from export.wrap.reading import HeatmapReading
+
+    real, made = decode.export_decode, dict[tuple[object, ...], bytes]()
+
+    def export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
+        key = (reading.heatmap_hw, reading.refine, reading.sigma, keypoints)  # all it may use
+        if key not in made:
+            made[key] = real(reading, keypoints).SerializeToString()
+        return onnx.load_from_string(made[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode, "export_decode", export_decode)
+        yield
 
 
 def wrap(*arguments: object) -> int:
@@ -119,17 +138,30 @@ def heatmap_net(
     return net.model(given, outputs, opset=opset, kind=kind)
 
 
-def simcc_net(*, k: int = 17, ratio: int = 2, opset: int = 11) -> onnx.ModelProto:
+def simcc_net(
+    *,
+    k: int = 17,
+    ratio: int = 2,
+    opset: int = 11,
+    hw: tuple[int, int] = HW,
+    names: tuple[str, str] = ("simcc_x", "simcc_y"),
+    y_first: bool = False,
+    gain: float = 1.0,
+) -> onnx.ModelProto:
     """Like RTMPose's head as mmdeploy writes it: rows and columns of heatmaps, opset 11."""
     net, rng = Net(), np.random.default_rng(5)
     net.const("w", (rng.standard_normal((k, 3, 4, 4)) / 4).astype(np.float32))
     y = net.add("Conv", ["image", "w"], "maps", strides=[4, 4])
-    for name, axis, length in (("simcc_x", 2, HW[1]), ("simcc_y", 3, HW[0])):
+    for name, axis, length in zip(names, (2, 3), hw[::-1], strict=True):
         flat = net.add("ReduceL2", [y], f"{name}_sum", axes=[axis], keepdims=0)
-        net.const(f"{name}_w", rng.standard_normal((length // 4, length * ratio)).astype("f4") / 9)
+        weight = rng.standard_normal((length // 4, length * ratio)) * (gain / 9)
+        net.const(f"{name}_w", weight.astype(np.float32))
         net.add("MatMul", [flat, f"{name}_w"], name)
-    shapes = {"simcc_x": ["n", k, HW[1] * ratio], "simcc_y": ["n", k, HW[0] * ratio]}
-    return net.model(["n", 3, *HW], shapes, opset=opset)  # type: ignore[arg-type]
+    pairs = list(zip(names, hw[::-1], strict=True))
+    shapes: dict[str, Sequence[int | str]] = {
+        name: ["n", k, length * ratio] for name, length in (pairs[::-1] if y_first else pairs)
+    }
+    return net.model(["n", 3, *hw], shapes, opset=opset)
 
 
 def run_foreign(path: Path, x: NDArray[Any]) -> list[NDArray[Any]]:
@@ -348,12 +380,7 @@ def test_every_guess_is_said_with_its_option(
 def test_scores_that_cannot_be_are_pointed_out(
     gain: float, note: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = simcc_net()
-    for tensor in model.graph.initializer:
-        if tensor.name.startswith("simcc"):
-            value = numpy_helper.to_array(tensor) * np.float32(gain)
-            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
-    foreign = save(model, tmp_path / "f.onnx")
+    foreign = save(simcc_net(gain=gain), tmp_path / "f.onnx")
     assert wrap("--onnx", foreign, "--output", tmp_path / "m.onnx") == 0
     assert note in capsys.readouterr().out
 
@@ -364,15 +391,15 @@ def test_what_is_given_is_not_guessed(tmp_path: Path, capsys: pytest.CaptureFixt
     config.write_text(
         'name = "theirs"\nskeleton = "coco17"\nlayout = "nchw"\ncolour = "bgr"\n'
         "scale = 1\nmean = [0.0, 0, 0]\nstd = [255, 255, 255]\nstride = 4\n"
-        'cells = "udp"\nrefine = "dark"\nsigma = 2\nactivation = "none"\npadding = 1.25\n'
+        'cells = "half"\nrefine = "dark"\nsigma = 2\nactivation = "none"\npadding = 1.25\n'
     )
     given = ["--onnx", foreign, "--output", tmp_path / "m.onnx", "--config", config]
-    assert wrap(*given, "--refine", "none") == 0
+    assert wrap(*given, "--cells", "corner") == 0
     guesses = [s for s in capsys.readouterr().out.splitlines() if s.startswith("guess:")]
     assert len(guesses) == 1  # which output it is
     spec = read_spec(tmp_path / "m.onnx")
     assert (spec.name, spec.colour) == ("theirs", "bgr")
-    assert spec.decoder.startswith("none, udp cells")  # the command line is stronger
+    assert spec.decoder == "dark, corner cells, stride 4"  # the command line is stronger
 
 
 def test_a_skeleton_of_ones_own_comes_from_the_config(tmp_path: Path) -> None:
@@ -443,12 +470,163 @@ def test_simcc_outputs_in_the_wrong_order_are_noticed(
     assert "name x first, then y" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("y_first", [False, True])
+@pytest.mark.parametrize("names", [("simcc_x", "simcc_y"), ("outX:0", "outY:0")])
+def test_simcc_axes_of_a_square_crop_are_known_by_their_names(
+    names: tuple[str, str], *, y_first: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = simcc_net(hw=(64, 64), names=names, y_first=y_first)
+    foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
+    assert wrap("--onnx", foreign, "--output", output) == 0
+    said = f"outputs {names[0]!r} and {names[1]!r} are SimCC along x and y by their names (--simcc)"
+    assert said in capsys.readouterr().out
+    crops = picture(hw=(64, 64))
+    found = run_foreign(foreign, feed(crops))
+    x, y = found[::-1] if y_first else found
+    got = ours(output, crops)
+    np.testing.assert_allclose(got[..., 0], x.argmax(2) / 2)
+    np.testing.assert_allclose(got[..., 1], y.argmax(2) / 2)
+
+
+def test_simcc_axes_of_a_square_crop_without_such_names_must_be_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = simcc_net(hw=(64, 64), names=("cols", "rows"), y_first=True)
+    foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
+    assert wrap("--onnx", foreign, "--output", output) == 2
+    said = capsys.readouterr().err
+    assert "is not clear: 'rows' with 'cols', 'cols' with 'rows' fit" in said
+    assert "give --simcc X Y" in said
+    assert not output.exists()
+    assert wrap("--onnx", foreign, "--output", output, "--simcc", "cols", "rows") == 0
+    crops = picture(hw=(64, 64))
+    y, x = run_foreign(foreign, feed(crops))
+    got = ours(output, crops)
+    np.testing.assert_allclose(got[..., 0], x.argmax(2) / 2)
+    np.testing.assert_allclose(got[..., 1], y.argmax(2) / 2)
+
+
+UNUSED: list[tuple[str, list[str], str]] = [
+    (
+        "simcc",
+        [
+            *("--stride", "7", "--cells", "udp", "--refine", "dark", "--sigma", "3"),
+            *("--heatmap-layout", "nhwc"),
+        ],
+        "SimCC scores do not use --heatmap-layout, --stride, --cells, --refine, --sigma",
+    ),
+    ("simcc", ["--refine", "none"], "SimCC scores do not use --refine\n"),
+    ("heatmaps", ["--split-ratio", "2"], "refinement quarter do not use --split-ratio\n"),
+    ("heatmaps", ["--stride", "4", "--cells", "udp"], "of udp cells with refinement quarter do"),
+    ("heatmaps", ["--sigma", "2"], "of corner cells with refinement quarter do not use --sigma\n"),
+    ("heatmaps", ["--sigma", "2", "--refine", "none"], "refinement none do not use --sigma\n"),
+    (
+        "heatmaps",
+        ["--sigma", "2", "--cells", "udp", "--stride", "4", "--split-ratio", "1"],
+        "do not use --split-ratio, --stride, --sigma\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "more", "fact"), UNUSED)
+def test_options_without_effect_are_refused(
+    kind: str, more: list[str], fact: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = simcc_net() if kind == "simcc" else heatmap_net()
+    foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
+    assert wrap("--onnx", foreign, "--output", output, *more) == 2
+    said = capsys.readouterr().err
+    assert fact in said
+    assert "fix: leave" in said
+    assert not output.exists()
+
+
+def test_udp_cells_need_no_stride(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """16 x 12 cells share 66 x 50 pixels unevenly, which udp allows."""
+    foreign, output = save(heatmap_net(size=(66, 50)), tmp_path / "f.onnx"), tmp_path / "m.onnx"
+    more = ["--heatmaps", "map0", "--cells", "udp", "--refine", "none"]
+    assert wrap("--onnx", foreign, "--output", output, *more) == 0
+    assert "--stride" not in capsys.readouterr().out
+    crops = picture(hw=(66, 50))
+    wanted = peaks(run_foreign(foreign, feed(crops))[0])
+    wanted[..., :2] *= (49 / 11, 65 / 15)
+    np.testing.assert_allclose(ours(output, crops), wanted, atol=1e-4)
+
+
+# A check that compared nothing, or compared what is no number, is no agreement.
+
+
+def filled(value: float, *, is_map_same: bool = True) -> onnx.ModelProto:
+    """Heatmaps of one value; or as bright as the crop, and flat."""
+    net = Net()
+    net.const("w", np.full((17, 3, *HW), 0.0 if is_map_same else 1e-6, np.float32))
+    mean = net.add("Conv", ["image", "w"], "mean")
+    net.add("Add", [mean, net.const("flat", np.full((1, 17, 16, 12), value, "f4"))], "heat")
+    return net.model(["n", 3, *HW], {"heat": ["n", 17, 16, 12]})
+
+
+def peaked() -> onnx.ModelProto:
+    """Heatmaps with a clear peak, which is the same for every crop."""
+    model = filled(0.5)
+    (flat,) = (t for t in model.graph.initializer if t.name == "flat")
+    value = numpy_helper.to_array(flat).copy()
+    value[..., 7, 5] = 0.9
+    flat.CopyFrom(numpy_helper.from_array(value, "flat"))
+    return model
+
+
+USELESS: list[tuple[str, onnx.ModelProto, list[str], str, str]] = [
+    (
+        *("constant", filled(0.5), []),
+        *("output 'heat' is constant: the same for all 8 crops", "--check-source"),
+    ),
+    ("fixed peak", peaked(), [], "output 'heat' is constant", "--check-source"),
+    ("flat", filled(0.5, is_map_same=False), [], "nothing could be compared", "--check-source"),
+    ("one crop", filled(0.5), ["--check-crops", "1"], "on none of 1 crops does", "--check-source"),
+    ("saturated", simcc_net(gain=0.0), [], "'simcc_x' and 'simcc_y' is constant", "--normalise"),
+    ("NaN weights", filled(np.nan), [], "'heat' of the network holds numbers", "--normalise"),
+    ("infinite", filled(np.inf), [], "'heat' of the network holds numbers", "--normalise"),
+    ("NaN scores", simcc_net(gain=np.nan), [], "'simcc_x' of the network holds", "--normalise"),
+    ("NaN mean", filled(0.5), ["--mean", "nan"], "nor anything infinite", "docs"),
+    ("NaN std", filled(0.5), ["--std", "1", "nan", "1"], "nor anything infinite", "docs"),
+    ("tiny std", filled(0.5), ["--std", "1e-40"], "is more than float32 can hold", "--std"),
+    (
+        *("fp16 overflow", heatmap_net(half=True), ["--scale", "1e4"]),
+        *("pixels are more than float16 can hold", "--scale"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("made", "more", "fact", "fix"), [u[1:] for u in USELESS], ids=[u[0] for u in USELESS]
+)
+def test_a_check_that_proves_nothing_is_an_error(
+    made: onnx.ModelProto,
+    more: list[str],
+    fact: str,
+    fix: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from export.wrap_onnx import main
+
+    foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
+    given = ["--onnx", str(foreign), "--output", str(output), "--check-crops", "8"]
+    assert main([*given, *more]) == 2
+    said = capsys.readouterr()
+    assert fact in said.err
+    assert fix in said.err.partition("fix: ")[2]
+    assert "agrees" not in said.out
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("kind", ["heatmaps", "simcc"])
 def test_openvino_and_onnxruntime_agree_on_a_wrapped_network(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     made = simcc_net() if kind == "simcc" else heatmap_net(nhwc=True, batch=1)
     foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
-    assert wrap("--onnx", foreign, "--output", output, "--refine", "none") == 0
+    more = [] if kind == "simcc" else ["--refine", "none"]
+    assert wrap("--onnx", foreign, "--output", output, *more) == 0
     crops = picture()
     np.testing.assert_allclose(ours(output, crops, "openvino"), ours(output, crops), atol=2e-2)
 
@@ -463,7 +641,8 @@ def test_tensorrt_builds_a_wrapped_network(
 
     made = simcc_net() if kind == "simcc" else heatmap_net(nhwc=True, batch=1)
     foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
-    assert wrap("--onnx", foreign, "--output", output, "--refine", "dark") == 0
+    more = [] if kind == "simcc" else ["--refine", "dark"]
+    assert wrap("--onnx", foreign, "--output", output, *more) == 0
     given = ["--flavor", "tensorrt-rtx", "--onnx", str(output), "--precision", precision]
     done = build([*given, "--output", str(tmp_path / "m.engine")])
     assert done == 0, capsys.readouterr().err
@@ -488,7 +667,8 @@ MISTAKES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("skeleton", {}, ["--skeleton", "mpii16"], "no output has the 16 keypoints of mpii16"),
     ("output name", {}, ["--heatmaps", "nose"], "there is no output 'nose'; for one crop 'map0'"),
     ("simcc names", {}, ["--simcc", "map0", "y"], "there is no output 'y'"),
-    ("not simcc", {}, ["--simcc", "map0", "map0"], "no output holds heatmaps or SimCC scores"),
+    ("not simcc", {"stages": 2}, ["--simcc", "map0", "map1"], "no output holds heatmaps or SimCC"),
+    ("simcc twice", {}, ["--simcc", "map0", "map0"], "simcc names 'map0' twice"),
     ("layout", {}, ["--layout", "nhwc"], "is not nhwc"),
     ("no size", {"size": ("h", "w")}, [], "has a free size"),
     ("size", {}, ["--input", "128x96"], "has the fixed size 64x48"),
@@ -501,6 +681,7 @@ MISTAKES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("padding", {}, ["--padding", "9"], "is not between 1 and 4"),
     ("mean", {}, ["--mean", "1", "2"], "has 2 numbers"),
     ("two kinds", {}, ["--heatmaps", "a", "--simcc", "a", "b"], "both heatmaps and SimCC"),
+    ("short form", {}, ["--strid", "4"], "unrecognized arguments: --strid 4"),
     ("source", {}, ["--check-source", "nowhere.mp4"], "nowhere.mp4"),
 ]
 
@@ -663,7 +844,7 @@ def run_in_app(model: Path, folder: Path) -> list[dict[str, str]]:
 def test_the_app_runs_a_wrapped_network(kind: str, tmp_path: Path) -> None:
     foreign, output = tmp_path / "f.onnx", tmp_path / "m.onnx"
     save(simcc_net() if kind == "simcc" else heatmap_net(nhwc=True, k=16), foreign)
-    more = [] if kind == "simcc" else ["--skeleton", "mpii16"]
+    more = [] if kind == "simcc" else ["--skeleton", "mpii16", "--refine", "none"]
     done = subprocess.run(
         [sys.executable, "export/wrap_onnx.py", "--onnx", foreign, "--output", output, *more],
         cwd=ROOT,

@@ -44,8 +44,9 @@ def test_targets_and_decoding_are_inverse(
     h, w = size_hw
     rng = np.random.default_rng(1)
     xy = np.stack((rng.uniform(24, w - 24, (40, 17)), rng.uniform(24, h - 24, (40, 17))), -1)
+    known = torch.ones(40, 17, dtype=torch.bool)
     target, weight = heatmap_targets(
-        torch.from_numpy(xy), torch.ones(40, 17, dtype=torch.bool), size_hw=size_hw, sigma=sigma
+        torch.from_numpy(xy), known, size_hw=size_hw, sigma=sigma, stride=4
     )
     decode = Decode(
         keypoints=17, heatmap_hw=(h // 4, w // 4), stride=4, refine="dark", cells="half",
@@ -62,7 +63,7 @@ def test_keypoints_outside_count_as_empty_and_unknown_ones_do_not_count() -> Non
 
     xy = torch.tensor([[[50.0, 200.0], [50.0, 50.0], [50.0, 50.0]]])
     known = torch.tensor([[True, True, False]])
-    target, weight = heatmap_targets(xy, known, size_hw=(128, 96), sigma=1.5)
+    target, weight = heatmap_targets(xy, known, size_hw=(128, 96), sigma=1.5, stride=4)
     assert weight.tolist() == [[1.0, 1.0, 0.0]]
     assert target[0, 0].max() == 0
     assert target[0, 1].max() > 0.9

@@ -1,15 +1,23 @@
-"""A web server on this machine that misbehaves on request, and files whose names fit them."""
+"""A web server on this machine that misbehaves on request, and a user who downloads from it."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import pytest
+
+from export.download.fetch import part_of
+from export.download.transfer import Patience
+from export.download_weights import main
+from realtime import zoo
 from realtime.zoo import ZooModel
 
 Answer = Callable[["Request"], None]
@@ -40,6 +48,8 @@ class Request(BaseHTTPRequestHandler):
             answer = home.answers.pop(0) if home.answers else home.usual
         with contextlib.suppress(OSError):  # the other side may have gone
             answer(self)
+
+    do_CONNECT = do_GET  # noqa: N815  # for https through this server as a proxy
 
     @property
     def data(self) -> bytes:
@@ -114,10 +124,10 @@ def serve(request: Request, *, at_most: int | None = None) -> None:
     request.wfile.write(data[start:][:at_most])
 
 
-def serve_whole(request: Request) -> None:
-    """Ignores ranges."""
+def serve_whole(request: Request, *, at_most: int | None = None) -> None:
+    """Ignores ranges; hangs up after ``at_most`` bytes."""
     request.begin(200, Content_Length=len(request.data))
-    request.wfile.write(request.data)
+    request.wfile.write(request.data[:at_most])
 
 
 def serve_chunked(request: Request) -> None:
@@ -152,6 +162,15 @@ def fail(code: int, **headers: str | int) -> Answer:
     return lambda request: request.begin(code, Content_Length=0, **headers)
 
 
+def raw(answer: bytes) -> Answer:
+    """Not even HTTP, where wanted."""
+
+    def send(request: Request) -> None:
+        request.wfile.write(answer)
+
+    return send
+
+
 def redirect(target: str) -> Answer:
     return lambda request: request.begin(302, Location=target, Content_Length=0)
 
@@ -180,3 +199,79 @@ def hang_until(released: threading.Event, *, after: int = 0) -> Answer:
             request.wfile.write(request.data[after:])
 
     return answer
+
+
+QUICK = Patience(timeout_s=0.3, retries=2, pause_s=0.01, longest_pause_s=0.05)
+DATA = tiny_weights()
+HALF = len(DATA) // 2
+
+
+class Outcome(NamedTuple):
+    """What a user sees of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Desk:
+    """A user with a cache, and a zoo with one model in it."""
+
+    def __init__(self, server: FileServer, folder: Path, capsys: pytest.CaptureFixture[str]):
+        self.server = server
+        self.cache = folder / "cache"
+        self.model = server.add(DATA)
+        self.target = self.cache / self.model.file_name
+        self.part = part_of(self.target)
+        self._capsys = capsys
+
+    def download(self, *options: str) -> Outcome:
+        code = main([self.model.name, "--cache", str(self.cache), *options], patience=QUICK)
+        return Outcome(code, *self._capsys.readouterr())
+
+    def put(self, path: Path, data: bytes) -> None:
+        self.cache.mkdir(exist_ok=True)
+        path.write_bytes(data)
+
+    def left(self) -> set[str]:
+        """Files in the cache that are not the lock."""
+        found = self.cache.iterdir() if self.cache.exists() else ()
+        return {path.name for path in found if not path.name.endswith(".lock")}
+
+    def assert_good(self, outcome: Outcome) -> None:
+        assert outcome.code == 0, outcome.err
+        assert str(self.target) in outcome.out
+        assert self.left() == {self.target.name}
+        assert self.target.read_bytes() == DATA
+
+    def assert_refused(self, outcome: Outcome, *sentences: str, kept: int = 0) -> None:
+        """Exit code 2, a fact and a fix, and nothing under the final name."""
+        assert (outcome.code, outcome.out) == (2, ""), outcome
+        for sentence in sentences:
+            assert sentence in outcome.err, outcome.err
+        assert outcome.err.count("error: ") == outcome.err.count("  fix: ") == 1
+        assert self.left() == ({self.part.name} if kept else set())
+        if kept:
+            assert self.part.read_bytes() == DATA[:kept]
+
+
+@contextlib.contextmanager
+def open_desk(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Desk]:
+    """With a server in the place of the real one, which no test may reach."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "STEADYPOSE_MIRRORS"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with FileServer().running() as server:
+        monkeypatch.setattr(zoo, "BASE_URL", server.url)
+        made = Desk(server, folder, capsys)
+        monkeypatch.setitem(zoo.MODELS, made.model.name, made.model)
+        yield made
+
+
+def nobody() -> str:
+    """The address of a server that is not there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/"

@@ -1,145 +1,55 @@
-"""Downloads against a server that misbehaves: a sentence each, and never half a file."""
+"""The download command, its cache and its disk: a sentence each, and never half a file."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
-import http.client
 import io
 import os
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from email.message import Message
 from pathlib import Path
-from typing import NamedTuple
-from urllib.error import HTTPError
-from urllib.request import Request as WebRequest
 
 import pytest
 
-from engines.errors import SourceError
-from export.download import web
-from export.download.fetch import fetch, part_of
+from engines.errors import ModelFileError, SourceError, UsageError
+from export.download.addresses import urls
+from export.download.checked_files import is_whole
+from export.download.fetch import fetch
 from export.download.progress import ProgressLine
-from export.download.transfer import Patience
 from export.download_weights import main
 from realtime import zoo
 from realtime.settings import ROOT
 from tests.unit.file_server import (
+    DATA,
+    HALF,
+    Desk,
     FileServer,
+    Outcome,
     break_after,
     fail,
     hang_until,
     model_of,
-    page,
-    redirect,
+    nobody,
+    open_desk,
     serve,
     serve_chunked,
-    serve_whole,
     tiny_weights,
-    wrong_range,
 )
-
-QUICK = Patience(timeout_s=0.3, retries=2, pause_s=0.01, longest_pause_s=0.05)
-DATA = tiny_weights()
-HALF = len(DATA) // 2
-
-
-class Outcome(NamedTuple):
-    """What a user sees of a command."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Desk:
-    """A user with a cache, and a zoo with one model in it."""
-
-    def __init__(self, server: FileServer, folder: Path, capsys: pytest.CaptureFixture[str]):
-        self.server = server
-        self.cache = folder / "cache"
-        self.model = server.add(DATA)
-        self.target = self.cache / self.model.file_name
-        self.part = part_of(self.target)
-        self._capsys = capsys
-
-    def download(self, *options: str) -> Outcome:
-        code = main([self.model.name, "--cache", str(self.cache), *options], patience=QUICK)
-        return Outcome(code, *self._capsys.readouterr())
-
-    def put(self, path: Path, data: bytes) -> None:
-        self.cache.mkdir(exist_ok=True)
-        path.write_bytes(data)
-
-    def left(self) -> set[str]:
-        """Files in the cache that are not the lock."""
-        found = self.cache.iterdir() if self.cache.exists() else ()
-        return {path.name for path in found if not path.name.endswith(".lock")}
-
-    def assert_good(self, outcome: Outcome) -> None:
-        assert outcome.code == 0, outcome.err
-        assert str(self.target) in outcome.out
-        assert self.left() == {self.target.name}
-        assert self.target.read_bytes() == DATA
-
-    def assert_refused(self, outcome: Outcome, *sentences: str, kept: int = 0) -> None:
-        """Exit code 2, a fact and a fix, and nothing under the final name."""
-        assert (outcome.code, outcome.out) == (2, "")
-        for sentence in sentences:
-            assert sentence in outcome.err
-        assert outcome.err.count("error: ") == outcome.err.count("  fix: ") == 1
-        assert self.left() == ({self.part.name} if kept else set())
-        if kept:
-            assert self.part.read_bytes() == DATA[:kept]
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """In the place of the real one, which no test may reach."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "STEADYPOSE_MIRRORS"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    with FileServer().running() as running:
-        monkeypatch.setattr(zoo, "BASE_URL", running.url)
-        yield running
 
 
 @pytest.fixture
 def desk(
-    server: FileServer,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
-    made = Desk(server, tmp_path, capsys)
-    monkeypatch.setitem(zoo.MODELS, made.model.name, made.model)
-    return made
-
-
-def nobody() -> str:
-    """The address of a server that is not there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/"
-
-
-@pytest.mark.parametrize("way", [serve, serve_whole, serve_chunked])
-def test_a_good_file_arrives(desk: Desk, way: Callable[..., None]) -> None:
-    desk.server.usual = way
-    outcome = desk.download()
-    desk.assert_good(outcome)
-    assert f"SHA-256 begins with {desk.model.hash_prefix}" in outcome.out
-    assert outcome.err == ""
-    assert len(desk.server.asked) == 1
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Desk]:
+    with open_desk(tmp_path, capsys, monkeypatch) as opened:
+        yield opened
 
 
 def test_what_is_there_already_is_not_asked_for_again(desk: Desk) -> None:
@@ -169,202 +79,6 @@ def test_another_content_is_refused_and_not_kept(desk: Desk) -> None:
         outcome, "sent another file", f"begins with {digest}", f"promises {desk.model.hash_prefix}"
     )
     assert len(desk.server.asked) == 1
-
-
-def test_a_broken_connection_is_gone_on_from(desk: Desk) -> None:
-    desk.server.answers = [break_after(HALF)]
-    outcome = desk.download()
-    desk.assert_good(outcome)
-    assert [span for _, span in desk.server.asked] == [None, f"bytes={HALF}-"]
-    assert f"the connection broke after {HALF} of {len(DATA)} bytes; trying again" in outcome.err
-
-
-def test_a_connection_that_always_breaks_keeps_what_it_got(desk: Desk) -> None:
-    desk.server.usual = break_after(HALF)
-    outcome = desk.download()
-    desk.assert_refused(
-        outcome, "the connection broke", "3 times in a row; 0.1 MB are kept", kept=HALF
-    )
-    assert len(desk.server.asked) == 1 + QUICK.retries
-
-
-def test_progress_forgives_failures(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large file over a bad line takes more attempts than a dead server is given."""
-    monkeypatch.setattr("export.download.transfer._STEP", 10_000)
-
-    desk.server.usual = functools.partial(serve, at_most=10_000)
-    desk.assert_good(desk.download())
-    assert len(desk.server.asked) == len(DATA) // 10_000
-
-
-def test_a_part_from_an_earlier_run_is_resumed(desk: Desk) -> None:
-    desk.put(desk.part, DATA[:HALF])
-    desk.assert_good(desk.download())
-    assert desk.server.asked == [("/" + desk.model.path, f"bytes={HALF}-")]
-
-
-def test_a_server_without_ranges_sends_it_all_again(desk: Desk) -> None:
-    desk.put(desk.part, DATA[:HALF])
-    desk.server.usual = serve_whole
-    desk.assert_good(desk.download())
-    assert len(desk.server.asked) == 1
-
-
-def test_a_complete_part_needs_no_server(desk: Desk) -> None:
-    desk.put(desk.part, DATA)
-    desk.assert_good(desk.download())
-    assert desk.server.asked == []
-
-
-@pytest.mark.parametrize("extra", [b"", b"more"])
-def test_a_part_that_is_too_long_is_dropped(desk: Desk, extra: bytes) -> None:
-    desk.put(desk.part, bytes(len(DATA)) + extra)  # the server answers 416
-    desk.assert_good(desk.download())
-    assert [span for _, span in desk.server.asked] == [f"bytes={len(DATA) + len(extra)}-", None]
-
-
-def test_a_part_of_another_file_is_dropped(desk: Desk) -> None:
-    desk.put(desk.part, tiny_weights(HALF, seed=1))
-    outcome = desk.download()
-    desk.assert_good(outcome)
-    assert "does not fit together; once more from its beginning" in outcome.err
-    assert [span for _, span in desk.server.asked] == [f"bytes={HALF}-", None]
-
-
-def test_another_piece_than_was_asked_for_is_not_appended(desk: Desk) -> None:
-    desk.put(desk.part, DATA[:HALF])
-    desk.server.answers = [wrong_range]
-    desk.assert_good(desk.download())
-    assert [span for _, span in desk.server.asked] == [f"bytes={HALF}-", None]
-
-
-def test_redirects_are_followed_with_the_range(desk: Desk) -> None:
-    desk.put(desk.part, DATA[:HALF])
-    desk.server.files["/elsewhere"] = DATA
-    desk.server.answers = [redirect(desk.server.url + "elsewhere")]
-    desk.assert_good(desk.download())
-    assert desk.server.asked[1] == ("/elsewhere", f"bytes={HALF}-")
-
-
-@pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x"])
-def test_redirects_lead_to_the_web_or_nowhere(desk: Desk, where: str) -> None:
-    desk.server.usual = redirect(where)
-    desk.assert_refused(desk.download(), "redirects to where we do not follow")
-
-
-def test_redirects_in_circles_end(desk: Desk) -> None:
-    desk.server.usual = redirect(desk.server.url + desk.model.path)
-    desk.assert_refused(desk.download(), "redirects to where we do not follow", "infinite loop")
-
-
-def test_a_redirect_from_https_down_to_http_is_refused() -> None:
-    asked = WebRequest("https://a.example/x")
-    with pytest.raises(HTTPError, match="redirect down to http://a") as caught:
-        web._SafeRedirects().redirect_request(
-            asked, io.BytesIO(), 302, "Found", Message(), "http://a.example/y"
-        )
-    caught.value.close()
-    same = web._SafeRedirects().redirect_request(
-        asked, io.BytesIO(), 302, "Found", Message(), "https://b.example/y"
-    )
-    assert same is not None
-    assert same.full_url == "https://b.example/y"
-
-
-def test_a_missing_file_names_its_address(desk: Desk) -> None:
-    del desk.server.files["/" + desk.model.path]
-    desk.assert_refused(desk.download(), f"{desk.model.url} does not exist on that server (404)")
-    assert len(desk.server.asked) == 1
-
-
-@pytest.mark.parametrize("code", [500, 502, 503, 504, 429, 408, 522])
-def test_trouble_that_passes_is_waited_for(desk: Desk, code: int) -> None:
-    desk.server.answers = [fail(code)]
-    outcome = desk.download()
-    desk.assert_good(outcome)
-    assert f"the server is in trouble ({code}" in outcome.err
-
-
-def test_trouble_that_stays_ends(desk: Desk) -> None:
-    desk.server.usual = fail(500)
-    desk.assert_refused(desk.download(), "the server is in trouble (500", "3 times in a row")
-    assert len(desk.server.asked) == 1 + QUICK.retries
-
-
-@pytest.mark.parametrize(
-    ("code", "sentence"),
-    [
-        (403, "was refused (403"),
-        (410, "does not exist on that server any more (410)"),
-        (407, "the proxy wants a password (407)"),
-        (511, "the network wants a log-in first (511)"),
-        (416, "was refused (416"),
-    ],
-)
-def test_what_another_try_would_not_change_is_not_tried_again(
-    desk: Desk, code: int, sentence: str
-) -> None:
-    desk.server.usual = fail(code)
-    desk.assert_refused(desk.download(), sentence)
-    assert len(desk.server.asked) == 1
-
-
-def test_a_server_may_ask_for_a_pause_but_not_for_a_day(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("export.download.transfer.time.sleep", slept.append)
-    desk.server.answers = [fail(503, Retry_After=86400), fail(503, Retry_After="soon")]
-    desk.assert_good(desk.download())
-    assert slept == [QUICK.longest_pause_s, 2 * QUICK.pause_s]
-
-
-@pytest.mark.parametrize("after", [0, HALF])
-def test_a_silent_server_is_given_up(desk: Desk, after: int) -> None:
-    released = threading.Event()
-    desk.server.usual = hang_until(released, after=after)
-    started = time.perf_counter()
-    outcome = desk.download()
-    assert time.perf_counter() - started < 4  # three times 0.3 s, on a busy machine
-    released.set()
-    desk.assert_refused(outcome, "does not answer in time", "3 times in a row", kept=after)
-
-
-@pytest.mark.parametrize("kind", ["text/html", "application/octet-stream"])
-def test_a_log_in_page_is_no_file_and_spoils_no_part(desk: Desk, kind: str) -> None:
-    desk.put(desk.part, DATA[:HALF])
-    desk.server.usual = page(kind)
-    desk.assert_refused(desk.download(), "gave a web page instead of the file", "log in", kept=HALF)
-    assert len(desk.server.asked) == 1
-
-
-def test_no_server_is_said_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zoo, "BASE_URL", nobody())
-    outcome = desk.download()
-    desk.assert_refused(outcome, "no server answers at 127.0.0.1", "--mirror", "--weights")
-    assert "trying again" not in outcome.err
-
-
-def test_no_network_is_said_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_names(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(zoo, "BASE_URL", "https://nowhere.invalid/")
-    monkeypatch.setattr(socket, "getaddrinfo", no_names)
-    desk.assert_refused(desk.download(), "nowhere.invalid cannot be found", "no network?")
-
-
-def test_an_expired_certificate_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def expired(_: object) -> None:
-        error = ssl.SSLCertVerificationError(1, "failed")
-        error.verify_message = "certificate has expired"
-        raise error
-
-    monkeypatch.setattr(zoo, "BASE_URL", "https://127.0.0.1:1/")
-    monkeypatch.setattr(http.client.HTTPSConnection, "connect", expired)
-    desk.assert_refused(
-        desk.download(), "the certificate of 127.0.0.1 is not valid: certificate has expired"
-    )
 
 
 def test_too_little_space_is_said_before_anything_is_written(
@@ -434,12 +148,6 @@ def test_a_cache_that_cannot_be_made_is_a_sentence(desk: Desk) -> None:
     assert desk.server.asked == []
 
 
-def test_a_file_without_end_is_stopped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.download.transfer._MOST", HALF)
-    desk.server.usual = serve_chunked
-    desk.assert_refused(desk.download(), "does not end")
-
-
 @pytest.fixture
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def touched(*_: object, **__: object) -> None:
@@ -468,6 +176,33 @@ def test_offline_never_touches_the_network(desk: Desk) -> None:
 def test_the_guard_of_the_offline_tests_bites(desk: Desk) -> None:
     with pytest.raises(pytest.fail.Exception, match="the network was touched"):
         desk.download()
+
+
+def test_mirrors_come_first_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STEADYPOSE_MIRRORS", raising=False)
+    model = zoo.find("res50-coco-256x192")
+    assert urls(model) == [model.url]
+    monkeypatch.setenv("STEADYPOSE_MIRRORS", "http://c:81/x https://d \n")
+    assert urls(model, ["https://a.example/", "http://[::1]:80/b"]) == [
+        f"https://a.example/{model.path}",
+        f"http://[::1]:80/b/{model.path}",
+        f"http://c:81/x/{model.path}",
+        f"https://d/{model.path}",
+        model.url,
+    ]
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        *("ftp://a/b", "file:///etc", "a.example/b", "", "http://", "http://a:x/", "http://[::1/"),
+        *("http://user:word@a/", "http://a/?q=1", "https://a b/c", "http://\u00e4/", "http://a\n/"),
+        *("http://a..b/", "http://.a/", f"https://{'x' * 64}.example/", "http://a:99999/"),
+    ],
+)
+def test_a_mirror_that_is_no_web_address_is_refused(mirror: str) -> None:
+    with pytest.raises(UsageError, match="is not a plain http or https URL"):
+        urls(zoo.find("res50-coco-256x192"), [mirror])
 
 
 def test_mirrors_are_asked_in_order_and_then_the_origin(
@@ -511,7 +246,7 @@ def test_a_file_that_was_brought_is_checked_and_copied(desk: Desk, tmp_path: Pat
     brought.write_bytes(DATA)
     desk.assert_good(desk.download("--weights", str(brought)))
     assert brought.read_bytes() == DATA
-    desk.assert_good(desk.download("--weights", str(desk.target)))
+    desk.assert_good(desk.download("--weights", str(desk.target), "--offline"))
     assert desk.server.asked == []
 
 
@@ -539,6 +274,18 @@ def test_a_brought_file_that_does_not_fit_is_not_copied(
     if data is not None:
         path.write_bytes(data)
     desk.assert_refused(desk.download("--weights", str(path)), sentence)
+
+
+def test_what_cannot_be_checked_is_an_error_of_ours(desk: Desk, tmp_path: Path) -> None:
+    odd = [tmp_path, tmp_path / ("x" * 300), tmp_path / "a\0b"]
+    if hasattr(os, "mkfifo"):
+        odd.append(tmp_path / "pipe")
+        os.mkfifo(odd[-1])  # opening it would wait for a writer
+    for path in odd:
+        with pytest.raises(ModelFileError, match="cannot read"):
+            is_whole(path, desk.model)
+    for path in (tmp_path / "nothing", tmp_path / "no" / "folder"):
+        assert not is_whole(path, desk.model)
 
 
 CHILD = """
@@ -612,6 +359,9 @@ def test_the_next_step_is_told_where_there_is_one(
     monkeypatch.setenv("STEADYPOSE_CACHE", str(desk.cache))
     outcome = desk.download()
     assert outcome.out.endswith("next: python export/export_onnx.py --model tiny-coco-64x32\n")
+    outcome = desk.download("--no-hint")
+    desk.assert_good(outcome)
+    assert "next:" not in outcome.out
     unknown = dataclasses.replace(desk.model, network="")
     monkeypatch.setitem(zoo.MODELS, unknown.name, unknown)
     assert "next: export it to ONNX where it comes from" in desk.download().out
@@ -632,6 +382,11 @@ def test_the_function_needs_no_command_line(desk: Desk) -> None:
         (["res50-coco-256x192", "more"], "unrecognized arguments: more"),
         (["res50-coco-256x192", "--mirror"], "expected one argument"),
         (["res50-coco-256x192", "--mirror", "file:///etc"], "mirror 'file:///etc' is not"),
+        (["--list", "res50-coco-256x192"], "NAME cannot go with --list"),
+        (["--list", "--weights", "x"], "--weights cannot go with --list"),
+        (["--list", "--mirror", "http://a/"], "--mirror cannot go with --list"),
+        (["x", "--weights", "x", "--mirror", "http://a/"], "--mirror cannot go with --weights"),
+        (["x", "--offline", "--mirror", "http://a/"], "--mirror cannot go with --offline"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_a_fix(
@@ -646,11 +401,12 @@ def test_a_mistake_is_one_sentence_with_a_fix(
 
 
 @pytest.mark.parametrize("flag", ["--list", "--list-models"])
-def test_the_list_says_what_is_there(desk: Desk, flag: str) -> None:
+def test_the_list_says_what_is_there(
+    desk: Desk, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     desk.put(desk.target, DATA)
-    outcome = desk.download(flag)
-    assert outcome.code == 0
-    lines = {line.split()[0]: line for line in outcome.out.splitlines()}
+    assert main([flag, "--offline", "--no-hint", "--cache", str(desk.cache)]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert lines.keys() == zoo.MODELS.keys()
     assert lines["tiny-coco-64x32"].endswith("in the cache")
     assert "AP 0.718" in lines["res50-coco-256x192"]

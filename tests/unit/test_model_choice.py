@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engines.errors import EngineUnavailableError, ModelFileError, UsageError
-from realtime import model_choice, zoo
+from realtime import zoo
 from realtime.cli import main
 from realtime.model_choice import choose_model
 from realtime.zoo_listing import cost_of, listing
@@ -30,7 +30,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def installed(monkeypatch: pytest.MonkeyPatch, *, without: str = "") -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
-        model_choice.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name: None if name == without else real("sys") if name != "x" else None,
     )
@@ -66,12 +66,20 @@ def test_a_missing_one_names_the_two_commands(places: Path) -> None:
     )
 
 
-def test_downloaded_weights_leave_one_command(places: Path) -> None:
-    zoo.weights_file(zoo.find(NAME)).touch()
-    with pytest.raises(ModelFileError) as caught:
-        choose_model(NAME, is_fetching=False)
-    assert "download" not in caught.value.fix
-    assert f"export_onnx.py --model {NAME}" in caught.value.fix
+@pytest.mark.parametrize("text", ["some.onnx", "./folder/x"])
+def test_a_path_is_nothing_to_fetch(places: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="is a path"):
+        choose_model(text, is_fetching=True)
+
+
+def test_fetch_without_a_model_is_a_sentence(capsys: Any) -> None:
+    assert main(["--fetch", "--headless"]) == 2
+    assert "--fetch needs --model" in capsys.readouterr().err
+
+
+def test_a_name_too_long_for_a_file_is_no_traceback(places: Path) -> None:
+    with pytest.raises(UsageError, match="no published model"):
+        choose_model("x" * 5000, is_fetching=False)
 
 
 def test_fetch_runs_both_commands(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +93,7 @@ def test_fetch_runs_both_commands(places: Path, monkeypatch: pytest.MonkeyPatch)
     found = choose_model(NAME, is_fetching=True, run=run)
     assert found == places / "models" / f"{NAME}.onnx"
     assert ran == [
-        ["export/download_weights.py", NAME],
+        ["export/download_weights.py", NAME, "--no-hint"],
         ["export/export_onnx.py", "--model", NAME],
     ]
 
@@ -103,6 +111,18 @@ def test_fetch_stops_at_the_command_that_fails(
     with pytest.raises(ModelFileError, match=r"download_weights\.py res50.* failed"):
         choose_model(NAME, is_fetching=True, run=run)
     assert len(ran) == 1
+
+
+def test_an_interrupted_fetch_says_how_to_go_on(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch)
+
+    def run(_: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(ModelFileError, match="interrupted"):
+        choose_model(NAME, is_fetching=True, run=run)
 
 
 def test_fetch_without_torch_says_what_to_install(

@@ -17,7 +17,7 @@ from realtime.zoo import MODELS, ZooModel
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STEADYPOSE_CACHE", "STEADYPOSE_MIRRORS", "XDG_CACHE_HOME"):
+    for name in ("STEADYPOSE_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -114,31 +114,6 @@ def test_a_file_without_a_hash_in_its_name_is_refused() -> None:
         _ = model.hash_prefix
 
 
-def test_mirrors_come_first_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = zoo.find("res50-coco-256x192")
-    assert zoo.urls(model) == [model.url]
-    monkeypatch.setenv("STEADYPOSE_MIRRORS", "http://c:81/x https://d \n")
-    assert zoo.urls(model, ["https://a.example/", "http://[::1]:80/b"]) == [
-        f"https://a.example/{model.path}",
-        f"http://[::1]:80/b/{model.path}",
-        f"http://c:81/x/{model.path}",
-        f"https://d/{model.path}",
-        model.url,
-    ]
-
-
-@pytest.mark.parametrize(
-    "mirror",
-    [
-        *("ftp://a/b", "file:///etc", "a.example/b", "", "http://", "http://a:x/", "http://[::1/"),
-        *("http://user:word@a/", "http://a/?q=1", "https://a b/c", "http://\u00e4/", "http://a\n/"),
-    ],
-)
-def test_a_mirror_that_is_no_web_address_is_refused(mirror: str) -> None:
-    with pytest.raises(UsageError, match="is not a plain http or https URL"):
-        zoo.urls(zoo.find("res50-coco-256x192"), [mirror])
-
-
 def test_the_cache_is_where_the_user_says_else_where_the_system_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -174,3 +149,31 @@ def test_nowhere_to_put_a_cache_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
 def test_model_files_lie_beside_the_one_that_ships() -> None:
     model = zoo.find("hrnet-w48-coco-384x288")
     assert zoo.model_file(model) == ROOT / "models" / "hrnet-w48-coco-384x288.onnx"
+
+
+def test_a_relative_cache_is_the_same_folder_for_every_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STEADYPOSE_CACHE", "mine")
+    assert zoo.cache_folder() == tmp_path / "mine"
+    monkeypatch.delenv("STEADYPOSE_CACHE")
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", "local")
+    assert zoo.cache_folder() == tmp_path / "local" / "steadypose" / "Cache"
+
+
+def test_what_cannot_be_looked_for_does_not_lie_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assert zoo.lies_here(tmp_path / "file")
+    assert zoo.lies_here(tmp_path)
+    for name in ("other", "file/below", "x" * 300, "a\0b"):
+        assert not zoo.lies_here(tmp_path / name)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)  # root may read every folder
+    assert not zoo.lies_here(tmp_path / "file")
