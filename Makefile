@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: demo run test lint format bench doctor setup setup-dev setup-export clean
+.PHONY: demo run test test-networks lint format bench doctor setup setup-dev setup-export clean
 
 setup: $(VENV)/.app
 setup-dev: $(VENV)/.dev
@@ -45,6 +45,10 @@ lint: setup-dev
 
 test: lint
 	$(PY) -m pytest --cov --cov-report=term:skip-covered
+
+# Every network through export, engines and loop: half an hour.
+test-networks: setup-export
+	POSE_TEST_NETWORKS=all $(PY) -m pytest tests/export/test_networks.py
 
 format: setup-dev
 	$(PY) -m ruff format -q .

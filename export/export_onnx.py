@@ -111,10 +111,34 @@ def store_half(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
+def keypoints_of(model: PoseModel, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What torch finds, before anything is exported.
+
+    Raises:
+        ModelFileError: It gives numbers that are not finite.
+    """
+    with torch.inference_mode():
+        found: NDArray[np.float32] = model(torch.from_numpy(crops)).numpy()
+    _require_finite(found)
+    return found
+
+
+def _require_finite(keypoints: NDArray[np.float32]) -> None:
+    if not np.isfinite(keypoints).all():
+        raise ModelFileError(
+            "the network gives numbers that are not finite", fix="check the weights: damaged?"
+        )
+
+
 def check_against_torch(
-    model: PoseModel, data: bytes, crops: NDArray[np.uint8]
+    wanted: NDArray[np.float32], data: bytes, crops: NDArray[np.uint8]
 ) -> tuple[float, float, int]:
     """Compare the finished file with torch.
+
+    Args:
+        wanted: (N, K, 3) keypoints that torch found.
+        data: The file.
+        crops: (N, H, W, 3) uint8.
 
     Returns:
         The largest difference of a keypoint, crop pixels, and of a score; and how many
@@ -125,15 +149,9 @@ def check_against_torch(
             by more than the tolerance, or a score did. (Storing weights as fp16 can tip
             the arg-max between two equal cells; those few are in the largest difference.)
     """
-    with torch.inference_mode():
-        wanted = model(torch.from_numpy(crops)).numpy()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     (got,) = session.run(["keypoints"], {"crops": crops})
-    if not (np.isfinite(wanted).all() and np.isfinite(got).all()):
-        raise ModelFileError(
-            "the network gives numbers that are not finite",
-            fix="check the weights, they are damaged",
-        )
+    _require_finite(got)
     is_seen = wanted[..., 2] > 0.2
     distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)
     worst_px = float(distance[is_seen].max()) if is_seen.any() else 0.0
@@ -162,9 +180,6 @@ def export(arguments: argparse.Namespace) -> str:
             fix="give --name or --output (--output with that path to replace it)",
         )
     model = build_model(recipe, build_network(recipe, load_weights(weights)))
-    exported = to_onnx(model, recipe, opset=arguments.opset)
-    if arguments.store == "fp16":
-        store_half(exported)
     spec = ModelSpec(
         name=name,
         skeleton=recipe.skeleton,
@@ -181,12 +196,16 @@ def export(arguments: argparse.Namespace) -> str:
             "licence": arguments.licence or origin.licence,
         },
     )
+    crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
+    wanted = keypoints_of(model, crops)
+    exported = to_onnx(model, recipe, opset=arguments.opset)
+    if arguments.store == "fp16":
+        store_half(exported)
     entry = exported.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, spec.to_json()
     onnx.checker.check_model(exported)
     data = exported.SerializeToString()
-    crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
-    worst_px, worst_score, seen = check_against_torch(model, data, crops)
+    worst_px, worst_score, seen = check_against_torch(wanted, data, crops)
     warning = ""
     if not seen:
         warning = "; no keypoint was seen in them, so check again with --check-source"

@@ -263,7 +263,8 @@ def test_pictures_of_a_batch_do_not_touch_each_other(name: str) -> None:
         both, alone = network(x), torch.cat([network(x[:1]), network(x[1:])])
     assert both.shape == (2, 16 if name.startswith("hg") else 17, side // 4, side // 4)
     assert (both[0] - both[1]).abs().max() > 1e-2
-    torch.testing.assert_close(both, alone, rtol=1e-3, atol=1e-4)
+    # Sums run in another order, so float32 differs by more than rounding on some processors.
+    torch.testing.assert_close(both, alone, rtol=1e-2, atol=1e-3 * float(alone.abs().max()))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,10 @@ LAYOUTS: dict[str, Callable[[], dict[str, tuple[int, ...]]]] = {
     **{f"cpm{s}": functools.partial(cpm.layout, s) for s in (3, 6)},
     "cpn50": cpn.layout,
 }
-# Exported, built and run here; benchmarks/networks.py does it with all of them.
-SMALL = ("deeppose_resnet50", "tompson", "cpm3", "hourglass1", "cpn50")
-LARGE = ("hrnet_w32",)
+# Exported, built and run here. The others take long: make test-networks runs all of them, and
+# benchmarks/networks.py at the size of their published weights.
+QUICK = ("deeppose_resnet50", "tompson", "cpm3", "hourglass1")
+CHOSEN = (*LAYOUTS, "tompson") if os.environ.get("POSE_TEST_NETWORKS") == "all" else QUICK
 SIDES = {"hourglass52": 128}
 
 
@@ -162,7 +164,7 @@ def torch_keypoints(network: str, model: Path, crops: Any) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", [*SMALL, *LARGE])
+@pytest.mark.parametrize("network", CHOSEN)
 def test_torch_and_onnxruntime_agree(exported: Callable[[str], Path], network: str) -> None:
     model = exported(network)
     side = SIDES.get(network, 64)
@@ -179,7 +181,7 @@ def test_torch_and_onnxruntime_agree(exported: Callable[[str], Path], network: s
 @pytest.mark.slow
 @pytest.mark.rtx
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("network", SMALL)
+@pytest.mark.parametrize("network", CHOSEN)
 def test_tensorrt_builds_it(
     exported: Callable[[str], Path], network: str, precision: str, tmp_path: Path
 ) -> None:
@@ -195,7 +197,7 @@ def test_tensorrt_builds_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", SMALL)
+@pytest.mark.parametrize("network", CHOSEN)
 def test_it_runs_the_loop(
     exported: Callable[[str], Path], network: str, tmp_path: Path, capsys: Any
 ) -> None:

@@ -30,13 +30,13 @@ MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Model files of every depth, with random weights, small to export fast."""
+    """Model files of both kinds of block, with random weights, small to export fast."""
     torch: Any = pytest.importorskip("torch")
     from export.export_onnx import main as export
     from export.models.pose_resnet import PoseResNet
 
     folder = tmp_path_factory.mktemp("depths")
-    for depth in (18, 34, 50, 101, 152):
+    for depth in (18, 50):
         network = PoseResNet(depth, deconv_filters=(64, 64, 64))
         network.init_weights(seed=depth)
         torch.save(network.state_dict(), folder / f"{depth}.pt")
@@ -60,8 +60,8 @@ def build(*arguments: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
-def test_every_depth_is_built_in_the_precision_that_was_asked_for(
+@pytest.mark.parametrize("depth", [18, 50])
+def test_it_is_built_in_the_precision_that_was_asked_for(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], depth: int, precision: str
 ) -> None:
     output = tmp_path / "x.engine"
@@ -70,7 +70,7 @@ def test_every_depth_is_built_in_the_precision_that_was_asked_for(
     said = capsys.readouterr().out
     info = read_info(output)
     read_plan(output, info)
-    convolutions = {18: 20, 34: 36, 50: 53, 101: 104, 152: 155}[depth] + 4  # deconvs, last layer
+    convolutions = {18: 20, 50: 53}[depth] + 4  # deconvs, last layer
     assert info.built == {{"fp32": "float", "fp16": "half"}[precision]: convolutions}
     assert re.search(r"\d+\.\d MB, TensorRT for RTX .* \d+ layers", said)
     assert info.spec == read_spec(files / f"{depth}.onnx")

@@ -62,27 +62,30 @@ def test_every_stage_of_a_network_is_supervised(network: str, stages: int) -> No
 
 
 @pytest.mark.slow
-def test_a_trained_hourglass_runs_in_the_app(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Learn four crops by heart, export, and follow the demo with it."""
-    from export.export_onnx import main as export
-    from realtime.cli import main as run
-    from training.trainer import save_weights
+def test_a_trained_hourglass_follows_the_demo() -> None:
+    """Learn four crops by heart; what follows the demo is the last stage of the average."""
+    from engines.skeleton import COCO17
+    from engines.spec import ModelSpec
+    from export.recipe import Recipe, build_model
+    from export.torch_engine import TorchEngine
+    from realtime.pipeline import Pipeline
+    from realtime.smooth.choice import make_smoother
+    from realtime.sources import SourceOptions, open_source
 
     learning = trainer("hourglass2", steps=25, rate=1e-3)
     batch = mannequins(4)
     losses = [learning.learn(batch) for _ in range(25)]
     assert np.mean(losses[-5:]) < 0.5 * losses[0], losses
-    save_weights(learning.average, tmp_path / "w.pt")
-    given = ["--weights", str(tmp_path / "w.pt"), "--network", "hourglass2", "--input", "64x64"]
-    given += ["--convention", "steadypose", "--sigma", "1.5", "--check-crops", "4"]
-    given += ["--output", str(tmp_path / "x.onnx")]
-    assert export(given) == 0
-    table = tmp_path / "out.csv"
-    source = ["--source", "demo", "--headless", "--max-frames", "8", "--csv", str(table)]
-    assert run(["--model", str(tmp_path / "x.onnx"), *source]) == 0
-    assert "8 frames" in capsys.readouterr().out
+    recipe = Recipe(network="hourglass2", input_hw=(SIDE, SIDE), sigma=1.5)
+    spec = ModelSpec("hourglass2", COCO17, recipe.input_hw)
+    engine = TorchEngine(build_model(recipe, learning.average), spec)
+    source = open_source(SourceOptions("demo"))
+    pipeline = Pipeline(engine, persons=1, smoother=make_smoother("balanced", 4, 17), is_paced=True)
+    for _ in range(6):
+        frame = source.read(1.0)
+        assert frame is not None
+        pipeline.process(frame)
+    source.close()
 
 
 def test_coordinates_cannot_be_trained_and_say_so() -> None:

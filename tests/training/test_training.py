@@ -190,11 +190,20 @@ def start(config: TrainConfig, out: Path) -> Any:
     return Run(config, root=out, out=out, device=device, workers=0, is_quiet=True)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run leaves that nobody stopped."""
+    out = tmp_path_factory.mktemp("whole")
+    start(small_config(), out).go()
+    return out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [3, 4, 9])  # mid-epoch, at an epoch's end, in stage 2
-def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path, stop_at: int) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    start(small_config(), whole).go()
+def test_a_run_that_was_stopped_ends_with_the_same_weights(
+    whole: Path, tmp_path: Path, stop_at: int
+) -> None:
+    parts = tmp_path / "parts"
     start(small_config(), parts).go(until_step=stop_at)
     assert torch.load(parts / "checkpoint.pt", weights_only=True)["trainer"]["step"] > 0
     start(small_config(), parts).go()
@@ -215,12 +224,11 @@ class InterruptError(Exception):
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["in a step", "while measuring", "after a step, by a signal"])
 def test_an_interrupted_run_goes_on_exactly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     from torch import nn
 
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    start(small_config(), whole).go()
+    parts = tmp_path / "parts"
     run = start(small_config(), parts)
     with monkeypatch.context() as patch:
         if where == "in a step":
@@ -367,6 +375,10 @@ def test_the_configs_that_ship_are_valid(name: str) -> None:
     assert config.network.kind == "pose_resnet18"
 
 
+WHOLE = 'name = "x"\n[[train]]\nkind = "mannequin"\n[[validate]]\nkind = "mannequin"\n'
+STAGE = "\n[[stage]]\ninput = [96, 96]\nepochs = 1"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -375,7 +387,11 @@ def test_the_configs_that_ship_are_valid(name: str) -> None:
         ('name = "x"', "needs"),
         ("[[train]]\nshare = 1", "has no kind"),
         ('[[train]]\nkind = "pack"\nshare = -1', "share -1"),
-        ("[[stage]]\ninput = [100, 96]\nepochs = 1", "multiples of 32"),
+        (WHOLE + "[[stage]]\ninput = [100, 96]\nepochs = 1", "multiples of 32"),
+        (WHOLE + '[teacher]\nweights = "x"\nkind = "cpm3"' + STAGE, "heatmaps"),
+        (WHOLE + '[teacher]\nweights = "x"\nkind = "deeppose_resnet50"' + STAGE, "heatmaps"),
+        (WHOLE + '[teacher]\nweights = "x"\nkind = "hourglass2"' + STAGE, "multiples of 64"),
+        ('[network]\nkind = "hrnet_w32"\ndeconv = [1, 2, 3]', "hrnet_w32 has no deconv"),
         ("[[stage]]\ninput = [96, 96]\nepochs = 0", "must be positive"),
         ('[[stage]]\ninput = [96, 96]\nepochs = 1\nschedule = "wave"', "'wave'"),
         ("[[stage]]\nepochs = 1", "input"),

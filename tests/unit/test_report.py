@@ -650,7 +650,7 @@ def test_open_shows_the_page_or_says_that_it_cannot(
     monkeypatch.setattr("webbrowser.open", browser)
     assert command.main([str(table), "--open"]) == 0
     assert opened == [table.with_suffix(".html").as_uri()]
-    assert "no browser" in capsys.readouterr().err
+    assert "no browser" in capsys.readouterr().out
 
 
 def test_a_missing_table_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
