@@ -44,7 +44,8 @@ lint: setup-dev
 	$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.log || (cat $(VENV)/imports.log; exit 1)
 
 test: lint
-	$(PY) -m pytest --cov --cov-report=term:skip-covered
+	$(PY) -m pytest --cov --cov-report=term:skip-covered --ignore=tests/export --ignore=tests/training
+	$(PY) -m pytest tests/export tests/training  # measuring coverage would nearly double their time
 
 # Every network through export, engines and loop: half an hour.
 test-networks: setup-export

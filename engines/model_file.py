@@ -33,7 +33,8 @@ def read_spec(path: Path) -> ModelSpec:
     if METADATA_KEY not in metadata:
         raise ModelFileError(
             f"{path} is an ONNX file but not a steadypose model file: it has no model spec",
-            fix="make one with python export/export_onnx.py, or run without --model",
+            fix=f"wrap it: python export/wrap_onnx.py --onnx {path} --output models/NAME.onnx "
+            "(docs/foreign_models.md)",
         )
     return ModelSpec.from_json(metadata[METADATA_KEY])
 
@@ -68,7 +69,8 @@ def read_metadata(path: Path) -> dict[str, str]:
 def _not_onnx(path: Path) -> ModelFileError:
     return ModelFileError(
         f"{path} is not an ONNX file, or is damaged or cut short",
-        fix="copy or export it again (git checkout models/ restores the default model)",
+        fix="copy or export it again (git checkout models/ restores the default model); weights "
+        "(.pt, .pth) go through python export/export_onnx.py",
     )
 
 

@@ -17,6 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import onnx
 
 from engines.cuda_driver import Device, load_driver

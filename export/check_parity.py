@@ -18,6 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import numpy as np
 
 from engines.base import Engine

@@ -19,6 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 from engines.errors import SourceError, UsageError
 from export.download.checked_files import adopt
 from export.download.fetch import fetch, part_of

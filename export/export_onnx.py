@@ -23,6 +23,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import numpy as np
 import onnx
 import onnxruntime
@@ -141,20 +144,20 @@ def check_against_torch(
         crops: (N, H, W, 3) uint8.
 
     Returns:
-        The largest difference of a keypoint, crop pixels, and of a score; and how many
-        keypoints scored above 0.2, so that their places could be compared.
+        The difference of a keypoint, crop pixels, that 99 in a hundred stay below, and the
+        largest of a score; and how many keypoints scored above 0.2, so that their places
+        could be compared.
 
     Raises:
         ModelFileError: More than one in a hundred keypoints with a score above 0.2 moved
             by more than the tolerance, or a score did. (Storing weights as fp16 can tip
-            the arg-max between two equal cells; those few are in the largest difference.)
+            the arg-max between two equal cells, far apart.)
     """
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     (got,) = session.run(["keypoints"], {"crops": crops})
     _require_finite(got)
     is_seen = wanted[..., 2] > 0.2
     distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)
-    worst_px = float(distance[is_seen].max()) if is_seen.any() else 0.0
     worst_score = float(np.abs(got[..., 2] - wanted[..., 2]).max())
     typical_px = float(np.percentile(distance[is_seen], 99)) if is_seen.any() else 0.0
     if typical_px > TOLERANCE_PX or worst_score > TOLERANCE_SCORE:
@@ -162,7 +165,7 @@ def check_against_torch(
             f"the exported file differs from torch by {typical_px:.3f} px, {worst_score:.4f} score",
             fix="report this with the torch and onnx versions; nothing was written",
         )
-    return worst_px, worst_score, int(is_seen.sum())
+    return typical_px, worst_score, int(is_seen.sum())
 
 
 def export(arguments: argparse.Namespace) -> str:
@@ -198,6 +201,8 @@ def export(arguments: argparse.Namespace) -> str:
     )
     crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
     wanted = keypoints_of(model, crops)
+    if sys.stderr.isatty():
+        sys.stderr.write(f"exporting {name}; large networks take a minute or two\n")
     exported = to_onnx(model, recipe, opset=arguments.opset)
     if arguments.store == "fp16":
         store_half(exported)
@@ -205,7 +210,7 @@ def export(arguments: argparse.Namespace) -> str:
     entry.key, entry.value = METADATA_KEY, spec.to_json()
     onnx.checker.check_model(exported)
     data = exported.SerializeToString()
-    worst_px, worst_score, seen = check_against_torch(wanted, data, crops)
+    typical_px, worst_score, seen = check_against_torch(wanted, data, crops)
     warning = ""
     if not seen:
         warning = "; no keypoint was seen in them, so check again with --check-source"
@@ -213,7 +218,7 @@ def export(arguments: argparse.Namespace) -> str:
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
         f"on {len(crops)} crops of {arguments.check_source} it agrees with torch "
-        f"within {worst_px:.4f} px and {worst_score:.5f} score{warning}"
+        f"within {typical_px:.4f} px (99 in 100 keypoints) and {worst_score:.5f} score{warning}"
     )
 
 

@@ -30,6 +30,8 @@ def find_origin(arguments: argparse.Namespace) -> tuple[Path, Origin]:
         return published_weights(published, weights), origin
     if weights is None:
         raise UsageError("there is nothing to export", fix="give --weights FILE or --model NAME")
+    if not weights.exists():
+        raise UsageError(f"{weights} does not exist", fix="check --weights")
     found = find_recipe(weights)
     if found is not None and not arguments.convention:
         return weights, found
@@ -38,9 +40,11 @@ def find_origin(arguments: argparse.Namespace) -> tuple[Path, Origin]:
             f"nothing says how {weights} was trained: it has no {weights.stem}.json beside it",
             fix=f"give --convention {'|'.join(CONVENTIONS)} with --network and --input",
         )
-    if "input_hw" not in arguments or not (arguments.name or arguments.output):
+    unsaid = [] if "input_hw" in arguments else ["--input HxW"]
+    unsaid += [] if arguments.name or arguments.output else ["--name NAME"]
+    if unsaid:
         raise UsageError(
-            "--convention does not say everything", fix="give --input HxW and --name NAME as well"
+            "--convention does not say everything", fix=f"give {' and '.join(unsaid)} as well"
         )
     fields = {**CONVENTIONS[arguments.convention], "input_hw": arguments.input_hw}
     if "network" in arguments:

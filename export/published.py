@@ -31,7 +31,7 @@ def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
     if brought is None:
         fix = f"python export/download_weights.py {model.name} fetches it again"
     else:
-        fix = "for weights of your own leave --model out and give --convention openmmlab"
+        fix = "for weights of your own leave --model out and give --convention (whose code it was)"
     raise ModelFileError(
         f"{path} is not the published file of {model.name}, or is damaged: its SHA-256 does not "
         f"begin with {model.hash_prefix}",

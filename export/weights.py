@@ -61,7 +61,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     except _DAMAGE as error:
         raise ModelFileError(
             f"{path} {_what_is_wrong(error)}",
-            fix="save only the state dict: torch.save(model.state_dict(), path)",
+            fix="fetch or copy it again; of your own model save only the state dict: "
+            "torch.save(model.state_dict(), path)",
         ) from error
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
@@ -84,7 +85,8 @@ def _what_is_wrong(error: Exception) -> str:
         found = re.search(r"(?:GLOBAL|whose module|instantiate|class) ([\w.]+)", str(error))
         what = f" ({found.group(1)})" if found else ""
         return f"holds objects that cannot be read safely{what}"
-    return f"is not a plain file of weights: {first[:160]}"
+    reason = first.partition(". ")[0][:160]
+    return f"is damaged, cut short or not a plain file of weights: {reason}"
 
 
 def _load(path: Path) -> Any:

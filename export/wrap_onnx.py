@@ -17,6 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 from engines.engine_file import sha256
 from engines.errors import UsageError
 from engines.skeleton import COCO17

@@ -81,7 +81,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="run.py",
         description="Steady human poses from a webcam, on screen and in a CSV.",
-        epilog="run.py --camera 0 --csv out.csv      run.py --source clip.mp4 --save-video out.mp4",
+        epilog="examples: run.py --camera 0 --csv out.csv; "
+        "run.py --source clip.mp4 --save-video out.mp4; "
+        "run.py --camera 0 --model res50-coco-256x192 --fetch",
         allow_abbrev=False,
     )
     parser.stray_fix = "to read {word}: run.py --source {word}"

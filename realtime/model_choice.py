@@ -32,6 +32,11 @@ def choose_model(
         EngineUnavailableError: What the export needs is not installed.
     """
     path = Path(text)
+    published = zoo.MODELS.get(path.stem)
+    if published is not None and path.suffix == ".onnx" and not zoo.lies_here(path):
+        raise ModelFileError(
+            f"{path} is not here", fix=f"--model {path.stem} --fetch downloads and exports it"
+        )
     if zoo.lies_here(path) or path.suffix in {".onnx", SUFFIX} or "/" in text or "\\" in text:
         if is_fetching:
             raise UsageError(
@@ -87,8 +92,8 @@ def _make(model: zoo.ZooModel, run: Callable[[list[str]], int]) -> None:
             ) from None
         if code != 0:
             raise ModelFileError(
-                f"{model.name} could not be made: python {' '.join(command)} failed, see above",
-                fix=f"python {' '.join(command)}, by hand, until it works",
+                f"{model.name} could not be made: {command[0]} failed, see above",
+                fix="mend that and run the same command again; a started download goes on",
             )
 
 

@@ -98,7 +98,8 @@ def _download(
         else:
             return
     what = "; ".join(error.what for error in failures)
-    raise SourceError(what, fix=failures[-1].fix) from failures[-1]
+    fix = failures[-1].fix.replace(" NAME ", f" {model.name} ")
+    raise SourceError(what, fix=f"{fix}; the file is {model.url}") from failures[-1]
 
 
 def _download_from(
@@ -118,12 +119,12 @@ def _download_from(
     raise SourceError(
         f"{url} sent another file: its SHA-256 begins with {digest[:8]}, "
         f"its name promises {model.hash_prefix}",
-        fix="nothing was kept; try again later, or name a --mirror",
+        fix="nothing was kept; try again later, or name a --mirror (STEADYPOSE_MIRRORS)",
     )
 
 
 def _not_here(model: ZooModel, target: Path) -> SourceError | ModelFileError:
-    fix = "run it once without --offline, or bring the file with --weights"
+    fix = f"run it once without --offline, or bring {model.url} with --weights"
     if lies_here(target):
         return ModelFileError(f"{target} is damaged: its SHA-256 is not that of its name", fix=fix)
     return SourceError(f"the weights of {model.name} are not in {target.parent}", fix=fix)

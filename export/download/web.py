@@ -28,7 +28,7 @@ from engines.errors import SourceError
 from export.download.proxies import cannot_be_used, proxy_of, remark_on, wants_password
 
 HELP = (
-    "check the network and try again, name a --mirror, or bring the file: "
+    "check the network and try again, name a --mirror (STEADYPOSE_MIRRORS), or bring the file: "
     "python export/download_weights.py NAME --weights FILE"
 )
 _FINAL = {

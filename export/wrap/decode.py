@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, compose, helper, numpy_helper, version_converter
 
+from engines.errors import EngineUnavailableError
 from export.wrap.reading import HeatmapReading, Reading, SimccReading
 
 Part = tuple[list[NodeProto], list[TensorProto]]
@@ -111,9 +112,14 @@ def export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
     Returns:
         A model of opset 18: x and y in cells, score in [0, 1].
     """
-    import torch  # noqa: PLC0415  # a SimCC network is wrapped without it
+    try:
+        import torch  # noqa: PLC0415  # a SimCC network is wrapped without it
 
-    from export.graph import Decode  # noqa: PLC0415
+        from export.graph import Decode  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise EngineUnavailableError(
+            f"wrapping heatmaps needs {error.name}", fix="make setup-export"
+        ) from error
 
     decode = Decode(
         keypoints=keypoints,

@@ -253,6 +253,8 @@ def test_ctrl_c_at_any_moment_is_one_sentence(after_s: float) -> None:
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),
+        # A shell that starts the tests in the background has it ignored, by inheritance.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         time.sleep(after_s)
         process.send_signal(signal.SIGINT)

@@ -167,7 +167,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(
     assert export(["--model", model.name, *given]) == 2
     said = capsys.readouterr().err
     assert "is not the published file of res50-coco-256x192, or is damaged" in said
-    assert ("--convention openmmlab" if is_brought else "download_weights.py") in said
+    assert ("give --convention" if is_brought else "download_weights.py") in said
 
 
 def test_the_statistics_inside_a_file_must_be_the_recipes() -> None:

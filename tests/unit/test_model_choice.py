@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +110,7 @@ def test_fetch_stops_at_the_command_that_fails(
         ran.append(command)
         return 2
 
-    with pytest.raises(ModelFileError, match=r"download_weights\.py res50.* failed"):
+    with pytest.raises(ModelFileError, match=r"download_weights\.py failed"):
         choose_model(NAME, is_fetching=True, run=run)
     assert len(ran) == 1
 
@@ -166,3 +168,31 @@ def test_every_network_that_is_defined_has_its_costs() -> None:
     for model in zoo.MODELS.values():
         assert (cost_of(model) is not None) == bool(model.network), model.name
     assert "vitpose" in listing()
+
+
+def test_a_published_model_file_that_is_not_here_names_fetch(places: Path) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        choose_model(f"models/{NAME}.onnx", is_fetching=False)
+    assert f"--model {NAME} --fetch" in caught.value.fix
+
+
+@pytest.mark.parametrize("script", ["export_onnx", "wrap_onnx", "quantize", "build_trt"])
+def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    hide = (
+        "import sys, runpy\n"
+        "from importlib.machinery import PathFinder\n"
+        "real = PathFinder.find_spec\n"
+        "hidden = {'torch', 'onnx', 'onnxscript', 'onnxruntime'}\n"
+        "PathFinder.find_spec = classmethod(lambda cls, name, path=None, target=None:\n"
+        "    None if name.partition('.')[0] in hidden else real(name, path, target))\n"
+        f"sys.argv = ['export/{script}.py', '--help']\n"
+        f"runpy.run_path('export/{script}.py', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hide], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"error: {script}.py needs " in done.stderr
+    assert "fix: make setup-export" in done.stderr
+    assert "Traceback" not in done.stderr
