@@ -247,8 +247,10 @@ def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4, 0.6, 0.9, 1.5])
 def test_ctrl_c_at_any_moment_is_one_sentence(after_s: float) -> None:
     """While loading, while the engine warms up, while it works."""
+    # Python's own start can swallow a signal (in a .pth file, say): then the run ends by itself.
+    end = ["--max-frames", "40"] if after_s < 0.3 else []
     with subprocess.Popen(
-        [*RUN, "--source", "demo:3", "--persons", "3"],
+        [*RUN, "--source", "demo:3", "--persons", "3", *end],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
