@@ -190,8 +190,9 @@ def test_frames_stay_young_when_the_engine_is_slower_than_the_camera() -> None:
     app = make_app(source, latency_s=0.05, max_frames=60)
     app.run()
     source.close()
-    # One inference (50 ms) and one camera interval (17 ms), with no queue in between.
-    assert figures(app)["frame_age_ms_p95"] < 72
+    # One inference (50 ms) and one camera interval (17 ms); a single frame in a queue would
+    # make it 117. What is between is for busy machines; benchmarks/age.py measures.
+    assert figures(app)["frame_age_ms_p95"] < 100
     assert source.dropped > 60
 
 
