@@ -32,6 +32,7 @@ from engines.errors import EngineError
 from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from export.build_trt import main as build_main
+from export.conventions import CONVENTIONS
 from export.export_onnx import main as export_main
 from export.export_onnx import store_half
 from export.models.registry import NETWORKS, make_network
@@ -93,14 +94,8 @@ class Subject:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         height, width = CROPS.get(name, (256, 192))
-        self.recipe = Recipe(
-            network=name,
-            deconv=(256, 256, 256),
-            input_hw=(height, width),
-            refine="quarter",
-            cells="corner",
-            sigma=2.0,
-        )
+        fields = {**CONVENTIONS["openmmlab"], "network": name, "input_hw": (height, width)}
+        self.recipe = Recipe(**fields)
         made = make_network(name, keypoints=17, options=self.recipe.options)
         self.network = lively(made, seed=0)
         if NETWORKS[name].gives == "coordinates":

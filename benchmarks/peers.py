@@ -290,7 +290,7 @@ def _spread(values: Sequence[float], form: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, print, keep; returns the exit code."""
-    parser = Parser(prog="-m benchmarks.peers", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="-m benchmarks.peers", description=__doc__)
     parser.add_argument("clip", type=Path, metavar="CLIP", help="video file")
     rounds_help = "runs of each program (default: %(default)s)"
     parser.add_argument("--rounds", type=whole(1, 100), default=3, metavar="N", help=rounds_help)

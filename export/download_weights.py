@@ -128,7 +128,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a name of --list")
     parser.add_argument(

@@ -24,9 +24,9 @@ _DAMAGE = (
 _STATISTICS = r"^data_preprocessor\."
 # DataParallel; then OpenMMLab's two halves, its 0.x and 1.x names of the second.
 _PREFIXES = (
-    (r"^(model\.)?module\.", ""),
-    (r"^backbone\.", ""),
-    (r"^(keypoint_head|head)\.", ""),
+    r"^(model\.)?module\.",
+    r"^backbone\.",
+    r"^(keypoint_head|head)\.",
 )
 
 
@@ -105,8 +105,7 @@ def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
     """Turn published key names into those of the papers' own code, which are ours.
 
     Args:
-        network: That the weights are for. Its class may list ``RENAMES``, (regular
-            expression, replacement) pairs that are tried last, and ``UNUSED``, expressions
+        network: That the weights are for. Its class may list ``UNUSED``: regular expressions
             for keys of layers that published code builds and never calls.
         state: With the names of Microsoft's, leoxiaobin's or princeton-vl's code (which
             stay), or of OpenMMLab 0.x (``backbone.``, ``keypoint_head.``) or 1.x
@@ -116,12 +115,12 @@ def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
         ModelFileError: Two keys become one.
     """
     own = network.state_dict().keys()
+    unused = (_STATISTICS, *getattr(network, "UNUSED", ()))
     found: dict[str, Tensor] = {}
     for name, value in state.items():
         new = name
-        for pattern, replacement in (*_PREFIXES, *getattr(network, "RENAMES", ())):
-            new = re.sub(pattern, replacement, new)
-        unused = (_STATISTICS, *getattr(network, "UNUSED", ()))
+        for prefix in _PREFIXES:
+            new = re.sub(prefix, "", new)
         if new not in own and any(re.search(pattern, new) for pattern in unused):
             continue
         if new in found:

@@ -84,7 +84,6 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="examples: run.py --camera 0 --csv out.csv; "
         "run.py --source clip.mp4 --save-video out.mp4; "
         "run.py --camera 0 --model res50-coco-256x192 --fetch",
-        allow_abbrev=False,
     )
     parser.stray_fix = "to read {word}: run.py --source {word}"
     parser.add_argument("--version", action="version", version=f"steadypose {VERSION}")

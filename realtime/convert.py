@@ -55,7 +55,6 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="python -m realtime.convert",
         description="Turn a recording (.csv, .jsonl, .parquet, .journal) into another format.",
-        allow_abbrev=False,
     )
     parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded")
     parser.add_argument(

@@ -39,7 +39,6 @@ def _work(argv: Sequence[str] | None) -> str:
     parser = Parser(
         prog="python -m realtime.resmooth",
         description="Smooth a recording once more, with knowledge of what came after.",
-        allow_abbrev=False,
     )
     parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded, with raw "
                         "positions: .jsonl, .parquet or .csv of --csv-layout long")  # fmt: skip

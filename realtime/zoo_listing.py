@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engines.skeleton import SKELETONS
 from realtime.zoo import MODELS, ZooModel, cache_folder, lies_here, model_file, weights_file
 
 # (network, keypoints, crop height and width): parameters, 10^9 multiply-adds of the
@@ -36,13 +37,12 @@ COSTS: dict[tuple[str, int, tuple[int, int]], tuple[int, float]] = {
     ("pose_resnet50", 17, (256, 192)): (33_999_697, 5.43),
     ("pose_resnet50", 17, (384, 288)): (33_999_697, 12.21),
 }
-_KEYPOINTS = {"coco17": 17, "mpii16": 16}
 _HEADS = ("name", "crop", "parameters", "GMACs", "accuracy", "here")
 
 
 def cost_of(model: ZooModel) -> tuple[int, float] | None:
     """Parameters and GMACs of a model; None where the network is not defined here."""
-    return COSTS.get((model.network, _KEYPOINTS[model.skeleton], model.input_hw))
+    return COSTS.get((model.network, len(SKELETONS[model.skeleton]), model.input_hw))
 
 
 def listing() -> str:

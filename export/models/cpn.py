@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from export.models.resnet import resnet_channels, resnet_stages
+from export.models.resnet import ResNet
 
 _FEATURES = 256
 
@@ -120,7 +120,7 @@ class RefineNet(nn.Module):
         return self.predict(self.fuse(torch.cat(branches, 1)))  # type: ignore[no-any-return]
 
 
-class CascadedPyramidNetwork(nn.Module):
+class CascadedPyramidNetwork(ResNet):
     """Picture in, heatmaps out, at a quarter of the resolution.
 
     Args:
@@ -132,13 +132,8 @@ class CascadedPyramidNetwork(nn.Module):
     """
 
     def __init__(self, depth: int = 50, *, keypoints: int = 17) -> None:
-        channels = resnet_channels(depth)
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1, self.layer2, self.layer3, self.layer4 = resnet_stages(depth)
+        super().__init__(depth)
+        channels = self.feature_channels
         self.global_net = GlobalNet(channels, keypoints=keypoints)
         self.refine_net = RefineNet(len(channels), keypoints=keypoints)
 
@@ -153,11 +148,6 @@ class CascadedPyramidNetwork(nn.Module):
             GlobalNet's from the deepest level to the finest, then the refined ones, whose
             loss mines hard keypoints (``hard = 8`` in a training's stage).
         """
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        features = []
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
-            features.append(x)
-        pyramid, heatmaps = self.global_net(features)
+        pyramid, heatmaps = self.global_net(self.features(x))
         refined: Tensor = self.refine_net(pyramid)
         return [*reversed(heatmaps), refined] if self.training else refined

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from export.models.resnet import resnet_channels, resnet_stages
+from export.models.resnet import ResNet
 
 
-class DeepPose(nn.Module):
+class DeepPose(ResNet):
     """Picture in, places of the keypoints out, without heatmaps.
 
     Places carry no score: the network says where, not how sure it is. A crop of any size
@@ -30,14 +30,8 @@ class DeepPose(nn.Module):
     """
 
     def __init__(self, depth: int = 50, *, keypoints: int = 17) -> None:
-        channels = resnet_channels(depth)
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1, self.layer2, self.layer3, self.layer4 = resnet_stages(depth)
-        self.fc = nn.Linear(channels[-1], keypoints * 2)
+        super().__init__(depth)
+        self.fc = nn.Linear(self.feature_channels[-1], keypoints * 2)
         self._keypoints = keypoints
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,6 +45,5 @@ class DeepPose(nn.Module):
             centre of the top-left pixel, so x in pixels is the fraction times W. Values
             beyond 0 to 1 lie outside the crop.
         """
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        x = self.features(x)[-1]
         return self.fc(x.mean((2, 3))).reshape(-1, self._keypoints, 2)  # type: ignore[no-any-return]

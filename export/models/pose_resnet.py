@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from export.models.resnet import resnet_channels, resnet_stages
+from export.models.resnet import ResNet
 
 
-class PoseResNet(nn.Module):
+class PoseResNet(ResNet):
     """Picture in, one heatmap per keypoint out, at a quarter of the resolution.
 
     Args:
@@ -40,13 +40,8 @@ class PoseResNet(nn.Module):
     ) -> None:
         if final_kernel not in {1, 3}:
             raise ValueError(f"final_kernel {final_kernel} is not 1 or 3")
-        super().__init__()
-        channels = resnet_channels(depth)[-1]
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1, self.layer2, self.layer3, self.layer4 = resnet_stages(depth)
+        super().__init__(depth)
+        channels = self.feature_channels[-1]
         deconv: list[nn.Module] = []
         for filters in deconv_filters:
             deconv += [
@@ -60,9 +55,7 @@ class PoseResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) normalised floats to (N, K, H/4, W/4) heatmaps."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.final_layer(self.deconv_layers(x))  # type: ignore[no-any-return]
+        return self.final_layer(self.deconv_layers(self.features(x)[-1]))  # type: ignore[no-any-return]
 
     def init_weights(self, *, seed: int) -> None:
         """Random weights as the paper's code starts from, reproducibly.

@@ -117,3 +117,33 @@ def resnet_stages(depth: int) -> tuple[nn.Sequential, ...]:
         _stage(block, before, planes, count=count)
         for before, planes, count in zip(channels[:-1], _PLANES, counts, strict=True)
     )
+
+
+class ResNet(nn.Module):
+    """A ResNet up to its last features; pose networks put their heads behind it.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+
+    Raises:
+        ValueError: An unknown depth.
+    """
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.feature_channels = resnet_channels(depth)
+        """Of the four stages."""
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1, self.layer2, self.layer3, self.layer4 = resnet_stages(depth)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) to (N, C, h, w) of every stage, strides 4, 8, 16 and 32."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        found = []
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x)
+            found.append(x)
+        return found

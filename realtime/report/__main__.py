@@ -24,7 +24,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m realtime.report",
         description="Make one HTML page about a recording; it can be read without a network.",
-        allow_abbrev=False,
     )
     parser.add_argument("table", type=Path, metavar="out.csv", help="the recording, of any format")
     parser.add_argument(

@@ -64,11 +64,11 @@ def test_published_weights_load_strictly_in_every_layout(
     network: str, wrapping: str, tmp_path: Path
 ) -> None:
     """On torch's meta device, so that the largest costs no memory."""
-    from export.models.registry import NETWORKS
+    from export.models.registry import NETWORKS, make_network
     from export.weights import load_strictly, to_our_names
 
     with torch.device("meta"):
-        made = _on_meta(network)
+        made = make_network(network, keypoints=17)
         state = {key: torch.empty(shape) for key, shape in shapes_of(network).items()}
         wrapped = WRAPPINGS[wrapping](state)
         found = to_our_names(made, wrapped.get("state_dict", wrapped))
@@ -77,22 +77,13 @@ def test_published_weights_load_strictly_in_every_layout(
     assert NETWORKS[network].paper
 
 
-def _on_meta(network: str) -> Any:
-    import importlib
-
-    from export.models.registry import NETWORKS
-
-    kind = NETWORKS[network]
-    factory = getattr(importlib.import_module(f"export.models.{kind.module}"), kind.factory)
-    return factory(**kind.arguments, keypoints=17)
-
-
 @pytest.mark.parametrize("network", ["hrnet_w32", "hourglass52", "deeppose_resnet50"])
 def test_weights_that_do_not_fit_are_listed(network: str) -> None:
+    from export.models.registry import make_network
     from export.weights import load_strictly, to_our_names
 
     with torch.device("meta"):
-        made = _on_meta(network)
+        made = make_network(network, keypoints=17)
         state = {key: torch.empty(shape) for key, shape in shapes_of(network).items()}
         first, second, *_ = [key for key in made.state_dict() if key in state]
         del state[first]

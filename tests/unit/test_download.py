@@ -37,19 +37,10 @@ from tests.unit.file_server import (
     hang_until,
     model_of,
     nobody,
-    open_desk,
     serve,
     serve_chunked,
     tiny_weights,
 )
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
-    with open_desk(tmp_path, capsys, monkeypatch) as opened:
-        yield opened
 
 
 def test_what_is_there_already_is_not_asked_for_again(desk: Desk) -> None:

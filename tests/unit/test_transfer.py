@@ -9,9 +9,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.message import Message
-from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request as WebRequest
 
@@ -30,7 +29,6 @@ from tests.unit.file_server import (
     fail,
     hang_until,
     nobody,
-    open_desk,
     page,
     raw,
     redirect,
@@ -40,14 +38,6 @@ from tests.unit.file_server import (
     tiny_weights,
     wrong_range,
 )
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
-    with open_desk(tmp_path, capsys, monkeypatch) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("way", [serve, serve_whole, serve_chunked])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.export.layouts.deeppose import batch_norm, resnet
+from tests.export.layouts.batch_norm import batch_norm
+from tests.export.layouts.deeppose import resnet
 
 LEVELS = 4  # res2 to res5, the finest first
 

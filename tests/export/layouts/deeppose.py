@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.export.layouts.batch_norm import batch_norm
+
 BLOCKS = {
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
@@ -9,14 +11,6 @@ BLOCKS = {
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
 }
-
-
-def batch_norm(name: str, channels: int) -> dict[str, tuple[int, ...]]:
-    """What a batch norm layer keeps."""
-    parts = ("weight", "bias", "running_mean", "running_var")
-    shapes: dict[str, tuple[int, ...]] = {f"{name}.{part}": (channels,) for part in parts}
-    shapes[f"{name}.num_batches_tracked"] = ()
-    return shapes
 
 
 def resnet(depth: int) -> dict[str, tuple[int, ...]]:

@@ -7,6 +7,8 @@ princeton-vl/pose-hg-train (the paper's own code, nModules = 1, nFeats = 256).
 
 from __future__ import annotations
 
+from tests.export.layouts.batch_norm import batch_norm
+
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -23,9 +25,7 @@ def layout(stacks: int, *, keypoints: int = 16, has_unused: bool = False) -> Sha
         shapes[f"{name}.bias"] = (out,)
 
     def bn(name: str, channels: int) -> None:
-        for part in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"{name}.{part}"] = (channels,)
-        shapes[f"{name}.num_batches_tracked"] = ()
+        shapes.update(batch_norm(name, channels))
 
     def residual(name: str, before: int, out: int) -> None:
         half = out // 2

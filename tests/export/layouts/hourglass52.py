@@ -7,6 +7,8 @@ and the configuration hourglass52_coco_256x256.py.
 
 from __future__ import annotations
 
+from tests.export.layouts.batch_norm import batch_norm
+
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -22,9 +24,7 @@ def layout(*, keypoints: int = 17, has_unused: bool = False) -> Shapes:
         shapes[f"{name}.weight"] = (out, before, kernel, kernel)
 
     def bn(name: str, channels: int) -> None:
-        for part in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"{name}.{part}"] = (channels,)
-        shapes[f"{name}.num_batches_tracked"] = ()
+        shapes.update(batch_norm(name, channels))
 
     def block(name: str, before: int, out: int, *, has_downsample: bool) -> None:
         for i, have in ((1, before), (2, out)):

@@ -6,6 +6,8 @@ its w32 and w48 experiment files, and against hrnet.py of MMPose, which has the 
 
 from __future__ import annotations
 
+from tests.export.layouts.batch_norm import batch_norm
+
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -17,9 +19,7 @@ def layout(width: int, *, keypoints: int = 17) -> Shapes:
         shapes[f"{name}.weight"] = (out, before, kernel, kernel)
 
     def bn(name: str, channels: int) -> None:
-        for part in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"{name}.{part}"] = (channels,)
-        shapes[f"{name}.num_batches_tracked"] = ()
+        shapes.update(batch_norm(name, channels))
 
     conv("conv1", 64, 3, 3)
     bn("bn1", 64)

@@ -5,7 +5,8 @@ Source: Xiao et al. 2018 (arXiv:1804.06208), section 2, and the ResNet's table 1
 
 from __future__ import annotations
 
-from tests.export.layouts.deeppose import batch_norm, resnet
+from tests.export.layouts.batch_norm import batch_norm
+from tests.export.layouts.deeppose import resnet
 
 
 def layout(
