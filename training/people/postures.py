@@ -172,7 +172,7 @@ def _wrist_target(
     spot = spot + spread
     # Not through the trunk: what would lie inside it comes out in front.
     is_low = spot[2] < shoulder[2] + 0.05
-    if is_low and abs(spot[0]) < 0.17 and -0.13 < spot[1]:
+    if is_low and abs(spot[0]) < 0.17 and spot[1] > -0.13:
         spot[1] = -rng.uniform(0.15, 0.3)
     return np.asarray(spot, np.float32)
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from realtime.sources.demo import paint_room
 from training.people.body import BodyModel, Floats, Person
 from training.people.postures import Scene, hides_face, sample_posture, turn
-from training.people.render import Camera, Light, paint
-from training.people.wardrobe import Dressed, Zones, any_picture, dress, find_zones
+from training.people.render import Camera, Images, paint
+from training.people.surroundings import any_light, hang_behind, put_board, put_furniture
+from training.people.wardrobe import Dressed, any_picture, dress
+from training.people.zones import Zones, find_zones
 
-Images = NDArray[np.uint8]
 _PEOPLE = 160
 _FINER = 2  # painted so much larger and averaged: smooth edges
 _SCENES: tuple[Scene, ...] = ("webcam", "standing", "sport")
@@ -35,6 +34,27 @@ class Labelled:
     image_bgr: Images
     keypoints: Floats
     bbox: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Staging:
+    """What is not left to chance in a picture.
+
+    Attributes:
+        scene: How the person holds itself, and how much of it is seen.
+        facing: (3, 3) rotation of the whole person; none: by chance.
+        is_child: Somebody between about four and ten years old.
+        others: How many stand around; none: by chance.
+        light: Factor on all light.
+        cover: A board hides this share of the person's box, from one side.
+    """
+
+    scene: Scene
+    facing: Floats | None = None
+    is_child: bool = False
+    others: int | None = None
+    light: float = 1.0
+    cover: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,25 +86,28 @@ class Studio:
         rng = np.random.default_rng(_PEOPLE)  # shapes take longer than postures: kept
         self._people = [_anybody(model, rng) for _ in range(_PEOPLE)]
 
-    def make(self, rng: np.random.Generator, *, longest: int = 288) -> Labelled:
-        """One picture, at most ``longest`` pixels high or wide."""
-        scene = _SCENES[int(rng.choice(3, p=self._shares))]
-        for _ in range(20):
-            made = self._try(scene, rng, longest)
+    def make(
+        self, rng: np.random.Generator, *, longest: int = 288, staging: Staging | None = None
+    ) -> Labelled:
+        """One picture, at most ``longest`` pixels high or wide; all by chance, or staged."""
+        if staging is None:
+            staging = Staging(_SCENES[int(rng.choice(3, p=self._shares))])
+        while True:
+            made = self._try(staging, rng, longest)
             if made is not None:
                 return made
-        return self.make(rng, longest=longest)
 
-    def _try(self, scene: Scene, rng: np.random.Generator, longest: int) -> Labelled | None:
-        figure = self._figure(scene, rng)
+    def _try(self, staging: Staging, rng: np.random.Generator, longest: int) -> Labelled | None:
+        scene = staging.scene
+        figure = self._figure(scene, rng, staging)
         camera, size_hw = _frame(figure.keypoints, scene, rng, longest)
         xy, _ = camera.see(figure.keypoints)
         is_inside = ((xy >= 0) & (xy <= (size_hw[1] - 1, size_hw[0] - 1))).all(axis=1)
         if is_inside.sum() < 7:
             return None
         height, width = size_hw[0] * _FINER, size_hw[1] * _FINER
-        canvas = self._place((height, width), rng)
-        light = _light(rng)
+        canvas = hang_behind((height, width), self._pictures, rng)
+        light = any_light(rng)
         fine = Camera(
             camera.place,
             camera.pitch,
@@ -95,7 +118,9 @@ class Studio:
             ),
         )
         figures = [(0.0, figure)]
-        while rng.random() < 0.22 and len(figures) < 4:
+        while len(figures) < 4 if staging.others is None else len(figures) <= staging.others:
+            if staging.others is None and rng.random() >= 0.22:
+                break
             aside = float(rng.choice((-1, 1)) * rng.uniform(0.55, 1.4))
             back = float(rng.uniform(-0.2, 3.0))
             other = self._figure(scene if rng.random() < 0.6 else "standing", rng)
@@ -112,7 +137,10 @@ class Studio:
                 camera=fine,
                 light=light,
             )
-        edge = _furniture(canvas, xy * _FINER, scene, rng) / _FINER
+        edge = put_furniture(canvas, xy * _FINER, scene, rng) / _FINER
+        put_board(canvas, xy[is_inside] * _FINER, staging.cover, rng)
+        if staging.light < 1.0:
+            canvas = np.asarray(cv2.convertScaleAbs(canvas, alpha=staging.light), np.uint8)
         image = cv2.resize(canvas, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_AREA)
         is_hidden = hides_face(figure.keypoints)
         # Hips behind a desk can be guessed, legs cannot.
@@ -123,8 +151,12 @@ class Studio:
         bbox = np.concatenate((low, high)).astype(np.float32)
         return Labelled(np.asarray(image, np.uint8), keypoints, bbox)
 
-    def _figure(self, scene: Scene, rng: np.random.Generator) -> _Figure:
+    def _figure(
+        self, scene: Scene, rng: np.random.Generator, staging: Staging | None = None
+    ) -> _Figure:
         person, zones, is_woman = self._people[int(rng.integers(len(self._people)))]
+        if staging is not None and staging.is_child:
+            person, zones, is_woman = _anybody(self._model, rng, age=float(rng.uniform(0.2, 0.42)))
         dressed = dress(
             self._model,
             person,
@@ -134,30 +166,15 @@ class Studio:
             rng=rng,
         )
         rotations = sample_posture(self._model, person, scene, rng)
+        if staging is not None and staging.facing is not None:
+            rotations["root"] = staging.facing
         vertices, keypoints = self._model.pose(person, dressed.vertices, rotations)
         return _Figure(dressed, vertices, keypoints)
 
-    def _place(self, size_hw: tuple[int, int], rng: np.random.Generator) -> Images:
-        """What is behind: a strip of a picture, a painted room, or a wall."""
-        height, width = size_hw
-        kind = rng.random()
-        if self._pictures and kind < 0.7:
-            picture = any_picture(self._pictures, rng)
-            if rng.random() < 0.5:
-                picture = np.ascontiguousarray(picture[:, ::-1])
-            found = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-            if rng.random() < 0.5:
-                found = cv2.GaussianBlur(found, (0, 0), float(rng.uniform(1, 7)))
-            return np.asarray(found, np.uint8)
-        if kind < 0.85:
-            room = paint_room((height // 2, width // 2), rng)[: height // 2, : width // 2]
-            return np.asarray(cv2.resize(room, (width, height)), np.uint8)
-        few = rng.uniform(0, 255, (2, 2, 3)) * rng.uniform(0.2, 1) + rng.uniform(0, 60)
-        wall = cv2.resize(np.clip(few, 0, 255).astype(np.uint8), (width, height))
-        return np.asarray(wall, np.uint8)
 
-
-def _anybody(model: BodyModel, rng: np.random.Generator) -> tuple[Person, Zones, bool]:
+def _anybody(
+    model: BodyModel, rng: np.random.Generator, *, age: float | None = None
+) -> tuple[Person, Zones, bool]:
     """Somebody, mostly grown up, and whether to dress them as a woman."""
     gender = float(rng.beta(0.35, 0.35))  # 0 is male in Anny
     shape = {
@@ -168,6 +185,8 @@ def _anybody(model: BodyModel, rng: np.random.Generator) -> tuple[Person, Zones,
         "height": float(rng.beta(3, 3)),
         "proportions": float(rng.beta(3, 2)),
     }
+    if age is not None:
+        shape["age"] = age
     person = model.make_person(shape)
     return person, find_zones(model, person), gender > 0.5
 
@@ -201,50 +220,3 @@ def _frame(
     focal = longest * float(rng.uniform(0.75, 1.0)) / float(extent.max())
     size_hw = (math.ceil(extent[1] * focal), math.ceil(extent[0] * focal))
     return Camera(place, pitch, focal, (-low[0] * focal, -low[1] * focal)), size_hw
-
-
-def _light(rng: np.random.Generator) -> Light:
-    way = rng.normal((0, -0.8, 0.6), 1)  # mostly from the front and above
-    way /= np.linalg.norm(way)
-    strength = float(rng.uniform(0.25, 0.9))
-    tint = rng.normal(1, 0.1, 3)
-    ambient = (1.0 - 0.75 * strength) * float(rng.uniform(0.55, 1.0)) * rng.normal(1, 0.05, 3)
-    return Light(
-        way.astype(np.float32),
-        (strength * tint).astype(np.float32),
-        ambient.astype(np.float32),
-    )
-
-
-def _furniture(
-    canvas: Images,
-    xy: Floats,
-    scene: Scene,
-    rng: np.random.Generator,
-) -> float:
-    """A desk before who sits, or a stand or a cup before anybody; returns the desk's edge."""
-    height, width = canvas.shape[:2]
-    edge = height
-    if scene == "webcam" and rng.random() < 0.35:
-        shoulders = float(xy[5:7, 1].mean())
-        hips = float(xy[11:13, 1].mean())
-        edge = int(np.clip(shoulders + (hips - shoulders) * rng.uniform(0.55, 1.1), 1, height))
-        if edge < height - 2:
-            colour = rng.uniform(20, 230, 3)
-            shade = np.linspace(1.0, 0.7, height - edge)[:, None, None]
-            canvas[edge:] = np.clip(colour * shade, 0, 255).astype(np.uint8)
-    if rng.random() < 0.25:  # something thin: a microphone stand, a pole
-        x, lean = rng.uniform(0.2, 0.8) * width, rng.normal(0, 0.15) * width
-        ends = (int(x), int(rng.uniform(0.0, 0.5) * height)), (int(x + lean), height)
-        thick = int(rng.uniform(0.008, 0.03) * width) + 1
-        cv2.line(canvas, *ends, tuple(rng.uniform(0, 140, 3).tolist()), thick, cv2.LINE_AA)
-    for wrist in (9, 10):  # something held
-        if rng.random() < 0.12:
-            size = float(np.linalg.norm(xy[5] - xy[6])) * float(rng.uniform(0.08, 0.28))
-            spot = xy[wrist] + (xy[wrist] - xy[wrist - 2]) * rng.uniform(0.3, 0.6)
-            axes = (max(1, int(size)), max(1, int(size * rng.uniform(0.25, 1.0))))
-            angle = float(rng.uniform(0, 180))
-            colour = tuple(rng.uniform(0, 255, 3).tolist())
-            middle = (int(spot[0]), int(spot[1]))
-            cv2.ellipse(canvas, middle, axes, angle, 0, 360, colour, -1, cv2.LINE_AA)
-    return float(edge)
