@@ -1,11 +1,16 @@
 """How right the keypoints are: the demo against its truth, a real clip against its CSV.
 
-python -m benchmarks.accuracy
+    python -m benchmarks.accuracy [--peer]
+
+``--peer`` also runs MediaPipe Pose "full" over the clip, in an environment of its own.
 """
 
 from __future__ import annotations
 
+import argparse
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clip import CLIP, measured_keypoints
 from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
+from benchmarks.peers import PACKAGE, prepare_mediapipe, run_mediapipe
 from engines.base import Engine
 from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
@@ -32,6 +38,11 @@ GROUPS = {
     "hips": (11, 12),
     "knees": (13, 14),
     "ankles": (15, 16),
+}
+SUMS = {
+    "shoulders, elbows, wrists": range(5, 11),
+    "eyes, nose, shoulders, elbows, wrists": (0, 1, 2, *range(5, 11)),
+    "12 limb joints": range(5, 17),
 }
 
 
@@ -68,24 +79,34 @@ def jitter(xy: Floats) -> float:
     return float(np.nanmedian(np.linalg.norm(np.diff(xy, n=2, axis=0), axis=2)))
 
 
+def row_for(name: str, found: Floats, truth: Floats) -> tuple[str, ...]:
+    """A table row: PCK of every group, and jitter."""
+    values = [pck_of(found, truth, k) for k in (*GROUPS.values(), *SUMS.values())]
+    return name, *("" if np.isnan(v) else f"{v:.3f}" for v in values), f"{jitter(found):.2f}"
+
+
 def rows_for(name: str, raw: Floats, smooth: Floats, truth: Floats) -> list[tuple[str, ...]]:
     """A table row for raw and one for smoothed keypoints."""
-    return [
-        (
-            f"{name}, {kind}",
-            *(
-                "" if np.isnan(value := pck_of(found, truth, keypoints)) else f"{value:.3f}"
-                for keypoints in (*GROUPS.values(), tuple(range(5, 11)), tuple(range(5, 17)))
-            ),
-            f"{jitter(found):.2f}",
-        )
-        for kind, found in (("raw", raw), ("smoothed", smooth))
-    ]
+    return [row_for(f"{name}, raw", raw, truth), row_for(f"{name}, smoothed", smooth, truth)]
+
+
+def follow_with_mediapipe(clip: Path) -> Floats:
+    """(F, 17, 2) of MediaPipe Pose, with its own smoothing."""
+    prepare_mediapipe()
+    with tempfile.TemporaryDirectory() as folder:
+        return np.asarray(run_mediapipe(clip, Path(folder)).keypoints[..., :2], np.float64)
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    made = parser(__doc__)
+    made.add_argument("--peer", action="store_true", help="run MediaPipe over the clip as well")
+    return made.parse_args()
 
 
 def main() -> None:
     """Measure and print."""
-    arguments = parser(__doc__).parse_args()
+    arguments = options()
     cv2.setNumThreads(1)
     engine = open_engine(
         DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
@@ -99,17 +120,15 @@ def main() -> None:
     clip, table_path = VIDEOS / "kalman_clip_part1.mp4", CLIP
     if clip.exists() and table_path.exists():
         raw, smooth, ids = follow(engine, str(clip))
-        rows += rows_for("kalman clip", raw, smooth, measured_keypoints(table_path))
+        truth = measured_keypoints(table_path)
+        rows += rows_for("kalman clip", raw, smooth, truth)
+        if arguments.peer:
+            found = follow_with_mediapipe(clip)
+            rows.append(row_for(f"kalman clip, {PACKAGE.replace('==', ' ')} full", found, truth))
         notes.append(f"kalman clip: {len(raw)} frames, {ids} id(s), against its measured CSV")
     else:
         notes.append("kalman clip: not here, left out")
-    head = (
-        "PCK@0.2 of the torso",
-        *GROUPS,
-        "shoulders, elbows, wrists",
-        "12 limb joints",
-        "jitter, px",
-    )
+    head = ("PCK@0.2 of the torso", *GROUPS, *SUMS, "jitter, px")
     publish(
         f"{engine.spec.name} on {engine.label} ({COCO17.name}); {'; '.join(notes)}; "
         f"jitter: median second difference\n{provenance()}\n\n{table(head, rows)}",

@@ -36,6 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine lacks; when it was asked for, a missing package fails."""
     has_torch = importlib.util.find_spec("torch") is not None
     has_rtx = importlib.util.find_spec("tensorrt_rtx") is not None
+    has_people = importlib.util.find_spec("anny") is not None
     for item in items:
         if item.get_closest_marker("gpu") and os.environ.get("POSE_TEST_GPU") != "1":
             item.add_marker(pytest.mark.skip(reason="set POSE_TEST_GPU=1 where TensorRT works"))
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and os.environ.get("POSE_TEST_EXPORT") != "1"
         ):
             item.add_marker(pytest.mark.skip(reason="pip install tensorrt-rtx"))
+        if (
+            item.get_closest_marker("people")
+            and not has_people
+            and os.environ.get("POSE_TEST_PEOPLE") != "1"
+        ):
+            item.add_marker(pytest.mark.skip(reason="pip install -r requirements-people.txt"))
         if (
             item.get_closest_marker("export")
             and not has_torch

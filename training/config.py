@@ -75,7 +75,7 @@ class StageConfig:
 
     Attributes:
         input: Crop height and width, pixels.
-        epochs: Length; an epoch shows the first data set once.
+        epochs: Length; an epoch shows the stage's first data set once.
         sigma: Standard deviation of the target Gaussians, heatmap cells.
         batch: Examples per step.
         rate: Highest learning rate.
@@ -181,6 +181,17 @@ class TrainConfig:
                 )
         if self.seed < 0 or not 1.0 <= self.padding <= 4.0:
             raise UsageError("seed must not be negative, padding must be in [1, 4]", fix=_FIX)
+        self._check_stages()
+
+    def _check_stages(self) -> None:
+        """Data sets name stages that exist, and every stage has one."""
+        for number in sorted({n for data in self.train for n in data.stages}):
+            if number > len(self.stage):
+                raise UsageError(
+                    f"a data set wants stage {number} of {len(self.stage)}", fix="correct stages"
+                )
+        if any(data.stages for data in self.validate):
+            raise UsageError("[[validate]] takes no stages", fix="leave them out")
         for number in range(1, len(self.stage) + 1):
             if not self.sets_of(number):
                 raise UsageError(f"stage {number} has no [[train]] data set", fix=_FIX)
@@ -265,12 +276,14 @@ def _data(table: Any) -> DataConfig:
         raise UsageError("a data set has no kind", fix=_FIX)
     own = {"kind", "share", "stages"}
     options = {key: value for key, value in table.items() if key not in own}
-    share, stages = table.get("share", 1.0), table.get("stages", [])
+    share, stages = table.get("share", 1.0), table.get("stages")
     if not isinstance(share, (int, float)) or share <= 0:
         raise UsageError(f"share {share!r} of a data set is not a positive number", fix=_FIX)
-    if not isinstance(stages, list) or not all(type(n) is int and n > 0 for n in stages):
+    if stages is not None and not (
+        isinstance(stages, list) and stages and all(type(n) is int and n > 0 for n in stages)
+    ):
         raise UsageError(f"stages {stages!r} of a data set is no list of numbers", fix=_FIX)
-    return DataConfig(str(table["kind"]), float(share), tuple(stages), options)
+    return DataConfig(str(table["kind"]), float(share), tuple(stages or ()), options)
 
 
 def _make(kind: type[T], where: str, table: Any) -> T:

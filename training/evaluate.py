@@ -14,11 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from engines.base import Engine
-from engines.errors import RecordError, SteadyposeError, UsageError
+from engines.errors import SteadyposeError, UsageError
 from engines.options import PRECISIONS, EngineOptions, default_threads
 from engines.registry import open_engine
 from engines.spec import ModelSpec
@@ -27,7 +26,7 @@ from training.datasets import Remapped, open_dataset
 from training.datasets.coco import CocoDataset
 from training.measure import Found, crop_of, infer_crops, measure
 from training.metrics import pck_per_keypoint, relative_error, reliability
-from training.progress import draw_grid
+from training.progress import draw_grid, write_picture
 from training.sample import PoseDataset
 
 _WORST = 20
@@ -132,12 +131,7 @@ def worst_sheet(engine: Engine, dataset: PoseDataset, found: Found, path: Path) 
         captions=[f"#{found.rows[n]} {mean[n]:.2f}" for n in places],
         truth=np.stack(truths).astype(np.float32),
     )
-    try:
-        is_written = cv2.imwrite(str(path), sheet)
-    except cv2.error:
-        is_written = False
-    if not is_written:
-        raise RecordError(f"cannot write {path}", fix="choose a .jpg or .png in a folder you own")
+    write_picture(sheet, path)
 
 
 def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset]:

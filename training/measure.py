@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engines.base import Engine
 from engines.errors import SourceError, UsageError
 from engines.skeleton import Skeleton
+from engines.spec import ModelSpec
 from realtime.crop import CropTransform, cut, place_crop
 from realtime.datatypes import BBox
 from training.metrics import limb_joints, pck, relative_error, torso_px
@@ -73,6 +74,16 @@ def crop_of(
     place = place_crop(box, size_hw=size_hw, padding=padding)
     cut(image_bgr, place, crop)
     return crop, place
+
+
+def crops_of(samples: Sequence[Sample], spec: ModelSpec) -> NDArray[np.uint8]:
+    """(N, H, W, 3) uint8 crops of people, as a model wants to see them."""
+    return np.stack(
+        [
+            crop_of(s.image_bgr, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding)[0]
+            for s in samples
+        ]
+    )
 
 
 def infer_crops(

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import UsageError
+from engines.errors import RecordError, UsageError
 from engines.skeleton import Skeleton
 
 COLUMNS = ("epoch", "stage", "step", "seconds", "rate", "loss", "pck", "waiting")
@@ -177,3 +177,17 @@ def draw_grid(
         tiles.append(np.zeros_like(tiles[0]))
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
     return np.vstack(rows)
+
+
+def write_picture(picture: NDArray[np.uint8], path: Path) -> None:
+    """Write a picture file.
+
+    Raises:
+        RecordError: The folder or the file's ending is wrong, or the disk is full.
+    """
+    try:
+        is_written = cv2.imwrite(str(path), picture)
+    except cv2.error:
+        is_written = False
+    if not is_written:
+        raise RecordError(f"cannot write {path}", fix="choose a .jpg or .png in a folder you own")

@@ -26,7 +26,7 @@ from export.weights import load_weights, to_our_names, with_other_keypoints
 from training.batches import Batch, Batches, load_batches, worker_ended
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
-from training.measure import crop_of, infer_crops, measure
+from training.measure import crops_of, infer_crops, measure
 from training.progress import Log, Meter, draw_curve, draw_grid
 from training.sample import PoseDataset
 from training.trainer import Trainer, load_checkpoint, save_checkpoint, save_weights
@@ -157,7 +157,7 @@ class Run:
     def _require_same(self, saved: Mapping[str, Any]) -> None:
         if saved.get("fingerprint") != self._fingerprint():
             raise UsageError(
-                f"{self._checkpoint} belongs to another config or other data",
+                f"{self._checkpoint} belongs to another config, other data or another version",
                 fix="choose another --out, or restore the config it was begun with",
             )
 
@@ -332,10 +332,5 @@ def picture_grid(engine: TorchEngine, dataset: PoseDataset, *, count: int) -> An
     spec = engine.spec
     rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
     samples = [dataset.sample(int(row)) for row in rows]
-    crops = np.stack(
-        [
-            crop_of(s.image_bgr, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding)[0]
-            for s in samples
-        ]
-    )
+    crops = crops_of(samples, spec)
     return draw_grid(crops, infer_crops(engine, crops), spec.skeleton)

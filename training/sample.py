@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engines.errors import SourceError
 from engines.skeleton import Skeleton
 
-Outside = Literal["error", "drop", "keep"]
+Outside = Literal["error", "drop"]
 
 # A label this far outside its picture (share of its longer side) is a mistake; less is
 # the rounding of whoever clicked.

@@ -59,6 +59,9 @@ def test_a_label_outside_its_picture_is_named_or_dropped(packed: Path) -> None:
     np.savez(labels, **table)
     with pytest.raises(SourceError, match=r"im00002.jpg: left_wrist at \(900, 20\) lies outside"):
         PackDataset(packed).sample(1)
+    kept = PackDataset(packed, outside="keep").sample(1)
+    assert kept.is_known[9]  # known not to be in the picture: trained, not measured
+    assert not kept.is_counted[9]
     dropped = PackDataset(packed, outside="drop").sample(1)
     assert not dropped.is_known[9]
     assert dropped.is_known[10]
@@ -117,7 +120,13 @@ def test_mirror_pairs_are_found_by_whole_words(left: str, right: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"outside": "eror"}, {"annotations": 5}, {"images": ["x"]}, {"category": 3}],
+    [
+        {"outside": "eror"},
+        {"outside": "keep"},
+        {"annotations": 5},
+        {"images": ["x"]},
+        {"category": 3},
+    ],
 )
 def test_options_of_the_wrong_kind_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     given = {"annotations": "labels.json", **options}

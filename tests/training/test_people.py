@@ -9,12 +9,17 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.errors import UsageError
+from tests.training.made_up import pack
 from training.datasets.pack import PackDataset
-from training.people.__main__ import main, strips_of
+from training.people import body
+from training.people.__main__ import main
 from training.people.body import BodyModel, read_faces
+from training.people.pack import strips_of
 from training.people.postures import frame_of, hides_face, sample_posture, turn, turn_about
 from training.people.render import Camera, Light, paint
-from training.people.scene import Studio
+from training.people.scene import Labelled, Staging, Studio
+from training.people.surroundings import put_board, put_furniture
 
 STRAIGHT = Camera(
     np.array((0, -2, 0), np.float32), np.eye(3, dtype=np.float32), 100.0, (50.0, 40.0)
@@ -62,9 +67,7 @@ def test_light_from_the_front_is_brighter_than_light_from_behind() -> None:
     vertices, faces = square(y=0.0, half=0.2), np.array(((0, 1, 2, 3),))
     seen = []
     for y in (-1, 1):
-        light = Light(
-            *(np.array(v, np.float32) for v in ((0, y, 0), (0.5,) * 3, (0.2,) * 3))
-        )
+        light = Light(*(np.array(v, np.float32) for v in ((0, y, 0), (0.5,) * 3, (0.2,) * 3)))
         canvas = np.zeros((80, 100, 3), np.uint8)
         colour = np.full((1, 3), 200, np.float32)
         paint(canvas, vertices, faces, colour, np.zeros(1, np.bool_), camera=STRAIGHT, light=light)
@@ -101,37 +104,104 @@ def test_only_named_groups_of_a_mesh_are_read(tmp_path: Path) -> None:
     assert len(faces["helper-hair"]) == 0
 
 
-def test_without_the_body_package_there_is_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("missing", ["anny", "torch"])
+def test_without_a_package_there_is_a_sentence(
+    missing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.setitem(sys.modules, "anny", None)
     assert main(["--count", "1", "--out", str(tmp_path / "people.tar")]) == 2
-    assert "requirements-people.txt" in capsys.readouterr().err
+    assert "pip install -r requirements-people.txt" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("flags", [["--count", "0"], ["--workers", "0"], ["--longest", "9"]])
-def test_impossible_numbers_are_refused(flags: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("flags", "fact"),
+    [
+        (["--count", "0"], "0 is not between 1 and 99999"),
+        (["--workers", "x"], "'x' is not a whole number"),
+        (["--longest", "9"], "9 is not between 64"),
+        (["--seed", "-1"], "-1 is not 0 or more"),
+        (["--last", "5"], "--last belongs to --backgrounds"),
+        (["--out", "people.zip"], "cannot write people.zip"),
+        (["--out", "nowhere/people.tar"], "cannot write nowhere/people.tar"),
+    ],
+)
+def test_mistakes_are_sentences(
+    flags: list[str], fact: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--out", str(tmp_path / "people.tar"), *flags]) == 2
+    said = capsys.readouterr().err
+    assert fact in said
+    assert "fix:" in said
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    assert main(["--out", str(tmp_path / "nowhere" / "people.tar")]) == 2
-    assert main(["--out", str(tmp_path / "people.zip")]) == 2
+def test_a_desk_covers_all_below_its_edge_and_a_board_its_share() -> None:
+    xy = np.zeros((17, 2), np.float32)
+    xy[5:7, 1], xy[11:13, 1] = 30, 70
+    edges = set()
+    for seed in range(12):
+        canvas = np.full((100, 80, 3), 7, np.uint8)
+        edge = int(put_furniture(canvas, xy, "webcam", np.random.default_rng(seed)))
+        edges.add(edge == 100)
+        if edge < 98:
+            assert 50 <= edge <= 75
+            assert (canvas[edge + 1 :] != 7).any(axis=2).mean() > 0.9
+    assert edges == {True, False}
+    spots = np.array(((20, 10), (60, 90)), np.float32)
+    for seed in range(4):
+        canvas = np.full((100, 80, 3), 7, np.uint8)
+        put_board(canvas, spots, 0.25, np.random.default_rng(seed))
+        is_hidden = (canvas != 7).any(axis=2)
+        across, down = is_hidden[50].sum(), is_hidden[:, 40].sum()
+        assert (across, down) in {(31, 0), (0, 30)}
+        put_board(canvas, spots, 0.0, np.random.default_rng(seed))
+        assert np.array_equal(is_hidden, (canvas != 7).any(axis=2))
+
+
+def test_strips_hold_what_lies_beside_people(tmp_path: Path) -> None:
+    red, blue = (0, 0, 255), (255, 0, 0)
+    picture = np.full((60, 100, 3), red, np.uint8)
+    picture[:, 55:] = blue  # the person, at the right
+    keypoints = np.zeros((2, 17, 3), np.float32)
+    keypoints[0, :3] = ((60, 10, 2), (95, 50, 2), (70, 20, 2))  # and nobody in the second
+    packed = pack(tmp_path, [picture, picture], keypoints)
+    (strip,) = strips_of(packed, last=None)
+    assert strip.shape[1] == 52
+    assert (np.abs(strip.astype(int) - red) < 40).all()
+    keypoints[0, 0, 0] = 5
+    (tmp_path / "full").mkdir()
+    full = pack(tmp_path / "full", [picture, picture], keypoints)
+    with pytest.raises(UsageError, match="no room beside them"):
+        strips_of(full, last=None)
 
 
 @pytest.fixture(scope="module")
 def model() -> BodyModel:
-    pytest.importorskip("anny", reason="needs requirements-people.txt")
-    return BodyModel()
+    return body.BodyModel()
 
 
-def test_arms_keep_their_length_and_legs_bend_forwards(model: BodyModel) -> None:
+@pytest.mark.people
+def test_bones_keep_their_length_and_legs_bend_forwards(model: BodyModel) -> None:
     person = model.make_person(dict.fromkeys(("gender", "age", "height"), 0.6))
     _, rest = model.pose(person, person.vertices, {})
     assert rest[5, 0] > 0 > rest[6, 0]  # x goes to the person's own left
+    for side, sign in (("L", 1), ("R", -1)):
+        for stem in ("eye", "upperarm01", "lowerarm01", "wrist", "upperleg01", "lowerleg01"):
+            assert person.bone_heads[model.bones.index(f"{stem}.{side}"), 0] * sign > 0
+    for first, bone in ((7, "lowerarm01"), (9, "wrist"), (13, "lowerleg01"), (15, "foot")):
+        for k, side in ((first, "L"), (first + 1, "R")):
+            joint = person.bone_heads[model.bones.index(f"{bone}.{side}")]
+            assert np.linalg.norm(rest[k] - joint) < 0.08
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        _, posed = model.pose(person, person.vertices, sample_posture(model, person, "sport", rng))
+        turns = sample_posture(model, person, "sport", rng)
+        for matrix in turns.values():
+            assert np.allclose(matrix.T @ matrix, np.eye(3), atol=1e-4)
+        _, posed = model.pose(person, person.vertices, turns)
         for a, b in ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15)):
             before, after = (float(np.linalg.norm(k[a] - k[b])) for k in (rest, posed))
             assert after == pytest.approx(before, rel=0.3)  # skin gives way at bent joints
@@ -139,6 +209,7 @@ def test_arms_keep_their_length_and_legs_bend_forwards(model: BodyModel) -> None
     assert model.pose(person, person.vertices, raised)[1][13, 1] < rest[13, 1] - 0.2
 
 
+@pytest.mark.people
 def test_labels_lie_on_the_people_that_are_drawn(model: BodyModel) -> None:
     studio = Studio(model, [])
     on_body, facing = [], []
@@ -180,12 +251,14 @@ def test_labels_lie_on_the_people_that_are_drawn(model: BodyModel) -> None:
     assert np.mean(facing) > 0.7  # who faces the camera has the left on the picture's right
 
 
+@pytest.mark.people
 def test_a_pack_is_the_same_however_many_processes_make_it(
     model: BodyModel, tmp_path: Path
 ) -> None:
     for name, workers in (("one", "1"), ("two", "2")):
         out = str(tmp_path / f"{name}.tar")
-        assert main(["--count", "6", "--longest", "128", "--out", out, "--workers", workers]) == 0
+        flags = ["--sheet", str(tmp_path / f"{name}.jpg"), "--workers", workers]
+        assert main(["--count", "6", "--longest", "128", "--out", out, *flags]) == 0
     one, two = (PackDataset(tmp_path / f"{n}.tar", outside="keep") for n in ("one", "two"))
     assert len(one) == 6
     is_cut = False
@@ -200,4 +273,46 @@ def test_a_pack_is_the_same_however_many_processes_make_it(
         is_cut |= bool(beyond.any())
         assert (a.bbox[2:] > a.bbox[:2]).all()
     assert is_cut
-    assert strips_of(tmp_path / "one.tar", last=None, count=2)
+    assert main(["--count", "1", "--out", str(tmp_path), "--seed", "3"]) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        *("one.jpg", "one.tar", "one_labels.npz", "two.jpg", "two.tar", "two_labels.npz")
+    ]
+    assert cv2.imread(str(tmp_path / "one.jpg")).shape == (192, 8 * 192, 3)
+
+
+@pytest.mark.people
+def test_staging_is_kept(model: BodyModel) -> None:
+    studio = Studio(model, [], people=4)
+
+    def made(staging: Staging) -> Labelled:
+        return studio.make(np.random.default_rng(5), longest=128, staging=staging)
+
+    plain = made(Staging("standing", facing=turn(2, 0), others=0))
+    dark = made(Staging("standing", facing=turn(2, 0), others=0, light=0.1))
+    assert np.array_equal(plain.keypoints, dark.keypoints)
+    assert 0.05 < dark.image_bgr.mean() / plain.image_bgr.mean() < 0.15
+    assert (plain.keypoints[:3, 2] > 0).all()
+    back = made(Staging("standing", facing=turn(2, 180), others=0))
+    assert (back.keypoints[:3, 2] == 0).all()
+    assert plain.keypoints[5, 0] > plain.keypoints[6, 0]
+    assert back.keypoints[5, 0] < back.keypoints[6, 0]
+    crowd = made(Staging("standing", facing=turn(2, 0), others=3))
+    assert not np.array_equal(crowd.image_bgr, plain.image_bgr)
+    child = made(Staging("standing", facing=turn(2, 0), others=0, is_child=True))
+    head, whole = (np.ptp(child.keypoints[k, :2], axis=0).max() for k in (range(5), range(17)))
+    grown = np.ptp(plain.keypoints[:5, :2], axis=0).max() / np.ptp(plain.keypoints[:, 1])
+    assert head / whole > grown  # heads of children are large
+
+
+def test_conditions_count_what_lies_in_the_picture_against_the_whole_torso() -> None:
+    pytest.importorskip("torch")
+    from benchmarks.conditions import Staged
+
+    keypoints = np.full((17, 3), 2.0, np.float32)
+    keypoints[:, :2] = 20
+    keypoints[11:, 1] = 90  # hips and legs below the picture
+    keypoints[0, 2] = 0
+    image = np.zeros((50, 40, 3), np.uint8)
+    sample = Staged("half", [Labelled(image, keypoints, np.zeros(4, np.float32))]).sample(0)
+    assert sample.is_known.tolist() == [False] + 16 * [True]
+    assert sample.is_counted.tolist() == [False] + 10 * [True] + 6 * [False]

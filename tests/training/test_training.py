@@ -217,6 +217,24 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     assert [row["step"] for row in rows[0]] == ["4", "8", "12"]
 
 
+@pytest.mark.slow
+def test_a_stage_has_data_sets_and_a_padding_of_its_own(tmp_path: Path) -> None:
+    first, second = small_config().stage
+    late = DataConfig("mannequin", stages=(2,), options={"count": 8, "seed": 5})
+    made = small_config(
+        train=(small_config().train[0], late),
+        stage=(replace(first, epochs=1), replace(second, padding=1.5)),
+    )
+    run = start(made, tmp_path)
+    one, two = (run._batches(stage, n) for n, stage in enumerate(made.stage))
+    assert {which for which, _ in one.rows(0)} == {0}
+    assert Counter(which for which, _ in two.rows(0)) == {0: 2, 1: 2}
+    wide = start(small_config(), tmp_path / "other")._batches(second, 1)
+    assert not torch.equal(two[0].crops[:2], wide[0].crops[:2])
+    run.go()
+    assert json.loads((tmp_path / "weights.json").read_text())["recipe"]["padding"] == 1.5
+
+
 class InterruptError(Exception):
     pass
 
@@ -408,6 +426,12 @@ STAGE = "\n[[stage]]\ninput = [96, 96]\nepochs = 1"
         ("[[stage]]\ninput = [96, 96]\nepochs = 1\naverage = 2.0", "average must be"),
         ("[[stage]]\ninput = [96, 96]\nepochs = 1\nhard = -1", "must not be negative"),
         ('[teacher]\nweights = "x"\nshare = 2', "share 2 is not in"),
+        ('[[train]]\nkind = "mannequin"\nstages = []', r"stages \[\] of a data set"),
+        ('[[train]]\nkind = "mannequin"\nstages = 2', "stages 2 of a data set"),
+        (WHOLE.replace("[[val", "stages = [2]\n[[val") + STAGE, "wants stage 2 of 1"),
+        (WHOLE.replace("[[val", "stages = [2]\n[[val") + 2 * STAGE, "stage 1 has no"),
+        (WHOLE + "stages = [1]" + STAGE, "takes no stages"),
+        (WHOLE + STAGE + "\npadding = 0.5", "padding of a stage"),
     ],
 )
 def test_a_config_that_cannot_work_is_a_sentence(tmp_path: Path, text: str, message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from training.datasets.lsp import LspDataset
 from training.datasets.mannequin import MannequinDataset
 from training.datasets.mpii import MpiiDataset
 from training.datasets.pack import PackDataset
-from training.sample import Outside, PoseDataset, Sample
+from training.sample import PoseDataset, Sample
 
 KINDS: Mapping[str, Callable[..., PoseDataset]] = {
     "pack": PackDataset,
@@ -100,7 +100,8 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
 def _check_option(kind: str, key: str, value: Any) -> None:
     wants_text = key in {*_PATHS, "category", "outside"}
     is_right = isinstance(value, str) if wants_text else type(value) is int and value >= 0
-    if key == "outside" and value not in get_args(Outside):
+    allowed = {"error", "drop", "keep"} if kind == "pack" else {"error", "drop"}
+    if key == "outside" and value not in allowed:
         is_right = False
     if key == "count" and value == 0:
         is_right = False

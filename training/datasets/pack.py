@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class PackDataset:
         *,
         first: int = 0,
         last: int | None = None,
-        outside: Outside = "error",
+        outside: Outside | Literal["keep"] = "error",
     ) -> None:
         self.name = tar.stem
         self.skeleton = COCO17
@@ -72,9 +73,11 @@ class PackDataset:
             flag > 0,
             image_hw=(image.shape[0], image.shape[1]),
             skeleton=self.skeleton,
-            outside=self._outside,
+            outside="drop" if self._outside == "keep" else self._outside,
         )
-        is_known = flag > 0 if self._outside == "keep" else is_inside
+        is_known = is_inside
+        if self._outside == "keep":
+            is_known = (flag > 0) & np.isfinite(xy).all(axis=1)
         bbox = tight_bbox(xy, is_inside) if self._boxes is None else self._boxes[row]
         return Sample(name, image, xy, is_known, is_inside & (flag == 2), bbox)
 

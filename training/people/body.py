@@ -28,11 +28,11 @@ class Person:
 
     Attributes:
         vertices: (V, 3) float32 metres.
-        heads: (B, 3) float32, where each bone begins and turns.
+        bone_heads: (B, 3) float32 metres, where each bone begins and turns.
     """
 
     vertices: Floats
-    heads: Floats
+    bone_heads: Floats
 
 
 class BodyModel:
@@ -45,6 +45,7 @@ class BodyModel:
     def __init__(self) -> None:
         try:
             import anny  # noqa: PLC0415 - only who renders people needs it
+            import torch  # noqa: PLC0415
             from anny.keypoints import KeypointsRegressor  # noqa: PLC0415
             from anny.paths import get_anny_root_dir  # noqa: PLC0415
         except ImportError as error:
@@ -52,6 +53,7 @@ class BodyModel:
                 f"rendering people needs {error.name}, which is not installed",
                 fix="pip install -r requirements-people.txt",
             ) from error
+        self._torch: Any = torch
         self._model: Any = anny.Anny(topology="anny-quads-full")
         self.bones: tuple[str, ...] = tuple(self._model.bone_labels)
         self.parents = np.array(self._model.bone_parents, np.int64)
@@ -77,10 +79,8 @@ class BodyModel:
             shape: Anny's phenotype values in [0, 1]: gender (0 is male), age, muscle,
                 weight, height, proportions.
         """
-        import torch  # noqa: PLC0415
-
-        with torch.no_grad():
-            pose = torch.eye(4)[None, None].repeat(1, len(self.bones), 1, 1)
+        with self._torch.no_grad():
+            pose = self._torch.eye(4)[None, None].repeat(1, len(self.bones), 1, 1)
             made = self._model(pose_parameters=pose, phenotype_kwargs=dict(shape))
         return Person(
             made["rest_vertices"][0].numpy().astype(np.float32),
@@ -99,12 +99,12 @@ class BodyModel:
                 are the world's at rest; bones not named keep their rest posture.
 
         Returns:
-            (V, 3) vertices, and (17, 3) COCO keypoints of the person's own vertices.
+            (V, 3) vertices, and (17, 3) COCO keypoints of the person's own vertices, metres.
 
         Source:
             Linear blend skinning (Magnenat-Thalmann et al. 1988).
         """
-        count = len(self.bones)
+        count, heads = len(self.bones), person.bone_heads
         turns = np.empty((count, 3, 3), np.float32)
         places = np.empty((count, 3), np.float32)
         for b, name in enumerate(self.bones):
@@ -112,12 +112,15 @@ class BodyModel:
             parent = int(self.parents[b])
             if parent < 0:
                 turns[b] = np.eye(3) if own is None else own
-                places[b] = person.heads[b]
+                places[b] = heads[b]
                 continue
             turns[b] = turns[parent] if own is None else turns[parent] @ own
-            places[b] = places[parent] + turns[parent] @ (person.heads[b] - person.heads[parent])
+            places[b] = places[parent] + turns[parent] @ (
+                person.bone_heads[b] - person.bone_heads[parent]
+            )
         moves = np.concatenate(
-            (turns.reshape(count, 9), places - np.einsum("bij,bj->bi", turns, person.heads)), axis=1
+            (turns.reshape(count, 9), places - np.einsum("bij,bj->bi", turns, heads)),
+            axis=1,
         )
         blend = self.weights @ moves.astype(np.float32)
         turn, move = blend[:, :9].reshape(-1, 3, 3), blend[:, 9:]

@@ -2,38 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from training.people.body import BodyModel, Floats, Person
-from training.people.zones import Zones, of_faces
+from training.people.zones import Part, Zones, of_faces
 
-# Light to dark, BGR, and hair from black over brown and red to grey.
-_SKINS = ((188, 205, 238), (160, 185, 228), (130, 165, 214), (95, 132, 190), (60, 92, 148))
-_SKINS += ((40, 62, 108), (28, 42, 76))  # type: ignore[assignment]
-_HAIRS = ((18, 18, 22), (25, 32, 45), (35, 52, 82), (60, 92, 130), (105, 160, 205), (40, 62, 140))
-_HAIRS += ((150, 150, 155), (210, 212, 215))  # type: ignore[assignment]
+Colour = tuple[int, int, int]
+# Light to dark, BGR.
+_SKINS: tuple[Colour, ...] = (
+    *((188, 205, 238), (160, 185, 228), (130, 165, 214), (95, 132, 190)),
+    *((60, 92, 148), (40, 62, 108), (28, 42, 76)),
+)
+# Black, brown, fair, red, grey.
+_HAIRS: tuple[Colour, ...] = (
+    *((18, 18, 22), (25, 32, 45), (35, 52, 82), (60, 92, 130), (105, 160, 205)),
+    *((40, 62, 140), (150, 150, 155), (210, 212, 215)),
+)
+
+
+class Piece(NamedTuple):
+    """Faces that are drawn.
+
+    Attributes:
+        faces: (F, 4) vertex numbers.
+        colours: (F, 3) float32 BGR without light.
+        is_two_sided: Also seen from behind.
+    """
+
+    faces: NDArray[np.int64]
+    colours: Floats
+    is_two_sided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where cloth ends.
+
+    Attributes:
+        sleeve: Along the arm as in ``Zones.along``.
+        leg: Along the leg.
+        hem: Between top and trousers, height in metres.
+        collar: Height in metres.
+        has_top: Or the trunk and arms are bare.
+    """
+
+    sleeve: float
+    leg: float
+    hem: float
+    collar: float
+    has_top: bool
+
+    def covered(
+        self, part: NDArray[np.int64], along: Floats, z: Floats, *, slack: float = 0.0
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(F,) which faces lie under the top, and which under the trousers.
+
+        Args:
+            part: (F,) of ``of_faces``, and so on.
+            along: (F,).
+            z: (F,) metres.
+            slack: The ends are so much shorter, so that skin goes on under cloth.
+        """
+        is_trunk = part == Part.TRUNK
+        top = (part == Part.ARM) & (along < self.sleeve - slack)
+        top |= is_trunk & (z > self.hem) & (z < self.collar - slack / 4)
+        trousers = (part == Part.LEG) & (along < self.leg - slack) | is_trunk & (z <= self.hem)
+        return top & self.has_top, trousers
 
 
 def paint_skin(
     model: BodyModel,
     person: Person,
     zones: Zones,
-    ends: tuple[float, float, float, float],
+    ends: Ends,
     *,
-    has_top: bool,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.int64], Floats]:
-    """Faces of the body that no cloth covers, with their colours."""
-    sleeve, leg, hem, collar = ends
+) -> Piece:
+    """Faces of the body that no cloth covers: skin, shoes, lips, brows, beards."""
     faces = model.faces["body"]
-    limb, along, z = of_faces(faces, zones, person)
-    covered = (limb == 1) & (along < leg - 0.04)
-    covered |= (limb == 2) & (z <= hem)
-    if has_top:
-        covered |= ((limb == 0) & (along < sleeve - 0.04)) | (
-            (limb == 2) & (z > hem) & (z < collar - 0.01)
-        )
+    part, along, z = of_faces(faces, zones, person)
+    top, trousers = ends.covered(part, along, z, slack=0.04)
+    covered = top | trousers
+    # The darkest two are drawn twice as often as other pairs.
     index = min(len(_SKINS) - 2, int(rng.integers(0, len(_SKINS))))
     mix = float(rng.random())
     tone = np.array(_SKINS[index]) * (1 - mix) + np.array(_SKINS[index + 1]) * mix
@@ -41,9 +95,9 @@ def paint_skin(
     colours *= rng.normal(1, 0.015, (len(faces), 1))
     if rng.random() < 0.85:
         shoe = rng.uniform(10, 240, 3) * (0.3 if rng.random() < 0.5 else 1.0)
-        colours[limb == 5] = shoe
+        colours[part == Part.FOOT] = shoe
     _paint_face(colours, model, person, tone, rng)
-    return faces[~covered], colours[~covered].astype(np.float32)
+    return Piece(faces[~covered], colours[~covered].astype(np.float32))
 
 
 def _paint_face(
@@ -55,7 +109,7 @@ def _paint_face(
 ) -> None:
     """Lips, brows, and perhaps a beard, on the body's faces."""
     at = person.vertices[model.faces["body"]].mean(axis=1)
-    eyes = [person.heads[model.bones.index(f"eye.{side}")] for side in ("L", "R")]
+    eyes = [person.bone_heads[model.bones.index(f"eye.{side}")] for side in ("L", "R")]
     gap = float(abs(eyes[0][0] - eyes[1][0]))
     is_front = at[:, 1] < (eyes[0][1] - 0.1 * gap)
     mouth = (eyes[0] + eyes[1]) / 2 - np.array((0, 0, 1.12 * gap))
@@ -76,33 +130,33 @@ def _paint_face(
 
 def paint_head(
     model: BodyModel, person: Person, height: float, *, is_woman: bool, rng: np.random.Generator
-) -> list[tuple[NDArray[np.int64], Floats, bool]]:
-    """Eyes and hair."""
-    parts: list[tuple[NDArray[np.int64], Floats, bool]] = []
+) -> list[Piece]:
+    """Eyes and hair; ``height`` is the person's, metres."""
+    pieces: list[Piece] = []
     for name in ("helper-l-eye", "helper-r-eye"):
         faces = model.faces[name]
         at = person.vertices[faces].mean(axis=1)
         front = at[:, 1].min()
         iris = at[:, 1] < front + 0.12 * float(np.ptp(at[:, 1]))
         colour = np.where(iris[:, None], rng.uniform(10, 110, 3), (225, 228, 230))
-        parts.append((faces, colour.astype(np.float32), False))
+        pieces.append(Piece(faces, colour.astype(np.float32)))
     hair = np.array(_HAIRS[int(rng.integers(len(_HAIRS)))], np.float64) * rng.uniform(0.7, 1.2)
     if rng.random() < 0.1:
         hair = rng.uniform(10, 240, 3)  # dyed, or a cap
     style = rng.random()
     if style < 0.08:
-        return parts
-    eye_z = float(person.heads[model.bones.index("eye.L")][2])
+        return pieces
+    eye_z = float(person.bone_heads[model.bones.index("eye.L")][2])
     body = model.faces["body"]
     at = person.vertices[body].mean(axis=1)
-    neck = person.heads[model.bones.index("neck03")]
+    neck = person.bone_heads[model.bones.index("neck03")]
     nose_y = float(at[at[:, 2] > neck[2]][:, 1].min())
     line = eye_z + height * float(rng.uniform(0.03, 0.05))  # the hairline
     behind = at[:, 1] > nose_y + 0.62 * float(at[at[:, 2] > eye_z][:, 1].max() - nose_y)
     scalp = (at[:, 2] > line) | (behind & (at[:, 2] > eye_z - height * 0.035))
     scalp &= at[:, 2] > neck[2]
     dark = hair * rng.uniform(0.75, 1.05)
-    parts.append((body[scalp], np.tile(dark, (int(scalp.sum()), 1)).astype(np.float32), False))
+    pieces.append(Piece(body[scalp], np.tile(dark, (int(scalp.sum()), 1)).astype(np.float32)))
     if style > (0.25 if is_woman else 0.75):
         faces = model.faces["helper-hair"]
         at = person.vertices[faces].mean(axis=1)
@@ -110,5 +164,5 @@ def paint_head(
         kept = at[:, 2] > lowest
         kept &= (at[:, 2] > line) | (at[:, 1] > nose_y + height * 0.05)  # not before the face
         strands = hair * rng.normal(1, 0.12, (int(kept.sum()), 1))
-        parts.append((faces[kept], strands.astype(np.float32), True))
-    return parts
+        pieces.append(Piece(faces[kept], strands.astype(np.float32), is_two_sided=True))
+    return pieces

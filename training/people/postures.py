@@ -93,7 +93,7 @@ def _arm(
 ) -> None:
     """Two-bone inverse kinematics: where the wrist should be, and a way for the elbow."""
     shoulder, elbow, wrist = (
-        person.heads[model.bones.index(f"{bone}.{name}")]
+        person.bone_heads[model.bones.index(f"{bone}.{name}")]
         for bone in ("upperarm01", "lowerarm01", "wrist")
     )
     upper, fore = elbow - shoulder, wrist - elbow
@@ -131,8 +131,8 @@ def _wrist_target(
     rng: np.random.Generator,
 ) -> Floats:
     """Where a wrist goes, in the rest posture's metres."""
-    head = person.heads[model.bones.index("head")]
-    hip = person.heads[model.bones.index("root")]
+    head = person.bone_heads[model.bones.index("head")]
+    hip = person.bone_heads[model.bones.index("root")]
     arm = 0.29 * float(person.vertices[:, 2].max() - person.vertices[:, 2].min())
     kinds = {
         "webcam": (0.12, 0.20, 0.16, 0.22, 0.10, 0.12, 0.08),
@@ -185,14 +185,14 @@ def _hand(
     rng: np.random.Generator,
 ) -> None:
     """Fingers between flat and a fist."""
-    at = {b: person.heads[model.bones.index(f"{b}.{name}")] for b in ("wrist",)}
-    first, last = (person.heads[model.bones.index(f"finger{n}-1.{name}")] for n in (2, 5))
-    palm = np.cross(first - at["wrist"], last - at["wrist"]) * (1 if name == "L" else -1)
+    wrist = person.bone_heads[model.bones.index(f"wrist.{name}")]
+    first, last = (person.bone_heads[model.bones.index(f"finger{n}-1.{name}")] for n in (2, 5))
+    back_of_hand = np.cross(first - wrist, last - wrist) * (1 if name == "L" else -1)
     curl = float(np.clip(rng.normal(25, 28), -5, 85))
     for finger in range(2, 6):
-        base = person.heads[model.bones.index(f"finger{finger}-1.{name}")]
-        tip = person.heads[model.bones.index(f"finger{finger}-3.{name}")]
-        hinge = np.cross(palm, tip - base)
+        base = person.bone_heads[model.bones.index(f"finger{finger}-1.{name}")]
+        tip = person.bone_heads[model.bones.index(f"finger{finger}-3.{name}")]
+        hinge = np.cross(back_of_hand, tip - base)
         for joint in range(1, 4):
             found[f"finger{finger}-{joint}.{name}"] = turn_about(hinge, curl)
 
@@ -207,8 +207,10 @@ def _leg(
     rng: np.random.Generator,
 ) -> None:
     hip, knee = (
-        person.heads[model.bones.index(f"{bone}.{name}")] for bone in ("upperleg01", "lowerleg01")
+        person.bone_heads[model.bones.index(f"{bone}.{name}")]
+        for bone in ("upperleg01", "lowerleg01")
     )
+    # Each leg for itself: also half seated, a foot up, a knee on a chair.
     is_seated = scene == "webcam" and rng.random() < 0.6
     if is_seated:
         lift, spread, knee_bend = rng.normal(82, 12), rng.normal(12, 12), rng.normal(85, 22)

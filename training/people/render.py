@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from training.people.body import Floats
 
 Images = NDArray[np.uint8]
+NEAREST_M = 0.05
+"""What is nearer to the camera is not seen."""
 _SHIFT = 3  # binary digits behind the point of pixel coordinates
 
 
@@ -85,7 +87,7 @@ def paint(
     height, width = canvas.shape[:2]
     low, high = flat.min(axis=1), flat.max(axis=1)
     is_in = ((high > 0) & (low < (width, height))).all(axis=1)
-    is_in &= (depth[faces] > 0.05).all(axis=1)
+    is_in &= (depth[faces] > NEAREST_M).all(axis=1)
     drawn = np.flatnonzero((is_front | is_two_sided) & is_in)
     away = np.where(is_front, 1.0, -1.0)[:, None]
     bright = np.clip((normals * away) @ light.way, 0, None)[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.people.body import BodyModel, Floats, Person
 from training.people.postures import Scene, hides_face, sample_posture, turn
-from training.people.render import Camera, Images, paint
+from training.people.render import NEAREST_M, Camera, Images, paint
 from training.people.surroundings import any_light, hang_behind, put_board, put_furniture
 from training.people.wardrobe import Dressed, any_picture, dress
 from training.people.zones import Zones, find_zones
@@ -27,7 +27,8 @@ class Labelled:
     Attributes:
         image_bgr: (H, W, 3) uint8.
         keypoints: (17, 3) float32 x, y in pixels (also beyond the picture), and 2, or 0
-            for what nobody could label: a face that is turned away.
+            for what nobody could label: a face that is turned away, legs behind a desk.
+            Arms behind a desk count as labelled: people guess them too.
         bbox: (4,) float32 x1, y1, x2, y2 of the keypoints within the picture.
     """
 
@@ -45,8 +46,8 @@ class Staging:
         facing: (3, 3) rotation of the whole person; none: by chance.
         is_child: Somebody between about four and ten years old.
         others: How many stand around; none: by chance.
-        light: Factor on all light.
-        cover: A board hides this share of the person's box, from one side.
+        light: Factor on all light, above 0 and at most 1.
+        cover: A board hides this share of the person's box, from one side; 0 to below 1.
     """
 
     scene: Scene
@@ -55,6 +56,10 @@ class Staging:
     others: int | None = None
     light: float = 1.0
     cover: float = 0.0
+
+    def __post_init__(self) -> None:
+        assert 0.0 < self.light <= 1.0
+        assert 0.0 <= self.cover < 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +76,7 @@ class Studio:
         model: Bodies.
         pictures: What to print on cloth and hang behind people; may be empty.
         shares: Of the scenes webcam, standing and sport.
+        people: How many bodies there are, and which: the seed of their shapes.
     """
 
     def __init__(
@@ -79,17 +85,24 @@ class Studio:
         pictures: list[Images],
         *,
         shares: tuple[float, float, float] = (0.45, 0.25, 0.3),
+        people: int = _PEOPLE,
     ) -> None:
         self._model = model
         self._pictures = pictures
         self._shares = np.array(shares) / sum(shares)
-        rng = np.random.default_rng(_PEOPLE)  # shapes take longer than postures: kept
-        self._people = [_anybody(model, rng) for _ in range(_PEOPLE)]
+        rng = np.random.default_rng(people)  # shapes take longer than postures: kept
+        self._people = [_anybody(model, rng) for _ in range(people)]
 
     def make(
         self, rng: np.random.Generator, *, longest: int = 288, staging: Staging | None = None
     ) -> Labelled:
-        """One picture, at most ``longest`` pixels high or wide; all by chance, or staged."""
+        """One picture, all by chance or staged.
+
+        Args:
+            rng: Random numbers.
+            longest: Of the picture's sides, pixels; one more by rounding.
+            staging: What is not left to chance.
+        """
         if staging is None:
             staging = Staging(_SCENES[int(rng.choice(3, p=self._shares))])
         while True:
@@ -101,8 +114,9 @@ class Studio:
         scene = staging.scene
         figure = self._figure(scene, rng, staging)
         camera, size_hw = _frame(figure.keypoints, scene, rng, longest)
-        xy, _ = camera.see(figure.keypoints)
+        xy, depth = camera.see(figure.keypoints)
         is_inside = ((xy >= 0) & (xy <= (size_hw[1] - 1, size_hw[0] - 1))).all(axis=1)
+        is_inside &= depth > NEAREST_M
         if is_inside.sum() < 7:
             return None
         height, width = size_hw[0] * _FINER, size_hw[1] * _FINER

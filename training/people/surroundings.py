@@ -49,7 +49,14 @@ def any_light(rng: np.random.Generator) -> Light:
 
 
 def put_board(canvas: Images, xy: Floats, cover: float, rng: np.random.Generator) -> None:
-    """Hide a share of the box around points, from one side."""
+    """Hide a share of the box around points, from the left or from below.
+
+    Args:
+        canvas: (H, W, 3) uint8, drawn on.
+        xy: (N, 2) canvas pixels.
+        cover: 0 to below 1; 0 draws nothing.
+        rng: Random numbers.
+    """
     if cover <= 0:
         return
     (x1, y1), (x2, y2) = xy.min(axis=0), xy.max(axis=0)

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.people.body import BodyModel, Floats, Person
-from training.people.looks import paint_head, paint_skin
-from training.people.zones import Zones, of_faces
-
-Images = NDArray[np.uint8]
+from training.people.looks import Ends, Piece, paint_head, paint_skin
+from training.people.render import Images
+from training.people.zones import Part, Zones, of_faces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,40 +51,40 @@ def dress(
         picture: (H, W, 3) any picture, for printed cloth.
         rng: Random numbers.
     """
-    height = float(np.ptp(person.vertices[:13380, 2]))
-    hip = float(person.heads[model.bones.index("upperleg01.L")][2])
-    neck = float(person.heads[model.bones.index("neck01")][2])
+    height = float(np.ptp(person.vertices[: model.faces["body"].max() + 1, 2]))
+    hip = float(person.bone_heads[model.bones.index("upperleg01.L")][2])
+    neck = float(person.bone_heads[model.bones.index("neck01")][2])
     sleeve = float(rng.choice((-1.0, 0.45, 0.9, 1.5, 1.93), p=(0.1, 0.3, 0.08, 0.12, 0.4)))
     leg = float(rng.choice((0.2, 0.55, 1.0, 1.9), p=(0.1, 0.2, 0.1, 0.6)))
     hem = hip + height * float(rng.uniform(-0.01, 0.09))
     collar = neck + height * float(rng.choice((-0.05, -0.02, 0.03), p=(0.2, 0.5, 0.3)))
-    has_top = is_woman or rng.random() < 0.92
+    ends = Ends(sleeve, leg, hem, collar, has_top=is_woman or rng.random() < 0.92)
     has_skirt = is_woman and rng.random() < 0.25
     vertices = _loosen(model, person, zones, height, rng)
     tights = model.faces["helper-tights"]
-    limb, along, z = of_faces(tights, zones, person)
-    on_top = has_top & (((limb == 0) & (along < sleeve)) | ((limb >= 2) & (z > hem) & (z < collar)))
-    on_leg = ((limb == 1) & (along < leg)) | ((limb == 2) & (z <= hem))
+    part, along, z = of_faces(tights, zones, person)
+    on_top, on_leg = ends.covered(part, along, z)
+    # Cuffs and collars: the helper goes on over hands and neck.
+    on_top |= ends.has_top & (part > Part.TRUNK) & (z > hem) & (z < collar)
     top_colour = paint_cloth(person.vertices[tights].mean(axis=1), picture, rng)
     leg_colour = paint_cloth(person.vertices[tights].mean(axis=1), picture, rng, plain=0.75)
     if rng.random() < 0.12:
         leg_colour = top_colour  # a suit, a dress, overalls
-    parts = [
-        (tights[on_top], top_colour[on_top], False),
-        (tights[on_leg], leg_colour[on_leg], False),
+    pieces = [
+        Piece(tights[on_top], top_colour[on_top]),
+        Piece(tights[on_leg], leg_colour[on_leg]),
     ]
     if has_skirt:
         skirt = model.faces["helper-skirt"]
         lowest = hip - height * float(rng.uniform(0.1, 0.42))
         kept = person.vertices[skirt][:, :, 2].mean(axis=1) > lowest
         colour = paint_cloth(person.vertices[skirt].mean(axis=1), picture, rng)
-        parts.append((skirt[kept], colour[kept], True))
-    ends = (sleeve, leg, hem, collar)
-    parts.append((*paint_skin(model, person, zones, ends, has_top=has_top, rng=rng), False))
-    parts += paint_head(model, person, height, is_woman=is_woman, rng=rng)
-    faces = np.concatenate([part[0] for part in parts])
-    colours = np.concatenate([part[1] for part in parts]).astype(np.float32)
-    two_sided = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
+        pieces.append(Piece(skirt[kept], colour[kept], is_two_sided=True))
+    pieces.append(paint_skin(model, person, zones, ends, rng=rng))
+    pieces += paint_head(model, person, height, is_woman=is_woman, rng=rng)
+    faces = np.concatenate([piece.faces for piece in pieces])
+    colours = np.concatenate([piece.colours for piece in pieces]).astype(np.float32)
+    two_sided = np.concatenate([np.full(len(p.faces), p.is_two_sided) for p in pieces])
     grain = rng.normal(1.0, 0.03, (len(colours), 1)).astype(np.float32)
     return Dressed(vertices, faces, colours * grain, two_sided)
 
