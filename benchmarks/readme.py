@@ -1,4 +1,4 @@
-"""Put the measured tables of ``benchmarks/results`` into README.md and docs/, between markers.
+"""Put the tables of ``benchmarks/results`` into the documents, between markers.
 
 python -m benchmarks.readme
 """
@@ -13,6 +13,8 @@ from realtime.settings import ROOT
 
 _MARK = re.compile(r"(<!-- result: (?P<name>[\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+PAGES = (ROOT / "README.md", ROOT / "models" / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+
 
 def main() -> None:
     """Fill in every marker."""
@@ -23,7 +25,7 @@ def main() -> None:
             raise UsageError(f"{path} does not exist", fix="run the benchmark with --output first")
         return f"{match[1]}{path.read_text().strip()}\n{match[3]}"
 
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in PAGES:
         before = page.read_text()
         after = _MARK.sub(fill, before)
         if after != before:

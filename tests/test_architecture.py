@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from benchmarks.readme import PAGES
 from realtime.arguments import build_parser
 from realtime.settings import ROOT
 
@@ -57,8 +58,7 @@ def test_only_the_cli_prints() -> None:
 def test_every_table_in_the_documents_is_a_result() -> None:
     """Nobody typed a figure: what stands between markers is the file that a script wrote."""
     mark = re.compile(r"<!-- result: ([\w.]+) -->\n(.*?)<!-- end -->", re.DOTALL)
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    shown = [found for page in pages for found in mark.findall(page.read_text())]
+    shown = [found for page in PAGES for found in mark.findall(page.read_text())]
     assert len(shown) >= 10
     for name, text in shown:
         result = (ROOT / "benchmarks" / "results" / name).read_text()
