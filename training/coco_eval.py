@@ -46,13 +46,19 @@ def load_detections(path: Path, *, category: int) -> list[dict[str, Any]]:
         return [
             {"image_id": int(d["image_id"]), "bbox": d["bbox"], "score": float(d["score"])}
             for d in data
-            if int(d["category_id"]) == category and min(d["bbox"][2:]) > 0
+            if int(d["category_id"]) == category and _has_area(d["bbox"])
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(
             f"{path} is no COCO list of detections: {error!r}",
             fix="it must be a JSON list of image_id, category_id, bbox and score",
         ) from error
+
+
+def _has_area(bbox_xywh: Sequence[float]) -> bool:
+    """Whether a box is one; four numbers, or ValueError."""
+    _, _, w, h = (float(v) for v in bbox_xywh)
+    return min(w, h) > 0
 
 
 def find_poses(

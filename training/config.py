@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from engines.errors import UsageError
@@ -83,11 +84,12 @@ class StageConfig:
         schedule: cosine or linear to zero, constant, or ``steps``: a tenth after 9/14
             and again after 12/14 of the stage (Xiao et al. 2018: epochs 90, 120 of 140).
         optimizer: adamw or adam.
-        weight_decay: Decoupled (adamw) or L2 (adam).
+        weight_decay: Decoupled (adamw) or L2 (adam); none: 0.02, or 0 with adam, as Xiao et
+            al. 2018 trained.
         hard: Online hard keypoint mining: only this many worst keypoints of a person
             count (Chen et al. 2018); 0: all.
         average: Decay per step of the exponential moving average of the weights.
-        padding: Factor between a person's box and the crop; 0: the run's.
+        padding: Factor between a person's box and the crop; none: the run's.
     """
 
     input: tuple[int, int]
@@ -98,10 +100,10 @@ class StageConfig:
     warmup: int = 200
     schedule: Schedule = "cosine"
     optimizer: Literal["adamw", "adam"] = "adamw"
-    weight_decay: float = 0.02
+    weight_decay: float | None = None
     hard: int = 0
     average: float = 0.999
-    padding: float = 0.0
+    padding: float | None = None
 
     def __post_init__(self) -> None:
         height, width = self.input
@@ -111,16 +113,23 @@ class StageConfig:
             raise UsageError(
                 "epochs, rate and sigma of a stage must be positive, its batch at least 2", fix=_FIX
             )
-        if self.hard < 0 or self.weight_decay < 0 or not 0.0 <= self.average < 1.0:
+        if self.hard < 0 or self.decay < 0 or not 0.0 <= self.average < 1.0:
             raise UsageError(
                 "hard and weight_decay must not be negative, average must be in [0, 1)", fix=_FIX
             )
-        if self.padding and not 1.0 <= self.padding <= 4.0:
+        if self.padding is not None and not 1.0 <= self.padding <= 4.0:
             raise UsageError("padding of a stage must be in [1, 4]", fix=_FIX)
         if self.schedule not in {"cosine", "constant", "linear", "steps"}:
             raise UsageError(f"schedule {self.schedule!r} is not known", fix=_FIX)
         if self.optimizer not in {"adamw", "adam"}:
             raise UsageError(f"optimizer {self.optimizer!r} is not known", fix=_FIX)
+
+    @property
+    def decay(self) -> float:
+        """The weight decay that is meant."""
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return 0.02 if self.optimizer == "adamw" else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +211,7 @@ class TrainConfig:
 
     def padding_of(self, stage: StageConfig) -> float:
         """Factor between a person's box and the crop in a stage."""
-        return stage.padding or self.padding
+        return self.padding if stage.padding is None else stage.padding
 
     def _check_teacher(self, teacher: TeacherConfig) -> None:
         """Its heatmaps must lie on the student's grid, at every stage."""
@@ -306,16 +315,19 @@ def _make(kind: type[T], where: str, table: Any) -> T:
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a TOML value is of the type that an entry wants."""
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) is tuple:
-        wanted = get_args(hint)
-        if not isinstance(value, tuple) or (wanted[-1] is not ... and len(value) != len(wanted)):
-            return False
-        return all(_fits(item, wanted[0]) for item in value)
+    kind, choices = get_origin(hint), get_args(hint)
+    if kind is UnionType:
+        return any(_fits(value, choice) for choice in choices)
+    if kind is Literal:
+        return value in choices
+    if kind is tuple:
+        is_long_enough = isinstance(value, tuple) and (
+            choices[-1] is ... or len(value) == len(choices)
+        )
+        return is_long_enough and all(_fits(item, choices[0]) for item in value)
     if hint is float:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return is_number and math.isfinite(value)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, bool) and hint is int:
+        return False
     return not isinstance(hint, type) or isinstance(value, hint)

@@ -25,7 +25,7 @@ from training.config import load_config
 from training.datasets import Remapped, open_dataset
 from training.datasets.coco import CocoDataset
 from training.measure import Found, crop_of, infer_crops, measure
-from training.metrics import pck_per_keypoint, relative_error, reliability
+from training.metrics import limb_joints, pck, pck_per_keypoint, relative_error, reliability
 from training.progress import draw_grid, write_picture
 from training.sample import PoseDataset
 
@@ -65,10 +65,18 @@ def summary(found: Found) -> list[str]:
         f"PCK@0.2 {found.pck(0.2):.4f}   PCK@0.5 {found.pck(0.5):.4f}   "
         f"({int(np.isfinite(found.reference_px).sum())} people, limb keypoints)"
     ]
+    hidden = found.is_counted & found.is_hidden
+    if hidden.any():
+        chosen = limb_joints(found.skeleton)
+        shares = [
+            pck(found.error[:, chosen], part[:, chosen], 0.2)
+            for part in (found.is_counted & ~hidden, hidden)
+        ]
+        lines.append(f"PCK@0.2 of visible keypoints {shares[0]:.4f}, of hidden {shares[1]:.4f}")
     if np.isfinite(found.head_px).any():
         error = relative_error(found.xy, found.truth, found.head_px)
         counts = found.is_counted & np.isfinite(found.head_px)[:, None]
-        # MPII's own evaluation leaves these two out.
+        # MPII's own evaluation leaves these two out (and counts what is exactly at the limit).
         trunk = [k for k, n in enumerate(found.skeleton.keypoints) if n in {"pelvis", "thorax"}]
         counts[:, trunk] = False
         shares = [float((error[counts] < t).mean()) for t in (0.5, 0.1)]
@@ -102,22 +110,32 @@ def reliability_table(found: Found) -> list[str]:
     return lines + [f"| {s:.2f} | {r:.3f} | {n} |" for s, r, n in rows]
 
 
-def worst_sheet(engine: Engine, dataset: PoseDataset, found: Found, path: Path) -> None:
-    """Write a picture of the people with the largest errors; crosses are labels.
-
-    Raises:
-        RecordError: The picture cannot be written.
-    """
+def worst_rows(found: Found, count: int = _WORST) -> list[tuple[int, float]]:
+    """(place in ``found``, mean error in reference lengths) of the worst, worst first."""
     error = np.where(found.is_counted, np.minimum(found.error, 1.0), np.nan)
     counted = np.isfinite(error).any(axis=1)
     mean = np.full(len(error), -1.0)
     mean[counted] = np.nanmean(error[counted], axis=1)
-    places = np.argsort(-mean, kind="stable")[:_WORST]
-    rows = found.rows[places]
+    places = np.argsort(-mean, kind="stable")[:count]
+    return [(int(place), float(mean[place])) for place in places if counted[place]]
+
+
+def worst_sheet(
+    engine: Engine, dataset: PoseDataset, found: Found, path: Path, *, is_flip_tested: bool = False
+) -> None:
+    """Write a picture of the people with the largest errors; crosses are labels.
+
+    Raises:
+        UsageError: Nobody was measured.
+        RecordError: The picture cannot be written.
+    """
+    worst = worst_rows(found)
+    if not worst:
+        raise UsageError(f"nobody of {dataset.name} was measured", fix="leave --sheet out")
     spec = engine.spec
     crops, truths = [], []
-    for row in rows:
-        sample = dataset.sample(int(row))
+    for place_in_found, _ in worst:
+        sample = dataset.sample(int(found.rows[place_in_found]))
         crop, place = crop_of(
             sample.image_bgr, sample.bbox, size_hw=spec.input_hw, padding=spec.box_padding
         )
@@ -125,10 +143,10 @@ def worst_sheet(engine: Engine, dataset: PoseDataset, found: Found, path: Path) 
         truths.append(np.where(sample.is_known[:, None], place.to_crop(sample.xy), np.nan))
     sheet = draw_grid(
         np.stack(crops),
-        infer_crops(engine, np.stack(crops)),
+        infer_crops(engine, np.stack(crops), is_flip_tested=is_flip_tested),
         spec.skeleton,
         columns=10,
-        captions=[f"#{found.rows[n]} {mean[n]:.2f}" for n in places],
+        captions=[f"#{found.rows[n]} {mean:.2f}" for n, mean in worst],
         truth=np.stack(truths).astype(np.float32),
     )
     write_picture(sheet, path)
@@ -145,6 +163,13 @@ def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset
         root = arguments.data or arguments.config.parent
         opened = [open_dataset(data, root=root) for data in config.validate]
     wanted = engine.spec.skeleton
+    if arguments.detections is not None and not any(
+        isinstance(d, CocoDataset) and d.skeleton.keypoints == wanted.keypoints for d in opened
+    ):
+        raise UsageError(
+            f"--detections need a COCO file with the keypoints of {engine.spec.name}",
+            fix="leave them out, or give such a file with --coco",
+        )
     return [d if d.skeleton.keypoints == wanted.keypoints else Remapped(d, wanted) for d in opened]
 
 
@@ -176,14 +201,20 @@ def evaluate(arguments: argparse.Namespace) -> str:
     )
     flip = ", flip test on" if arguments.flip_test else ""
     lines = [f"{engine.spec.name} on {engine.label}{flip}"]
-    for dataset in _datasets(arguments, engine):
+    datasets = _datasets(arguments, engine)
+    for dataset in datasets:
         found = measure(engine, dataset, is_flip_tested=arguments.flip_test)
         lines += ["", f"## {dataset.name}", "", *summary(found)]
         if isinstance(dataset, CocoDataset):
             lines += _average_precision(engine, dataset, arguments)
+        elif isinstance(getattr(dataset, "inner", None), CocoDataset):
+            lines.append("COCO OKS: not measured, the keypoints' names or order differ")
         lines += ["", *keypoint_table(found), "", *reliability_table(found)]
         if arguments.sheet is not None:
-            worst_sheet(engine, dataset, found, arguments.sheet)
+            sheet = arguments.sheet
+            if len(datasets) > 1:
+                sheet = sheet.with_stem(f"{sheet.stem}_{dataset.name}")
+            worst_sheet(engine, dataset, found, sheet, is_flip_tested=arguments.flip_test)
     engine.close()
     return "\n".join(lines)
 

@@ -36,6 +36,7 @@ class Found:
         is_counted: (N, K) labels to measure with.
         reference_px: (N,) length that PCK is relative to; NaN: the person is left out.
         head_px: (N,) head size for PCKh, NaN where unknown.
+        is_hidden: (N, K) labelled though something covers it; false where nobody told.
     """
 
     skeleton: Skeleton
@@ -47,6 +48,7 @@ class Found:
     is_counted: NDArray[np.bool_]
     reference_px: NDArray[np.float64]
     head_px: NDArray[np.float64]
+    is_hidden: NDArray[np.bool_]
 
     @property
     def error(self) -> NDArray[np.float64]:
@@ -116,6 +118,15 @@ def infer_crops(
     return np.concatenate((xy, score), axis=-1).astype(np.float32)
 
 
+def find_evenly(
+    engine: Engine, dataset: PoseDataset, *, count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Crops of evenly spaced people and what is found in them: (N, H, W, 3), (N, K, 3)."""
+    rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
+    crops = crops_of([dataset.sample(int(row)) for row in rows], engine.spec)
+    return crops, infer_crops(engine, crops)
+
+
 def in_batches(rows: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
     """Slices of at most ``batch`` rows."""
     for first in range(0, len(rows), batch):
@@ -178,4 +189,7 @@ def measure(
         is_counted=np.stack([s.is_counted for s in labels]),
         reference_px=reference,
         head_px=np.array([s.head_px for s in labels]),
+        is_hidden=np.stack(
+            [np.zeros_like(s.is_known) if s.is_hidden is None else s.is_hidden for s in labels]
+        ),
     )

@@ -77,6 +77,11 @@ class Meter:
         """Share of the epoch's time spent waiting for data."""
         return self._waited_s / max(1e-9, self._epoch_s)
 
+    @property
+    def step_s(self) -> float:
+        """Mean seconds of a step of this epoch."""
+        return self._epoch_s / max(1.0, self._count)
+
     def start_epoch(self) -> None:
         """Forget the last epoch."""
         self._sum = self._count = self._epoch_s = self._waited_s = 0.0

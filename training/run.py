@@ -10,8 +10,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
@@ -26,9 +24,9 @@ from export.weights import load_weights, to_our_names, with_other_keypoints
 from training.batches import Batch, Batches, load_batches, worker_ended
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
-from training.measure import crops_of, infer_crops, measure
-from training.progress import Log, Meter, draw_curve, draw_grid
-from training.sample import PoseDataset
+from training.measure import find_evenly, measure
+from training.progress import Log, Meter, draw_curve, draw_grid, write_picture
+from training.teacher import open_teacher
 from training.trainer import Trainer, load_checkpoint, save_checkpoint, save_weights
 
 _GRID = 24
@@ -207,15 +205,13 @@ class Run:
     def _trainer(self, network: nn.Module, number: int, batches: Batches) -> Trainer:
         stage, teacher = self.config.stage[number], None
         if self.config.teacher is not None:
-            t = self.config.teacher
-            recipe = Recipe(
-                network=t.kind,
-                input_hw=self.config.stage[number].input,
-                deconv=t.deconv,
+            taught_by = open_teacher(
+                self.config.teacher,
+                root=self._root,
+                input_hw=stage.input,
                 skeleton=self.skeleton,
             )
-            taught_by = build_network(recipe, load_weights(self._root / t.weights))
-            teacher = (taught_by.to(self._device).eval(), t.share)
+            teacher = (taught_by.to(self._device).eval(), self.config.teacher.share)
         steps = max(1, round(stage.epochs * batches.steps_per_epoch))
         return Trainer(
             network,
@@ -224,6 +220,7 @@ class Run:
             device=self._device,
             teacher=teacher,
             stride=kind_of(self.config.network.kind).stride,
+            seed=self.config.seed * 1000 + number,
         )
 
     def _stage(
@@ -263,7 +260,9 @@ class Run:
                 loss = trainer.learn(batch)
                 meter.add(loss, time.perf_counter() - begin_s, waited_s)
                 bar.update()
-                bar.set_postfix_str(f"loss {meter.loss:.5f}")
+                if not bar.disable:
+                    left = tqdm.format_interval(self._left_s(trainer, place, meter))
+                    bar.set_postfix_str(f"loss {meter.loss:.5f}, run {left} left")
                 is_epoch = trainer.step in epoch_ends
                 if is_epoch or time.perf_counter() - saved_s > _SAVE_EVERY_S:
                     self._save(trainer, place, meter)
@@ -277,6 +276,19 @@ class Run:
         # Not after an error: half a step may have moved the weights by then.
         self._save(trainer, place, meter)
         return score
+
+    def _left_s(self, trainer: Trainer, place: Place, meter: Meter) -> float:
+        """Seconds to the end of the run, if later stages cost by their pixels."""
+
+        def pixels(stage: StageConfig) -> int:
+            return stage.input[0] * stage.input[1] * stage.batch
+
+        left = float(trainer.steps - trainer.step)
+        for number in range(place.stage + 1, len(self.config.stage)):
+            stage = self.config.stage[number]
+            steps = stage.epochs * self._batches(stage, number).steps_per_epoch
+            left += steps * pixels(stage) / pixels(trainer.stage)
+        return left * meter.step_s
 
     def _next(self, source: Iterator[Batch], trainer: Trainer, place: Place, meter: Meter) -> Batch:
         """The next batch; where the data are wrong, what was learnt is saved first."""
@@ -319,18 +331,13 @@ class Run:
         }
         log.write(row)
         draw_curve(log.rows, self._out / "curve.png", title=self.config.name)
-        grid = picture_grid(engine, self._held_out[0], count=_GRID)
-        cv2.imwrite(str(self._out / "grid.png"), grid)
+        crops, points = find_evenly(engine, self._held_out[0], count=_GRID)
+        grid = draw_grid(crops, points, self.skeleton)
+        (self._out / "grids").mkdir(exist_ok=True)
+        write_picture(grid, self._out / "grids" / f"{len(log.rows):03d}.jpg")
+        write_picture(grid, self._out / "grid.png")
         if self._is_silent:
-            print(",".join(row.values()), flush=True)
+            left = tqdm.format_interval(self._left_s(trainer, place, meter))
+            print(f"{','.join(row.values())}; {left} left", flush=True)
         meter.start_epoch()
         return score
-
-
-def picture_grid(engine: TorchEngine, dataset: PoseDataset, *, count: int) -> Any:
-    """Predictions on evenly spaced validation crops."""
-    spec = engine.spec
-    rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
-    samples = [dataset.sample(int(row)) for row in rows]
-    crops = crops_of(samples, spec)
-    return draw_grid(crops, infer_crops(engine, crops), spec.skeleton)

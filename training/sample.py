@@ -34,6 +34,8 @@ class Sample:
         bbox: (4,) float32 x1, y1, x2, y2, picture pixels: the person's box as labelled,
             or the tight box of the known keypoints.
         head_px: Head size in pixels for PCKh, NaN where the data set has none.
+        is_hidden: (K,) bool, labelled though something covers it; none where the data set
+            does not tell.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Sample:
     is_counted: NDArray[np.bool_]
     bbox: NDArray[np.float32]
     head_px: float = float("nan")
+    is_hidden: NDArray[np.bool_] | None = None
 
 
 class PoseDataset(Protocol):

@@ -60,6 +60,7 @@ class Trainer:
         steps: Length of the stage.
         device: ``cpu`` or ``cuda``.
         stride: Crop pixels per heatmap cell.
+        seed: Of what is random in the network (dropout).
         teacher: Network whose heatmaps are learned too, with its share; or none.
     """
 
@@ -71,6 +72,7 @@ class Trainer:
         steps: int,
         device: torch.device,
         stride: int,
+        seed: int = 0,
         teacher: tuple[nn.Module, float] | None = None,
     ) -> None:
         self.stage = stage
@@ -81,10 +83,9 @@ class Trainer:
         self.average = copy.deepcopy(self.network).eval()
         self._teacher = teacher
         self._stride = stride
+        self._seed = seed
         kind = torch.optim.AdamW if stage.optimizer == "adamw" else torch.optim.Adam
-        self._optimizer = kind(
-            self.network.parameters(), lr=stage.rate, weight_decay=stage.weight_decay
-        )
+        self._optimizer = kind(self.network.parameters(), lr=stage.rate, weight_decay=stage.decay)
         self._preprocess = Preprocess().to(device)
 
     @property
@@ -95,6 +96,7 @@ class Trainer:
     def learn(self, batch: Batch) -> float:
         """Take one step; returns the loss."""
         stage = self.stage
+        torch.manual_seed(self._seed * 1_000_003 + self.step)  # a step is the same when resumed
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
         pictures = self._pictures(batch)

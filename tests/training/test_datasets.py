@@ -182,6 +182,24 @@ def test_broken_and_missing_pictures_are_named(tmp_path: Path) -> None:
         CocoDataset(tmp_path / "labels.json")
 
 
+def test_a_picture_of_another_size_than_labelled_is_named(tmp_path: Path) -> None:
+    data = CocoDataset(coco_file(tmp_path, count=1))
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((60, 90, 3), np.uint8))
+    with pytest.raises(SourceError, match=r"0\.png is 90x60, and was labelled at 120x120"):
+        data.sample(0)
+
+
+def test_hidden_keypoints_are_told_apart(tmp_path: Path) -> None:
+    path = coco_file(tmp_path, count=1)
+    data = json.loads(path.read_text())
+    data["annotations"][0]["keypoints"][2::3] = [2, 1, 0, 2]
+    path.write_text(json.dumps(data))
+    sample = CocoDataset(path).sample(0)
+    assert sample.is_known.tolist() == [True, True, False, True]
+    assert sample.is_hidden is not None
+    assert sample.is_hidden.tolist() == [False, True, False, False]
+
+
 def _lsp(folder: Path, *, is_extended: bool) -> tuple[Path, Any]:
     sio = pytest.importorskip("scipy.io")
     rng = np.random.default_rng(0)
@@ -212,6 +230,14 @@ def test_both_layouts_of_lsp_are_read(tmp_path: Path, *, is_extended: bool) -> N
     np.testing.assert_allclose(sample.bbox, (*points.min(0), *points.max(0)), rtol=1e-5)
     assert not data.sample(1).is_known[COCO17.index("left_hip")]
     assert len(LspDataset(folder, first=2)) == 1
+    name = "im00001.jpg" if is_extended else "im0001.jpg"
+    picture = folder / "images" / name
+    cv2.imwrite(str(picture), np.zeros((30, 60, 3), np.uint8))
+    with pytest.raises(SourceError, match=rf"{name}: \w+ at .* lies outside its picture of 60x30"):
+        LspDataset(folder, outside="error").sample(0)
+    picture.unlink()
+    with pytest.raises(SourceError, match=rf"cannot read .*{name}"):
+        data.sample(0)
 
 
 def test_a_wrong_matlab_file_is_a_sentence(tmp_path: Path) -> None:
@@ -230,7 +256,11 @@ def test_a_wrong_matlab_file_is_a_sentence(tmp_path: Path) -> None:
 
 def test_mpii_is_read_as_published(tmp_path: Path) -> None:
     sio = pytest.importorskip("scipy.io")
-    point = [{"x": 20.0 + i, "y": 30.0 + i, "id": i, "is_visible": 1} for i in range(16) if i != 6]
+    point = [
+        {"x": 20.0 + i, "y": 30.0 + i, "id": i, "is_visible": int(i != 3)}
+        for i in range(16)
+        if i != 6
+    ]
     person = {
         "x1": 10.0, "y1": 10.0, "x2": 40.0, "y2": 50.0, "scale": 0.2,
         "objpos": {"x": 31.0, "y": 41.0}, "annopoints": {"point": point},
@@ -253,6 +283,14 @@ def test_mpii_is_read_as_published(tmp_path: Path) -> None:
     # scale 0.2 is a person of 40 px; the centre moves down by 15 * 0.2.
     np.testing.assert_allclose(sample.bbox, (15, 23, 45, 63))
     assert sample.head_px == pytest.approx(0.6 * 50)
+    assert sample.is_hidden is not None
+    assert np.flatnonzero(sample.is_hidden).tolist() == [3]
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((20, 20, 3), np.uint8))
+    with pytest.raises(SourceError, match=r"a\.jpg: \w+ at .* lies outside its picture of 20x20"):
+        MpiiDataset(tmp_path / "mpii.mat", images=tmp_path, outside="error").sample(0)
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"a\.jpg is not a readable picture"):
+        data.sample(0)
 
 
 def _struct(value: Any) -> Any:

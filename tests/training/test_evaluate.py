@@ -87,7 +87,7 @@ def test_a_skeleton_of_ones_own_reaches_an_engine(
     assert pck > 0.5  # a keypoint within 3 px of a 64 px crop
     assert precision > 0.1
     assert "| left_barb | 24 |" in said
-    assert cv2.imread(str(sheet)) is not None
+    assert cv2.imread(str(sheet)).shape == (2 * (192 + 16), 10 * 192, 3)  # the twenty worst
 
 
 @pytest.mark.slow
@@ -199,9 +199,121 @@ def test_average_precision_counts_missed_pictures_and_false_alarms(tmp_path: Pat
     assert ap([alarm, *all_found]) < 0.95
 
 
+def test_all_ten_statistics_of_coco_in_a_case_done_by_hand(tmp_path: Path) -> None:
+    """Two people: one medium, one large; found: both, the medium one 0.72 alike.
+
+    OKS 0.72 is a hit at the five thresholds 0.5 to 0.7 and a miss at the other five, so AP
+    and AR of the medium one are 0.5. Of both together AP is 1 at the easy thresholds; at the
+    hard ones only the large one is a hit, whose recall of a half reaches 51 of COCO's 101 levels.
+    """
+    from training.coco_eval import average_precision
+    from training.datasets.coco import CocoDataset
+
+    path = coco_file(tmp_path, count=2)
+    data = json.loads(path.read_text())
+    medium, large = data["annotations"]
+    medium["area"], large["area"] = 64.0**2, 110.0**2  # COCO's border is 96 squared
+    path.write_text(json.dumps(data))
+    off = float(np.sqrt(-np.log(0.72) * 2 * medium["area"] * (2 * 0.08) ** 2))
+
+    def result(a: dict[str, Any], moved: float, score: float) -> dict[str, Any]:
+        values = [v + moved if i % 3 == 0 else v for i, v in enumerate(a["keypoints"])]
+        return {"image_id": a["image_id"], "category_id": 7, "keypoints": values, "score": score}
+
+    results = [result(medium, off, 0.5), result(large, 0.0, 0.9)]
+    found = average_precision(CocoDataset(path), results, sigmas=[0.08] * 4)
+    wanted = {
+        "AP": 0.5 + 0.5 * 51 / 101, "AP50": 1.0, "AP75": 51 / 101, "AP (M)": 0.5, "AP (L)": 1.0,
+        "AR": 0.75, "AR50": 1.0, "AR75": 0.5, "AR (M)": 0.5, "AR (L)": 1.0,
+    }  # fmt: skip
+    assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def made_found(error: np.ndarray, **changes: Any) -> Any:  # type: ignore[type-arg]
+    """Predictions with these errors in pixels, (N, 16), of MPII's skeleton."""
+    from engines.skeleton import MPII16
+    from training.measure import Found
+
+    n = len(error)
+    truth = np.zeros((n, 16, 2), np.float32)
+    xy = truth.astype(np.float64)
+    xy[..., 0] = error
+    yes = np.ones((n, 16), np.bool_)
+    given: dict[str, Any] = {
+        "skeleton": MPII16, "rows": np.arange(n), "xy": xy, "score": np.ones((n, 16), np.float32),
+        "truth": truth, "is_known": yes, "is_counted": yes, "reference_px": np.full(n, 100.0),
+        "head_px": np.full(n, 20.0), "is_hidden": ~yes,
+    }  # fmt: skip
+    return Found(**{**given, **changes})
+
+
+def test_pckh_in_a_case_done_by_hand() -> None:
+    from engines.skeleton import MPII16
+    from training.evaluate import summary
+
+    error = np.full((2, 16), 1.0)  # a twentieth of the head
+    error[0, :4] = 6.0  # 0.3 heads
+    error[0, 4:6] = 12.0  # 0.6 heads
+    for name in ("pelvis", "thorax"):
+        error[0, MPII16.index(name)] = 99.0  # does not count
+    error[1] = 99.0
+    (_, line) = summary(made_found(error, head_px=np.array((20.0, np.nan))))  # nor does the second
+    wrong = sum(MPII16.keypoints[k] not in {"pelvis", "thorax"} for k in range(4, 6))
+    rough = wrong + sum(MPII16.keypoints[k] not in {"pelvis", "thorax"} for k in range(4))
+    assert line == f"PCKh@0.5 {1 - wrong / 14:.4f}   PCKh@0.1 {1 - rough / 14:.4f}"
+
+
+def test_visible_and_hidden_keypoints_are_told_apart() -> None:
+    from training.evaluate import summary
+
+    error, hidden = np.full((1, 16), 5.0), np.zeros((1, 16), np.bool_)
+    hidden[0, :4], error[0, :3] = True, 50.0
+    lines = summary(made_found(error, is_hidden=hidden, head_px=np.array((np.nan,))))
+    assert lines[1] == "PCK@0.2 of visible keypoints 1.0000, of hidden 0.2500"
+
+
+def test_the_worst_come_first() -> None:
+    from training.evaluate import worst_rows
+
+    error = np.arange(25)[:, None] * np.ones((1, 16))
+    counted = np.ones((25, 16), np.bool_)
+    counted[24] = False
+    worst = worst_rows(made_found(error, is_counted=counted))
+    assert [place for place, _ in worst] == list(range(23, 3, -1))
+    assert worst[0][1] == pytest.approx(0.23)
+
+
+def test_the_flip_test_mirrors_back_swaps_and_takes_the_surer() -> None:
+    from engines.skeleton import COCO17
+    from training.measure import infer_crops
+
+    left, right = COCO17.index("left_wrist"), COCO17.index("right_wrist")
+    straight = np.zeros((1, 17, 3), np.float32)
+    straight[0, left], straight[0, right] = (60, 20, 0.9), (10, 30, 0.3)
+    mirrored = np.zeros((1, 17, 3), np.float32)
+    # In the mirror (x to 95 - x) the left wrist looks like a right one.
+    mirrored[0, right], mirrored[0, left] = (95 - 62, 20, 0.9), (95 - 80, 30, 0.7)
+
+    class Engine:
+        spec = ModelSpec("fake", COCO17, (128, 96), 1.25)
+        seen: list[int] = []  # noqa: RUF012
+
+        def infer(self, crops: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+            self.seen.append(int(crops[0, 0, 0, 0]))
+            return straight if crops[0, 0, 0, 0] == 1 else mirrored
+
+    crops = np.zeros((1, 128, 96, 3), np.uint8)
+    crops[0, 0, 0] = 1
+    found = infer_crops(Engine(), crops, is_flip_tested=True)  # type: ignore[arg-type]
+    assert Engine.seen == [1, 0]
+    np.testing.assert_allclose(found[0, left], (61, 20, 0.9), rtol=1e-6)  # between the two
+    np.testing.assert_allclose(found[0, right], (80, 30, 0.5), rtol=1e-6)  # far apart: the surer
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--coco", "labels.json", "--detections", "x.json"), "--detections need a COCO file"),
         ((), "give either --config or --coco"),
         (("--coco", "none.json"), "cannot read none.json"),
         (("--coco", "labels.json"), "shares too few keypoint names"),

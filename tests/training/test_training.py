@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from engines.errors import EngineError, ModelFileError, SourceError, UsageError
-from engines.skeleton import COCO17
+from engines.skeleton import COCO17, MPII16
 from tests.training.made_up import coco_file
 from training.config import DataConfig, StageConfig, TrainConfig, load_config
 from training.progress import read_log
@@ -33,27 +33,38 @@ CONFIGS = ROOT / "training" / "configs"
 
 
 @pytest.mark.parametrize(
-    ("size_hw", "sigma", "worst_px"), [((128, 96), 1.5, 0.2), ((256, 192), 2.0, 0.1)]
+    ("size_hw", "sigma", "stride", "worst_px"),
+    [
+        ((128, 96), 1.5, 4, 0.2),
+        ((192, 160), 2.0, 4, 0.1),
+        ((256, 192), 2.0, 4, 0.1),
+        ((256, 192), 1.5, 8, 0.4),
+    ],
 )
 def test_targets_and_decoding_are_inverse(
-    size_hw: tuple[int, int], sigma: float, worst_px: float
+    size_hw: tuple[int, int], sigma: float, stride: int, worst_px: float
 ) -> None:
     from export.graph import Decode
     from training.targets import heatmap_targets
 
     h, w = size_hw
     rng = np.random.default_rng(1)
-    xy = np.stack((rng.uniform(24, w - 24, (40, 17)), rng.uniform(24, h - 24, (40, 17))), -1)
+    rim = 6 * stride
+    xy = np.stack((rng.uniform(rim, w - rim, (40, 17)), rng.uniform(rim, h - rim, (40, 17))), -1)
     known = torch.ones(40, 17, dtype=torch.bool)
     target, weight = heatmap_targets(
-        torch.from_numpy(xy), known, size_hw=size_hw, sigma=sigma, stride=4
+        torch.from_numpy(xy), known, size_hw=size_hw, sigma=sigma, stride=stride
     )
     decode = Decode(
-        keypoints=17, heatmap_hw=(h // 4, w // 4), stride=4, refine="dark", cells="half",
-        sigma=sigma,
+        keypoints=17, heatmap_hw=(h // stride, w // stride), stride=stride, refine="dark",
+        cells="half", sigma=sigma,
     )  # fmt: skip
     found = decode(target).numpy()
     np.testing.assert_allclose(found[..., :2], xy, atol=worst_px)
+    # In the two outermost cells there is nothing to refine with: half a cell of error.
+    edge = torch.from_numpy(rng.uniform(0, 2 * stride, (40, 17, 2)))
+    target, _ = heatmap_targets(edge, known, size_hw=size_hw, sigma=sigma, stride=stride)
+    np.testing.assert_allclose(decode(target).numpy()[..., :2], edge, atol=0.5 * stride + 0.01)
     assert found[..., 2].min() > 0.85  # the peak is 1 at a cell's centre, less between cells
     assert weight.all()
 
@@ -235,6 +246,93 @@ def test_a_stage_has_data_sets_and_a_padding_of_its_own(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "weights.json").read_text())["recipe"]["padding"] == 1.5
 
 
+def tiny_trainer(network: Any, **changes: Any) -> Any:
+    from training.trainer import Trainer
+
+    stage = replace(StageConfig(input=(32, 32), epochs=1, sigma=1.0, warmup=0), **changes)
+    return Trainer(network, stage=stage, steps=10, device=torch.device("cpu"), stride=1, seed=4)
+
+
+def some_batch() -> Any:
+    from training.batches import Batch
+
+    numbers = torch.Generator().manual_seed(0)
+    crops = torch.randint(0, 255, (2, 32, 32, 3), generator=numbers, dtype=torch.uint8)
+    xy = 32 * torch.rand(2, 17, 2, generator=numbers)
+    return Batch(crops, xy, torch.ones(2, 17, dtype=torch.bool))
+
+
+def test_a_network_with_dropout_goes_on_exactly() -> None:
+    from torch import nn
+
+    def network() -> Any:
+        torch.manual_seed(1)
+        return nn.Sequential(nn.Dropout2d(0.5), nn.Conv2d(3, 17, 1))
+
+    straight, stopped, resumed = (tiny_trainer(network()) for _ in range(3))
+    for _ in range(3):
+        straight.learn(some_batch())
+    stopped.learn(some_batch())
+    state = stopped.state()
+    torch.manual_seed(99)  # what happens in between does not matter
+    resumed.restore(state)
+    for _ in range(2):
+        resumed.learn(some_batch())
+    a, b = straight.network.state_dict(), resumed.network.state_dict()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_the_average_follows_by_its_decay() -> None:
+    from torch import nn
+
+    trainer = tiny_trainer(nn.Conv2d(3, 17, 1), average=0.6)
+    mean = trainer.network.weight.detach().clone()
+    for step in range(8):
+        trainer.learn(some_batch())
+        keep = min(0.6, (step + 2) / (step + 11))
+        mean = keep * mean + (1 - keep) * trainer.network.weight.detach()
+    assert torch.allclose(trainer.average.weight, mean, atol=1e-6)
+
+
+def test_pictures_are_channels_last_and_bf16_where_that_is_fast() -> None:
+    from torch import nn
+
+    from training.trainer import has_bf16
+
+    seen: dict[str, Any] = {}
+
+    class Spy(nn.Conv2d):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            seen["last"] = x.is_contiguous(memory_format=torch.channels_last)
+            found = super().forward(x)
+            seen["dtype"] = found.dtype
+            return found
+
+    trainer = tiny_trainer(Spy(3, 17, 3, padding=1))
+    trainer.learn(some_batch())
+    assert seen["last"]
+    assert trainer.network.weight.is_contiguous(memory_format=torch.channels_last)
+    assert seen["dtype"] == (torch.bfloat16 if has_bf16(torch.device("cpu")) else torch.float32)
+
+
+def test_adam_decays_nothing_unless_told() -> None:
+    stage = StageConfig(input=(32, 32), epochs=1)
+    assert stage.decay == 0.02
+    assert replace(stage, optimizer="adam").decay == 0.0
+    assert replace(stage, optimizer="adam", weight_decay=0.1).decay == 0.1
+
+
+def test_the_meter_tells_how_long_it_waited() -> None:
+    from training.progress import Meter
+
+    meter = Meter()
+    meter.add(1.0, took_s=2.0, waited_s=0.5)
+    meter.add(3.0, took_s=6.0, waited_s=0.5)
+    assert (meter.loss, meter.waiting, meter.step_s) == (2.0, 0.125, 4.0)
+    meter.start_epoch()
+    assert (meter.waiting, meter.seconds) == (0.0, 8.0)
+
+
 class InterruptError(Exception):
     pass
 
@@ -354,7 +452,7 @@ def test_a_terminated_run_saves_and_says_so(tmp_path: Path, *, to_group: bool) -
 def test_a_finished_run_says_so_again_and_leaves_pictures(tmp_path: Path) -> None:
     score = start(small_config(), tmp_path).go()
     assert start(small_config(), tmp_path).go() == pytest.approx(score, abs=1e-4)
-    for name in ("curve.png", "grid.png"):
+    for name in ("curve.png", "grid.png", "grids/001.jpg", "grids/003.jpg"):
         assert cv2.imread(str(tmp_path / name)) is not None
     recipe = json.loads((tmp_path / "weights.json").read_text())["recipe"]
     assert recipe["input_hw"] == [64, 32]
@@ -374,6 +472,54 @@ def test_a_teacher_and_hard_keypoints_can_be_trained_with(tmp_path: Path) -> Non
     (tmp_path / "teacher.pt").rename(out / "teacher.pt")
     assert start(config, out).go() >= 0
     assert (out / "weights.pt").exists()
+
+
+def test_a_teacher_of_other_pixels_or_keypoints_is_refused(tmp_path: Path) -> None:
+    from export.models.registry import make_network
+    from export.recipe import Recipe
+    from training.config import TeacherConfig
+    from training.teacher import open_teacher
+    from training.trainer import save_weights
+
+    recipe = Recipe(deconv=(16, 16, 16), final_kernel=3, input_hw=(64, 64))
+    network = make_network("pose_resnet18", keypoints=17, options=recipe.options, seed=0)
+    save_weights(network, tmp_path / "t.pt")
+    recipe.save(tmp_path / "t.pt", name="t", source="test")
+    config = TeacherConfig("t.pt", deconv=(8, 8, 8))
+
+    def teach(**changes: Any) -> Any:
+        given = {"root": tmp_path, "input_hw": (32, 32), "skeleton": COCO17, **changes}
+        return open_teacher(config, **given)
+
+    taught = teach().state_dict()  # layers as its recipe says, not as the config guesses
+    assert torch.allclose(taught["final_layer.weight"], network.final_layer.weight, atol=1e-3)
+    with pytest.raises(UsageError, match="knows coco17, the student mpii16"):
+        teach(skeleton=MPII16)
+    for field, value in (("cells", "corner"), ("colour", "bgr")):
+        changed: Any = {field: value}
+        replace(recipe, **changed).save(tmp_path / "t.pt", name="t", source="test")
+        with pytest.raises(UsageError, match=f"was trained with {field} '{value}'"):
+            teach()
+
+
+def test_a_student_comes_nearer_to_its_teacher() -> None:
+    from torch import nn
+
+    from training.trainer import Trainer
+
+    torch.manual_seed(3)
+    teacher = nn.Conv2d(3, 17, 3, padding=1)
+    stage = StageConfig(input=(32, 32), epochs=1, sigma=1.0, rate=1e-2, warmup=0)
+    trainer = Trainer(
+        nn.Conv2d(3, 17, 3, padding=1),
+        stage=stage,
+        steps=60,
+        device=torch.device("cpu"),
+        stride=1,
+        teacher=(teacher, 1.0),
+    )
+    losses = [trainer.learn(some_batch()) for _ in range(60)]
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_a_damaged_checkpoint_and_a_foreign_log_are_sentences(tmp_path: Path) -> None:

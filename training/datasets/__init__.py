@@ -64,6 +64,7 @@ class Remapped:
             s.is_counted[self._from] & has,
             s.bbox,
             s.head_px,
+            None if s.is_hidden is None else s.is_hidden[self._from] & has,
         )
 
 

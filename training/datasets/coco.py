@@ -64,6 +64,11 @@ class CocoDataset:
             self.category_id = int(chosen["id"])
             self.annotations = annotations
             self._images = {int(i["id"]): str(i["file_name"]) for i in data["images"]}
+            self._sizes_hw = {
+                int(i["id"]): (int(i["height"]), int(i["width"]))
+                for i in data["images"]
+                if i.get("height") and i.get("width")
+            }
             self._all: list[dict[str, Any]] = [
                 a for a in data["annotations"] if a.get("category_id", chosen["id"]) == chosen["id"]
             ]
@@ -117,9 +122,18 @@ class CocoDataset:
         """A picture of the file, (H, W, 3) uint8 BGR.
 
         Raises:
-            SourceError: It is missing or broken.
+            SourceError: It is missing or broken, or of another size than it was labelled at.
         """
-        return read_image(self._folder / self._images[image_id])
+        path = self._folder / self._images[image_id]
+        image = read_image(path)
+        labelled_hw = self._sizes_hw.get(image_id, image.shape[:2])
+        if image.shape[:2] != labelled_hw:
+            (h, w), (was_h, was_w) = image.shape[:2], labelled_hw
+            raise SourceError(
+                f"{path.name} is {w}x{h}, and was labelled at {was_w}x{was_h}",
+                fix="use the pictures that were labelled, not resized or turned copies",
+            )
+        return image
 
     @property
     def image_ids(self) -> list[int]:
@@ -149,7 +163,8 @@ class CocoDataset:
         bbox = tight_bbox(xy, is_known)
         if len(annotation.get("bbox") or ()) == 4 and min(annotation["bbox"][2:]) > 0:
             bbox = corners(annotation["bbox"])
-        return Sample(name, image, xy, is_known, is_known, bbox)
+        is_hidden = is_known & (table[:, 2] == 1)
+        return Sample(name, image, xy, is_known, is_known, bbox, is_hidden=is_hidden)
 
 
 def corners(bbox_xywh: Sequence[float]) -> NDArray[np.float32]:

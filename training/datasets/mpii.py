@@ -27,6 +27,7 @@ class _Person(NamedTuple):
     image: str
     points: NDArray[np.float32]  # (16, 2), counted from 0
     is_known: NDArray[np.bool_]
+    is_hidden: NDArray[np.bool_]
     bbox: NDArray[np.float32]
     head_px: float
 
@@ -87,7 +88,14 @@ class MpiiDataset:
         )
         name = f"{person.image}#{row}"
         return Sample(
-            name, image, person.points, is_known, is_known, person.bbox, head_px=person.head_px
+            name,
+            image,
+            person.points,
+            is_known,
+            is_known,
+            person.bbox,
+            head_px=person.head_px,
+            is_hidden=is_known & person.is_hidden,
         )
 
 
@@ -108,12 +116,16 @@ def _people(release: Any) -> Iterator[_Person]:
                 continue
             xy = np.zeros((len(MPII16), 2), np.float32)
             is_known = np.zeros(len(MPII16), np.bool_)
+            is_hidden = is_known.copy()
             for point in _each(points):
                 xy[int(point.id)] = (point.x - 1, point.y - 1)
                 is_known[int(point.id)] = True
+                is_hidden[int(point.id)] = str(getattr(point, "is_visible", "")) == "0"
             side = 200.0 * float(rect.scale)
             x, y = rect.objpos.x - 1, rect.objpos.y - 1 + 15.0 * float(rect.scale)
             # As high as the person; in a crop of 3:4 a square would leave half of it empty.
             bbox = np.array((x, y, x, y)) + np.array((-0.75, -1, 0.75, 1)) * side / 2
             head = float(np.hypot(rect.x2 - rect.x1, rect.y2 - rect.y1)) * _HEAD_SHARE
-            yield _Person(str(entry.image.name), xy, is_known, bbox.astype(np.float32), head)
+            yield _Person(
+                str(entry.image.name), xy, is_known, is_hidden, bbox.astype(np.float32), head
+            )
