@@ -1,0 +1,129 @@
+"""The shipped model beside MediaPipe Pose on labelled pictures: LSPET 9001 to 9500.
+
+    python -m benchmarks.lspet --data PACKS
+
+Both see the same pictures (one athlete each, cut out with a margin). Ours gets the labelled
+box, MediaPipe finds its person itself, picture by picture; whom it does not find counts as
+wrong. Labels are people's, and not all right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.peers import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
+from engines.errors import EngineError
+from engines.options import EngineOptions, default_threads
+from engines.registry import open_engine
+from engines.skeleton import COCO17
+from realtime.settings import DEFAULT_MODEL, ROOT
+from training.config import load_config
+from training.datasets import open_dataset
+from training.measure import Found, measure
+from training.metrics import pck, relative_error
+from training.sample import PoseDataset
+
+GROUPS = {
+    "shoulders": (5, 6),
+    "elbows": (7, 8),
+    "wrists": (9, 10),
+    "hips": (11, 12),
+    "knees": (13, 14),
+    "ankles": (15, 16),
+    "12 limb joints": range(5, 17),
+}
+RUNNER = """
+import json, sys
+import cv2
+from mediapipe.python.solutions.pose import Pose
+
+order, found = json.loads(sys.argv[3]), []
+with Pose(static_image_mode=True, model_complexity=1) as pose:
+    for name in json.loads(sys.argv[2]):
+        image = cv2.imread(sys.argv[1] + "/" + name)
+        h, w = image.shape[:2]
+        marks = pose.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).pose_landmarks
+        rows = marks and [marks.landmark[i] for i in order]
+        found.append(rows and [[m.x * w - 0.5, m.y * h - 0.5] for m in rows])
+json.dump(found, open(sys.argv[1] + "/found.json", "w"))
+"""
+
+
+def find_with_mediapipe(dataset: PoseDataset, rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """(N, 17, 2) picture pixels; NaN where nobody was found.
+
+    Raises:
+        EngineError: MediaPipe failed.
+    """
+    prepare_mediapipe()
+    with tempfile.TemporaryDirectory() as folder:
+        names = []
+        for row in rows:
+            names.append(f"{row}.png")
+            cv2.imwrite(f"{folder}/{row}.png", dataset.sample(int(row)).image_bgr)
+        command = [str(VENV / "bin" / "python"), "-I", "-c", RUNNER, folder]
+        command += [json.dumps(names), json.dumps(LANDMARKS)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise EngineError(
+                f"MediaPipe exited with code {done.returncode}: {done.stderr.strip()[-200:]}",
+                fix=f"reinstall it: rm -r {VENV}",
+            )
+        answers = json.loads((Path(folder) / "found.json").read_text())
+    nobody = [[np.nan] * 2] * len(COCO17)
+    return np.array([nobody if found is None else found for found in answers])
+
+
+def row_of(name: str, found: Found, xy: np.ndarray) -> tuple[str, ...]:  # type: ignore[type-arg]
+    """A table row: PCK@0.2 of every group, and PCK@0.5 of all."""
+    error = relative_error(xy, found.truth, found.reference_px)
+    fine = [pck(error[:, list(k)], found.is_counted[:, list(k)], 0.2) for k in GROUPS.values()]
+    limbs = list(GROUPS["12 limb joints"])
+    coarse = pck(error[:, limbs], found.is_counted[:, limbs], 0.5)
+    return name, *(f"{value:.3f}" for value in (*fine, coarse))
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    made = parser(__doc__)
+    made.add_argument("--data", type=Path, required=True, help="folder of the packs")
+    made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
+    return made.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = options()
+    config = load_config(ROOT / "training" / "configs" / "default.toml")
+    dataset = open_dataset(config.validate[0], root=arguments.data)
+    engine = open_engine(
+        arguments.model, backend="auto", options=EngineOptions(threads=default_threads())
+    ).engine
+    found = measure(engine, dataset)
+    flipped = measure(engine, dataset, is_flip_tested=True)
+    theirs = find_with_mediapipe(dataset, found.rows)
+    ours = f"{engine.spec.name} on {engine.label}"
+    rows = [
+        row_of(ours, found, found.xy),
+        row_of("· with a flip test", found, flipped.xy),
+        row_of(f"{PACKAGE.replace('==', ' ')} full", found, theirs),
+    ]
+    missed = int(np.isnan(theirs).any(axis=(1, 2)).sum())
+    head = ("PCK@0.2 of the torso", *GROUPS, "12 limb joints at 0.5")
+    publish(
+        f"LSPET 9001 to 9500: {len(found.rows)} people, {missed} of them not found by MediaPipe"
+        f"\n{provenance()}\n\n{table(head, rows)}",
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)
