@@ -45,7 +45,8 @@ lint: setup-dev
 
 test: lint
 	$(PY) -m pytest --cov --cov-report=term:skip-covered --ignore=tests/export --ignore=tests/training
-	$(PY) -m pytest tests/export tests/training  # measuring coverage would nearly double their time
+	# Small networks: a process a core is faster than a thread a core, and coverage would double it.
+	OMP_NUM_THREADS=1 $(PY) -m pytest tests/export tests/training -n auto --dist loadscope
 
 # Every network through export, engines and loop: half an hour.
 test-networks: setup-export
