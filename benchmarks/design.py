@@ -109,7 +109,7 @@ def accuracy(weights: list[Path], data: Path, folder: Path) -> str:
             found = measure(engine, dataset)
             engine.close()
             note = " (as trained)" if crop == own and decoder == "dark" and not is_flipped else ""
-            label = f"{origin.name}: {crop}, {decoder}{', flip test' if is_flipped else ''}{note}"
+            label = f"{path.stem}: {crop}, {decoder}{', flip test' if is_flipped else ''}{note}"
             rows.append((label, f"{found.pck(0.2):.4f}", f"{found.pck(0.5):.4f}"))
     return table(("weights, crop, decoder", "PCK@0.2", "PCK@0.5"), rows)
 
