@@ -113,7 +113,7 @@ def reliability_table(found: Found) -> list[str]:
 def worst_rows(found: Found, count: int = _WORST) -> list[tuple[int, float]]:
     """(place in ``found``, mean error in reference lengths) of the worst, worst first."""
     error = np.where(found.is_counted, np.minimum(found.error, 1.0), np.nan)
-    counted = np.isfinite(error).any(axis=1)
+    counted = np.asarray(np.isfinite(error).any(axis=1), np.bool_)
     mean = np.full(len(error), -1.0)
     mean[counted] = np.nanmean(error[counted], axis=1)
     places = np.argsort(-mean, kind="stable")[:count]

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.skeleton import COCO17
 from engines.spec import ModelSpec
@@ -87,7 +88,9 @@ def test_a_skeleton_of_ones_own_reaches_an_engine(
     assert pck > 0.5  # a keypoint within 3 px of a 64 px crop
     assert precision > 0.1
     assert "| left_barb | 24 |" in said
-    assert cv2.imread(str(sheet)).shape == (2 * (192 + 16), 10 * 192, 3)  # the twenty worst
+    drawn = cv2.imread(str(sheet))
+    assert drawn is not None
+    assert drawn.shape == (2 * (192 + 16), 10 * 192, 3)  # the twenty worst
 
 
 @pytest.mark.slow
@@ -229,7 +232,7 @@ def test_all_ten_statistics_of_coco_in_a_case_done_by_hand(tmp_path: Path) -> No
     assert found == pytest.approx(wanted, abs=1e-4)
 
 
-def made_found(error: np.ndarray, **changes: Any) -> Any:  # type: ignore[type-arg]
+def made_found(error: NDArray[np.float64], **changes: Any) -> Any:
     """Predictions with these errors in pixels, (N, 16), of MPII's skeleton."""
     from engines.skeleton import MPII16
     from training.measure import Found
@@ -298,7 +301,7 @@ def test_the_flip_test_mirrors_back_swaps_and_takes_the_surer() -> None:
         spec = ModelSpec("fake", COCO17, (128, 96), 1.25)
         seen: list[int] = []  # noqa: RUF012
 
-        def infer(self, crops: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
             self.seen.append(int(crops[0, 0, 0, 0]))
             return straight if crops[0, 0, 0, 0] == 1 else mirrored
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.errors import UsageError
 from tests.training.made_up import pack
@@ -28,7 +29,7 @@ FLAT = Light(*(np.array(v, np.float32) for v in ((0, -1, 0), (0, 0, 0), (1, 1, 1
 LEFT_AND_RIGHT = (5, 6)
 
 
-def square(*, y: float, half: float) -> np.ndarray:  # type: ignore[type-arg]
+def square(*, y: float, half: float) -> NDArray[np.float32]:
     """Corners of an upright square that faces the camera."""
     corners = ((-half, y, -half), (half, y, -half), (half, y, half), (-half, y, half))
     return np.array(corners, np.float32)
@@ -277,7 +278,9 @@ def test_a_pack_is_the_same_however_many_processes_make_it(
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         *("one.jpg", "one.tar", "one_labels.npz", "two.jpg", "two.tar", "two_labels.npz")
     ]
-    assert cv2.imread(str(tmp_path / "one.jpg")).shape == (192, 8 * 192, 3)
+    sheet = cv2.imread(str(tmp_path / "one.jpg"))
+    assert sheet is not None
+    assert sheet.shape == (192, 8 * 192, 3)
 
 
 @pytest.mark.people

@@ -18,6 +18,8 @@ from engines.errors import UsageError
 from engines.skeleton import COCO17
 
 Floats = NDArray[np.float32]
+Rotation = NDArray[Any]
+"""(3, 3), of either precision."""
 GROUPS = ("body", "helper-tights", "helper-skirt", "helper-hair", "helper-l-eye", "helper-r-eye")
 """Parts of MakeHuman's base mesh: the skin, and helpers that lie where clothes and hair do."""
 
@@ -88,7 +90,7 @@ class BodyModel:
         )
 
     def pose(
-        self, person: Person, vertices: Floats, rotations: Mapping[str, Floats]
+        self, person: Person, vertices: Floats, rotations: Mapping[str, Rotation]
     ) -> tuple[Floats, Floats]:
         """Move a body.
 

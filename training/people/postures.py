@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.people.body import BodyModel, Floats, Person
+from training.people.body import BodyModel, Floats, Person, Rotation
 
 Scene = Literal["webcam", "standing", "sport"]
+Numbers = NDArray[Any]  # of either precision
 _SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 _NECK = ("neck01", "neck02", "neck03", "head")
 _DOWN, _FRONT = np.array((0.0, 0.0, -1.0)), np.array((0.0, -1.0, 0.0))
 
 
-def turn(axis: int, degrees: float) -> Floats:
+def turn(axis: int, degrees: float) -> Rotation:
     """(3, 3) rotation about x, y or z (0, 1, 2)."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     matrix = np.eye(3, dtype=np.float32)
@@ -26,7 +27,7 @@ def turn(axis: int, degrees: float) -> Floats:
     return matrix
 
 
-def turn_about(axis: Floats, degrees: float) -> Floats:
+def turn_about(axis: Numbers, degrees: float) -> Rotation:
     """(3, 3) rotation about any axis (Rodrigues)."""
     x, y, z = unit(axis)
     a = math.radians(degrees)
@@ -34,12 +35,12 @@ def turn_about(axis: Floats, degrees: float) -> Floats:
     return (np.eye(3) + math.sin(a) * cross + (1 - math.cos(a)) * cross @ cross).astype(np.float32)
 
 
-def unit(v: Floats) -> Floats:
+def unit(v: Numbers) -> Floats:
     """A vector of length 1."""
     return np.asarray(v / max(1e-9, float(np.linalg.norm(v))), np.float32)
 
 
-def frame_of(along: Floats, hinge: Floats) -> Floats:
+def frame_of(along: Numbers, hinge: Numbers) -> Rotation:
     """(3, 3) orthonormal columns: a bone's direction, its hinge, and what is square to both."""
     a = unit(along)
     h = unit(hinge - a * float(hinge @ a))
@@ -48,9 +49,9 @@ def frame_of(along: Floats, hinge: Floats) -> Floats:
 
 def sample_posture(
     model: BodyModel, person: Person, scene: Scene, rng: np.random.Generator
-) -> dict[str, Floats]:
+) -> dict[str, Rotation]:
     """Rotations for ``BodyModel.pose``; the first bone's also turns the whole person."""
-    found: dict[str, Floats] = {}
+    found: dict[str, Rotation] = {}
     _trunk(found, scene, rng)
     for side, name in ((1.0, "L"), (-1.0, "R")):
         _arm(found, model, person, side, name, scene, rng)
@@ -60,7 +61,7 @@ def sample_posture(
     return found
 
 
-def _facing(scene: Scene, rng: np.random.Generator) -> Floats:
+def _facing(scene: Scene, rng: np.random.Generator) -> Rotation:
     """Towards the camera mostly; at sports any way, now and then upside down."""
     if scene == "webcam":
         yaw = rng.normal(0, 28) if rng.random() < 0.9 else rng.uniform(-180, 180)
@@ -70,7 +71,7 @@ def _facing(scene: Scene, rng: np.random.Generator) -> Floats:
     return turn(1, rng.normal(0, tilt)) @ turn(0, rng.normal(0, tilt)) @ turn(2, yaw)
 
 
-def _trunk(found: dict[str, Floats], scene: Scene, rng: np.random.Generator) -> None:
+def _trunk(found: dict[str, Rotation], scene: Scene, rng: np.random.Generator) -> None:
     bend = {"webcam": (8, 7, 8), "standing": (8, 6, 8), "sport": (28, 14, 18)}[scene]
     lean = rng.normal(4 if scene != "sport" else 15, bend[0])  # forward is about +x here
     side, twist = rng.normal(0, bend[1]), rng.normal(0, bend[2])
@@ -83,7 +84,7 @@ def _trunk(found: dict[str, Floats], scene: Scene, rng: np.random.Generator) -> 
 
 
 def _arm(
-    found: dict[str, Floats],
+    found: dict[str, Rotation],
     model: BodyModel,
     person: Person,
     side: float,
@@ -178,7 +179,7 @@ def _wrist_target(
 
 
 def _hand(
-    found: dict[str, Floats],
+    found: dict[str, Rotation],
     model: BodyModel,
     person: Person,
     name: str,
@@ -198,7 +199,7 @@ def _hand(
 
 
 def _leg(
-    found: dict[str, Floats],
+    found: dict[str, Rotation],
     model: BodyModel,
     person: Person,
     side: float,

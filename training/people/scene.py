@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.people.body import BodyModel, Floats, Person
+from training.people.body import BodyModel, Floats, Person, Rotation
 from training.people.postures import Scene, hides_face, sample_posture, turn
 from training.people.render import NEAREST_M, Camera, Images, paint
 from training.people.surroundings import any_light, hang_behind, put_board, put_furniture
@@ -51,7 +51,7 @@ class Staging:
     """
 
     scene: Scene
-    facing: Floats | None = None
+    facing: Rotation | None = None
     is_child: bool = False
     others: int | None = None
     light: float = 1.0
