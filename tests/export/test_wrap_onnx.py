@@ -191,7 +191,8 @@ def peaks(heatmaps: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def ours(path: Path, crops: NDArray[np.uint8], backend: str = "onnxruntime") -> NDArray[np.float32]:
-    engine = open_engine(path, backend=backend, options=EngineOptions(threads=1)).engine
+    """What a wrapped file finds, in float32: bf16 decides other near ties of random networks."""
+    engine = open_engine(path, backend=backend, options=EngineOptions("fp32", threads=1)).engine
     try:
         return engine.infer(crops).copy()
     finally:
