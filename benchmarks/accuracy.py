@@ -39,6 +39,7 @@ GROUPS = {
     "knees": (13, 14),
     "ankles": (15, 16),
 }
+FEWEST = 20  # labels of a group; less say nothing
 SUMS = {
     "shoulders, elbows, wrists": range(5, 11),
     "eyes, nose, shoulders, elbows, wrists": (0, 1, 2, *range(5, 11)),
@@ -81,7 +82,11 @@ def jitter(xy: Floats) -> float:
 
 def row_for(name: str, found: Floats, truth: Floats) -> tuple[str, ...]:
     """A table row: PCK of every group, and jitter."""
-    values = [pck_of(found, truth, k) for k in (*GROUPS.values(), *SUMS.values())]
+    labels = np.isfinite(truth[..., 0])
+    values = [
+        pck_of(found, truth, k) if labels[:, list(k)].sum() >= FEWEST else np.nan
+        for k in (*GROUPS.values(), *SUMS.values())
+    ]
     return name, *("" if np.isnan(v) else f"{v:.3f}" for v in values), f"{jitter(found):.2f}"
 
 

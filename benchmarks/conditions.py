@@ -8,6 +8,9 @@ of the same making: read the differences between rows, not the level.
 
 from __future__ import annotations
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import argparse
 from pathlib import Path
 
@@ -43,7 +46,7 @@ CONDITIONS: dict[str, Staging] = {
     "dark, an eighth of the light": Staging("standing", facing=FRONT, others=0, light=0.125),
 }
 _SEED, _PEOPLE = 99, 60  # training's packs have 1 and 2, and 160 people
-_SHOWN = 3
+_SHOWN, _WHOLE = 3, 9
 _GROUPS = {
     "face": range(5),
     "shoulders, elbows, wrists": range(5, 11),
@@ -79,6 +82,8 @@ def strip_of(engine: Engine, dataset: Staged, found: Found) -> NDArray[np.uint8]
     error = np.where(found.is_counted, np.minimum(found.error, 1.0), 0.0)
     mean = error.sum(axis=1) / np.maximum(1, found.is_counted.sum(axis=1))
     order = np.argsort(-mean, kind="stable")
+    is_whole = found.is_counted[order].sum(axis=1) >= _WHOLE  # a head alone shows nothing
+    order = order[is_whole] if is_whole.sum() >= _SHOWN else order
     rows = order[np.linspace(0, len(order) - 1, _SHOWN).astype(int)]
     samples = [dataset.sample(int(found.rows[row])) for row in rows]
     crops = crops_of(samples, engine.spec)

@@ -9,6 +9,9 @@ named, with their own crop size and with others, and with every decoder.
 
 from __future__ import annotations
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import contextlib
 import io
 import tempfile

@@ -11,6 +11,9 @@ from others: this says what the default is worth here, not which network is bett
 
 from __future__ import annotations
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import argparse
 import json
 import subprocess
@@ -21,6 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy import GROUPS as BODY_GROUPS
+from benchmarks.accuracy import SUMS
 from benchmarks.common import guarded, parser, provenance, publish, table
 from benchmarks.peers import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
 from engines.errors import EngineError
@@ -37,15 +42,8 @@ from training.sample import PoseDataset
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 THRESHOLDS = (0.5, 0.1)  # MediaPipe's own, and a low one
-GROUPS = {
-    "shoulders": (5, 6),
-    "elbows": (7, 8),
-    "wrists": (9, 10),
-    "hips": (11, 12),
-    "knees": (13, 14),
-    "ankles": (15, 16),
-    "12 limb joints": range(5, 17),
-}
+LIMBS = "12 limb joints"
+GROUPS = {name: k for name, k in BODY_GROUPS.items() if name != "face"} | {LIMBS: SUMS[LIMBS]}
 RUNNER = """
 import json, sys
 import cv2
@@ -98,7 +96,7 @@ def row_of(name: str, found: Found, xy: Floats) -> tuple[str, ...]:
     """A table row: PCK@0.2 of every group, and PCK@0.5 of all."""
     error = relative_error(xy, found.truth, found.reference_px)
     fine = [pck(error[:, list(k)], found.is_counted[:, list(k)], 0.2) for k in GROUPS.values()]
-    limbs = list(GROUPS["12 limb joints"])
+    limbs = list(GROUPS[LIMBS])
     coarse = pck(error[:, limbs], found.is_counted[:, limbs], 0.5)
     return name, *(f"{value:.3f}" for value in (*fine, coarse))
 
@@ -133,7 +131,7 @@ def main() -> None:
         row_of("· with a flip test", found, flipped.xy),
         *(row_of(name, found, xy) for name, xy in theirs.items()),
     ]
-    head = ("PCK@0.2 of the torso", *GROUPS, "12 limb joints at 0.5")
+    head = ("PCK@0.2 of the torso", *GROUPS, f"{LIMBS} at 0.5")
     publish(
         f"LSPET 9001 to 9500: {len(found.rows)} people\n{provenance()}\n\n{table(head, rows)}",
         arguments.output,

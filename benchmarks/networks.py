@@ -10,6 +10,9 @@ GPU for that.
 
 from __future__ import annotations
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import contextlib
 import importlib
 import importlib.util

@@ -1,6 +1,6 @@
-"""What each command of this folder needs beside the app's packages, said in one sentence.
+"""What each command of export, training and benchmarks needs beside the app's packages.
 
-Imported by the commands before anything that may be missing.
+Imported by the commands before anything that may be missing, which is said in one sentence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ NEEDS = {
     "check_parity.py": ("onnxruntime",),
     "build_trt.py": ("onnx",),
     "download_weights.py": ("numpy",),
+    "training/train.py": ("torch", "tqdm", "matplotlib"),
+    "training/evaluate.py": ("torch",),
+    "people/__main__.py": ("torch", "tqdm"),
+    "benchmarks/conditions.py": ("torch",),
+    "benchmarks/design.py": ("torch", "onnx", "onnxscript", "onnxruntime"),
+    "benchmarks/lspet.py": ("torch",),
+    "benchmarks/networks.py": ("torch", "onnx", "onnxscript", "onnxruntime"),
 }
+REQUIREMENTS = {"export": "requirements-export.txt", "people": "requirements-people.txt"}
+"""By folder of the command; others: requirements-train.txt."""
 
 
 def missing_for(script: str) -> tuple[str, ...]:
@@ -26,12 +35,13 @@ def missing_for(script: str) -> tuple[str, ...]:
 
 def _check() -> None:
     script = Path(sys.argv[0])
-    missing = missing_for(script.name) if script.parent.name == "export" else ()
+    folder = script.absolute().parent.name
+    missing = missing_for(script.name if folder == "export" else f"{folder}/{script.name}")
     if missing:
+        requirements = REQUIREMENTS.get(folder, "requirements-train.txt")
         sys.stderr.write(
             f"error: {script.name} needs {', '.join(missing)}, not installed for {sys.executable}\n"
-            "  fix: make setup-export, then .venv/bin/python; or pip install -r "
-            "requirements-export.txt\n"
+            f"  fix: make setup-export, then .venv/bin/python; or pip install -r {requirements}\n"
         )
         sys.exit(2)
 

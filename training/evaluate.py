@@ -9,6 +9,9 @@ files, every keypoint, and how far the scores can be trusted. ``weights.pt`` run
 
 from __future__ import annotations
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import argparse
 import sys
 from collections.abc import Sequence

@@ -9,6 +9,9 @@ command goes on exactly where it stopped.
 
 from __future__ import annotations
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import argparse
 import signal
 import sys

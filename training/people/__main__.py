@@ -9,6 +9,9 @@ ours. The pack is read by ``kind = "pack"`` with ``outside = "keep"``.
 
 from __future__ import annotations
 
+from export import needed_packages  # noqa: F401
+
+# isort: split
 import argparse
 import sys
 from collections.abc import Sequence
