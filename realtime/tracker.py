@@ -31,8 +31,8 @@ _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
 _REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
 SEEN_SCORE = 0.2  # keypoints below it are no evidence
 BOX_SCORE = 0.3  # keypoints below it do not shape the crop
-_KEEP = 0.36  # quality below which a frame counts as "not seen"
-_ACCEPT = 0.42  # quality that a new person needs, twice in a row
+_KEEP = 0.42  # quality below which a frame counts as "not seen"
+_ACCEPT = 0.50  # quality that a new person needs, twice in a row
 _SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
 _MISSES = 2  # frames without a hit after which a candidate is given up
 
