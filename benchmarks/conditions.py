@@ -25,6 +25,7 @@ from engines.registry import open_engine
 from engines.skeleton import COCO17
 from realtime.arguments import whole
 from realtime.settings import DEFAULT_MODEL
+from training.evaluate import worst_rows
 from training.measure import Found, crops_of, infer_crops, measure
 from training.people.body import BodyModel
 from training.people.postures import turn
@@ -79,9 +80,7 @@ class Staged:
 
 def strip_of(engine: Engine, dataset: Staged, found: Found) -> NDArray[np.uint8]:
     """The worst, a middling and the best picture, with what was found in them."""
-    error = np.where(found.is_counted, np.minimum(found.error, 1.0), 0.0)
-    mean = error.sum(axis=1) / np.maximum(1, found.is_counted.sum(axis=1))
-    order = np.argsort(-mean, kind="stable")
+    order = np.array([place for place, _ in worst_rows(found, len(found.rows))])
     is_whole = found.is_counted[order].sum(axis=1) >= _WHOLE  # a head alone shows nothing
     order = order[is_whole] if is_whole.sum() >= _SHOWN else order
     rows = order[np.linspace(0, len(order) - 1, _SHOWN).astype(int)]

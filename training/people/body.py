@@ -89,6 +89,11 @@ class BodyModel:
             made["rest_bone_heads"][0].numpy().astype(np.float32),
         )
 
+    def joint(self, person: Person, bone: str) -> Floats:
+        """(3,) where a bone begins at rest, metres."""
+        place: Floats = person.bone_heads[self.bones.index(bone)]
+        return place
+
     def pose(
         self, person: Person, vertices: Floats, rotations: Mapping[str, Rotation]
     ) -> tuple[Floats, Floats]:

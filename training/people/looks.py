@@ -109,7 +109,7 @@ def _paint_face(
 ) -> None:
     """Lips, brows, and perhaps a beard, on the body's faces."""
     at = person.vertices[model.faces["body"]].mean(axis=1)
-    eyes = [person.bone_heads[model.bones.index(f"eye.{side}")] for side in ("L", "R")]
+    eyes = [model.joint(person, f"eye.{side}") for side in ("L", "R")]
     gap = float(abs(eyes[0][0] - eyes[1][0]))
     is_front = at[:, 1] < (eyes[0][1] - 0.1 * gap)
     mouth = (eyes[0] + eyes[1]) / 2 - np.array((0, 0, 1.12 * gap))
@@ -146,10 +146,10 @@ def paint_head(
     style = rng.random()
     if style < 0.08:
         return pieces
-    eye_z = float(person.bone_heads[model.bones.index("eye.L")][2])
+    eye_z = float(model.joint(person, "eye.L")[2])
     body = model.faces["body"]
     at = person.vertices[body].mean(axis=1)
-    neck = person.bone_heads[model.bones.index("neck03")]
+    neck = model.joint(person, "neck03")
     nose_y = float(at[at[:, 2] > neck[2]][:, 1].min())
     line = eye_z + height * float(rng.uniform(0.03, 0.05))  # the hairline
     behind = at[:, 1] > nose_y + 0.62 * float(at[at[:, 2] > eye_z][:, 1].max() - nose_y)

@@ -14,7 +14,7 @@ Scene = Literal["webcam", "standing", "sport"]
 Numbers = NDArray[Any]  # of either precision
 _SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 _NECK = ("neck01", "neck02", "neck03", "head")
-_DOWN, _FRONT = np.array((0.0, 0.0, -1.0)), np.array((0.0, -1.0, 0.0))
+_DOWN = np.array((0.0, 0.0, -1.0))
 
 
 def turn(axis: int, degrees: float) -> Rotation:
@@ -94,8 +94,7 @@ def _arm(
 ) -> None:
     """Two-bone inverse kinematics: where the wrist should be, and a way for the elbow."""
     shoulder, elbow, wrist = (
-        person.bone_heads[model.bones.index(f"{bone}.{name}")]
-        for bone in ("upperarm01", "lowerarm01", "wrist")
+        model.joint(person, f"{bone}.{name}") for bone in ("upperarm01", "lowerarm01", "wrist")
     )
     upper, fore = elbow - shoulder, wrist - elbow
     long_upper, long_fore = float(np.linalg.norm(upper)), float(np.linalg.norm(fore))
@@ -132,8 +131,8 @@ def _wrist_target(
     rng: np.random.Generator,
 ) -> Floats:
     """Where a wrist goes, in the rest posture's metres."""
-    head = person.bone_heads[model.bones.index("head")]
-    hip = person.bone_heads[model.bones.index("root")]
+    head = model.joint(person, "head")
+    hip = model.joint(person, "root")
     arm = 0.29 * float(person.vertices[:, 2].max() - person.vertices[:, 2].min())
     kinds = {
         "webcam": (0.12, 0.20, 0.16, 0.22, 0.10, 0.12, 0.08),
@@ -142,6 +141,7 @@ def _wrist_target(
     }[scene]
     kind = int(rng.choice(len(kinds), p=np.array(kinds) / sum(kinds)))
     spread = rng.normal(0, 0.05, 3)
+    spot: Numbers
     if kind == 0:  # hanging down
         spot = shoulder + arm * (unit(np.array((side * 0.18, -0.08, -1.0))) + 2 * spread)
     elif kind == 1:  # at the face, the ears or the hair, in front of it or beside it
@@ -186,13 +186,13 @@ def _hand(
     rng: np.random.Generator,
 ) -> None:
     """Fingers between flat and a fist."""
-    wrist = person.bone_heads[model.bones.index(f"wrist.{name}")]
-    first, last = (person.bone_heads[model.bones.index(f"finger{n}-1.{name}")] for n in (2, 5))
+    wrist = model.joint(person, f"wrist.{name}")
+    first, last = (model.joint(person, f"finger{n}-1.{name}") for n in (2, 5))
     back_of_hand = np.cross(first - wrist, last - wrist) * (1 if name == "L" else -1)
     curl = float(np.clip(rng.normal(25, 28), -5, 85))
     for finger in range(2, 6):
-        base = person.bone_heads[model.bones.index(f"finger{finger}-1.{name}")]
-        tip = person.bone_heads[model.bones.index(f"finger{finger}-3.{name}")]
+        base = model.joint(person, f"finger{finger}-1.{name}")
+        tip = model.joint(person, f"finger{finger}-3.{name}")
         hinge = np.cross(back_of_hand, tip - base)
         for joint in range(1, 4):
             found[f"finger{finger}-{joint}.{name}"] = turn_about(hinge, curl)
@@ -207,10 +207,7 @@ def _leg(
     scene: Scene,
     rng: np.random.Generator,
 ) -> None:
-    hip, knee = (
-        person.bone_heads[model.bones.index(f"{bone}.{name}")]
-        for bone in ("upperleg01", "lowerleg01")
-    )
+    hip, knee = (model.joint(person, f"{bone}.{name}") for bone in ("upperleg01", "lowerleg01"))
     # Each leg for itself: also half seated, a foot up, a knee on a chair.
     is_seated = scene == "webcam" and rng.random() < 0.6
     if is_seated:

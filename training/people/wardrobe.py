@@ -52,8 +52,8 @@ def dress(
         rng: Random numbers.
     """
     height = float(np.ptp(person.vertices[: model.faces["body"].max() + 1, 2]))
-    hip = float(person.bone_heads[model.bones.index("upperleg01.L")][2])
-    neck = float(person.bone_heads[model.bones.index("neck01")][2])
+    hip = float(model.joint(person, "upperleg01.L")[2])
+    neck = float(model.joint(person, "neck01")[2])
     sleeve = float(rng.choice((-1.0, 0.45, 0.9, 1.5, 1.93), p=(0.1, 0.3, 0.08, 0.12, 0.4)))
     leg = float(rng.choice((0.2, 0.55, 1.0, 1.9), p=(0.1, 0.2, 0.1, 0.6)))
     hem = hip + height * float(rng.uniform(-0.01, 0.09))

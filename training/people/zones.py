@@ -65,7 +65,7 @@ def find_zones(model: BodyModel, person: Person) -> Zones:
         (("upperleg01", "lowerleg01", "foot"), Part.LEG),
     ):
         for side in ("L", "R"):
-            a, b, c = (person.bone_heads[model.bones.index(f"{bone}.{side}")] for bone in chain)
+            a, b, c = (model.joint(person, f"{bone}.{side}") for bone in chain)
             rows = np.flatnonzero(
                 (part == which) & (np.sign(person.vertices[:, 0]) == np.sign(a[0]))
             )
