@@ -1,13 +1,19 @@
-# make demo: set up and run the main job on the built-in mannequin. make test: all checks.
+# make demo: set up and run the main job on the built-in mannequin. make test: all checks that need
+# no more than Python; its last lines say what was left out. make test-all: with everything installed.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: demo run test test-networks lint format bench doctor setup setup-dev setup-export clean
+# One exact version: a range would fetch the CUDA build on Linux. An installed torch is kept.
+TORCH ?= torch==2.13.0
+
+.PHONY: demo run test test-all test-more test-core test-export test-networks lint format bench \
+    doctor setup setup-dev setup-export setup-all clean
 
 setup: $(VENV)/.app
 setup-dev: $(VENV)/.dev
 setup-export: $(VENV)/.export
+setup-all: $(VENV)/.all
 
 $(PY):
 	@$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 13); \
@@ -26,6 +32,13 @@ $(VENV)/.export: requirements-train.txt requirements-export.txt $(VENV)/.dev
 	$(PY) -m pip install --disable-pip-version-check -q -r requirements-train.txt
 	@touch $@
 
+$(VENV)/.all: requirements-train.txt requirements-export.txt requirements-people.txt $(VENV)/.dev
+	$(PY) -c 'import torch' 2>/dev/null || $(PY) -m pip install --disable-pip-version-check -q '$(TORCH)'
+	$(PY) -m pip install --disable-pip-version-check -q -r requirements-train.txt 'tensorrt-rtx>=1.4'
+	# The body model comes with a compiler of its own, which not every machine has.
+	-$(PY) -m pip install --disable-pip-version-check -q -r requirements-people.txt
+	@touch $@ $(VENV)/.export
+
 demo: setup
 	@mkdir -p out
 	$(PY) run.py --source demo --csv out/demo.csv --save-video out/demo.mp4 --headless
@@ -43,10 +56,24 @@ lint: setup-dev
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.log || (cat $(VENV)/imports.log; exit 1)
 
-test: lint
+# Tests that need a package which is not installed are skipped; the last lines name them.
+test: lint test-core test-export
+	@$(PY) -m tests.optional
+
+test-core: setup-dev
 	$(PY) -m pytest --cov --cov-report=term:skip-covered --ignore=tests/export --ignore=tests/training
-	# Small networks: a process a core is faster than a thread a core, and coverage would double it.
+
+# Small networks: a process a core is faster than a thread a core, and coverage would double it.
+test-export: setup-dev
 	OMP_NUM_THREADS=1 $(PY) -m pytest tests/export tests/training -n auto --dist loadscope
+
+test-all: export POSE_TEST_ALL = 1
+test-all: setup-all test
+
+# What a plain `make test` leaves out, without the rest.
+test-more: export POSE_TEST_ALL = 1
+test-more: setup-all test-export
+	@$(PY) -m tests.optional
 
 # Every network through export, engines and loop: half an hour.
 test-networks: setup-export

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.skeleton import COCO17, Skeleton
 from engines.spec import METADATA_KEY, ModelSpec
 from realtime.datatypes import Frame, Pose, State
+from tests.optional import OPTIONAL
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
@@ -32,32 +32,21 @@ TINY_SPEC = ModelSpec(
 )
 
 
+def pytest_configure() -> None:
+    """`make test-all` leaves nothing out that it installs."""
+    if os.environ.get("POSE_TEST_ALL") == "1":
+        missing = [o.package for o in OPTIONAL if o.is_in_test_all and o.is_missing]
+        if missing:
+            raise pytest.UsageError(f"not installed: {', '.join(missing)}; run make setup-all")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine lacks; when it was asked for, a missing package fails."""
-    has_torch = importlib.util.find_spec("torch") is not None
-    has_rtx = importlib.util.find_spec("tensorrt_rtx") is not None
-    has_people = importlib.util.find_spec("anny") is not None
+    """Skip what needs a package that this machine lacks."""
+    missing = [o for o in OPTIONAL if o.marker and o.is_missing]
     for item in items:
-        if item.get_closest_marker("gpu") and os.environ.get("POSE_TEST_GPU") != "1":
-            item.add_marker(pytest.mark.skip(reason="set POSE_TEST_GPU=1 where TensorRT works"))
-        if (
-            item.get_closest_marker("rtx")
-            and not has_rtx
-            and os.environ.get("POSE_TEST_EXPORT") != "1"
-        ):
-            item.add_marker(pytest.mark.skip(reason="pip install tensorrt-rtx"))
-        if (
-            item.get_closest_marker("people")
-            and not has_people
-            and os.environ.get("POSE_TEST_PEOPLE") != "1"
-        ):
-            item.add_marker(pytest.mark.skip(reason="pip install -r requirements-people.txt"))
-        if (
-            item.get_closest_marker("export")
-            and not has_torch
-            and os.environ.get("POSE_TEST_EXPORT") != "1"
-        ):
-            item.add_marker(pytest.mark.skip(reason="pip install -r requirements-export.txt"))
+        for optional in missing:
+            if item.get_closest_marker(optional.marker):
+                item.add_marker(pytest.mark.skip(reason=optional.sentence))
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal
 
 from engines.errors import UsageError
+
+if TYPE_CHECKING:  # configs and recipes are read where torch is not installed
+    from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ def make_network(
     Raises:
         UsageError: There is none of this name, or it does not take the options.
     """
+    import torch  # noqa: PLC0415, not needed to look a network up
+
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         made = _construct(network, keypoints, options or {})
@@ -122,6 +124,8 @@ def make_network(
 
 def keypoint_keys(network: str, options: Mapping[str, Any] | None = None) -> set[str]:
     """The tensors whose shape depends on the number of keypoints."""
+    import torch  # noqa: PLC0415, not needed to look a network up
+
     with torch.device("meta"):
         few, more = (_construct(network, k, options or {}).state_dict() for k in (17, 18))
     return {key for key in few if few[key].shape != more[key].shape}

@@ -105,7 +105,7 @@ def test_only_named_groups_of_a_mesh_are_read(tmp_path: Path) -> None:
     assert len(faces["helper-hair"]) == 0
 
 
-@pytest.mark.parametrize("missing", ["anny", "torch"])
+@pytest.mark.parametrize("missing", ["anny", "torch", "tqdm"])
 def test_without_a_package_there_is_a_sentence(
     missing: str,
     monkeypatch: pytest.MonkeyPatch,

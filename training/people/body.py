@@ -37,6 +37,14 @@ class Person:
     bone_heads: Floats
 
 
+def not_installed(error: ImportError) -> UsageError:
+    """What to say when a package of the rendering is missing."""
+    return UsageError(
+        f"rendering people needs {error.name}, which is not installed",
+        fix="pip install -r requirements-people.txt",
+    )
+
+
 class BodyModel:
     """Shapes and postures of people.
 
@@ -51,10 +59,7 @@ class BodyModel:
             from anny.keypoints import KeypointsRegressor  # noqa: PLC0415
             from anny.paths import get_anny_root_dir  # noqa: PLC0415
         except ImportError as error:
-            raise UsageError(
-                f"rendering people needs {error.name}, which is not installed",
-                fix="pip install -r requirements-people.txt",
-            ) from error
+            raise not_installed(error) from error
         self._torch: Any = torch
         self._model: Any = anny.Anny(topology="anny-quads-full")
         self.bones: tuple[str, ...] = tuple(self._model.bone_labels)

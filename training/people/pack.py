@@ -18,7 +18,7 @@ import numpy as np
 
 from engines.errors import EngineError, RecordError, UsageError
 from training.datasets.pack import PackDataset
-from training.people.body import BodyModel, Floats
+from training.people.body import BodyModel, Floats, not_installed
 from training.people.render import Images
 from training.people.scene import Studio
 from training.progress import draw_grid, write_picture
@@ -159,10 +159,12 @@ def render(
         SteadyposeError: A package or the backgrounds are missing, or ``out`` cannot be
             written.
     """
-    from tqdm import tqdm  # noqa: PLC0415 - not needed to read packs
-
     if out.suffix != ".tar" or not out.parent.is_dir() or out.is_dir():
         raise UsageError(f"cannot write {out}", fix="name a .tar file in an existing folder")
+    try:
+        from tqdm import tqdm  # noqa: PLC0415 - not needed to read packs
+    except ImportError as error:
+        raise not_installed(error) from error
     labels = out.with_name(out.stem + "_labels.npz")
     jobs = [Job(backgrounds, last, seed, number, longest) for number in range(1, count + 1)]
     parts = [path.with_name(f"{path.name}.{os.getpid()}.part") for path in (out, labels)]
