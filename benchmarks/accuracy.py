@@ -24,7 +24,7 @@ from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from engines.skeleton import COCO17
 from realtime.pipeline import Pipeline
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import DEFAULT_MODEL
 from realtime.sources import SourceOptions, open_source
 from realtime.sources.demo import DemoScene
 from training.metrics import pck, relative_error, torso_px

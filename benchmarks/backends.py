@@ -23,7 +23,7 @@ from engines.base import Engine
 from engines.options import EngineOptions, usable_cpus
 from engines.registry import open_engine
 from realtime.pipeline import Pipeline
-from realtime.settings import DEFAULT_MODEL, ROOT
+from realtime.shipped import DEFAULT_MODEL, ROOT
 from realtime.sources import SourceOptions, open_source
 
 ROUNDS, CALLS = 6, 60

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import SteadyposeError
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 from realtime.summary import machine
 
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"

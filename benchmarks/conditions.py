@@ -24,7 +24,7 @@ from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from engines.skeleton import COCO17
 from realtime.arguments import whole
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import DEFAULT_MODEL
 from training.evaluate import worst_rows
 from training.measure import Found, crops_of, infer_crops, measure
 from training.people.body import BodyModel

@@ -30,7 +30,7 @@ from engines.registry import open_engine
 from export.export_onnx import main as export_main
 from export.models.pose_resnet import PoseResNet
 from export.recipe import find_recipe
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 from training.config import load_config
 from training.datasets import open_dataset
 from training.measure import measure

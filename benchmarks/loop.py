@@ -23,7 +23,7 @@ from realtime.app import App
 from realtime.display import NullDisplay
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import DEFAULT_MODEL
 from realtime.sources import SourceOptions, open_source
 from realtime.timing import STAGES
 

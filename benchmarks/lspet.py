@@ -32,7 +32,7 @@ from engines.errors import EngineError
 from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from engines.skeleton import COCO17
-from realtime.settings import DEFAULT_MODEL, ROOT
+from realtime.shipped import DEFAULT_MODEL, ROOT
 from training.config import load_config
 from training.datasets import open_dataset
 from training.measure import Found, measure

@@ -37,9 +37,9 @@ from engines.registry import open_engine
 from export.build_trt import main as build_main
 from export.conventions import CONVENTIONS
 from export.export_onnx import main as export_main
-from export.export_onnx import store_half
 from export.models.registry import NETWORKS, make_network
 from export.recipe import Recipe, build_model
+from export.stored_weights import store_half
 from realtime.cli import main as run_main
 from realtime.zoo import MODELS
 

@@ -16,7 +16,7 @@ from engines.options import EngineOptions, default_threads
 from engines.registry import open_engine
 from realtime.draw import draw_hud, draw_poses
 from realtime.pipeline import Pipeline
-from realtime.settings import DEFAULT_MODEL, ROOT
+from realtime.shipped import DEFAULT_MODEL, ROOT
 from realtime.sources import SourceOptions, open_source
 
 MOMENTS = (100, 205, 430)

@@ -9,7 +9,7 @@ import re
 
 from benchmarks.common import guarded
 from engines.errors import UsageError
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 
 _MARK = re.compile(r"(<!-- result: (?P<name>[\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import guarded, parser, provenance, publish, table
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 
 RUNS = 9
 PROGRAM = """

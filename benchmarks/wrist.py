@@ -15,7 +15,7 @@ from benchmarks.common import guarded, parser
 from engines import registry
 from engines.options import EngineOptions
 from realtime.pipeline import Pipeline
-from realtime.settings import DEFAULT_MODEL, ROOT
+from realtime.shipped import DEFAULT_MODEL, ROOT
 from realtime.smooth.hindsight import smooth_again
 from realtime.sources import SourceOptions, open_source
 

@@ -41,7 +41,7 @@ from export.precision import network_nodes, to_float, to_half, to_opset17
 from export.trt_builder import Job, targets_of
 from export.trt_process import run_builder
 from realtime.command import Parser, run_command
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import POSE_RESNET
 
 PRECISIONS = ("fp16", "fp32", "tf32", "int8")
 _TYPE_OF = {"fp16": "half", "fp32": "float", "tf32": "float", "int8": "int8"}
@@ -262,7 +262,7 @@ def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) ->
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--onnx", type=Path, default=DEFAULT_MODEL, help="model file")
+    parser.add_argument("--onnx", type=Path, default=POSE_RESNET, help="model file")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp16")
     parser.add_argument("--max-batch", type=int, default=8, help="largest batch (default 8)")
     parser.add_argument("--flavor", choices=("auto", "tensorrt", "tensorrt-rtx"), default="auto")

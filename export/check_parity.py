@@ -33,7 +33,7 @@ from engines.spec import ModelSpec
 from export.parity import Difference, difference, open_reference, run_all
 from export.real_crops import gather_crops
 from realtime.command import Parser, run_command
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import DEFAULT_MODEL
 
 # This command stands above training: only it, never the modules it is made of.
 from training.config import DataConfig, load_config

@@ -4,7 +4,8 @@ A state dict does not say it, and a wrong order of colours or a shifted grid cos
 without any message. Sources: the training configurations and data loaders of
 microsoft/human-pose-estimation.pytorch (MIT; it reads pictures as BGR and applies ImageNet's
 statistics in their R, G, B order), leoxiaobin/deep-high-resolution-net.pytorch (MIT),
-open-mmlab/mmpose (Apache-2.0) and princeton-vl/pytorch_stacked_hourglass (BSD-3).
+open-mmlab/mmpose (Apache-2.0) and princeton-vl/pytorch_stacked_hourglass (BSD-3); the graph of
+MoveNet SinglePose v4 (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
         "mean": (0.0, 0.0, 0.0),
         "std": (1.0, 1.0, 1.0),
         "skeleton": MPII16,
+    },
+    "movenet": {
+        "network": "movenet_lightning",
+        "mean": (0.5, 0.5, 0.5),
+        "std": (0.5, 0.5, 0.5),
+        "padding": 1.35,
     },
 }
 """Fields of ``export.recipe.Recipe`` that differ from its defaults, per code base."""

@@ -31,7 +31,6 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from engines.engine_file import sha256
 from engines.errors import ModelFileError, UsageError
@@ -44,14 +43,14 @@ from export.models.registry import NETWORKS
 from export.option_values import channels, size, skeleton, triple
 from export.origin import find_origin, refuse_unused
 from export.real_crops import gather_crops
-from export.recipe import Recipe, build_model, build_network
+from export.recipe import RECIPE_KEY, Origin, Recipe, build_model, build_network
+from export.stored_weights import store_half
 from export.weights import load_weights
 from realtime.command import Parser, run_command
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import MODELS, SHIPPED
 
 TOLERANCE_PX = 0.25
 TOLERANCE_SCORE = 0.02
-_HALF_FROM = 1024  # initialisers of at least this many numbers are stored as fp16
 
 
 def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
@@ -90,28 +89,6 @@ def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
         del node.metadata_props[:]
         node.doc_string = ""
     return exported
-
-
-def store_half(model: onnx.ModelProto) -> None:
-    """Store large float32 weights as fp16 with a Cast, to halve the file.
-
-    Backends fold the casts when they load, so speed is unchanged.
-    """
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < _HALF_FROM:
-            continue
-        name = tensor.name
-        half = numpy_helper.from_array(
-            numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half"
-        )
-        tensor.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    # The cast of the crops stays first: TensorRT accepts nothing else on a uint8 input.
-    nodes.sort(key=lambda node: "crops" not in node.input)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
 
 
 def keypoints_of(model: PoseModel, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -176,13 +153,15 @@ def export(arguments: argparse.Namespace) -> str:
     recipe = dataclasses.replace(origin.recipe, **chosen)
     refuse_unused(recipe, chosen)
     name = arguments.name or origin.name
-    output: Path = arguments.output or DEFAULT_MODEL.parent / f"{name}.onnx"
-    if arguments.output is None and output == DEFAULT_MODEL:
+    output: Path = arguments.output or MODELS / f"{name}.onnx"
+    if arguments.output is None and output in SHIPPED:
         raise UsageError(
             f"this would replace the model that ships, {output}",
             fix="give --name or --output (--output with that path to replace it)",
         )
     model = build_model(recipe, build_network(recipe, load_weights(weights)))
+    source = arguments.provenance or origin.source
+    licence = arguments.licence or origin.licence
     spec = ModelSpec(
         name=name,
         skeleton=recipe.skeleton,
@@ -195,8 +174,8 @@ def export(arguments: argparse.Namespace) -> str:
         weights={
             "file": weights.name,
             "sha256": sha256(weights.read_bytes()),
-            "source": arguments.provenance or origin.source,
-            "licence": arguments.licence or origin.licence,
+            "source": source,
+            "licence": licence,
         },
     )
     crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
@@ -206,8 +185,10 @@ def export(arguments: argparse.Namespace) -> str:
     exported = to_onnx(model, recipe, opset=arguments.opset)
     if arguments.store == "fp16":
         store_half(exported)
-    entry = exported.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, spec.to_json()
+    recorded = Origin(recipe, name, source, licence).to_json()
+    for key, value in ((METADATA_KEY, spec.to_json()), (RECIPE_KEY, recorded)):
+        entry = exported.metadata_props.add()
+        entry.key, entry.value = key, value
     onnx.checker.check_model(exported)
     data = exported.SerializeToString()
     typical_px, worst_score, seen = check_against_torch(wanted, data, crops)
@@ -226,7 +207,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     unset = argparse.SUPPRESS  # then the recipe beside the weights decides
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, help="state dict (.pt or .pth)")
+    parser.add_argument(
+        "--weights", type=Path, help="state dict (.pt or .pth), model file, or MoveNet's .json"
+    )
     parser.add_argument(
         "--model", metavar="NAME", help="published weights: run.py --list-models prints the names"
     )
@@ -252,6 +235,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--padding", type=float, default=unset)
     parser.add_argument("--flip-test", dest="has_flip_test", action="store_true", default=unset)
+    parser.add_argument(
+        "--score",
+        type=triple,
+        default=unset,
+        help="weights of heatmap, centre and constant in a score's logit (MoveNet)",
+    )
     parser.add_argument("--mean", type=triple, default=unset, help="such as 0.485,0.456,0.406")
     parser.add_argument("--std", type=triple, default=unset, help="for pixels in 0 to 1")
     parser.add_argument("--opset", type=int, choices=(17, 18), default=18)

@@ -13,7 +13,10 @@ from typing import Any, Literal
 import torch
 
 from engines.errors import ModelFileError, UsageError
+from engines.model_file import read_metadata
 from engines.skeleton import COCO17, Skeleton
+from export.center_decoding import DecodeCenter
+from export.conventions import CONVENTIONS
 from export.graph import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -26,7 +29,11 @@ from export.graph import (
     Refine,
 )
 from export.models.registry import kind_of, make_network
+from export.movenet_weights import MOVENET_SOURCE, is_movenet_graph
 from export.weights import load_strictly, to_our_names
+
+RECIPE_KEY = "steadypose.recipe"
+"""Of a model file's metadata: how to train and export its weights again."""
 
 
 def _are_numbers(values: Sequence[float]) -> bool:
@@ -50,6 +57,8 @@ class Recipe:
         sigma: Of the training targets, cells.
         has_flip_test: Average with the mirror image: slower by two, a little better.
         padding: Box factor of the training.
+        score: Weights of heatmap, centre and constant in the score's logit, see
+            ``export.center_decoding.DecodeCenter``; MoveNet only.
         skeleton: Names and order of the keypoints.
 
     Raises:
@@ -68,6 +77,7 @@ class Recipe:
     sigma: float = 1.75
     has_flip_test: bool = False
     padding: float = 1.25
+    score: tuple[float, ...] = (1.0, 0.0, 0.0)
     skeleton: Skeleton = COCO17
 
     def __post_init__(self) -> None:
@@ -78,6 +88,7 @@ class Recipe:
             (0.1 < self.sigma < 20, "sigma", self.sigma),
             (1.0 <= self.padding <= 4.0, "padding", self.padding),
             (_are_numbers(self.mean), "mean", self.mean),
+            (_are_numbers(self.score), "score", self.score),
             (_are_numbers(self.std) and min(self.std) > 0, "std", self.std),
         )
         for is_good, name, value in checks:
@@ -86,6 +97,8 @@ class Recipe:
                     f"{name} cannot be {value!r}", fix="see python export/export_onnx.py --help"
                 )
         kind = kind_of(self.network)
+        if self.has_flip_test and kind.gives == "heads":
+            raise UsageError(f"{self.network} has no flip test", fix="leave --flip-test out")
         if any(side % kind.multiple for side in self.input_hw):
             height, width = self.input_hw
             raise UsageError(
@@ -96,6 +109,8 @@ class Recipe:
     @property
     def decoder(self) -> str:
         """How keypoints are read, in words, for the model file."""
+        if kind_of(self.network).gives == "heads":
+            return "the most central person: centre, regression, heatmap, offset"
         if kind_of(self.network).gives == "coordinates":
             return "coordinates without scores" + (", flip test" if self.has_flip_test else "")
         return f"{self.refine}, {self.cells} cells" + (", flip test" if self.has_flip_test else "")
@@ -115,9 +130,7 @@ class Recipe:
             name: Model id.
             source: Where the weights come from.
         """
-        text = json.dumps(
-            {"name": name, "source": source, "recipe": dataclasses.asdict(self)}, indent=1
-        )
+        text = Origin(self, name, source).to_json()
         path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -130,24 +143,48 @@ class Origin:
     source: str = "unknown"
     licence: str = "unknown"
 
+    def to_json(self) -> str:
+        """As it stands beside weights, and inside a model file."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Origin:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            UsageError, ValueError, KeyError, TypeError, AttributeError: It is something else.
+        """
+        data: dict[str, Any] = json.loads(text)
+        raw = dict(data["recipe"])
+        raw["skeleton"] = Skeleton.from_dict(raw["skeleton"])
+        for key in ("deconv", "input_hw", "mean", "std", "score"):
+            if key in raw:
+                raw[key] = tuple(raw[key])
+        licence = str(data.get("licence", "unknown"))
+        return cls(Recipe(**raw), str(data["name"]), str(data["source"]), licence)
+
 
 def find_recipe(weights: Path) -> Origin | None:
-    """What ``Recipe.save`` wrote beside these weights; None where there is nothing.
+    """What is known of how weights were trained; None where nothing is.
+
+    A model file carries it, MoveNet's graphs are known, and beside a state dict lies what
+    ``Recipe.save`` wrote.
 
     Raises:
         ModelFileError: The file is there and damaged.
     """
-    path = weights.with_suffix(".json")
+    if is_movenet_graph(weights):
+        fields = {**CONVENTIONS["movenet"], "network": weights.stem.replace("-", "_")}
+        recipe = Recipe(**fields, input_hw=(256, 192))
+        return Origin(recipe, f"{recipe.network}_256x192", MOVENET_SOURCE, "Apache-2.0")
+    path = weights if weights.suffix == ".onnx" else weights.with_suffix(".json")
     if not path.exists():
         return None
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        raw = dict(data["recipe"])
-        raw["skeleton"] = Skeleton.from_dict(raw["skeleton"])
-        for key in ("deconv", "input_hw", "mean", "std"):
-            if key in raw:
-                raw[key] = tuple(raw[key])
-        return Origin(Recipe(**raw), str(data["name"]), str(data["source"]))
+        if path is weights:
+            text = read_metadata(path).get(RECIPE_KEY)
+            return None if text is None else Origin.from_json(text)
+        return Origin.from_json(path.read_text(encoding="utf-8"))
     except (UsageError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is no recipe: {error!r}", fix="remove it and give the options instead"
@@ -189,19 +226,31 @@ def _check_statistics(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None
 
 def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
     """Preprocessing, network and decoding as one module, ready to run or export."""
-    if recipe.has_flip_test:
-        order = recipe.skeleton.flip_order
-        gives = kind_of(recipe.network).gives
-        network = FlipTest(network, flip_order=order, cells=recipe.cells, gives=gives)
     kind = kind_of(recipe.network)
+    if recipe.has_flip_test:
+        network = FlipTest(
+            network,
+            flip_order=recipe.skeleton.flip_order,
+            cells=recipe.cells,
+            gives="coordinates" if kind.gives == "coordinates" else "heatmaps",
+        )
     height, width = recipe.input_hw
     decode: torch.nn.Module
+    grid_hw = (height // kind.stride, width // kind.stride)
     if kind.gives == "coordinates":
         decode = Coordinates(input_hw=recipe.input_hw)
+    elif kind.gives == "heads":
+        of_heatmap, of_center, constant = recipe.score
+        decode = DecodeCenter(
+            keypoints=len(recipe.skeleton),
+            grid_hw=grid_hw,
+            stride=kind.stride,
+            score=(of_heatmap, of_center, constant),
+        )
     else:
         decode = Decode(
             keypoints=len(recipe.skeleton),
-            heatmap_hw=(height // kind.stride, width // kind.stride),
+            heatmap_hw=grid_hw,
             stride=kind.stride,
             refine=recipe.refine,
             cells=recipe.cells,

@@ -12,7 +12,7 @@ from typing import Any
 
 from engines.errors import EngineError
 from export.trt_builder import PROGRESS, Job
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 
 
 def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes, dict[str, Any]]:

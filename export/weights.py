@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from engines.errors import ModelFileError
+from export.movenet_weights import is_movenet_graph, load_movenet
+from export.stored_weights import load_from_model_file
 
 _SHOWN = 5
 # What torch raises for files that are damaged or something else altogether.
@@ -43,6 +45,7 @@ class _Ignored:
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Load a state dict as float32, unwrapping the usual containers.
 
+    Model files of ours (``.onnx``) and MoveNet's published graphs (``.json``) are read as well.
     A training checkpoint (``{"state_dict": ...}``) is unwrapped. Nothing in the file is
     executed: plain objects beside the weights (a training's log, say) become empty ones;
     a file whose other objects cannot be emptied so is refused.
@@ -50,6 +53,10 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         ModelFileError: The file is missing, not a checkpoint, or holds no state dict.
     """
+    if is_movenet_graph(path):
+        return load_movenet(path)
+    if path.suffix == ".onnx":
+        return load_from_model_file(path)
     try:
         loaded = _load(path)
     except FileNotFoundError as error:

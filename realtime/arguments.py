@@ -12,6 +12,7 @@ from realtime.command import Parser
 from realtime.record.parts import parse_limit
 from realtime.record.table import LAYOUTS
 from realtime.settings import MOST_PERSONS, Settings
+from realtime.shipped import DEFAULT_QUALITY, QUALITIES
 from realtime.smooth import choice as smoothers
 from realtime.sources import SourceOptions
 from realtime.sources.camera import CameraMode
@@ -126,10 +127,15 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-frames", type=whole(1, _ANY), metavar="N", help="stop after N frames"
     )
     engine = parser.add_argument_group("engine")
-    engine.add_argument(
-        "--model",
-        metavar="MODEL",
-        help="model file, or the name of a published model (default: the file that ships)",
+    which = engine.add_mutually_exclusive_group()
+    which.add_argument(
+        "--quality",
+        choices=tuple(QUALITIES),
+        default=DEFAULT_QUALITY,
+        help="which of the networks that ship: quicker, or more accurate (default: %(default)s)",
+    )
+    which.add_argument(
+        "--model", metavar="MODEL", help="another model file, or the name of a published model"
     )
     engine.add_argument(
         "--fetch",

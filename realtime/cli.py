@@ -29,7 +29,8 @@ from realtime.facts import run_facts
 from realtime.output_checks import check_outputs
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
-from realtime.settings import DEFAULT_MODEL, Settings
+from realtime.settings import Settings
+from realtime.shipped import DEFAULT_MODEL, QUALITIES
 from realtime.smooth.choice import make_smoother
 from realtime.sources import open_source
 from realtime.stop import Stop
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
 
 
 def model_of(arguments: argparse.Namespace) -> Path:
-    """The file that ``--model`` means.
+    """The file that ``--model`` or ``--quality`` means.
 
     Raises:
         SteadyposeError: A published model is not here, or could not be made.
@@ -87,7 +88,7 @@ def model_of(arguments: argparse.Namespace) -> Path:
     if arguments.model is None:
         if arguments.fetch:
             raise UsageError("--fetch needs --model NAME", fix="--list-models shows the names")
-        return DEFAULT_MODEL
+        return QUALITIES[arguments.quality]
     from realtime.model_choice import choose_model  # noqa: PLC0415 - the default needs none of it
 
     return choose_model(arguments.model, is_fetching=arguments.fetch)

@@ -10,7 +10,7 @@ from engines import registry
 from engines.engine_file import SUFFIX, StaleEngineError
 from engines.errors import EngineError, SteadyposeError
 from engines.options import EngineOptions
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 
 
 def open_chosen(

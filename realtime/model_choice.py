@@ -11,7 +11,7 @@ from pathlib import Path
 from engines.engine_file import SUFFIX
 from engines.errors import EngineUnavailableError, ModelFileError, UsageError
 from realtime import zoo
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 
 _NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime")
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from realtime.record.parts import Limit
 from realtime.record.table import Layout
+from realtime.shipped import DEFAULT_MODEL
 from realtime.sources import SourceOptions
 
-ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_MODEL = ROOT / "models" / "pose_resnet18_192x160.onnx"
 MOST_PERSONS = 10
 
 

@@ -23,7 +23,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from engines.errors import UsageError
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import DEFAULT_MODEL
 
 BASE_URL = "https://download.openmmlab.com/mmpose/"
 _HASH = re.compile(r"-([0-9a-f]{8})_\d{8}\.pth$")

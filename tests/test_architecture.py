@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.readme import PAGES
 from realtime.arguments import build_parser
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 from tests.optional import OPTIONAL
 
 _HIDING = """

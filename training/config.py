@@ -44,7 +44,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if kind_of(self.kind).gives != "heatmaps":
             raise UsageError(
-                f"{self.kind} gives coordinates, and training here learns heatmaps",
+                f"{self.kind} gives {kind_of(self.kind).gives}, and this training learns heatmaps",
                 fix="choose another [network] kind",
             )
         if len(self.deconv) != 3 or min(self.deconv) < 1:

@@ -24,8 +24,8 @@ class NetworkKind:
         paper: Who published it, and where.
         stride: Crop pixels per heatmap cell.
         multiple: Crop sizes must be multiples of this.
-        gives: ``heatmaps`` (N, K, h, w), or ``coordinates`` (N, K, 2) as fractions of
-            the crop's width and height.
+        gives: ``heatmaps`` (N, K, h, w); ``coordinates`` (N, K, 2) as fractions of the
+            crop's width and height; or ``heads``, see ``export.models.movenet.Heads``.
     """
 
     module: str
@@ -34,13 +34,14 @@ class NetworkKind:
     paper: str = ""
     stride: int = 4
     multiple: int = 32
-    gives: Literal["heatmaps", "coordinates"] = "heatmaps"
+    gives: Literal["heatmaps", "coordinates", "heads"] = "heatmaps"
 
 
 _TOSHEV = "DeepPose: Toshev and Szegedy 2014, arXiv:1312.4659"
 _XIAO = "SimpleBaseline: Xiao et al. 2018, arXiv:1804.06208"
 _NEWELL = "Stacked Hourglass: Newell et al. 2016, arXiv:1603.06937"
 _SUN = "HRNet: Sun et al. 2019, arXiv:1902.09212"
+_GOOGLE = "MoveNet SinglePose v4: Google 2021; CenterNet: Zhou et al. 2019, arXiv:1904.07850"
 _WEI = "Convolutional Pose Machines: Wei et al. 2016, arXiv:1602.00134"
 
 NETWORKS: dict[str, NetworkKind] = {
@@ -80,6 +81,15 @@ NETWORKS: dict[str, NetworkKind] = {
     **{
         f"hrnet_w{width}": NetworkKind("hrnet", "HRNet", {"width": width}, _SUN)
         for width in (32, 48)
+    },
+    **{
+        f"movenet_{name}": NetworkKind(
+            *("movenet", "MoveNet", {"stem": stem, "widths": widths}), _GOOGLE, gives="heads"
+        )
+        for name, stem, widths in (
+            ("lightning", 32, (16, 24, 32, 64, 96, 160, 320)),
+            ("thunder", 56, (32, 40, 56, 112, 168, 280, 560)),
+        )
     },
 }
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from engines.skeleton import COCO17
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 from realtime.sources.demo import DemoScene
 
 RUN = [sys.executable, str(ROOT / "run.py")]

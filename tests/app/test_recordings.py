@@ -24,7 +24,8 @@ from realtime.record.blocks import Facts
 from realtime.record.journal import journal_path
 from realtime.record.parts import Limit
 from realtime.record.reading import read_frames, read_recording
-from realtime.settings import DEFAULT_MODEL, Settings
+from realtime.settings import Settings
+from realtime.shipped import DEFAULT_MODEL
 from realtime.sources import SourceOptions, open_source
 from tests.app.test_cli import RUN, environment, run
 

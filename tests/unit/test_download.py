@@ -25,7 +25,7 @@ from export.download.fetch import fetch
 from export.download.progress import ProgressLine
 from export.download_weights import main
 from realtime import zoo
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 from tests.unit.file_server import (
     DATA,
     HALF,

@@ -14,7 +14,7 @@ from engines.errors import ModelFileError
 from engines.model_file import read_metadata, read_spec
 from engines.skeleton import COCO17, Skeleton
 from engines.spec import METADATA_KEY, ModelSpec
-from realtime.settings import DEFAULT_MODEL
+from realtime.shipped import DEFAULT_MODEL
 from tests.conftest import TINY_SPEC, tiny_model
 
 

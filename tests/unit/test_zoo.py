@@ -11,7 +11,7 @@ import pytest
 from engines.errors import UsageError
 from engines.skeleton import COCO17, MPII16
 from realtime import zoo
-from realtime.settings import ROOT
+from realtime.shipped import ROOT
 from realtime.zoo import MODELS, ZooModel
 
 

@@ -1,0 +1,157 @@
+"""MoveNet: MobileNetV2 with a feature pyramid and four heads, at a quarter of the resolution.
+
+Source: Google's MoveNet SinglePose (model card "MoveNet.SinglePose", 2021): CenterNet's heads
+(Zhou et al. 2019, arXiv:1904.07850) on MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381)
+with a feature pyramid (Lin et al. 2017, arXiv:1612.03144). Layers and widths are read from
+the published graphs, whose batch norms are folded into the convolutions; no part of it
+depends on the size of the picture, so any crop in multiples of 32 will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# Per stage of MobileNetV2 (Sandler et al., table 2): blocks, stride of the first.
+_STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
+_EXPANSION = 6
+_LAST = 1280
+_TAPS = (9, 5, 2)  # blocks whose outputs the pyramid takes in, coarse to fine
+_PYRAMID = ((64, 32), (32, 24), (24, 24))
+_HEAD = 96
+
+
+class Heads(NamedTuple):
+    """What MoveNet says of every cell of a crop.
+
+    Attributes:
+        heatmap: (N, K, h, w) logits: this keypoint, of anybody, is here.
+        center: (N, 1, h, w) logits: the centre of a person is here.
+        regress: (N, 2K, h, w) cells: from a person's centre here to the keypoints; y of the
+            first keypoint, x of the first, y of the second ...
+        offset: (N, 2K, h, w) cells: from this cell's corner to the keypoint in it, likewise.
+    """
+
+    heatmap: Tensor
+    center: Tensor
+    regress: Tensor
+    offset: Tensor
+
+
+class MoveNet(nn.Module):
+    """Picture in, four maps out.
+
+    Args:
+        stem: Channels after the first convolution.
+        widths: Channels of the seven stages.
+        keypoints: K.
+    """
+
+    def __init__(self, *, stem: int, widths: Sequence[int], keypoints: int = 17) -> None:
+        super().__init__()
+        self.stem = _Conv(3, stem, 3, stride=2, act="relu6")
+        channels = [stem, *(w for w, (n, _) in zip(widths, _STAGES, strict=True) for _ in range(n))]
+        strides = [s if n == 0 else 1 for count, s in _STAGES for n in range(count)]
+        self.blocks = nn.ModuleList(
+            _Block(into, out, stride=stride, expansion=_EXPANSION if n else 1)
+            for n, (into, out, stride) in enumerate(
+                zip(channels[:-1], channels[1:], strides, strict=True)
+            )
+        )
+        self.last = _Conv(channels[-1], _LAST, 1, act="relu6")
+        self.top = _Conv(_LAST, _PYRAMID[0][0], 1)
+        self.laterals = nn.ModuleList(
+            _Conv(channels[tap + 1], into, 1)
+            for tap, (into, _) in zip(_TAPS, _PYRAMID, strict=True)
+        )
+        self.pyramid = nn.ModuleList(_Separable(into, out) for into, out in _PYRAMID)
+        features = _PYRAMID[-1][1]
+        self.heatmap = _Head(features, keypoints)
+        self.center = _Head(features, 1)
+        self.regress = _Head(features, 2 * keypoints)
+        self.offset = _Head(features, 2 * keypoints)
+
+    def forward(self, x: Tensor) -> Heads:
+        """(N, 3, H, W) floats in -1 to 1, RGB, to maps of H/4 by W/4 cells."""
+        x = self.stem(x)
+        taps = {}
+        for n, block in enumerate(self.blocks):
+            x = block(x)
+            if n in _TAPS:
+                taps[n] = x
+        x = self.top(self.last(x))
+        for tap, lateral, merge in zip(_TAPS, self.laterals, self.pyramid, strict=True):
+            x = functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = merge(x + lateral(taps[tap]))
+        return Heads(self.heatmap(x), self.center(x), self.regress(x), self.offset(x))
+
+    def init_weights(self, *, seed: int) -> None:
+        """Random weights with activations of steady size (He et al. 2015), reproducibly."""
+        generator = torch.Generator().manual_seed(seed)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class _Conv(nn.Module):
+    """Convolution with TensorFlow's SAME padding: uneven at stride 2."""
+
+    def __init__(
+        self, into: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1,
+        bias: bool = True, act: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._is_uneven = stride == 2
+        padding = 0 if self._is_uneven else kernel // 2
+        self.conv = nn.Conv2d(into, out, kernel, stride, padding, groups=groups, bias=bias)
+        self._act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._is_uneven:
+            x = functional.pad(x, (0, 1, 0, 1))
+        x = self.conv(x)
+        if self._act == "relu6":
+            return functional.relu6(x)
+        return functional.relu(x) if self._act else x
+
+
+class _Block(nn.Module):
+    """Inverted residual."""
+
+    def __init__(self, into: int, out: int, *, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = into * expansion
+        self._is_residual = stride == 1 and into == out
+        self.expand = _Conv(into, inner, 1, act="relu6") if expansion > 1 else nn.Identity()
+        self.depthwise = _Conv(inner, inner, 3, stride=stride, groups=inner, act="relu6")
+        self.project = _Conv(inner, out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(self.depthwise(self.expand(x)))
+        return x + y if self._is_residual else y  # type: ignore[no-any-return]
+
+
+class _Separable(nn.Module):
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__()
+        self.depthwise = _Conv(into, into, 3, groups=into, bias=False)
+        self.pointwise = _Conv(into, out, 1, act="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pointwise(self.depthwise(x))  # type: ignore[no-any-return]
+
+
+class _Head(nn.Module):
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__()
+        self.separable = _Separable(into, _HEAD)
+        self.predict = _Conv(_HEAD, out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.predict(self.separable(x))  # type: ignore[no-any-return]
