@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,13 @@ class OpenVinoEngine:
 
 
 def _has_fast_bf16(core: openvino.Core) -> bool:
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    """Whether the processor multiplies bf16, and ``ONEDNN_MAX_CPU_ISA`` lets it.
+
+    OpenVINO asks the processor alone, and crashes where that variable forbids what it finds.
+    """
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    is_allowed = limit in {"DEFAULT", "ALL"} or any(n in limit for n in ("BF16", "FP16", "AMX"))
+    return is_allowed and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _our_name(hint: str) -> str:

@@ -47,6 +47,20 @@ class DecodeCenter(nn.Module):
 
     def forward(self, heads: Heads) -> Tensor:
         """Maps to (N, K, 3): x, y in crop pixels, score in [0, 1]."""
+        xy, heatmap, center = self.find(heads)
+        of_heatmap, of_center, constant = self._score
+        logit = heatmap * of_heatmap + constant
+        if of_center:
+            logit = logit + center * of_center
+        return torch.cat((xy, torch.sigmoid(logit)), 2)
+
+    def find(self, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
+        """Where the keypoints are, and the evidence for them.
+
+        Returns:
+            (N, K, 2) crop pixels, (N, K, 1) logits of the heatmaps there, and (N, 1, 1) the
+            logit of the person's centre.
+        """
         logits, center = heads.heatmap.float().flatten(2), heads.center.float().flatten(2)
         k = self._keypoints
         _, person = torch.topk(torch.sigmoid(center) * self.nearness, 1, dim=2)
@@ -59,19 +73,9 @@ class DecodeCenter(nn.Module):
         x, y = self._cell(cell)
         offset = heads.offset.float().flatten(2).reshape(-1, k, 2, self.x.shape[2])
         offset = offset.gather(3, cell[..., None].expand(-1, -1, 2, 1))[..., 0]
-        of_heatmap, of_center, constant = self._score
-        score = logits.gather(2, cell) * of_heatmap + constant
-        if of_center:
-            score = score + center.gather(2, person) * of_center
         # Cell c begins at pixel edge c * stride, half a pixel before a pixel's centre.
-        return torch.cat(
-            (
-                (x + offset[..., 1:]) * self._stride - 0.5,
-                (y + offset[..., :1]) * self._stride - 0.5,
-                torch.sigmoid(score),
-            ),
-            2,
-        )
+        xy = torch.cat((x + offset[..., 1:], y + offset[..., :1]), 2) * self._stride - 0.5
+        return xy, logits.gather(2, cell), center.gather(2, person)
 
     def _cell(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """X and y of a flat index; by floats, as no backend's integer division is trusted."""

@@ -81,6 +81,7 @@ class App:
     _has_help: bool = False
     _is_done: bool = False
     _begin_s: float = 0.0
+    _cpu_s: float = 0.0
     _first_s: float = 0.0
     _end_s: float = 0.0
     _caption: Caption = field(default_factory=Caption)
@@ -108,6 +109,11 @@ class App:
         return max(0.0, self._first_s - self._begin_s)
 
     @property
+    def cpu_ms_per_frame(self) -> float:
+        """CPU time of all threads in the loop, user and system, for each frame, milliseconds."""
+        return 1e3 * self._cpu_s / max(1, self.watch.frames)
+
+    @property
     def _is_full(self) -> bool:
         """Whether as many frames were fetched as were asked for."""
         return self.max_frames is not None and self._fetched >= self.max_frames
@@ -120,10 +126,12 @@ class App:
         """
         self._begin_s = self._end_s = time.perf_counter()
         self._last_busy_s = busy_time_s()
+        begin_cpu_s = time.process_time()
         try:
             self._loop()
         finally:
             self._flush()
+            self._cpu_s = time.process_time() - begin_cpu_s
 
     def _loop(self) -> None:
         """Keep the engine busy, and do everything else while it is.

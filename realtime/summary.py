@@ -44,6 +44,7 @@ def figures(app: App) -> dict[str, Any]:
     return {
         "frames": watch.frames,
         "fps": round(app.fps, 3),
+        "cpu_ms_per_frame": round(app.cpu_ms_per_frame, 3),
         "first_frame_s": round(app.first_frame_s, 4),
         "engine_ms_p50": ms("engine", 50),
         "engine_ms_p95": ms("engine", 95),
@@ -67,13 +68,16 @@ def machine() -> str:
 
 
 def cpu_name() -> str:
-    """Marketing name of the processor where the system tells."""
+    """Marketing name of the processor where the system tells, and its best vector instructions."""
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    lines = [line.partition(":") for line in info.read_text().splitlines()]
+    told = {name.strip(): value.strip() for name, _, value in reversed(lines)}
+    flags = told.get("flags", "").split()
+    best = next((isa for isa in ("avx512_bf16", "avx512f", "avx2") if isa in flags), "")
+    name = told.get("model name") or platform.processor() or platform.machine()
+    return f"{name} ({best})" if best else name
 
 
 def write_figures(app: App, path: Path) -> None:

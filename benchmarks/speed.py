@@ -1,0 +1,118 @@
+"""Whole programs on one clip, on two kinds of processor: this one, and one with AVX2 alone.
+
+    python -m benchmarks.speed CLIP [--rounds 3]
+
+Most laptops have AVX2 and no bf16. ``ONEDNN_MAX_CPU_ISA=AVX2`` with float32 makes OpenVINO work
+as on them, on any machine; MediaPipe cannot be held back so, and uses what the processor has.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.peers import Run, prepare_mediapipe, run_mediapipe, run_ours
+from engines.errors import SourceError
+from engines.options import default_threads
+from realtime.shipped import DEFAULT_QUALITY, QUALITIES
+
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to run the app.
+
+    Attributes:
+        quality: A name of ``realtime.shipped.QUALITIES``.
+        threads: Of the network.
+        is_avx2: As on a processor with AVX2 alone.
+        runs: One a round.
+    """
+
+    quality: str
+    threads: int
+    is_avx2: bool
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        default = " (default)" if self.quality == DEFAULT_QUALITY else ""
+        return f"{self.quality}{default}, {self.threads} thread{'s' * (self.threads > 1)}"
+
+    def run(self, clip: Path, folder: Path) -> None:
+        """Run the app once."""
+        options = ["--quality", self.quality, "--threads", str(self.threads)]
+        options += ["--precision", "fp32"] if self.is_avx2 else []
+        environment = AVX2 if self.is_avx2 else None
+        self.runs.append(run_ours(clip, folder, options=options, environment=environment))
+
+
+def cells(row: Row, peers: list[Run]) -> tuple[str, ...]:
+    """A table row: medians over the rounds, and ratios round by round."""
+    fps = [run.fps for run in row.runs]
+    rate = [run.fps / peer.fps for run, peer in zip(row.runs, peers, strict=True)]
+    work = [run.loop_cpu_ms / peer.loop_cpu_ms for run, peer in zip(row.runs, peers, strict=True)]
+    return (
+        row.name,
+        "AVX2 fp32" if row.is_avx2 else row.runs[0].engine.split(" on ")[1].split(",")[0],
+        f"{np.median(fps):.1f}",
+        f"{np.median([run.call_ms for run in row.runs]):.2f}",
+        f"{np.median([run.loop_cpu_ms for run in row.runs]):.1f}",
+        f"{np.median(rate):.2f} ({min(rate):.2f} to {max(rate):.2f})",
+        f"{np.median(work):.2f} ({min(work):.2f} to {max(work):.2f})",
+    )
+
+
+def main() -> None:
+    """Alternate all rows with MediaPipe, print and keep the table."""
+    made = parser(__doc__)
+    made.add_argument("clip", type=Path, metavar="CLIP", help="video file")
+    made.add_argument("--rounds", type=int, default=3, metavar="N")
+    arguments = made.parse_args()
+    clip = arguments.clip.resolve()
+    if not clip.is_file():
+        raise SourceError(f"{clip} is not a file", fix="name a video file that exists")
+    prepare_mediapipe()
+    threads = sorted({1, min(2, default_threads())}, reverse=True)
+    rows = [Row(q, n, isa) for isa in (True, False) for q in QUALITIES for n in threads]
+    peers: list[Run] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(arguments.rounds):
+            peers.append(run_mediapipe(clip, Path(folder)))
+            for row in rows:
+                row.run(clip, Path(folder))
+    head = ("--quality, --threads", "processor as", "fps", "network, ms p50", "CPU ms a frame",
+            "fps / MediaPipe", "CPU a frame / MediaPipe")  # fmt: skip
+    theirs = (
+        "MediaPipe Pose full",
+        "native",
+        f"{np.median([peer.fps for peer in peers]):.1f}",
+        f"{np.median([peer.call_ms for peer in peers]):.2f} (1)",
+        f"{np.median([peer.loop_cpu_ms for peer in peers]):.1f}",
+        "1",
+        "1",
+    )
+    publish(
+        "\n".join(
+            (
+                f"clip {clip.name}, {peers[0].frames} frames; {arguments.rounds} alternating "
+                "rounds, medians (smallest to largest); decoding and a CSV included, the start not  ",
+                f"{provenance()}; peer: {peers[0].engine}",
+                "",
+                table(head, [*(cells(row, peers) for row in rows), theirs]),
+                "",
+                "(1) `process()`, which also crops and smooths.",
+            )
+        ),
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)
