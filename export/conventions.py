@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.skeleton import MPII16
+from export.models.registry import kind_of
 
 _PUBLISHED: dict[str, Any] = {
     "deconv": (256, 256, 256),
@@ -35,8 +36,8 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "movenet": {
         "network": "movenet_lightning",
-        "mean": (0.5, 0.5, 0.5),
-        "std": (0.5, 0.5, 0.5),
+        "mean": kind_of("movenet_lightning").mean,
+        "std": kind_of("movenet_lightning").std,
         "padding": 1.35,
     },
 }

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from export.models.registry import IMAGENET_MEAN, IMAGENET_STD
+
 Refine = Literal["quarter", "dark", "none"]
 Cells = Literal["half", "corner"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Preprocess(nn.Module):

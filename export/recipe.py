@@ -18,8 +18,6 @@ from engines.skeleton import COCO17, Skeleton
 from export.center_decoding import DecodeCenter
 from export.conventions import CONVENTIONS
 from export.graph import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     Cells,
     Coordinates,
     Decode,
@@ -28,7 +26,7 @@ from export.graph import (
     Preprocess,
     Refine,
 )
-from export.models.registry import kind_of, make_network
+from export.models.registry import IMAGENET_MEAN, IMAGENET_STD, kind_of, make_network
 from export.movenet_weights import MOVENET_SOURCE, is_movenet_graph
 from export.weights import load_strictly, to_our_names
 

@@ -14,6 +14,7 @@ from engines.skeleton import Skeleton
 from training.sample import Sample, tight_bbox
 
 Images = NDArray[np.uint8]
+_EDGES = (0.1, 0.6, 0.15, 0.15)  # how often a frame ends above, below, on the left, on the right
 _FEWEST_HALF = 6  # known keypoints that make half a body
 
 
@@ -28,6 +29,7 @@ class Augment:
         rotation_share: Part of the crops that are rotated.
         flip: Part that is mirrored, with left and right keypoints exchanged.
         half_body: Part that shows the upper or the lower half only.
+        edge: Part in which the camera's frame ends inside the crop, mostly below.
         occluder: Part in which a rectangle of another picture covers something.
         blur: Part that is shrunk and enlarged, or smeared by motion.
         jpeg: Part that is compressed hard.
@@ -42,6 +44,7 @@ class Augment:
     rotation_share: float = 0.6
     flip: float = 0.5
     half_body: float = 0.25
+    edge: float = 0.0
     occluder: float = 0.35
     blur: float = 0.2
     jpeg: float = 0.15
@@ -50,7 +53,7 @@ class Augment:
     noise: float = 0.3
 
     def __post_init__(self) -> None:
-        parts = [self.rotation_share, self.flip, self.half_body, self.occluder]
+        parts = [self.rotation_share, self.flip, self.half_body, self.edge, self.occluder]
         parts += [self.blur, self.jpeg, self.grey, self.noise]
         strengths = (self.scale, self.shift, self.rotation, self.colour)
         if not all(0.0 <= part <= 1.0 for part in parts) or min(strengths) < 0:
@@ -193,6 +196,33 @@ def is_beyond(sample: Sample, placement: Placement, skeleton: Skeleton) -> NDArr
     inside = (sample.xy >= -slack) & (sample.xy <= (width - 1 + slack, height - 1 + slack))
     beyond: NDArray[np.bool_] = ~inside.all(axis=1)
     return beyond[list(skeleton.flip_order)] if placement.is_flipped else beyond
+
+
+def end_frame(
+    crop: Images, xy: NDArray[np.float32], augment: Augment, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Blacken what lies beyond a camera frame that ends inside the crop, now and then.
+
+    Args:
+        crop: (H, W, 3) uint8; modified.
+        xy: (K, 2) crop pixels.
+        augment: How often.
+        rng: Random numbers.
+
+    Returns:
+        (K,) which keypoints lie beyond.
+    """
+    if augment.edge == 0 or rng.random() >= augment.edge:
+        return np.zeros(len(xy), np.bool_)
+    axis, is_far = ((1, False), (1, True), (0, False), (0, True))[rng.choice(4, p=_EDGES)]
+    length = crop.shape[0] if axis else crop.shape[1]
+    at = int(length * (rng.uniform(0.45, 0.95) if is_far else rng.uniform(0.05, 0.38)))
+    lines = crop if axis else crop.swapaxes(0, 1)
+    if is_far:
+        lines[at:] = 0
+        return np.asarray(xy[:, axis] > at - 0.5)
+    lines[:at] = 0
+    return np.asarray(xy[:, axis] < at - 0.5)
 
 
 def disturb(crop: Images, other: Images, augment: Augment, rng: np.random.Generator) -> Images:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from engines.errors import EngineError, SourceError, SteadyposeError, UsageError
 from engines.options import usable_cpus
-from training.augment import Augment, disturb, is_beyond, place_randomly, warp
+from training.augment import Augment, disturb, end_frame, is_beyond, place_randomly, warp
 from training.sample import PoseDataset, Sample
 
 _FAR = -1e4  # crop pixels; no Gaussian reaches back from there
@@ -29,15 +29,28 @@ class Batch:
         crops: (N, H, W, 3) uint8 BGR.
         xy: (N, K, 2) float32 crop pixels.
         is_known: (N, K) bool.
+        clean: (N, H, W, 3) uint8, the crops before their colours were changed and parts
+            covered: what a teacher sees; none where nobody asked for them.
+        is_by_people: (N, K) bool, labelled by people; likewise.
     """
 
     crops: torch.Tensor
     xy: torch.Tensor
     is_known: torch.Tensor
+    clean: torch.Tensor | None = None
+    is_by_people: torch.Tensor | None = None
 
     def pin_memory(self) -> Batch:
         """In page-locked memory, from which a GPU copies by itself; torch calls this."""
-        return Batch(self.crops.pin_memory(), self.xy.pin_memory(), self.is_known.pin_memory())
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def to(self, device: torch.device) -> Batch:
+        """On a device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        tensors = (getattr(self, field.name) for field in fields(self))
+        return Batch(*(None if tensor is None else change(tensor) for tensor in tensors))
 
 
 def _usable(dataset: PoseDataset, row: int) -> Sample:
@@ -79,6 +92,7 @@ class Batches(Dataset[Batch | SteadyposeError]):
         padding: Box factor.
         augment: How strongly pictures are changed.
         seed: Of order and augmentation.
+        has_clean: Also give the crops as a teacher should see them.
     """
 
     def __init__(
@@ -91,7 +105,9 @@ class Batches(Dataset[Batch | SteadyposeError]):
         padding: float,
         augment: Augment,
         seed: int,
+        has_clean: bool = False,
     ) -> None:
+        self._has_clean = has_clean
         self._datasets = list(datasets)
         self._counts = split_batch(shares, batch)
         self._size_hw = size_hw
@@ -129,7 +145,8 @@ class Batches(Dataset[Batch | SteadyposeError]):
         """
         rng = np.random.default_rng((self._seed, 1 << 20, step))
         crops: list[NDArray[np.uint8]] = []
-        points, known = [], []
+        clean: list[NDArray[np.uint8]] = []
+        points, known, by_people = [], [], []
         try:
             for which, row in self.rows(step):
                 dataset = self._datasets[which]
@@ -147,6 +164,12 @@ class Batches(Dataset[Batch | SteadyposeError]):
                 )
                 # Known, but beyond the picture: an empty heatmap, however the crop lies.
                 xy[is_known & is_beyond(sample, placement, dataset.skeleton)] = _FAR
+                xy[is_known & end_frame(crop, xy, self._augment, rng)] = _FAR
+                if self._has_clean:
+                    clean.append(crop.copy())
+                    order = list(dataset.skeleton.flip_order)
+                    people = sample.is_counted[order] if placement.is_flipped else sample.is_counted
+                    by_people.append(people)
                 other = crops[int(rng.integers(len(crops)))] if crops else crop.copy()
                 crops.append(disturb(crop, other, self._augment, rng))
                 points.append(xy)
@@ -157,6 +180,8 @@ class Batches(Dataset[Batch | SteadyposeError]):
             torch.from_numpy(np.stack(crops)),
             torch.from_numpy(np.stack(points)),
             torch.from_numpy(np.stack(known)),
+            torch.from_numpy(np.stack(clean)) if clean else None,
+            torch.from_numpy(np.stack(by_people)) if by_people else None,
         )
 
 

@@ -33,20 +33,25 @@ class NetworkConfig:
         kind: A name of ``export.models.registry.NETWORKS``.
         deconv: Filters of the three deconvolutions; PoseResNet only.
         final_kernel: 1 or 3; PoseResNet only.
-        weights: State dict to start from; none: random, as the network's code starts.
+        weights: State dict or model file to start from; none: random, as the network's code
+            starts.
+        frozen: So many of MoveNet's first blocks stay as they are.
     """
 
     kind: str = "pose_resnet18"
     deconv: tuple[int, ...] = (128, 128, 128)
     final_kernel: int = 1
     weights: str = ""
+    frozen: int = 0
 
     def __post_init__(self) -> None:
-        if kind_of(self.kind).gives != "heatmaps":
+        if kind_of(self.kind).gives == "coordinates":
             raise UsageError(
-                f"{self.kind} gives {kind_of(self.kind).gives}, and this training learns heatmaps",
+                f"{self.kind} gives coordinates, and training here learns heatmaps",
                 fix="choose another [network] kind",
             )
+        if self.frozen and kind_of(self.kind).gives != "heads":
+            raise UsageError(f"{self.kind} has no frozen blocks", fix="leave frozen out")
         if len(self.deconv) != 3 or min(self.deconv) < 1:
             raise UsageError(f"deconv {list(self.deconv)} is not three positive numbers", fix=_FIX)
         if self.final_kernel not in {1, 3}:
@@ -140,7 +145,8 @@ class TeacherConfig:
         weights: The teacher's state dict.
         kind: Which network it is.
         deconv: Its deconvolutions.
-        share: Weight of its heatmaps against the labels', 0 to 1.
+        share: Weight of its heatmaps against the labels', 0 to 1. (MoveNet's maps stand but
+            where labels contradict them, see ``training.head_targets``.)
     """
 
     weights: str
@@ -181,6 +187,10 @@ class TrainConfig:
         multiple = kind_of(self.network.kind).multiple
         if self.teacher is not None:
             self._check_teacher(self.teacher)
+        elif kind_of(self.network.kind).gives == "heads":
+            raise UsageError(
+                f"{self.network.kind} learns from a teacher's maps", fix="add [teacher]"
+            )
         for stage in self.stage:
             if any(side % multiple for side in stage.input):
                 raise UsageError(
@@ -214,12 +224,12 @@ class TrainConfig:
         return self.padding if stage.padding is None else stage.padding
 
     def _check_teacher(self, teacher: TeacherConfig) -> None:
-        """Its heatmaps must lie on the student's grid, at every stage."""
+        """Its maps must lie on the student's grid, at every stage."""
         kind, own = kind_of(teacher.kind), kind_of(self.network.kind)
-        if kind.gives != "heatmaps" or kind.stride != own.stride:
+        if kind.gives != own.gives or kind.stride != own.stride:
             raise UsageError(
-                f"the teacher {teacher.kind} gives other heatmaps than {self.network.kind}",
-                fix=f"choose a teacher that gives heatmaps of stride {own.stride}",
+                f"the teacher {teacher.kind} gives other {own.gives} than {self.network.kind}",
+                fix=f"choose a teacher that gives {own.gives} of stride {own.stride}",
             )
         for stage in self.stage:
             if any(side % kind.multiple for side in stage.input):

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from export.models.movenet import Heads
+from training.head_targets import HeadTargets
 
 
 def heatmap_loss(
@@ -57,3 +61,38 @@ def distillation_loss(
         2019 (arXiv:1811.05419).
     """
     return heatmap_loss(found, teacher.float(), is_inside)
+
+
+def heads_loss(found: Heads, target: HeadTargets) -> Tensor:
+    """How far MoveNet's maps are from their targets.
+
+    Heatmaps and centres: the Kullback-Leibler divergence of every cell, where people are
+    counting six times. Regressions count near centres, offsets near keypoints, by L1.
+
+    Args:
+        found: The network's.
+        target: See ``training.head_targets``.
+
+    Source:
+        CenterNet, Zhou et al. 2019 (arXiv:1904.07850), section 4, with soft targets.
+    """
+    n, k, h, w = target.heatmap.shape
+    heatmap = _divergence(found.heatmap.float(), target.heatmap).sum() / (n * k)
+    center = _divergence(found.center.float(), target.center).sum() / n
+    near_center = torch.where(target.center > 0.1, target.center**2, 0.0)[:, :, None]
+    near_keypoint = torch.where(target.heatmap > 0.1, target.heatmap, 0.0)[:, :, None]
+    regress = (found.regress.float().view(n, k, 2, h, w) - target.regress).abs().clamp(max=12.0)
+    offset = (found.offset.float().view(n, k, 2, h, w) - target.offset).abs().clamp(max=3.0)
+    return (
+        heatmap
+        + 0.2 * center
+        + 0.3 * (regress * near_center).sum() / (near_center.sum() * 2 * k + 1.0)
+        + 2.0 * (offset * near_keypoint).sum() / (near_keypoint.sum() * 2 + 1.0)
+    )
+
+
+def _divergence(logits: Tensor, target: Tensor) -> Tensor:
+    cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    sure = target.clamp(1e-6, 1.0 - 1e-6)
+    own = -(target * sure.log() + (1.0 - target) * (1.0 - sure).log())
+    return (cross - own) * (1.0 + 5.0 * target)

@@ -25,6 +25,7 @@ from training.batches import Batch, Batches, load_batches, worker_ended
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
 from training.measure import find_evenly, measure
+from training.objectives import heads_objective, heatmap_objective
 from training.progress import Log, Meter, draw_curve, draw_grid, write_picture
 from training.teacher import open_teacher
 from training.trainer import Trainer, load_checkpoint, save_checkpoint, save_weights
@@ -186,6 +187,8 @@ class Run:
             input_hw=self.config.stage[-1].input,
             deconv=shape.deconv,
             final_kernel=shape.final_kernel,
+            mean=kind_of(shape.kind).mean,
+            std=kind_of(shape.kind).std,
             padding=self.config.padding_of(self.config.stage[-1]),
             skeleton=self.skeleton,
         )
@@ -200,26 +203,37 @@ class Run:
             padding=self.config.padding_of(stage),
             augment=self.config.augment,
             seed=self.config.seed * 1000 + number,
+            has_clean=self._learns_heads,
         )
 
+    @property
+    def _learns_heads(self) -> bool:
+        return kind_of(self.config.network.kind).gives == "heads"
+
     def _trainer(self, network: nn.Module, number: int, batches: Batches) -> Trainer:
-        stage, teacher = self.config.stage[number], None
+        stage, kind = self.config.stage[number], kind_of(self.config.network.kind)
+        teacher, share = None, 0.0
         if self.config.teacher is not None:
-            taught_by = open_teacher(
+            teacher = open_teacher(
                 self.config.teacher,
                 root=self._root,
                 input_hw=stage.input,
                 skeleton=self.skeleton,
             )
-            teacher = (taught_by.to(self._device).eval(), self.config.teacher.share)
-        steps = max(1, round(stage.epochs * batches.steps_per_epoch))
+            teacher, share = teacher.to(self._device).eval(), self.config.teacher.share
+        if self._learns_heads:
+            network.freeze(self.config.network.frozen)
+            objective = heads_objective(self.skeleton, stride=kind.stride)
+        else:
+            objective = heatmap_objective(stage, stride=kind.stride, teacher_share=share)
         return Trainer(
             network,
             stage=stage,
-            steps=steps,
+            steps=max(1, round(stage.epochs * batches.steps_per_epoch)),
             device=self._device,
+            objective=objective,
+            statistics=(kind.mean, kind.std),
             teacher=teacher,
-            stride=kind_of(self.config.network.kind).stride,
             seed=self.config.seed * 1000 + number,
         )
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from engines.errors import UsageError
 from engines.skeleton import Skeleton
+from export.models.registry import kind_of
 from export.recipe import Recipe, build_network, find_recipe
 from export.weights import load_weights
 from training.config import TeacherConfig
@@ -33,7 +34,15 @@ def open_teacher(
         ModelFileError: The weights cannot be read or are for another network.
     """
     path = root / config.weights
-    ours = Recipe(network=config.kind, input_hw=input_hw, deconv=config.deconv, skeleton=skeleton)
+    kind = kind_of(config.kind)
+    ours = Recipe(
+        network=config.kind,
+        input_hw=input_hw,
+        deconv=config.deconv,
+        mean=kind.mean,
+        std=kind.std,
+        skeleton=skeleton,
+    )
     origin = find_recipe(path)
     if origin is not None:
         theirs = origin.recipe

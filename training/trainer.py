@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,10 @@ from torch import Tensor, nn
 
 from engines.errors import EngineError, ModelFileError
 from export.graph import Preprocess
+from export.models.registry import IMAGENET_MEAN, IMAGENET_STD
 from training.batches import Batch
 from training.config import StageConfig
-from training.losses import distillation_loss, heatmap_loss
-from training.targets import heatmap_targets
-
-_LARGEST_GRADIENT = 0.05
+from training.objectives import Objective
 
 
 def rate_at(step: int, steps: int, stage: StageConfig) -> float:
@@ -59,9 +57,10 @@ class Trainer:
         stage: Input size, optimiser and loss options.
         steps: Length of the stage.
         device: ``cpu`` or ``cuda``.
-        stride: Crop pixels per heatmap cell.
+        objective: What a step minimises.
+        statistics: Mean and deviation of the network's channels, pixels in 0 to 1.
         seed: Of what is random in the network (dropout).
-        teacher: Network whose heatmaps are learned too, with its share; or none.
+        teacher: Network whose answer the objective wants to know; or none.
     """
 
     def __init__(
@@ -71,9 +70,10 @@ class Trainer:
         stage: StageConfig,
         steps: int,
         device: torch.device,
-        stride: int,
+        objective: Objective,
+        statistics: tuple[Sequence[float], Sequence[float]] = (IMAGENET_MEAN, IMAGENET_STD),
         seed: int = 0,
-        teacher: tuple[nn.Module, float] | None = None,
+        teacher: nn.Module | None = None,
     ) -> None:
         self.stage = stage
         self.steps = steps
@@ -82,11 +82,13 @@ class Trainer:
         self.network = network.to(device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).eval()
         self._teacher = teacher
-        self._stride = stride
+        self._objective = objective
         self._seed = seed
         kind = torch.optim.AdamW if stage.optimizer == "adamw" else torch.optim.Adam
-        self._optimizer = kind(self.network.parameters(), lr=stage.rate, weight_decay=stage.decay)
-        self._preprocess = Preprocess().to(device)
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        self._optimizer = kind(trained, lr=stage.rate, weight_decay=stage.decay)
+        mean, std = statistics
+        self._preprocess = Preprocess(mean=mean, std=std).to(device)
 
     @property
     def rate(self) -> float:
@@ -95,25 +97,17 @@ class Trainer:
 
     def learn(self, batch: Batch) -> float:
         """Take one step; returns the loss."""
-        stage = self.stage
         torch.manual_seed(self._seed * 1_000_003 + self.step)  # a step is the same when resumed
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
-        pictures = self._pictures(batch)
-        xy, is_known = (t.to(self._device, non_blocking=True) for t in (batch.xy, batch.is_known))
-        target, weight = heatmap_targets(
-            xy, is_known, size_hw=stage.input, sigma=stage.sigma, stride=self._stride
-        )
-        found = self._run(self.network, pictures)
-        loss = heatmap_loss(found, target, weight, hard=stage.hard)
+        batch = batch.to(self._device)
+        found = self._run(self.network, self._pictures(batch.crops))
+        taught = None
         if self._teacher is not None:
-            network, share = self._teacher
             with torch.no_grad():
-                wanted = self._run(network, pictures)
-            assert isinstance(wanted, Tensor)  # in eval mode it gives its last stage
-            is_outside = (weight > 0) & (target.amax(dim=(2, 3)) == 0)
-            taught = distillation_loss(found, wanted, (~is_outside).to(torch.float32))
-            loss = (1.0 - share) * loss + share * taught
+                seen = batch.crops if batch.clean is None else batch.clean
+                taught = self._run(self._teacher, self._pictures(seen))
+        loss = self._objective.loss(found, batch, taught)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise EngineError(
@@ -122,23 +116,21 @@ class Trainer:
             )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self._objective.gradient)
         self._optimizer.step()
         self.step += 1
-        self._follow(min(stage.average, (self.step + 1) / (self.step + 10)))
+        self._follow(min(self.stage.average, (self.step + 1) / (self.step + 10)))
         return value
 
-    def _pictures(self, batch: Batch) -> Tensor:
-        crops = batch.crops.to(self._device, non_blocking=True)
+    def _pictures(self, crops: Tensor) -> Tensor:
         pictures: Tensor = self._preprocess(crops)
         return pictures.contiguous(memory_format=torch.channels_last)
 
-    def _run(self, network: nn.Module, pictures: Tensor) -> Tensor | list[Tensor]:
+    def _run(self, network: nn.Module, pictures: Tensor) -> Any:
         with torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=has_bf16(self._device)
         ):
-            heatmaps: Tensor | list[Tensor] = network(pictures)
-        return heatmaps
+            return network(pictures)
 
     def _follow(self, keep: float) -> None:
         """Exponential moving average of the weights: what is evaluated and shipped."""

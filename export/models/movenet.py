@@ -89,6 +89,11 @@ class MoveNet(nn.Module):
             x = merge(x + lateral(taps[tap]))
         return Heads(self.heatmap(x), self.center(x), self.regress(x), self.offset(x))
 
+    def freeze(self, blocks: int) -> None:
+        """Leave the first layers as they are in training: the stem and this many blocks."""
+        for module in (self.stem, *self.blocks[:blocks]):
+            module.requires_grad_(requires_grad=False)
+
     def init_weights(self, *, seed: int) -> None:
         """Random weights with activations of steady size (He et al. 2015), reproducibly."""
         generator = torch.Generator().manual_seed(seed)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:  # configs and recipes are read where torch is not installed
     from torch import nn
 
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkKind:
     """How a network is made and what it gives.
@@ -26,6 +30,8 @@ class NetworkKind:
         multiple: Crop sizes must be multiples of this.
         gives: ``heatmaps`` (N, K, h, w); ``coordinates`` (N, K, 2) as fractions of the
             crop's width and height; or ``heads``, see ``export.models.movenet.Heads``.
+        mean: Of the channels it is trained on here, R, G, B in 0 to 1.
+        std: Like ``mean``.
     """
 
     module: str
@@ -35,6 +41,8 @@ class NetworkKind:
     stride: int = 4
     multiple: int = 32
     gives: Literal["heatmaps", "coordinates", "heads"] = "heatmaps"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
 
 
 _TOSHEV = "DeepPose: Toshev and Szegedy 2014, arXiv:1312.4659"
@@ -84,7 +92,11 @@ NETWORKS: dict[str, NetworkKind] = {
     },
     **{
         f"movenet_{name}": NetworkKind(
-            *("movenet", "MoveNet", {"stem": stem, "widths": widths}), _GOOGLE, gives="heads"
+            *("movenet", "MoveNet", {"stem": stem, "widths": widths}),
+            paper=_GOOGLE,
+            gives="heads",
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
         )
         for name, stem, widths in (
             ("lightning", 32, (16, 24, 32, 64, 96, 160, 320)),

@@ -38,12 +38,13 @@ def mannequins(count: int) -> Batch:
 
 def trainer(network: str, *, steps: int, rate: float, hard: int = 0) -> Trainer:
     from export.models.registry import kind_of, make_network
+    from training.objectives import heatmap_objective
 
     stage = StageConfig((SIDE, SIDE), 1, sigma=1.5, rate=rate, warmup=5, hard=hard, average=0.8)
     made = make_network(network, keypoints=17, seed=5)
-    stride = kind_of(network).stride
+    objective = heatmap_objective(stage, stride=kind_of(network).stride, teacher_share=0.0)
     device = torch.device("cpu")
-    return Trainer(made, stage=stage, steps=steps, device=device, stride=stride)
+    return Trainer(made, stage=stage, steps=steps, device=device, objective=objective)
 
 
 @pytest.mark.slow

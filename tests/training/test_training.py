@@ -247,10 +247,13 @@ def test_a_stage_has_data_sets_and_a_padding_of_its_own(tmp_path: Path) -> None:
 
 
 def tiny_trainer(network: Any, **changes: Any) -> Any:
+    from training.objectives import heatmap_objective
     from training.trainer import Trainer
 
     stage = replace(StageConfig(input=(32, 32), epochs=1, sigma=1.0, warmup=0), **changes)
-    return Trainer(network, stage=stage, steps=10, device=torch.device("cpu"), stride=1, seed=4)
+    objective = heatmap_objective(stage, stride=1, teacher_share=0.0)
+    device = torch.device("cpu")
+    return Trainer(network, stage=stage, steps=10, device=device, objective=objective, seed=4)
 
 
 def some_batch() -> Any:
@@ -505,6 +508,7 @@ def test_a_teacher_of_other_pixels_or_keypoints_is_refused(tmp_path: Path) -> No
 def test_a_student_comes_nearer_to_its_teacher() -> None:
     from torch import nn
 
+    from training.objectives import heatmap_objective
     from training.trainer import Trainer
 
     torch.manual_seed(3)
@@ -515,8 +519,8 @@ def test_a_student_comes_nearer_to_its_teacher() -> None:
         stage=stage,
         steps=60,
         device=torch.device("cpu"),
-        stride=1,
-        teacher=(teacher, 1.0),
+        objective=heatmap_objective(stage, stride=1, teacher_share=1.0),
+        teacher=teacher,
     )
     losses = [trainer.learn(some_batch()) for _ in range(60)]
     assert losses[-1] < 0.5 * losses[0]
