@@ -7,7 +7,7 @@ is a sentence and never a traceback.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -77,13 +77,16 @@ class Opened:
     open_s: float = 0.0
 
 
-def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
+def open_engine(
+    path: Path, *, backend: str, options: EngineOptions, leave_out: Collection[str] = ()
+) -> Opened:
     """Load a model file on a backend.
 
     Args:
         path: Model file, or a built TensorRT engine.
         backend: A name of ``BACKENDS``, or ``auto`` for the first that works.
         options: Precision and threads.
+        leave_out: Backends that ``auto`` does not try, because the caller has.
 
     Raises:
         ModelFileError: The file is not a model file.
@@ -94,7 +97,11 @@ def open_engine(path: Path, *, backend: str, options: EngineOptions) -> Opened:
     spec = read_info(path).spec if is_built else read_spec(path)
     if is_built and backend == "auto":
         backend = "tensorrt"  # nothing else runs such a file, so its reason is the answer
-    candidates = [entry for entry in BACKENDS if backend in {"auto", entry.name}]
+    candidates = [
+        entry
+        for entry in BACKENDS
+        if backend == entry.name or (backend == "auto" and entry.name not in leave_out)
+    ]
     if not candidates:
         raise EngineUnavailableError(
             f"there is no backend {backend!r}", fix=f"choose one of {', '.join(NAMES)}"

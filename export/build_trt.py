@@ -1,6 +1,7 @@
 """Build a TensorRT engine from a model file, and prove that it computes the same.
 
-    python export/build_trt.py                        # the default model, for this machine's GPU
+    python export/build_trt.py                        # TensorRT's network, for this machine's GPU
+    python export/build_trt.py --fetch                # first its more accurate, published weights
     python export/build_trt.py --flavor tensorrt-rtx  # needs no GPU to build
 
 The engine goes to engines/built/ with a JSON beside it; run.py finds it there by itself.
@@ -39,9 +40,10 @@ from engines.tensorrt_api import TensorRt, load_tensorrt
 from export.files import write_atomically
 from export.precision import network_nodes, to_float, to_half, to_opset17
 from export.trt_builder import Job, targets_of
+from export.trt_network import choose_network
 from export.trt_process import run_builder
 from realtime.command import Parser, run_command
-from realtime.shipped import POSE_RESNET
+from realtime.shipped import POSE_RESNET, PUBLISHED
 
 PRECISIONS = ("fp16", "fp32", "tf32", "int8")
 _TYPE_OF = {"fp16": "half", "fp32": "float", "tf32": "float", "int8": "int8"}
@@ -112,7 +114,8 @@ def find_device() -> Device | str:
 
 def build(arguments: argparse.Namespace) -> str:
     """Do what the command line says; returns what to tell the user."""
-    spec = read_spec(arguments.onnx)
+    if arguments.onnx is not None:
+        read_spec(arguments.onnx)  # a wrong file is said before anything of CUDA
     device = find_device()
     if arguments.flavor == "tensorrt" and isinstance(device, str):
         raise EngineUnavailableError(
@@ -120,6 +123,9 @@ def build(arguments: argparse.Namespace) -> str:
             fix="build on that machine, or use --flavor tensorrt-rtx",
         )
     api = _choose(arguments.flavor, device)
+    if arguments.onnx is None:  # asked only where something can be built
+        arguments.onnx = choose_network(is_fetching=arguments.fetch)
+    spec = read_spec(arguments.onnx)
     model = prepare(
         arguments.onnx,
         api,
@@ -262,7 +268,17 @@ def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) ->
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--onnx", type=Path, default=POSE_RESNET, help="model file")
+    parser.add_argument(
+        "--onnx",
+        type=Path,
+        help=f"model file (default: {PUBLISHED.name} where it is here or fetched, "
+        f"else {POSE_RESNET.name}, which ships)",
+    )
+    parser.add_argument(
+        "--fetch",
+        action="store_true",
+        help=f"without --onnx: download and export {PUBLISHED.stem} first, without a question",
+    )
     parser.add_argument("--precision", choices=PRECISIONS, default="fp16")
     parser.add_argument("--max-batch", type=int, default=8, help="largest batch (default 8)")
     parser.add_argument("--flavor", choices=("auto", "tensorrt", "tensorrt-rtx"), default="auto")
@@ -299,8 +315,14 @@ def _capability(text: str) -> str:
 
 
 def _check_paths(arguments: argparse.Namespace) -> None:
+    if arguments.fetch and arguments.onnx is not None:
+        raise UsageError(
+            f"--fetch makes {PUBLISHED.name}, and --onnx names another model file",
+            fix="leave one of them out",
+        )
     written = [p for p in (arguments.output, arguments.plan, arguments.save_onnx) if p]
-    if any(path.resolve() == arguments.onnx.resolve() for path in written):
+    models = [arguments.onnx] if arguments.onnx is not None else [PUBLISHED, POSE_RESNET]
+    if {path.resolve() for path in written} & {path.resolve() for path in models}:
         raise UsageError("an output would overwrite the model file", fix="choose another name")
     if arguments.output is not None and arguments.output.suffix != SUFFIX:
         raise UsageError(

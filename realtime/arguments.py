@@ -12,7 +12,7 @@ from realtime.command import Parser
 from realtime.record.parts import parse_limit
 from realtime.record.table import LAYOUTS
 from realtime.settings import MOST_PERSONS, Settings
-from realtime.shipped import DEFAULT_QUALITY, QUALITIES
+from realtime.shipped import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
 from realtime.smooth import choice as smoothers
 from realtime.sources import SourceOptions
 from realtime.sources.camera import CameraMode
@@ -22,13 +22,14 @@ DEFAULTS = Settings()
 _ANY = 10**9  # no limit worth naming
 
 
-def to_settings(arguments: argparse.Namespace, model: Path) -> Settings:
-    """Turn parsed arguments into settings; ``model`` is the file that ``--model`` means."""
+def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
+    """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
     mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
     text = arguments.source if arguments.source is not None else str(arguments.camera or 0)
     return Settings(
         source=SourceOptions(text, mode, is_paced=arguments.realtime),
-        model=model,
+        model=model or DEFAULT_MODEL,
+        is_best_built=model is None,
         backend=arguments.backend,
         precision=arguments.precision,
         threads=arguments.threads,
@@ -131,8 +132,8 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--quality",
         choices=tuple(QUALITIES),
-        default=DEFAULT_QUALITY,
-        help="which of the networks that ship: quicker, or more accurate (default: %(default)s)",
+        help="which of the networks that ship: quicker, or more accurate "
+        f"(default: {DEFAULT_QUALITY}; on a GPU the best network that is built for it)",
     )
     which.add_argument(
         "--model", metavar="MODEL", help="another model file, or the name of a published model"

@@ -23,6 +23,7 @@ from engines.errors import SteadyposeError, UsageError
 from engines.options import EngineOptions, default_threads
 from realtime.app import App
 from realtime.arguments import build_parser, to_settings
+from realtime.best_built import Taken, open_best
 from realtime.display import open_display
 from realtime.engine_opening import open_chosen
 from realtime.facts import run_facts
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
 
             arguments.fetch = False  # it looks, and changes nothing
             try:
-                print(examine(model_of(arguments)))
+                print(examine(model_of(arguments), backend=arguments.backend))
             except SteadyposeError as error:
                 print(f"{examine(DEFAULT_MODEL)}\n{'--model':<14} {error.what}")
             return 0
@@ -79,8 +80,8 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         return 2
 
 
-def model_of(arguments: argparse.Namespace) -> Path:
-    """The file that ``--model`` or ``--quality`` means.
+def model_of(arguments: argparse.Namespace) -> Path | None:
+    """The file that ``--model`` or ``--quality`` means; None: nobody chose.
 
     Raises:
         SteadyposeError: A published model is not here, or could not be made.
@@ -88,7 +89,7 @@ def model_of(arguments: argparse.Namespace) -> Path:
     if arguments.model is None:
         if arguments.fetch:
             raise UsageError("--fetch needs --model NAME", fix="--list-models shows the names")
-        return QUALITIES[arguments.quality]
+        return QUALITIES[arguments.quality] if arguments.quality else None
     from realtime.model_choice import choose_model  # noqa: PLC0415 - the default needs none of it
 
     return choose_model(arguments.model, is_fetching=arguments.fetch)
@@ -107,16 +108,13 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
     check_outputs(settings)
-    options = EngineOptions(settings.precision, settings.threads or default_threads())
-    opened = open_chosen(
-        settings.model,
-        backend=settings.backend,
-        options=options,
-        is_auto_build=settings.is_auto_build,
-    )
+    taken = _open(settings)
+    opened, engine = taken.opened, taken.opened.engine
     for reason in opened.passed_over:
         _say(f"passed over {reason}")
-    engine = opened.engine
+    if taken.reason:
+        _say(f"model: {taken.reason}")
+    settings = replace(settings, model=taken.model)
     stop.check()
     if engine.spec.decoder.startswith("coordinates"):
         _say("note: this network gives no scores, so it sees somebody in every picture")
@@ -125,6 +123,21 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         return _run_with(engine, settings, typed)
     finally:
         engine.close()
+
+
+def _open(settings: Settings) -> Taken:
+    options = EngineOptions(settings.precision, settings.threads or default_threads())
+    if settings.is_best_built:
+        return open_best(
+            backend=settings.backend, options=options, is_auto_build=settings.is_auto_build
+        )
+    opened = open_chosen(
+        settings.model,
+        backend=settings.backend,
+        options=options,
+        is_auto_build=settings.is_auto_build,
+    )
+    return Taken(settings.model, opened)
 
 
 def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:

@@ -16,7 +16,9 @@ from engines.cuda_driver import load_driver
 from engines.errors import SteadyposeError
 from engines.model_file import read_spec
 from engines.options import EngineOptions, default_threads, usable_cpus
+from realtime.best_built import open_best
 from realtime.display import gui_backend, why_headless
+from realtime.shipped import DEFAULT_MODEL
 from realtime.sources.camera import list_cameras
 from realtime.summary import cpu_name
 
@@ -25,12 +27,18 @@ _PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterp
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
-def examine(model: Path) -> str:
+def examine(model: Path | None, *, backend: str = "auto") -> str:
     """Everything a bug report needs, a line each.
 
     Args:
-        model: Model file that the backends are tried with.
+        model: Model file that the backends are tried with; None: the one that a run without
+            ``--model`` and ``--quality`` would take, and why.
+        backend: On which such a run would want it.
     """
+    taken = []
+    if model is None:
+        model, text = _default(backend)
+        taken = [_line("default", text)]
     lines = [
         _line("Python", f"{platform.python_version()} at {sys.executable}"),
         _line("system", f"{platform.platform()}"),
@@ -42,6 +50,7 @@ def examine(model: Path) -> str:
         _line("GPU", _nvidia_gpu()),
         _line("CUDA driver", _cuda_driver()),
         *(_line(name, _version(name)) for name in _GPU_PACKAGES),
+        *taken,
         *_model_lines(model),
     ]
     return "\n".join(lines)
@@ -130,6 +139,21 @@ def _cuda_driver() -> str:
     except SteadyposeError as error:
         return error.what
     return f"CUDA {device.driver}, {device.name}, compute capability {device.capability}"
+
+
+def _default(backend: str) -> tuple[Path, str]:
+    """The model file that a run takes where nobody chose one, and why."""
+    try:
+        taken = open_best(
+            backend=backend, options=EngineOptions(threads=default_threads()), is_auto_build=False
+        )
+    except SteadyposeError as error:
+        return DEFAULT_MODEL, f"none: {error.what}; {error.fix}"
+    label = taken.opened.engine.label
+    taken.opened.engine.close()
+    told = [f"passed over {reason}" for reason in taken.opened.passed_over]
+    chosen = taken.reason or f"{taken.model.stem}, the default on the CPU"
+    return taken.model, "; ".join([f"{chosen} ({label})", *told])
 
 
 def _model_lines(model: Path) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engines.errors import UsageError
+from realtime.best_built import ROWS
 from realtime.record import check_writable
 from realtime.record.journal import arrow, journal_path
 from realtime.record.parts import first_part
@@ -26,6 +27,8 @@ def check_outputs(settings: Settings) -> None:
     """
     inputs = {path.resolve() for path in source_files(settings.source.text)}
     inputs.add(settings.model.resolve())
+    if settings.is_best_built:  # which of them is read is not known yet
+        inputs.update(row.model.resolve() for row in ROWS)
     named: set[Path] = set()
     for path, option in _files(settings):
         check_writable(path, option)

@@ -20,6 +20,7 @@ class Settings:
     Attributes:
         source: Where frames come from.
         model: Model file.
+        is_best_built: Nobody chose the model: where TensorRT runs a better one, take that.
         backend: A name of ``engines.registry.NAMES``.
         precision: A name of ``engines.options.PRECISIONS``.
         threads: CPU threads of the network, 0 for the default.
@@ -42,6 +43,7 @@ class Settings:
 
     source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
     model: Path = DEFAULT_MODEL
+    is_best_built: bool = False
     backend: str = "auto"
     precision: str = "auto"
     threads: int = 0

@@ -22,4 +22,7 @@ DEFAULT_MODEL = QUALITIES[DEFAULT_QUALITY]
 POSE_RESNET = MODELS / "pose_resnet18_192x160.onnx"
 """The network of the TensorRT path where no published weights have been fetched."""
 
+PUBLISHED = MODELS / "res50-coco-256x192.onnx"
+"""The network of the TensorRT path where its published weights have been fetched."""
+
 SHIPPED = (*QUALITIES.values(), POSE_RESNET)

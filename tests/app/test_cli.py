@@ -149,6 +149,7 @@ def test_a_mistake_is_one_sentence_with_a_fix_and_exit_code_2(
                 "error:",
                 "  fix:",
                 "engine:",
+                "model:",
                 "no window:",
                 "nothing will be saved",
                 "source:",

@@ -55,7 +55,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(*arguments: str) -> int:
     from export.build_trt import main
 
-    return main(["--flavor", "tensorrt-rtx", *arguments])
+    # The shipped one, also where somebody has fetched the published one.
+    which = () if "--onnx" in arguments else ("--onnx", str(MODEL))
+    return main(["--flavor", "tensorrt-rtx", *which, *arguments])
 
 
 @pytest.mark.slow
@@ -92,6 +94,27 @@ def test_the_shipped_model_becomes_an_engine_with_a_whole_sidecar(
     assert plan.read_bytes() == output.read_bytes()
     assert {t.data_type for t in onnx.load(graph).graph.initializer} >= {onnx.TensorProto.FLOAT16}
     assert "half" in capsys.readouterr().out
+
+
+def test_without_a_network_or_torch_a_yes_ends_in_an_engine_of_what_ships(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from export import trt_network
+    from export.build_trt import main
+
+    def fail(*_: object, **__: object) -> Path:
+        raise ModelFileError("it could not be made", fix="mend that")
+
+    monkeypatch.setattr(trt_network, "_is_terminal", lambda: True)
+    monkeypatch.setattr(trt_network, "_says_yes", lambda _: True)
+    monkeypatch.setattr(trt_network, "choose_model", fail)
+    monkeypatch.setattr("realtime.zoo.DEFAULT_MODEL", tmp_path / "default.onnx")
+    given = ["--flavor", "tensorrt-rtx", "--output", str(tmp_path / "x.engine")]
+    assert main(given) == 0
+    assert "it could not be made (mend that); going on with" in capsys.readouterr().err
+    assert read_info(tmp_path / "x.engine").onnx == MODEL.name
+    assert main([*given, "--fetch"]) == 2
+    assert "error: it could not be made\n  fix: mend that" in capsys.readouterr().err
 
 
 @pytest.mark.slow
