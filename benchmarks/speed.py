@@ -102,7 +102,7 @@ def main() -> None:
         "\n".join(
             (
                 f"clip {clip.name}, {peers[0].frames} frames; {arguments.rounds} alternating "
-                "rounds, medians (smallest to largest); with decoding and a CSV, without the start  ",
+                "rounds, medians (smallest to largest); decoding and CSV counted, the start not  ",
                 f"{provenance()}; peer: {peers[0].engine}",
                 "",
                 table(head, [*(cells(row, peers) for row in rows), theirs]),
