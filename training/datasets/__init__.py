@@ -26,7 +26,9 @@ KINDS: Mapping[str, Callable[..., PoseDataset]] = {
     "lsp": LspDataset,
     "mannequin": MannequinDataset,
 }
-_PATHS = ("tar", "annotations", "images", "folder")
+_PATHS = ("tar", "annotations", "images", "folder", "teacher")
+_LISTS = ("only", "without")  # of this repository's own
+_CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 _FEWEST_SHARED = 3
 
 
@@ -89,7 +91,8 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
                 f"data set kind {config.kind!r} has no option {key!r}",
                 fix=f"it takes {', '.join(accepted)}",
             )
-        options[key] = root / value if key in _PATHS else value
+        folder = root if key in _PATHS else _CONFIGS if key in _LISTS else None
+        options[key] = value if folder is None else folder / value
     try:
         return kind(**options)
     except TypeError as error:
@@ -99,7 +102,7 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
 
 
 def _check_option(kind: str, key: str, value: Any) -> None:
-    wants_text = key in {*_PATHS, "category", "outside"}
+    wants_text = key in {*_PATHS, *_LISTS, "category", "outside", "prefix"}
     is_right = isinstance(value, str) if wants_text else type(value) is int and value >= 0
     allowed = {"error", "drop", "keep"} if kind == "pack" else {"error", "drop"}
     if key == "outside" and value not in allowed:

@@ -14,6 +14,9 @@ from engines.errors import SourceError
 from engines.skeleton import COCO17
 from training.sample import Outside, Sample, check_inside, decode_image, tight_bbox
 
+_SURE = 0.35  # a teacher's score above which its keypoint is a label
+_BY_PEOPLE = 2
+
 
 class PackDataset:
     """Pictures of ``NAME.tar`` with the labels of ``NAME_labels.npz`` beside it.
@@ -28,6 +31,11 @@ class PackDataset:
         last: And at most this.
         outside: What a label outside its picture does: ``error``, ``drop`` (unknown), or
             ``keep``: it is known not to be in the picture, and trains an empty heatmap.
+        prefix: Keep only pictures whose names begin so.
+        only: Keep only the pictures that this list names, one a line.
+        without: Leave out the pictures that this list names.
+        teacher: A teacher's keypoints beside the tar, (N, 17, 3) with its scores: they
+            replace labels that are not people's where it is sure.
 
     Raises:
         SourceError: One of the two files is missing or damaged, a labelled picture is
@@ -41,18 +49,36 @@ class PackDataset:
         first: int = 0,
         last: int | None = None,
         outside: Outside | Literal["keep"] = "error",
+        prefix: str = "",
+        only: Path | None = None,
+        without: Path | None = None,
+        teacher: Path | None = None,
     ) -> None:
         self.name = tar.stem
         self.skeleton = COCO17
         self._outside = outside
-        names, keypoints, boxes = _read_labels(tar.with_name(tar.stem + "_labels.npz"))
+        names, keypoints, boxes, sure = _read_labels(tar.with_name(tar.stem + "_labels.npz"))
+        if teacher is not None:
+            keypoints = _with_teacher(keypoints, teacher)
         numbers = np.array([number_of(name) for name in names])
         kept = (numbers >= first) & (numbers <= (numbers.max() if last is None else last))
+        named = None if only is None else _read_list(only)
+        left_out = set() if without is None else _read_list(without)
+        kept &= np.array(
+            [
+                name.startswith(prefix)
+                and (named is None or name in named)
+                and name not in left_out
+                for name in names
+            ]
+        )
         rows = np.flatnonzero(kept)
         if rows.size == 0:
             raise SourceError(
-                f"{tar} has no picture numbered {first} to {last}", fix="check first and last"
+                f"{tar} has no picture left (numbered {first} to {last})",
+                fix="check first, last, prefix, only and without",
             )
+        self._sure = None if sure is None else sure[rows]
         self._keypoints = keypoints[rows]
         self._boxes = None if boxes is None else boxes[rows]
         self._names = [names[row] for row in rows]
@@ -60,6 +86,10 @@ class PackDataset:
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def teacher_score(self, row: int) -> NDArray[np.float32] | None:
+        """(K,) how sure the teacher was that labelled a picture; None where people did."""
+        return None if self._sure is None else self._sure[row]
 
     def sample(self, row: int) -> Sample:
         """One picture; the box is the labelled one, else the tight box of its keypoints."""
@@ -79,7 +109,7 @@ class PackDataset:
         if self._outside == "keep":
             is_known = (flag > 0) & np.isfinite(xy).all(axis=1)
         bbox = tight_bbox(xy, is_inside) if self._boxes is None else self._boxes[row]
-        return Sample(name, image, xy, is_known, is_inside & (flag == 2), bbox)
+        return Sample(name, image, xy, is_known, is_inside & (flag == _BY_PEOPLE), bbox)
 
 
 def number_of(name: str) -> int:
@@ -87,11 +117,37 @@ def number_of(name: str) -> int:
     return int("".join(c for c in Path(name).stem if c.isdigit())[-5:] or 0)
 
 
-def _read_labels(
-    path: Path,
-) -> tuple[list[str], NDArray[np.float32], NDArray[np.float32] | None]:
+def _read_list(path: Path) -> set[str]:
+    try:
+        return set(path.read_text(encoding="utf-8").split())
+    except OSError as error:
+        raise SourceError(
+            f"cannot read the list {path}: {error.strerror}", fix="check only and without"
+        ) from error
+
+
+def _with_teacher(keypoints: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     try:
         with np.load(path, allow_pickle=False) as table:
+            said = table["keypoints"].astype(np.float32)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise SourceError(f"cannot read {path}: {error}", fix="check teacher") from error
+    if said.shape != keypoints.shape:
+        raise SourceError(
+            f"{path} has keypoints of shape {said.shape}, the labels {keypoints.shape}",
+            fix="a teacher's keypoints belong to the same pictures in the same order",
+        )
+    is_sure = said[..., 2:] > _SURE
+    own = np.concatenate((said[..., :2], is_sure.astype(np.float32)), 2)
+    return np.where(keypoints[..., 2:] == _BY_PEOPLE, keypoints, own)
+
+
+def _read_labels(
+    path: Path,
+) -> tuple[list[str], NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    try:
+        with np.load(path, allow_pickle=False) as table:
+            sure = table["teacher_score"].astype(np.float32) if "teacher_score" in table else None
             names = [Path(str(name)).name for name in table["image"]]
             keypoints = table["keypoints"].astype(np.float32)
             boxes = table["bbox_xyxy"].astype(np.float32) if "bbox_xyxy" in table else None
@@ -109,7 +165,7 @@ def _read_labels(
         )
     if boxes is not None and boxes.shape != (len(names), 4):
         raise SourceError(f"{path} has boxes of shape {boxes.shape}", fix="it must be (N, 4)")
-    return names, keypoints, boxes
+    return names, keypoints, boxes, sure
 
 
 def _read_members(tar: Path, names: list[str]) -> list[NDArray[np.uint8]]:
