@@ -33,7 +33,7 @@ class NetworkConfig:
         kind: A name of ``export.models.registry.NETWORKS``.
         deconv: Filters of the three deconvolutions; PoseResNet only.
         final_kernel: 1 or 3; PoseResNet only.
-        weights: State dict to start from; none: random, as the network's code starts.
+        weights: State dict or model file to start from; none: random, as the network's code starts.
     """
 
     kind: str = "pose_resnet18"
@@ -137,7 +137,7 @@ class TeacherConfig:
     """Distillation: heatmaps of a trained network as second target (Hinton et al. 2015).
 
     Attributes:
-        weights: The teacher's state dict.
+        weights: The teacher's state dict or model file.
         kind: Which network it is.
         deconv: Its deconvolutions.
         share: Weight of its heatmaps against the labels', 0 to 1.
