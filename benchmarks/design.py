@@ -1,6 +1,6 @@
 """Accuracy per millisecond: what depth, width, crop size and decoder cost, and what they bring.
 
-    python -m benchmarks.design --weights models/NAME.pt [OLDER.pt ...] --data PACKS
+    python -m benchmarks.design --weights models/NAME.onnx [OLDER.pt ...] --data PACKS
 
 Times come from random weights of each design, all in turn through the backend that ships, so
 a noisy machine disturbs all alike. Accuracy is given where trained weights exist: those

@@ -16,7 +16,6 @@ import argparse
 import dataclasses
 import logging
 import sys
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from onnxscript import optimizer
 
 from engines.engine_file import sha256
 from engines.errors import ModelFileError, UsageError
@@ -44,13 +44,16 @@ from export.option_values import channels, size, skeleton, triple
 from export.origin import find_origin, refuse_unused
 from export.real_crops import gather_crops
 from export.recipe import RECIPE_KEY, Origin, Recipe, build_model, build_network
-from export.stored_weights import store_half
+from export.stored_weights import keep_weights, store_half
 from export.weights import load_weights
 from realtime.command import Parser, run_command
 from realtime.shipped import MODELS, SHIPPED
 
 TOLERANCE_PX = 0.25
 TOLERANCE_SCORE = 0.02
+
+_NORM = "BatchNormalization"
+_HIDDEN = "steadypose"  # the domain of an operator that no optimiser knows
 
 
 def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
@@ -62,22 +65,20 @@ def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
     example = torch.zeros((2, *recipe.input_hw, 3), dtype=torch.uint8)
     # It says at length that torchvision is not installed, which nothing here needs.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / "model.onnx"
-        torch.onnx.export(
+        program = torch.onnx.export(
             model,
             (example,),
-            str(path),
             input_names=["crops"],
             output_names=["keypoints"],
             dynamo=True,
             opset_version=opset,
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=256)},),
-            external_data=False,
+            optimize=False,
             verbose=False,
         )
-        exported = onnx.load(str(path))
+        exported = _simplify(program.model_proto)
     got = {entry.domain: entry.version for entry in exported.opset_import}
     if got.get("") != opset:
         raise ModelFileError(
@@ -89,6 +90,29 @@ def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
         del node.metadata_props[:]
         node.doc_string = ""
     return exported
+
+
+def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Fold constants and remove what does nothing, but leave batch norms alone.
+
+    Folded into the convolutions they could not be trained any further, and backends fold
+    them anyway. The optimiser offers no such choice, so it sees operators it does not know.
+
+    Args:
+        model: As exported without optimisation; changed.
+    """
+    for node in model.graph.node:
+        if node.op_type == _NORM:
+            node.domain = _HIDDEN
+    model.opset_import.add(domain=_HIDDEN, version=1)
+    made: onnx.ModelProto = optimizer.optimize(model)
+    for node in made.graph.node:
+        if node.domain == _HIDDEN:
+            node.domain = ""
+    kept = [entry for entry in made.opset_import if entry.domain != _HIDDEN]
+    del made.opset_import[:]
+    made.opset_import.extend(kept)
+    return made
 
 
 def keypoints_of(model: PoseModel, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -166,7 +190,8 @@ def export(arguments: argparse.Namespace) -> str:
             f"this would replace the model that ships, {output}",
             fix="give --name or --output (--output with that path to replace it)",
         )
-    model = build_model(recipe, build_network(recipe, load_weights(weights)))
+    network = build_network(recipe, load_weights(weights))
+    model = build_model(recipe, network)
     source = arguments.provenance or origin.source
     licence = arguments.licence or origin.licence
     spec = ModelSpec(
@@ -190,12 +215,12 @@ def export(arguments: argparse.Namespace) -> str:
     if sys.stderr.isatty():
         sys.stderr.write(f"exporting {name}; large networks take a minute or two\n")
     exported = to_onnx(model, recipe, opset=arguments.opset)
+    keep_weights(exported, network.state_dict())
     if arguments.store == "fp16":
         store_half(exported)
     recorded = Origin(recipe, name, source, licence).to_json()
     for key, value in ((METADATA_KEY, spec.to_json()), (RECIPE_KEY, recorded)):
-        entry = exported.metadata_props.add()
-        entry.key, entry.value = key, value
+        exported.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(exported)
     data = exported.SerializeToString()
     typical_px, worst_score, seen = check_against_torch(

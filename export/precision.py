@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from engines.errors import ModelFileError
+from export.batch_norms import fold_batch_norms
 
 _CONVOLUTIONS = {"Conv", "ConvTranspose"}
 # Inputs that say where or how much, and are float32 by ONNX's definition.
@@ -23,7 +24,9 @@ _LARGEST_HALF = 65504.0
 
 
 def to_float(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose weights are float32, where the file stores fp16 and casts them.
+    """A copy with float32 weights, where the file stores fp16 and casts them.
+
+    Batch norms are folded into the convolutions before them.
 
     Args:
         model: A model file of ours; not modified.
@@ -43,6 +46,7 @@ def to_float(model: onnx.ModelProto) -> onnx.ModelProto:
     for tensor in stale:
         copy.graph.initializer.remove(tensor)
     _replace_nodes(copy, kept)
+    fold_batch_norms(copy)
     return copy
 
 

@@ -142,7 +142,7 @@ class TeacherConfig:
     """Distillation: heatmaps of a trained network as second target (Hinton et al. 2015).
 
     Attributes:
-        weights: The teacher's state dict.
+        weights: The teacher's state dict or model file.
         kind: Which network it is.
         deconv: Its deconvolutions.
         share: Weight of its heatmaps against the labels', 0 to 1. (MoveNet's maps stand but

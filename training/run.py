@@ -53,7 +53,7 @@ class Run:
         workers: Processes that prepare batches.
         is_quiet: No progress bar.
         first_stage: Begin with this stage of the config, counted from 1 ...
-        weights: ... from this state dict, instead of the config's own.
+        weights: ... from this state dict or model file, instead of the config's own.
 
     Raises:
         SteadyposeError: Data or earlier files cannot be used.

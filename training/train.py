@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, help="of torch on the CPU; default: all cores")
     parser.add_argument("--workers", type=int, default=default_workers(), help="data processes")
-    parser.add_argument("--weights", type=Path, help="begin with this state dict")
+    parser.add_argument("--weights", type=Path, help="begin with this state dict or model file")
     parser.add_argument("--first-stage", type=int, default=1, help="begin with this stage")
     parser.add_argument("--quiet", action="store_true", help="one line per epoch, no bar")
     arguments = parser.parse_args(argv)

@@ -286,7 +286,7 @@ def test_the_half_model_agrees_with_the_float_model() -> None:
         return session.run(None, {"crops": crops})[0]
 
     wanted = run(model)
-    np.testing.assert_array_equal(run(to_float(model)), wanted)
+    np.testing.assert_allclose(run(to_float(model)), wanted, atol=1e-3)  # batch norms folded
     half = run(to_half(model))
     assert difference(half, wanted).p95 < 0.25
     assert (half != wanted).any()

@@ -432,6 +432,41 @@ def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_a_run_starts_from_the_weights_of_a_model_file(tmp_path: Path, whole: Path) -> None:
+    from export.export_onnx import main as export
+    from export.weights import load_weights
+
+    model = tmp_path / "first.onnx"
+    given = ["--weights", str(whole / "weights.pt"), "--check-crops", "1", "--output", str(model)]
+    assert export([*given, "--store", "fp32"]) == 0
+    text = f'''
+name = "second"
+[network]
+weights = "{model.name}"
+deconv = [16, 16, 16]
+[[train]]
+kind = "mannequin"
+count = 16
+[[validate]]
+kind = "mannequin"
+count = 16
+[[stage]]
+input = [64, 32]
+epochs = 1
+batch = 4
+'''
+    (tmp_path / "second.toml").write_text(text)
+    run = start(load_config(tmp_path / "second.toml"), tmp_path)
+    state, trained = run._first_network().state_dict(), load_weights(whole / "weights.pt")
+    assert state.keys() == trained.keys()
+    for key, value in trained.items():
+        assert key.endswith("num_batches_tracked") or torch.equal(state[key], value), key
+    run.go(until_step=2)
+    after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["trainer"]
+    assert after["step"] == 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("to_group", [False, True])
 def test_a_terminated_run_saves_and_says_so(tmp_path: Path, *, to_group: bool) -> None:
     config = CONFIGS / "smoke.toml"
