@@ -1,0 +1,157 @@
+"""MoveNet: published graphs, the decoder, crops of any size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.errors import ModelFileError, UsageError
+
+pytestmark = pytest.mark.export
+torch: Any = pytest.importorskip("torch")
+
+PARAMETERS = {"movenet_lightning": 2_317_974, "movenet_thunder": 6_226_046}
+
+
+def write_graph(folder: Path, *, cut: int = 0) -> tuple[Path, dict[str, NDArray[np.float16]]]:
+    """A graph of Lightning as TensorFlow.js stores it, with made-up numbers in two shards."""
+    from export.models.registry import make_network
+    from export.movenet_weights import _names
+
+    state = make_network("movenet_lightning", keypoints=17).state_dict()
+    rng = np.random.default_rng(3)
+    tensors, entries, data = {}, [], b""
+    for ours, theirs in _names().items():
+        shape = tuple(state[ours].shape)
+        if len(shape) == 4:
+            o, i, h, w = shape
+            shape = (h, w, o, i) if "depthwise" in ours else (h, w, i, o)
+        value = rng.normal(0, 0.1, shape).astype(np.float16)
+        tensors[ours] = value
+        quantized = {"dtype": "float16", "original_dtype": "float32"}
+        entries.append(
+            {"name": theirs, "shape": shape, "dtype": "float32", "quantization": quantized}
+        )
+        data += value.tobytes()
+    entries.append({"name": "StatefulPartitionedCall/dim", "shape": [], "dtype": "int32"})
+    data += np.int32(4).tobytes()
+    data = data[: len(data) - cut]
+    (folder / "a.bin").write_bytes(data[:1000])
+    (folder / "b.bin").write_bytes(data[1000:])
+    path = folder / "movenet-lightning.json"
+    group = {"paths": ["a.bin", "b.bin"], "weights": entries}
+    path.write_text(json.dumps({"weightsManifest": [group]}))
+    return path, tensors
+
+
+@pytest.mark.parametrize("network", PARAMETERS)
+def test_it_has_as_many_weights_as_the_published_graph(network: str) -> None:
+    from export.models.registry import make_network
+
+    with torch.device("meta"):
+        made = make_network(network, keypoints=17)
+    assert sum(p.numel() for p in made.parameters()) == PARAMETERS[network]
+
+
+def test_a_published_graph_is_read_with_its_axes_turned(tmp_path: Path) -> None:
+    from export.recipe import build_network, find_recipe
+    from export.weights import load_weights
+
+    path, tensors = write_graph(tmp_path)
+    state = load_weights(path)
+    stem, depthwise = "stem.conv.weight", "blocks.4.depthwise.conv.weight"
+    assert state[stem][5, 2, 0, 1] == tensors[stem][0, 1, 2, 5]
+    assert state[depthwise][7, 0, 2, 1] == tensors[depthwise][2, 1, 7, 0]
+    assert all(value.is_contiguous() for value in state.values())
+    origin = find_recipe(path)
+    assert origin is not None
+    assert (origin.recipe.network, origin.licence) == ("movenet_lightning", "Apache-2.0")
+    assert origin.recipe.mean == origin.recipe.std == (0.5, 0.5, 0.5)
+    build_network(origin.recipe, state)
+
+
+@pytest.mark.parametrize("damage", ["cut", "no shard", "another graph", "no json"])
+def test_a_damaged_graph_is_a_sentence(damage: str, tmp_path: Path) -> None:
+    from export.weights import load_weights
+
+    path, _ = write_graph(tmp_path, cut=5000 if damage == "cut" else 0)
+    if damage == "no shard":
+        (tmp_path / "b.bin").unlink()
+    elif damage == "another graph":
+        path.write_text('{"weightsManifest": []}')
+    elif damage == "no json":
+        path.write_text("{")
+    with pytest.raises(ModelFileError, match=r"cannot read|no graph of MoveNet"):
+        load_weights(path)
+
+
+def heads(people: list[tuple[int, int]], *, grid_hw: tuple[int, int]) -> Any:
+    """Maps of people whose two keypoints lie 3 cells left and right of their centre.
+
+    Args:
+        people: Row and column of each centre.
+        grid_hw: Cells.
+    """
+    from export.models.movenet import Heads
+
+    h, w = grid_hw
+    heatmap = torch.full((1, 2, h, w), -6.0)
+    center = torch.full((1, 1, h, w), -6.0)
+    regress, offset = torch.zeros(1, 4, h, w), torch.zeros(1, 4, h, w)
+    for n, (y, x) in enumerate(people):
+        center[0, 0, y, x] = 1.0
+        heatmap[0, 0, y, x - 3] = heatmap[0, 1, y, x + 3] = 1.0 + n  # the later are surer
+        regress[0, :, y, x] = torch.tensor((0.0, -3.0, 0.0, 3.0))
+        offset[0, :, y, x - 3] = torch.tensor((0.25, 0.5, 0.0, 0.0))
+        offset[0, :, y, x + 3] = torch.tensor((0.0, 0.0, 0.75, 0.0))
+    return Heads(heatmap, center, regress, offset)
+
+
+def test_the_person_in_the_middle_is_taken_though_a_neighbour_is_surer() -> None:
+    from export.center_decoding import DecodeCenter
+
+    decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4)
+    found = decode(heads([(12, 9), (12, 16)], grid_hw=(24, 20)))[0]
+    np.testing.assert_allclose(found[0, :2], ((6 + 0.5) * 4 - 0.5, (12 + 0.25) * 4 - 0.5))
+    np.testing.assert_allclose(found[1, :2], (12 * 4 - 0.5, (12 + 0.75) * 4 - 0.5))
+    np.testing.assert_allclose(found[:, 2], 1 / (1 + np.exp(-1.0)), rtol=1e-6)
+
+
+def test_a_score_weighs_the_keypoint_and_its_person() -> None:
+    from export.center_decoding import DecodeCenter
+
+    maps = heads([(12, 9)], grid_hw=(24, 20))
+    decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4, score=(1.5, 0.5, -0.25))
+    logit = 1.5 * 1.0 + 0.5 * 1.0 - 0.25
+    np.testing.assert_allclose(decode(maps)[0, :, 2], 1 / (1 + np.exp(-logit)), rtol=1e-6)
+    nobody = maps._replace(center=torch.full_like(maps.center, -6.0))
+    assert float(decode(nobody)[0, :, 2].max()) < float(decode(maps)[0, :, 2].min())
+
+
+def test_moving_the_picture_by_a_grid_step_moves_the_maps() -> None:
+    """Fully convolutional: what lies far from the edges is seen alike anywhere."""
+    from export.models.registry import make_network
+
+    network = make_network("movenet_lightning", keypoints=17).eval()
+    picture = torch.zeros(1, 3, 320, 256)
+    generator = torch.Generator().manual_seed(1)
+    picture[..., 128:160, 96:128] = torch.randn(1, 3, 32, 32, generator=generator)
+    with torch.inference_mode():
+        one = network(picture).heatmap
+        two = network(torch.roll(picture, 32, dims=2)).heatmap
+    assert one.shape == (1, 17, 80, 64)
+    here, there = one[..., 34:38, 26:30], two[..., 42:46, 26:30]
+    torch.testing.assert_close(here, there, rtol=0.0, atol=0.05)
+    assert float(here.std()) > 0.5  # there is something to compare
+
+
+def test_it_has_no_flip_test() -> None:
+    from export.recipe import Recipe
+
+    with pytest.raises(UsageError, match="movenet_thunder has no flip test"):
+        Recipe(network="movenet_thunder", has_flip_test=True)
