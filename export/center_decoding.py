@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from export.models.movenet import Heads
 
-_SOFTNESS = 1.8  # cells; of the graph: nearer than this hardly counts
+PUBLISHED_SOFTNESS = 1.8
+"""Of MoveNet's own graph, cells."""
 
 
 class DecodeCenter(nn.Module):
@@ -21,6 +22,9 @@ class DecodeCenter(nn.Module):
         keypoints: K.
         grid_hw: Height and width of the maps, cells.
         stride: Crop pixels per cell.
+        softness: Cells added to a distance before it divides: how much it counts. The
+            published graph looks at whole pictures and has 1.8; a crop around one person
+            can trust its heatmaps more.
         score: Weight of the heatmap's logit, of the centre's logit, and a constant: their
             sum is the logit of the score. (1, 0, 0) is MoveNet's own score, the peak.
 
@@ -34,15 +38,17 @@ class DecodeCenter(nn.Module):
         keypoints: int,
         grid_hw: tuple[int, int],
         stride: int,
+        softness: float = PUBLISHED_SOFTNESS,
         score: tuple[float, float, float] = (1.0, 0.0, 0.0),
     ) -> None:
         super().__init__()
         height, width = grid_hw
         self._keypoints, self._width, self._stride, self._score = keypoints, width, stride, score
+        self._softness = softness
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         self.register_buffer("x", x.flatten().float().view(1, 1, -1))
         self.register_buffer("y", y.flatten().float().view(1, 1, -1))
-        far = torch.hypot(self.y - height / 2, self.x - width / 2) + _SOFTNESS
+        far = torch.hypot(self.y - height / 2, self.x - width / 2) + PUBLISHED_SOFTNESS
         self.register_buffer("nearness", 1.0 / far)
 
     def forward(self, heads: Heads) -> Tensor:
@@ -68,7 +74,7 @@ class DecodeCenter(nn.Module):
         rough = heads.regress.float().flatten(2).gather(2, person.expand(-1, 2 * k, 1))
         rough = rough.reshape(-1, k, 2)
         dx, dy = self.x - (x0 + rough[..., 1:]), self.y - (y0 + rough[..., :1])
-        weighted = torch.sigmoid(logits) / (torch.sqrt(dx * dx + dy * dy) + _SOFTNESS)
+        weighted = torch.sigmoid(logits) / (torch.sqrt(dx * dx + dy * dy) + self._softness)
         _, cell = torch.topk(weighted, 1, dim=2)
         x, y = self._cell(cell)
         offset = heads.offset.float().flatten(2).reshape(-1, k, 2, self.x.shape[2])

@@ -270,6 +270,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--padding", type=float, default=unset)
     parser.add_argument("--flip-test", dest="has_flip_test", action="store_true", default=unset)
     parser.add_argument(
+        "--softness", type=float, default=unset, help="cells added to distances (MoveNet)"
+    )
+    parser.add_argument(
         "--score",
         type=triple,
         default=unset,

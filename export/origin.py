@@ -60,6 +60,8 @@ def refuse_unused(recipe: Recipe, chosen: Collection[str]) -> None:
         UsageError: One was given.
     """
     unused = set() if recipe.options else {"deconv", "final_kernel"}
+    if kind_of(recipe.network).gives != "heads":
+        unused |= {"softness", "score"}
     if kind_of(recipe.network).gives != "heatmaps":
         unused |= {"refine", "cells", "sigma"}
     elif recipe.refine != "dark":

@@ -15,7 +15,7 @@ import torch
 from engines.errors import ModelFileError, UsageError
 from engines.model_file import read_metadata
 from engines.skeleton import COCO17, Skeleton
-from export.center_decoding import DecodeCenter
+from export.center_decoding import PUBLISHED_SOFTNESS, DecodeCenter
 from export.conventions import CONVENTIONS
 from export.graph import (
     Cells,
@@ -55,6 +55,8 @@ class Recipe:
         sigma: Of the training targets, cells.
         has_flip_test: Average with the mirror image: slower by two, a little better.
         padding: Box factor of the training.
+        softness: How much the distance from the rough place counts, see
+            ``export.center_decoding.DecodeCenter``; MoveNet only.
         score: Weights of heatmap, centre and constant in the score's logit, see
             ``export.center_decoding.DecodeCenter``; MoveNet only.
         skeleton: Names and order of the keypoints.
@@ -75,6 +77,7 @@ class Recipe:
     sigma: float = 1.75
     has_flip_test: bool = False
     padding: float = 1.25
+    softness: float = PUBLISHED_SOFTNESS
     score: tuple[float, ...] = (1.0, 0.0, 0.0)
     skeleton: Skeleton = COCO17
 
@@ -86,6 +89,7 @@ class Recipe:
             (0.1 < self.sigma < 20, "sigma", self.sigma),
             (1.0 <= self.padding <= 4.0, "padding", self.padding),
             (_are_numbers(self.mean), "mean", self.mean),
+            (0.1 < self.softness < 1000, "softness", self.softness),
             (_are_numbers(self.score), "score", self.score),
             (_are_numbers(self.std) and min(self.std) > 0, "std", self.std),
         )
@@ -243,6 +247,7 @@ def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
             keypoints=len(recipe.skeleton),
             grid_hw=grid_hw,
             stride=kind.stride,
+            softness=recipe.softness,
             score=(of_heatmap, of_center, constant),
         )
     else:

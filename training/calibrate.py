@@ -78,7 +78,9 @@ class Maps:
         self._before = Preprocess(mean=recipe.mean, std=recipe.std)
         height, width = recipe.input_hw
         grid_hw = (height // 4, width // 4)
-        self._decode = DecodeCenter(keypoints=len(recipe.skeleton), grid_hw=grid_hw, stride=4)
+        self._decode = DecodeCenter(
+            keypoints=len(recipe.skeleton), grid_hw=grid_hw, stride=4, softness=recipe.softness
+        )
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """(N, H, W, 3) crops to (N, K, 2) crop pixels and (N, K, 3) logits, the third 1."""
@@ -200,7 +202,7 @@ def calibrate(arguments: argparse.Namespace) -> str:
         )
     maps = Maps(origin.recipe, arguments.weights)
     root: Path = arguments.data
-    people = PackDataset(root / "people.tar", only=HELD_OUT)
+    people = PackDataset(root / "people.tar", only=HELD_OUT, outside="drop")
     lspet = PackDataset(root / "lspet.tar", first=9001, last=9500, outside="drop")
     strips = PackDataset(root / "lspet.tar", last=2000, outside="drop")
     sets = {

@@ -55,7 +55,11 @@ def shapes_of(network: str) -> dict[str, tuple[int, ...]]:
 def test_every_network_has_a_layout_or_was_never_published() -> None:
     from export.models.registry import NETWORKS
 
-    assert set(NETWORKS) - set(LAYOUTS) == {"tompson", "movenet_lightning", "movenet_thunder"}  # see test_movenet.py
+    assert set(NETWORKS) - set(LAYOUTS) == {
+        "tompson",
+        "movenet_lightning",
+        "movenet_thunder",
+    }  # see test_movenet.py
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)

@@ -1,0 +1,138 @@
+"""Every network that ships: accuracy on people nobody trained on, time, size.
+
+    python -m benchmarks.shipped --data PACKS [MODEL.onnx ...]
+
+Boxes are given. The 300 everyday pictures (training/configs/people_held_out.txt) were left out of
+training with all other pictures of their sources; their labels are MoveNet Thunder's, which looked
+twice, so they say how near a network comes to it. LSPET 9001 to 9500 was labelled by people.
+Further model files, such as the published weights, get a row each. Times are of one thread and one crop:
+as on a processor with AVX2 alone (ONEDNN_MAX_CPU_ISA=AVX2, float32), and as this one does it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.speed import AVX2
+from engines.errors import EngineError
+from engines.options import EngineOptions
+from engines.registry import open_engine
+from realtime.shipped import POSE_RESNET, QUALITIES, ROOT
+from training.calibrate import HELD_OUT
+from training.datasets.pack import PackDataset
+from training.measure import Found, measure
+from training.metrics import pck
+
+_THRESHOLDS = np.arange(0.5, 0.96, 0.05)
+_BODY_SHARE = 0.53  # of a box: what COCO's area is of it, about
+_CALLS = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from engines.options import EngineOptions
+from engines.registry import open_engine
+path, precision = sys.argv[1:]
+engine = open_engine(Path(path), backend="openvino", options=EngineOptions(precision, 1)).engine
+crops = np.random.default_rng(0).integers(0, 256, (1, *engine.spec.input_hw, 3), np.uint8)
+took = []
+for _ in range(60):
+    begin = time.perf_counter()
+    engine.infer(crops)
+    took.append(time.perf_counter() - begin)
+print(1e3 * min(took))
+"""
+
+
+def call_ms(model: Path, *, is_avx2: bool) -> float:
+    """Fastest of 60 calls with one crop on one thread, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _CALLS, str(model), "fp32" if is_avx2 else "auto"],
+        env={**os.environ, **(AVX2 if is_avx2 else {})},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise EngineError(f"{model.name} did not run: {done.stderr[-300:]}", fix="see above")
+    return float(done.stdout.split()[-1])
+
+
+def matched(found: Found) -> float:
+    """Mean over COCO's thresholds of the share of people whose OKS reaches them."""
+    counted = found.is_counted
+    xy = np.where(counted[..., None], found.truth, np.nan)
+    spans = np.nanmax(xy, axis=1) - np.nanmin(xy, axis=1)
+    area = _BODY_SHARE * spans.prod(axis=1)
+    distance = ((found.xy - found.truth) ** 2).sum(axis=2)
+    spread = (2.0 * np.array(found.skeleton.sigmas)) ** 2
+    alike = np.exp(-distance / (2.0 * np.maximum(area, 1.0)[:, None] * spread))
+    oks = np.nanmean(np.where(counted, alike, np.nan), axis=1)
+    return float(np.mean([(oks >= threshold).mean() for threshold in _THRESHOLDS]))
+
+
+def of_teacher(found: Found) -> Found:
+    """Count a teacher's labels too: these pictures have no others."""
+    fields = {name: getattr(found, name) for name in Found.__dataclass_fields__}
+    return Found(**{**fields, "is_counted": _where_people_are(found.is_known)})
+
+
+def _where_people_are(is_known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return is_known & (is_known.sum(axis=1) > 1)[:, None]
+
+
+def figures(found: Found) -> list[str]:
+    """PCK at 0.2 and 0.1 over all counted keypoints, and the share matched."""
+    error, counted = found.error, found.is_counted & np.isfinite(found.reference_px)[:, None]
+    return [f"{pck(error, counted, t):.3f}" for t in (0.2, 0.1)] + [f"{matched(found):.3f}"]
+
+
+def row_of(model: Path, name: str, sets: Sequence[tuple[PackDataset, bool]]) -> list[str]:
+    """One row of the table."""
+    engine = open_engine(model, backend="openvino", options=EngineOptions("fp32", 2)).engine
+    cells = []
+    for dataset, is_taught in sets:
+        found = measure(engine, dataset)
+        cells += figures(of_teacher(found) if is_taught else found)
+    engine.close()
+    times = [f"{call_ms(model, is_avx2=isa):.1f}" for isa in (True, False)]
+    return [name, *cells, *times, f"{model.stat().st_size / 1e6:.1f}"]
+
+
+def main() -> None:
+    """Measure all, print and keep the table."""
+    made = parser(__doc__)
+    made.add_argument("models", nargs="*", type=Path, metavar="MODEL", help="further model files")
+    made.add_argument("--data", type=Path, required=True, help="folder of the packs")
+    arguments = made.parse_args()
+    data: Path = arguments.data
+    sets = (
+        (PackDataset(data / "people.tar", only=HELD_OUT, outside="drop"), True),
+        (PackDataset(data / "lspet.tar", first=9001, last=9500, outside="drop"), False),
+    )
+    named = [(path, f"{quality}: {path.stem}") for quality, path in QUALITIES.items()]
+    named += [(path, path.stem) for path in (POSE_RESNET, *arguments.models)]
+    head = [
+        "network",
+        *(f"{s} {f}" for s in ("everyday", "LSPET") for f in ("@0.2", "@0.1", "AP*")),
+    ]
+    head += ["AVX2 fp32, ms", "native, ms", "MB"]
+    rows = [row_of(path, name, sets) for path, name in named]
+    text = (
+        "300 everyday pictures, LSPET 9001 to 9500; boxes given, openvino fp32; PCK of the torso; "
+        "AP*: mean over COCO's thresholds of the share of people matched; times: one thread, one "
+        "crop, the fastest of 60 calls"
+    )
+    publish("\n".join((text, provenance(), "", table(head, rows))), arguments.output)
+
+
+if __name__ == "__main__":
+    guarded(main)
