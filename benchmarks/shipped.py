@@ -5,8 +5,9 @@
 Boxes are given. The 300 everyday pictures (training/configs/people_held_out.txt) were left out of
 training with all other pictures of their sources; their labels are MoveNet Thunder's, which looked
 twice, so they say how near a network comes to it. LSPET 9001 to 9500 was labelled by people.
-Further model files, such as the published weights, get a row each. Times are of one thread and one crop:
-as on a processor with AVX2 alone (ONEDNN_MAX_CPU_ISA=AVX2, float32), and as this one does it.
+Further model files, such as the published weights, get a row each. Times are of one thread and
+one crop: as on a processor with AVX2 alone (ONEDNN_MAX_CPU_ISA=AVX2, float32), and as this one
+does it.
 """
 
 from __future__ import annotations

@@ -157,7 +157,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=whole(0, 256),
         default=DEFAULTS.threads,
         metavar="N",
-        help="CPU threads of the network, 0: all, at most 8 (default: 0)",
+        help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
+        "(default: 0)",
     )
     engine.add_argument(
         "--auto-build",

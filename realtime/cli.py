@@ -33,9 +33,10 @@ from realtime.pipeline import Pipeline
 from realtime.settings import Settings
 from realtime.shipped import DEFAULT_MODEL, QUALITIES
 from realtime.smooth.choice import make_smoother
-from realtime.sources import open_source
+from realtime.sources import is_camera, open_source
 from realtime.stop import Stop
 from realtime.summary import summary, write_figures
+from realtime.thread_choice import open_on_fewest
 from realtime.tracker import CANDIDATES
 
 sys.setswitchinterval(0.0005)
@@ -126,7 +127,19 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
 
 
 def _open(settings: Settings) -> Taken:
-    options = EngineOptions(settings.precision, settings.threads or default_threads())
+    """The engine; a camera's on as few threads as keep up, where nobody said how many."""
+    if settings.threads or not is_camera(settings.source):
+        return _open_on(settings.threads or default_threads(), settings)
+    return open_on_fewest(
+        lambda threads: _open_on(threads, settings),
+        most=default_threads(),
+        persons=settings.persons,
+        camera_hz=settings.source.mode.fps,
+    )
+
+
+def _open_on(threads: int, settings: Settings) -> Taken:
+    options = EngineOptions(settings.precision, threads)
     if settings.is_best_built:
         return open_best(
             backend=settings.backend, options=options, is_auto_build=settings.is_auto_build

@@ -44,6 +44,12 @@ class SourceOptions:
     is_watched: bool = False
 
 
+def is_camera(options: SourceOptions) -> bool:
+    """Whether the text names a camera or a stream, whose frames come at their own time."""
+    text = options.text
+    return text.isdecimal() or text.startswith("/dev/") or "://" in text
+
+
 def open_source(options: SourceOptions) -> Source:
     """Open whatever the text names.
 
