@@ -6,9 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from export.models.movenet import Heads
-
-PUBLISHED_SOFTNESS = 1.8
-"""Of MoveNet's own graph, cells."""
+from export.models.registry import PUBLISHED_SOFTNESS
 
 
 class DecodeCenter(nn.Module):

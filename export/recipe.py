@@ -15,7 +15,7 @@ import torch
 from engines.errors import ModelFileError, UsageError
 from engines.model_file import read_metadata
 from engines.skeleton import COCO17, Skeleton
-from export.center_decoding import PUBLISHED_SOFTNESS, DecodeCenter
+from export.center_decoding import DecodeCenter
 from export.conventions import CONVENTIONS
 from export.graph import (
     Cells,
@@ -26,7 +26,13 @@ from export.graph import (
     Preprocess,
     Refine,
 )
-from export.models.registry import IMAGENET_MEAN, IMAGENET_STD, kind_of, make_network
+from export.models.registry import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    PUBLISHED_SOFTNESS,
+    kind_of,
+    make_network,
+)
 from export.movenet_weights import MOVENET_SOURCE, is_movenet_graph
 from export.weights import load_strictly, to_our_names
 

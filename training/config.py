@@ -12,7 +12,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from engines.errors import UsageError
-from export.models.registry import kind_of
+from export.models.registry import PUBLISHED_SOFTNESS, kind_of
 from training.augment import Augment
 
 if sys.version_info >= (3, 11):
@@ -36,6 +36,7 @@ class NetworkConfig:
         weights: State dict or model file to start from; none: random, as the network's code
             starts.
         frozen: So many of MoveNet's first blocks stay as they are.
+        softness: Of MoveNet's decoder, see ``export.center_decoding``.
     """
 
     kind: str = "pose_resnet18"
@@ -43,6 +44,7 @@ class NetworkConfig:
     final_kernel: int = 1
     weights: str = ""
     frozen: int = 0
+    softness: float = PUBLISHED_SOFTNESS
 
     def __post_init__(self) -> None:
         if kind_of(self.kind).gives == "coordinates":

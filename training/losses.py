@@ -66,8 +66,9 @@ def distillation_loss(
 def heads_loss(found: Heads, target: HeadTargets) -> Tensor:
     """How far MoveNet's maps are from their targets.
 
-    Heatmaps and centres: the Kullback-Leibler divergence of every cell, where people are
-    counting six times. Regressions count near centres, offsets near keypoints, by L1.
+    Heatmaps and centres: the Kullback-Leibler divergence of every cell, weighted by what
+    either of the two sees there: of thousands of empty cells the doubt would outweigh all
+    keypoints. Regressions count near centres, offsets near keypoints, by L1.
 
     Args:
         found: The network's.
@@ -77,7 +78,7 @@ def heads_loss(found: Heads, target: HeadTargets) -> Tensor:
         CenterNet, Zhou et al. 2019 (arXiv:1904.07850), section 4, with soft targets.
     """
     n, k, h, w = target.heatmap.shape
-    heatmap = _divergence(found.heatmap.float(), target.heatmap).sum() / (n * k)
+    heatmap = (_divergence(found.heatmap.float(), target.heatmap) * target.weight).sum() / (n * k)
     center = _divergence(found.center.float(), target.center).sum() / n
     near_center = torch.where(target.center > 0.1, target.center**2, 0.0)[:, :, None]
     near_keypoint = torch.where(target.heatmap > 0.1, target.heatmap, 0.0)[:, :, None]
@@ -95,4 +96,4 @@ def _divergence(logits: Tensor, target: Tensor) -> Tensor:
     cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     sure = target.clamp(1e-6, 1.0 - 1e-6)
     own = -(target * sure.log() + (1.0 - target) * (1.0 - sure).log())
-    return (cross - own) * (1.0 + 5.0 * target)
+    return (cross - own) * (0.02 + 6.0 * torch.maximum(target, logits.detach().sigmoid()))

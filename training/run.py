@@ -187,6 +187,7 @@ class Run:
             input_hw=self.config.stage[-1].input,
             deconv=shape.deconv,
             final_kernel=shape.final_kernel,
+            softness=shape.softness,
             mean=kind_of(shape.kind).mean,
             std=kind_of(shape.kind).std,
             padding=self.config.padding_of(self.config.stage[-1]),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # configs and recipes are read where torch is not installed
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+PUBLISHED_SOFTNESS = 1.8
+"""Of MoveNet's decoder, cells; see ``export.center_decoding``."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkKind:
