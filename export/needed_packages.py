@@ -18,6 +18,7 @@ NEEDS = {
     "download_weights.py": ("numpy",),
     "training/train.py": ("torch", "onnx", "tqdm", "matplotlib"),
     "training/evaluate.py": ("torch", "onnx"),
+    "training/mix.py": ("torch", "onnx"),
     "training/calibrate.py": ("torch", "onnx", "scipy"),
     "people/__main__.py": ("torch", "tqdm"),
     "benchmarks/conditions.py": ("torch",),

@@ -189,3 +189,28 @@ def test_a_frame_that_ends_blackens_what_lies_beyond_and_says_which_keypoints() 
     untouched = np.full((40, 30, 3), 200, np.uint8)
     assert not end_frame(untouched, xy, Augment(edge=0.0), rng).any()
     assert (untouched == 200).all()
+
+
+def test_two_trainings_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from export.models.registry import make_network
+    from export.recipe import Recipe
+    from export.weights import load_weights
+    from training.mix import main
+
+    paths = []
+    for seed in (1, 2):
+        path = tmp_path / f"{seed}.pt"
+        torch.save(make_network("movenet_lightning", keypoints=17, seed=seed).state_dict(), path)
+        paths.append(path)
+    given = [str(path) for path in paths]
+    out = tmp_path / "mixed.pt"
+    assert main([*given, "--out", str(out)]) == 2
+    assert "nothing says how" in capsys.readouterr().err
+    Recipe("movenet_lightning", input_hw=(64, 64)).save(paths[0], name="one", source="a test")
+    assert main([*given, "--share", "0.25", "--out", str(out)]) == 0
+    one, two, mixed = (load_weights(path)["stem.conv.weight"] for path in (*paths, out))
+    torch.testing.assert_close(mixed, 0.75 * one + 0.25 * two, atol=1e-3, rtol=1e-3)
+    assert main([*given, "--share", "1.5", "--out", str(out)]) == 2
+    torch.save(make_network("movenet_thunder", keypoints=17).state_dict(), paths[1])
+    assert main([*given, "--out", str(out)]) == 2
+    assert "not of one network" in capsys.readouterr().err
