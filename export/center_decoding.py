@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from export.models.movenet import Heads
 from export.models.registry import PUBLISHED_SOFTNESS
+
+
+class Person(NamedTuple):
+    """The most central person of N crops.
+
+    Attributes:
+        xy: (N, K, 2) crop pixels.
+        heatmap: (N, K, 1) logits of the heatmaps there.
+        center: (N, 1, 1) logit of the person's centre.
+        center_xy: (N, 1, 2) its cell.
+    """
+
+    xy: Tensor
+    heatmap: Tensor
+    center: Tensor
+    center_xy: Tensor
 
 
 class DecodeCenter(nn.Module):
@@ -51,20 +69,15 @@ class DecodeCenter(nn.Module):
 
     def forward(self, heads: Heads) -> Tensor:
         """Maps to (N, K, 3): x, y in crop pixels, score in [0, 1]."""
-        xy, heatmap, center = self.find(heads)
+        found = self.find(heads)
         of_heatmap, of_center, constant = self._score
-        logit = heatmap * of_heatmap + constant
+        logit = found.heatmap * of_heatmap + constant
         if of_center:
-            logit = logit + center * of_center
-        return torch.cat((xy, torch.sigmoid(logit)), 2)
+            logit = logit + found.center * of_center
+        return torch.cat((found.xy, torch.sigmoid(logit)), 2)
 
-    def find(self, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
-        """Where the keypoints are, and the evidence for them.
-
-        Returns:
-            (N, K, 2) crop pixels, (N, K, 1) logits of the heatmaps there, and (N, 1, 1) the
-            logit of the person's centre.
-        """
+    def find(self, heads: Heads) -> Person:
+        """The most central person of each crop, and the evidence for each keypoint."""
         logits, center = heads.heatmap.float().flatten(2), heads.center.float().flatten(2)
         k = self._keypoints
         _, person = torch.topk(torch.sigmoid(center) * self.nearness, 1, dim=2)
@@ -79,7 +92,8 @@ class DecodeCenter(nn.Module):
         offset = offset.gather(3, cell[..., None].expand(-1, -1, 2, 1))[..., 0]
         # Cell c begins at pixel edge c * stride, half a pixel before a pixel's centre.
         xy = torch.cat((x + offset[..., 1:], y + offset[..., :1]), 2) * self._stride - 0.5
-        return xy, logits.gather(2, cell), center.gather(2, person)
+        center_xy = torch.cat((x0, y0), 2)
+        return Person(xy, logits.gather(2, cell), center.gather(2, person), center_xy)
 
     def _cell(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """X and y of a flat index; by floats, as no backend's integer division is trusted."""

@@ -18,7 +18,9 @@ from engines.options import usable_cpus
 from training.augment import Augment, disturb, end_frame, is_beyond, place_randomly, warp
 from training.sample import PoseDataset, Sample
 
-_FAR = -1e4  # crop pixels; no Gaussian reaches back from there
+FAR = -1e4
+"""Crop pixels, where keypoints lie that are known to be beyond the frame; no Gaussian reaches
+back from there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,8 +165,8 @@ class Batches(Dataset[Batch | SteadyposeError]):
                     sample, placement, dataset.skeleton, size_hw=self._size_hw
                 )
                 # Known, but beyond the picture: an empty heatmap, however the crop lies.
-                xy[is_known & is_beyond(sample, placement, dataset.skeleton)] = _FAR
-                xy[is_known & end_frame(crop, xy, self._augment, rng)] = _FAR
+                xy[is_known & is_beyond(sample, placement, dataset.skeleton)] = FAR
+                xy[is_known & end_frame(crop, xy, self._augment, rng)] = FAR
                 if self._has_clean:
                     clean.append(crop.copy())
                     order = list(dataset.skeleton.flip_order)

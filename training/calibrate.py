@@ -86,7 +86,7 @@ class Maps:
         """(N, H, W, 3) crops to (N, K, 2) crop pixels and (N, K, 3) logits, the third 1."""
         with torch.inference_mode():
             found = self._decode.find(self._network(self._before(torch.from_numpy(crops))))
-        xy, heatmap, center = (t.numpy().astype(np.float64) for t in found)
+        xy, heatmap, center, _ = (t.numpy().astype(np.float64) for t in found)
         ones = np.ones_like(heatmap)
         return xy, np.concatenate((heatmap, np.broadcast_to(center, heatmap.shape), ones), 2)
 

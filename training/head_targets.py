@@ -16,6 +16,7 @@ _PEAK_BY_PEOPLE, _PEAK_BY_TEACHER = 0.8, 0.65  # of a heatmap that is drawn anew
 _WRONG = 0.3  # torsos between a teacher's keypoint and its label
 _EMPTIED = 5.0  # cells around a place where the teacher saw the keypoint wrongly
 _NEAR = 3.0  # cells around a label that are the keypoint's own
+_OWN = 5.0  # cells around the person's centre that are that person's
 _SOMEBODY = 0.1  # a teacher's heatmap above it: a neighbour's keypoint, perhaps
 _TORSO_SHARE = 0.25  # of the crop's height, where no torso is labelled
 
@@ -58,14 +59,18 @@ def head_targets(
     Args:
         teacher: Its heads on the same crops.
         xy: (N, K, 2) crop pixels.
-        is_known: (N, K) bool, inside the picture and labelled.
+        is_known: (N, K) bool, labelled.
         is_by_people: (N, K) bool, labelled by people.
         torso_px: (N,) crop pixels, NaN where unknown.
         stride: Crop pixels per cell.
+
+    Returns:
+        Targets on the teacher's grid.
     """
     n, k, h, w = teacher.heatmap.shape
     decode = DecodeCenter(keypoints=k, grid_hw=(h, w), stride=stride).to(xy.device)
-    said, _, _ = decode.find(teacher)
+    person = decode.find(teacher)
+    said = person.xy
     torso = torch.where(torso_px > 0, torso_px, _TORSO_SHARE * h * stride)[:, None]
     corners = (xy + 0.5) / stride  # cell c lies from c to c + 1
     limit = torch.tensor((w, h), device=xy.device)
@@ -92,11 +97,13 @@ def head_targets(
     )
     at = by_people | wrong
     near = at & (of_label < _NEAR)
+    # Neighbours' centres go on pointing at the neighbours' keypoints.
+    is_own = (_distances(person.center_xy, h, w) < _OWN)[:, :, None]
     return HeadTargets(
         torch.where(at, corrected, seen),
         (~is_free).float(),
         teacher.center.float().sigmoid(),
-        torch.where(at[:, :, None], to_label, teacher.regress.float().view(n, k, 2, h, w)),
+        torch.where(at[:, :, None] & is_own, to_label, teacher.regress.float().view(n, k, 2, h, w)),
         torch.where(near[:, :, None], to_label, teacher.offset.float().view(n, k, 2, h, w)),
     )
 

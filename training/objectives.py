@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engines.skeleton import Skeleton
 from export.models.movenet import Heads
-from training.batches import Batch
+from training.batches import FAR, Batch
 from training.config import StageConfig
 from training.head_targets import head_targets
 from training.losses import distillation_loss, heads_loss, heatmap_loss
@@ -69,13 +69,15 @@ def heads_objective(skeleton: Skeleton, *, stride: int) -> Objective:
     def loss(found: Any, batch: Batch, taught: Any) -> Tensor:
         assert isinstance(taught, Heads)
         assert batch.is_by_people is not None
-        xy, is_known = batch.xy.cpu().numpy(), batch.is_known.cpu().numpy()
+        # Keypoints beyond the frame lie far away: they make no torso.
+        is_inside = batch.is_known & (batch.xy > FAR / 2).all(dim=2)
+        xy, is_known = batch.xy.cpu().numpy(), is_inside.cpu().numpy()
         torso = torch.from_numpy(torso_px(xy, is_known, skeleton).astype(np.float32))
         target = head_targets(
             taught,
             batch.xy,
-            batch.is_known,
-            batch.is_by_people & batch.is_known,
+            is_inside,
+            batch.is_by_people,
             torso.to(batch.xy.device),
             stride=stride,
         )
