@@ -16,19 +16,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.common import guarded, parser, provenance, publish, table
 from benchmarks.speed import AVX2
 from engines.errors import EngineError
 from engines.options import EngineOptions
 from engines.registry import open_engine
+from realtime.oks import oks_matrix
 from realtime.shipped import POSE_RESNET, QUALITIES, ROOT
-from training.calibrate import HELD_OUT
-from training.datasets.pack import PackDataset
+from training.datasets.pack import HELD_OUT, PackDataset
 from training.measure import Found, measure
 from training.metrics import pck
 
@@ -63,31 +63,33 @@ def call_ms(model: Path, *, is_avx2: bool) -> float:
         check=False,
     )
     if done.returncode != 0:
-        raise EngineError(f"{model.name} did not run: {done.stderr[-300:]}", fix="see above")
+        why = done.stderr.strip().splitlines()[-1:] or ["it ended without a word"]
+        raise EngineError(f"{model.name} did not run: {why[0]}", fix="run.py --model says more")
     return float(done.stdout.split()[-1])
 
 
 def matched(found: Found) -> float:
     """Mean over COCO's thresholds of the share of people whose OKS reaches them."""
-    counted = found.is_counted
-    xy = np.where(counted[..., None], found.truth, np.nan)
-    spans = np.nanmax(xy, axis=1) - np.nanmin(xy, axis=1)
-    area = _BODY_SHARE * spans.prod(axis=1)
-    distance = ((found.xy - found.truth) ** 2).sum(axis=2)
-    spread = (2.0 * np.array(found.skeleton.sigmas)) ** 2
-    alike = np.exp(-distance / (2.0 * np.maximum(area, 1.0)[:, None] * spread))
-    oks = np.nanmean(np.where(counted, alike, np.nan), axis=1)
-    return float(np.mean([(oks >= threshold).mean() for threshold in _THRESHOLDS]))
+    reached = []
+    for xy, truth, counted in zip(found.xy, found.truth, found.is_counted, strict=True):
+        if counted.sum() < 2:
+            continue
+        area = _BODY_SHARE * np.ptp(truth[counted], axis=0).prod()
+        alike = oks_matrix(
+            truth[None].astype(np.float64),
+            xy[None],
+            counted[None].astype(np.float64),
+            np.array([area]),
+            np.array(found.skeleton.sigmas),
+        )
+        reached.append(alike[0, 0] >= _THRESHOLDS)
+    return float(np.mean(reached))
 
 
 def of_teacher(found: Found) -> Found:
     """Count a teacher's labels too: these pictures have no others."""
-    fields = {name: getattr(found, name) for name in Found.__dataclass_fields__}
-    return Found(**{**fields, "is_counted": _where_people_are(found.is_known)})
-
-
-def _where_people_are(is_known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return is_known & (is_known.sum(axis=1) > 1)[:, None]
+    is_somebody = found.is_known.sum(axis=1) > 1
+    return replace(found, is_counted=found.is_known & is_somebody[:, None])
 
 
 def figures(found: Found) -> list[str]:
@@ -100,10 +102,12 @@ def row_of(model: Path, name: str, sets: Sequence[tuple[PackDataset, bool]]) -> 
     """One row of the table."""
     engine = open_engine(model, backend="openvino", options=EngineOptions("fp32", 2)).engine
     cells = []
-    for dataset, is_taught in sets:
-        found = measure(engine, dataset)
-        cells += figures(of_teacher(found) if is_taught else found)
-    engine.close()
+    try:
+        for dataset, is_taught in sets:
+            found = measure(engine, dataset)
+            cells += figures(of_teacher(found) if is_taught else found)
+    finally:
+        engine.close()
     times = [f"{call_ms(model, is_avx2=isa):.1f}" for isa in (True, False)]
     return [name, *cells, *times, f"{model.stat().st_size / 1e6:.1f}"]
 

@@ -18,6 +18,7 @@ from benchmarks.common import guarded, parser, provenance, publish, table
 from benchmarks.peers import Run, prepare_mediapipe, run_mediapipe, run_ours
 from engines.errors import SourceError
 from engines.options import default_threads
+from realtime.arguments import whole
 from realtime.shipped import DEFAULT_QUALITY, QUALITIES
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -73,7 +74,7 @@ def main() -> None:
     """Alternate all rows with MediaPipe, print and keep the table."""
     made = parser(__doc__)
     made.add_argument("clip", type=Path, metavar="CLIP", help="video file")
-    made.add_argument("--rounds", type=int, default=3, metavar="N")
+    made.add_argument("--rounds", type=whole(1, 100), default=3, metavar="N")
     arguments = made.parse_args()
     clip = arguments.clip.resolve()
     if not clip.is_file():

@@ -27,7 +27,7 @@ _TYPES = {"float32": np.float32, "float16": np.float16, "int32": np.int32, "bool
 
 def is_movenet_graph(path: Path) -> bool:
     """Whether a file is named as these graphs are: our recipes end in ``.json`` as well."""
-    return path.suffix == ".json" and path.stem.startswith("movenet")
+    return path.name in {"movenet-lightning.json", "movenet-thunder.json"}
 
 
 def load_movenet(path: Path) -> dict[str, torch.Tensor]:

@@ -130,15 +130,16 @@ class Recipe:
             return {}
         return {"deconv_filters": self.deconv, "final_kernel": self.final_kernel}
 
-    def save(self, path: Path, *, name: str, source: str) -> None:
+    def save(self, path: Path, *, name: str, source: str, licence: str = "unknown") -> None:
         """Write the recipe as JSON beside the weights it belongs to.
 
         Args:
             path: The state dict's path; the recipe gets its name with ``.json``.
             name: Model id.
             source: Where the weights come from.
+            licence: Of the weights.
         """
-        text = Origin(self, name, source).to_json()
+        text = Origin(self, name, source, licence).to_json()
         path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -180,6 +181,7 @@ def find_recipe(weights: Path) -> Origin | None:
 
     Raises:
         ModelFileError: The file is there and damaged.
+        UsageError: It is another graph than Lightning's or Thunder's.
     """
     if is_movenet_graph(weights):
         fields = {**CONVENTIONS["movenet"], "network": weights.stem.replace("-", "_")}
@@ -194,9 +196,10 @@ def find_recipe(weights: Path) -> Origin | None:
             return None if text is None else Origin.from_json(text)
         return Origin.from_json(path.read_text(encoding="utf-8"))
     except (UsageError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelFileError(
-            f"{path} is no recipe: {error!r}", fix="remove it and give the options instead"
-        ) from error
+        fix = "remove it and give the options instead"
+        if path is weights:
+            fix = "export the model again, or copy it again"
+        raise ModelFileError(f"{path} holds no usable recipe: {error!r}", fix=fix) from error
 
 
 def build_network(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:

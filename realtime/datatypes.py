@@ -87,7 +87,8 @@ class Pose:
 
     Attributes:
         xy: (K, 2) float64, smoothed positions, pixels. May lie outside the frame.
-        score: (K,) float64, heatmap peak in [0, 1]. A ranking, not a probability.
+        score: (K,) float64 in [0, 1]: a calibrated probability or a heatmap's peak, as the
+            model file has it.
         raw_xy: (K, 2) float64, what the network said, NaN where it was not asked.
         state: (K,) int8, values of ``State``.
         skeleton: Names and order of the K keypoints.

@@ -40,13 +40,19 @@ class OptionalPackage:
 
 OPTIONAL = (
     OptionalPackage("torch", "export and training of networks", marker="export"),
-    OptionalPackage("tensorrt_rtx", "building TensorRT engines without a GPU", marker="rtx"),
+    OptionalPackage(
+        "tensorrt_rtx",
+        "building TensorRT engines without a GPU",
+        "make test-all, where it has a build",
+        marker="rtx",
+        is_in_test_all=False,
+    ),
     OptionalPackage("tqdm", "training runs"),
     OptionalPackage("pycocotools", "COCO's own evaluation to compare with"),
     OptionalPackage(
         "anny",
         "rendered people",
-        "make test-all, where its compiler has a build",
+        "make test-all, where it has a build",
         marker="people",
         is_in_test_all=False,
     ),
@@ -62,12 +68,11 @@ OPTIONAL = (
 )
 
 
-def main() -> int:
+def main() -> None:
     """Print what this machine leaves out."""
     for optional in OPTIONAL:
         if optional.is_missing:
             print(optional.sentence)
-    return 0
 
 
 if __name__ == "__main__":

@@ -52,8 +52,16 @@ class NetworkConfig:
                 f"{self.kind} gives coordinates, and training here learns heatmaps",
                 fix="choose another [network] kind",
             )
-        if self.frozen and kind_of(self.kind).gives != "heads":
+        is_movenet = kind_of(self.kind).gives == "heads"
+        if self.frozen and not is_movenet:
             raise UsageError(f"{self.kind} has no frozen blocks", fix="leave frozen out")
+        if self.softness != PUBLISHED_SOFTNESS and not is_movenet:
+            raise UsageError(f"{self.kind} has no softness", fix="leave it out")
+        if not 0 <= self.frozen <= 17 or self.softness <= 0:
+            raise UsageError(
+                f"frozen {self.frozen} is not 0 to 17, or softness {self.softness} not positive",
+                fix=_FIX,
+            )
         if len(self.deconv) != 3 or min(self.deconv) < 1:
             raise UsageError(f"deconv {list(self.deconv)} is not three positive numbers", fix=_FIX)
         if self.final_kernel not in {1, 3}:

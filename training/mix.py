@@ -22,19 +22,21 @@ from engines.errors import ModelFileError, UsageError
 from export.recipe import find_recipe
 from export.weights import load_weights
 from realtime.command import Parser, run_command
+from training.trainer import save_checkpoint
 
 
 def mix(first: Path, second: Path, *, share: float, out: Path) -> str:
     """Write ``(1 - share) * first + share * second`` with the first one's recipe.
 
     Raises:
-        UsageError: The share is not between 0 and 1, or the first has no recipe.
+        UsageError: The share is not between 0 and 1, the first has no recipe, or ``out``
+            cannot be written.
         ModelFileError: They are not of one network.
     """
     if not 0.0 <= share <= 1.0:
         raise UsageError(f"--share {share} is not between 0 and 1", fix="0.5 is the mean")
-    if out.suffix != ".pt":
-        raise UsageError(f"cannot write {out}", fix="name a .pt file")
+    if out.suffix != ".pt" or not out.parent.is_dir() or out in {first, second}:
+        raise UsageError(f"cannot write {out}", fix="name a new .pt file in an existing folder")
     origin = find_recipe(first)
     if origin is None:
         raise UsageError(
@@ -46,13 +48,17 @@ def mix(first: Path, second: Path, *, share: float, out: Path) -> str:
             f"{first} and {second} are not of one network", fix="mix trainings of one network"
         )
     mixed = {
-        # Stored as they will be in the model file, so that what is measured is what ships.
-        k: torch.lerp(v, two[k], share).half() if v.is_floating_point() else v
+        # As the model file will store them, so that what is measured is what ships.
+        k: _stored(torch.lerp(v, two[k], share)) if v.is_floating_point() else v
         for k, v in one.items()
     }
-    torch.save(mixed, out)
-    origin.recipe.save(out, name=origin.name, source=origin.source)
+    save_checkpoint(mixed, out)
+    origin.recipe.save(out, name=origin.name, source=origin.source, licence=origin.licence)
     return f"{out}: {1 - share:g} of {first} and {share:g} of {second}"
+
+
+def _stored(value: torch.Tensor) -> torch.Tensor:
+    return value.half() if value.dim() > 1 else value
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,6 +14,9 @@ from engines.errors import SourceError
 from engines.skeleton import COCO17
 from training.sample import Outside, Sample, check_inside, decode_image, tight_bbox
 
+HELD_OUT = Path(__file__).resolve().parent.parent / "configs" / "people_held_out.txt"
+"""Names of the everyday pictures that no training here has seen."""
+
 _SURE = 0.35  # a teacher's score above which its keypoint is a label
 _BY_PEOPLE = 2
 
@@ -63,6 +66,11 @@ class PackDataset:
         numbers = np.array([number_of(name) for name in names])
         kept = (numbers >= first) & (numbers <= (numbers.max() if last is None else last))
         named = None if only is None else _read_list(only)
+        if named is not None and not named <= set(names):
+            raise SourceError(
+                f"{tar} lacks {len(named - set(names))} of the pictures that {only} names",
+                fix="take the pack that the list was made for",
+            )
         left_out = set() if without is None else _read_list(without)
         kept &= np.array(
             [
@@ -119,10 +127,10 @@ def number_of(name: str) -> int:
 
 def _read_list(path: Path) -> set[str]:
     try:
-        return set(path.read_text(encoding="utf-8").split())
-    except OSError as error:
+        return set(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
         raise SourceError(
-            f"cannot read the list {path}: {error.strerror}", fix="check only and without"
+            f"cannot read the list {path}: {error}", fix="check only and without"
         ) from error
 
 
