@@ -83,7 +83,7 @@ class PackDataset:
         rows = np.flatnonzero(kept)
         if rows.size == 0:
             raise SourceError(
-                f"{tar} has no picture left (numbered {first} to {last})",
+                f"{tar} has no picture numbered {first} to {last}, or all are left out",
                 fix="check first, last, prefix, only and without",
             )
         self._sure = None if sure is None else sure[rows]
