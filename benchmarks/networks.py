@@ -97,7 +97,8 @@ class Subject:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         height, width = CROPS.get(name, (256, 192))
-        fields = {**CONVENTIONS["openmmlab"], "network": name, "input_hw": (height, width)}
+        convention = "movenet" if NETWORKS[name].gives == "heads" else "openmmlab"
+        fields = {**CONVENTIONS[convention], "network": name, "input_hw": (height, width)}
         self.recipe = Recipe(**fields)
         made = make_network(name, keypoints=17, options=self.recipe.options)
         self.network = lively(made, seed=0)
@@ -106,7 +107,7 @@ class Subject:
         self.file = folder / f"{name}.onnx"
         weights = folder / f"{name}.pth"
         torch.save(self.network.state_dict(), weights)
-        given = ["--weights", str(weights), "--network", name, "--convention", "openmmlab"]
+        given = ["--weights", str(weights), "--network", name, "--convention", convention]
         given += ["--input", f"{height}x{width}", "--name", name, "--check-crops", "1"]
         given += ["--store", "fp32"]
         quietly(export_main, [*given, "--output", str(self.file)])
