@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -138,13 +139,8 @@ def options() -> argparse.Namespace:
     return made.parse_args()
 
 
-def main() -> None:
-    """Measure and print."""
-    arguments = options()
-    cv2.setNumThreads(1)
-    videos = [find_video(text) for text in arguments.video]
-    threads = EngineOptions(threads=arguments.threads)
-    engine = open_engine(arguments.model, backend="auto", options=threads).engine
+def report(engine: Engine, videos: list[Path], arguments: argparse.Namespace) -> str:
+    """Measure everything; the tables and what they mean."""
     parts = [
         f"{engine.spec.name} on {engine.label}; {SCENES} scenes of each kind, "
         f"{arguments.entrances} entrances, {FPS:g} frames a second\n{provenance()}",
@@ -160,7 +156,18 @@ def main() -> None:
         if videos
         else "No --video was given: the emptied place and the times in a video are left out.",
     ]
-    publish("\n\n".join(parts), arguments.output)
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = options()
+    cv2.setNumThreads(1)
+    videos = [find_video(text) for text in arguments.video]
+    threads = EngineOptions(threads=arguments.threads)
+    opened = open_engine(arguments.model, backend="auto", options=threads)
+    with closing(opened.engine) as engine:
+        publish(report(engine, videos, arguments), arguments.output)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,12 +142,12 @@ def _distance(pose: Pose, truth: FloatArray) -> float:
 
 def confirmed_at(engine: Engine, video: Path, persons: int) -> list[float]:
     """Video time at which 1, 2, ... ``persons`` people were first there together, seconds."""
-    source, pipeline = open_source(SourceOptions(str(video))), Pipeline(engine, persons=persons)
+    pipeline = Pipeline(engine, persons=persons)
     times: list[float] = []
-    while not source.is_over and len(times) < persons:
-        frame = source.read(5.0)
-        if frame is not None:
-            count = len(pipeline.process(frame))
-            times += [frame.time_s] * (count - len(times))
-    source.close()
+    with closing(open_source(SourceOptions(str(video)))) as source:
+        while not source.is_over and len(times) < persons:
+            frame = source.read(5.0)
+            if frame is not None:
+                count = len(pipeline.process(frame))
+                times += [frame.time_s] * (count - len(times))
     return times + [np.inf] * (persons - len(times))

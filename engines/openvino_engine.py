@@ -16,6 +16,8 @@ from engines.options import EngineOptions
 from engines.spec import ModelSpec
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}  # fp16 on a CPU silently becomes bf16 or fp32
+_ISA = "ONEDNN_MAX_CPU_ISA"
+_WITH_BF16 = ("BF16", "FP16", "AMX", "AVX10")  # parts of the names of instruction sets
 
 
 class OpenVinoEngine:
@@ -30,6 +32,11 @@ class OpenVinoEngine:
             raise EngineError(
                 f"backend openvino does not build {precision} from a model file",
                 fix=f"choose --precision from auto, {', '.join(_HINTS)}",
+            )
+        if precision == "bf16" and not _is_bf16_allowed():
+            raise EngineError(
+                f"the environment variable {_ISA}={os.environ[_ISA]} forbids bf16",
+                fix=f"unset {_ISA}, or run with --precision fp32",
             )
         config: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
@@ -116,13 +123,17 @@ class OpenVinoEngine:
 
 
 def _has_fast_bf16(core: openvino.Core) -> bool:
-    """Whether the processor multiplies bf16, and ``ONEDNN_MAX_CPU_ISA`` lets it.
+    """Whether the processor multiplies bf16, and may."""
+    return _is_bf16_allowed() and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _is_bf16_allowed() -> bool:
+    """Whether ``ONEDNN_MAX_CPU_ISA`` allows bf16; unset or empty, it allows everything.
 
     OpenVINO asks the processor alone, and crashes where that variable forbids what it finds.
     """
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
-    is_allowed = limit in {"DEFAULT", "ALL"} or any(n in limit for n in ("BF16", "FP16", "AMX"))
-    return is_allowed and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    limit = os.environ.get(_ISA, "").upper()
+    return limit in {"", "DEFAULT", "ALL"} or any(name in limit for name in _WITH_BF16)
 
 
 def _our_name(hint: str) -> str:

@@ -70,11 +70,13 @@ class Opened:
         engine: Warmed up, ready for crops.
         passed_over: A sentence for each faster backend that was not taken.
         open_s: Seconds from nothing to a warm engine.
+        backend: Its name in ``BACKENDS``; empty where no backend was looked for.
     """
 
     engine: Engine
     passed_over: tuple[str, ...] = field(default=())
     open_s: float = 0.0
+    backend: str = ""
 
 
 def open_engine(
@@ -122,7 +124,8 @@ def open_engine(
             passed_over.append(f"{entry.name}: {error.what}")
             last_fix = error.fix
         else:
-            return Opened(engine, tuple(passed_over), time.perf_counter() - begin_s)
+            took_s = time.perf_counter() - begin_s
+            return Opened(engine, tuple(passed_over), took_s, entry.name)
     raise EngineUnavailableError(
         f"no backend can run {path}: " + "; ".join(passed_over), fix=last_fix
     )

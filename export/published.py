@@ -59,4 +59,6 @@ def published_origin(model: ZooModel) -> Origin:
         "skeleton": SKELETONS[model.skeleton],
     }
     source = f"OpenMMLab, {model.url} ({model.accuracy})"
-    return Origin(Recipe(**chosen), model.name, source, "Apache-2.0 (code); see the data's terms")
+    return Origin(
+        Recipe(**chosen), model.name, source, f"{model.licence} (code); see the data's terms"
+    )

@@ -51,7 +51,7 @@ def _is_terminal() -> bool:
 def _says_yes(model: zoo.ZooModel) -> bool:
     sys.stderr.write(
         f"{model.name} is more accurate than {_SHIPS}: {_accuracy(model)}, "
-        f"a download of {_size(model)}, licence Apache-2.0. Fetch and export it now? [y/N] "
+        f"a download of {_size(model)}, licence {model.licence}. Fetch and export it now? [y/N] "
     )
     sys.stderr.flush()
     answer = sys.stdin.readline()

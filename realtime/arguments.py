@@ -29,7 +29,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     return Settings(
         source=SourceOptions(text, mode, is_paced=arguments.realtime),
         model=model or DEFAULT_MODEL,
-        is_best_built=model is None,
+        has_chosen_model=model is not None,
         backend=arguments.backend,
         precision=arguments.precision,
         threads=arguments.threads,
@@ -133,7 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--quality",
         choices=tuple(QUALITIES),
         help="which of the networks that ship: quicker, or more accurate "
-        f"(default: {DEFAULT_QUALITY}; on a GPU the best network that is built for it)",
+        f"(default: {DEFAULT_QUALITY}; on a GPU what is built for it)",
     )
     which.add_argument(
         "--model", metavar="MODEL", help="another model file, or the name of a published model"

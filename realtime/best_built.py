@@ -1,4 +1,4 @@
-"""Where nobody chose a model: on a GPU the best row that is built for it, else the default.
+"""Where nobody chose a model: on a GPU the first row that is built for it, else the default.
 
 Whether anything is built is a look into a folder, so a machine without a GPU pays nothing.
 PoseResNet is the network of TensorRT alone: it is never taken to the CPU from here.
@@ -38,16 +38,23 @@ class Row:
 
 
 ROWS = (
-    Row(PUBLISHED, "the most accurate that is built for this GPU"),
+    Row(PUBLISHED, "published COCO AP 0.718, built for this GPU"),
+    Row(QUALITIES["best"], f"--quality best, built for this GPU; {PUBLISHED.stem} is not"),
+    Row(
+        QUALITIES["balanced"],
+        f"--quality balanced, built for this GPU; {PUBLISHED.stem} and --quality best are not",
+    ),
+    Row(
+        QUALITIES["fast"],
+        f"--quality fast, built for this GPU; {PUBLISHED.stem} and the larger MoveNets are not",
+    ),
     Row(
         POSE_RESNET,
-        f"the PoseResNet that ships; the more accurate {PUBLISHED.stem} is not built for this GPU",
+        "the only network that is built for this GPU; less accurate than the CPU's default "
+        "(--quality balanced takes that)",
     ),
-    Row(QUALITIES["best"], "the most accurate MoveNet; no PoseResNet is built for this GPU"),
-    Row(QUALITIES["balanced"], "the balanced MoveNet; nothing better is built for this GPU"),
-    Row(QUALITIES["fast"], "the fast MoveNet; nothing better is built for this GPU"),
 )
-"""The best first."""
+"""In the order in which they are taken. PoseResNet-18 is less accurate than the MoveNets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Taken:
 
 
 def open_best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> Taken:
-    """Open the best row that is built for this GPU, or the default on the CPU.
+    """Open the first row that is built for this GPU, or the default on the CPU.
 
     A stale or damaged engine gives way to the next row; when the GPU itself refuses, the
     others would fail as well, and the CPU is next.
@@ -74,7 +81,8 @@ def open_best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> T
     Args:
         backend: A name of ``registry.NAMES``; only ``auto`` and ``tensorrt`` look for rows.
         options: Precision and threads.
-        is_auto_build: First build the best network whose model file is here.
+        is_auto_build: First build the published PoseResNet where its model file is here, else
+            what an engine lies here of, else the PoseResNet that ships; where none fits.
 
     Raises:
         SteadyposeError: Nothing can run, or ``tensorrt`` was asked for and cannot.
@@ -110,7 +118,7 @@ def open_best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> T
 
 
 def built_rows() -> tuple[Row, ...]:
-    """The rows of which some engine lies in the folder of built engines, the best first.
+    """The rows of which some engine lies in the folder of built engines, in their order.
 
     Nothing is loaded for that; whether an engine fits this machine is found out on opening.
     """
@@ -124,8 +132,13 @@ def built_rows() -> tuple[Row, ...]:
 
 
 def _to_build() -> Row:
-    """The best network of TensorRT whose model file is here."""
-    return next(row for row in ROWS if row.model in {PUBLISHED, POSE_RESNET} and row.model.exists())
+    """What ``--auto-build`` makes sure of; its model file may be missing, which opening says."""
+    rows = {row.model: row for row in ROWS}
+    if PUBLISHED.exists():
+        return rows[PUBLISHED]
+    # What is built already is better than the PoseResNet that ships.
+    built = (row for row in built_rows() if row.model.exists())
+    return next(built, rows[POSE_RESNET])
 
 
 def _told(failures: Sequence[tuple[Row, SteadyposeError]]) -> tuple[str, ...]:

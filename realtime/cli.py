@@ -21,6 +21,7 @@ import cv2
 from engines.base import Engine
 from engines.errors import SteadyposeError, UsageError
 from engines.options import EngineOptions, default_threads
+from engines.registry import Opened, open_engine
 from realtime.app import App
 from realtime.arguments import build_parser, to_settings
 from realtime.best_built import Taken, open_best
@@ -130,17 +131,25 @@ def _open(settings: Settings) -> Taken:
     """The engine; a camera's on as few threads as keep up, where nobody said how many."""
     if settings.threads or not is_camera(settings.source):
         return _open_on(settings.threads or default_threads(), settings)
-    return open_on_fewest(
-        lambda threads: _open_on(threads, settings),
+    taken = _open_on(1, settings)  # file and backend are chosen, and built, once
+
+    def reopen(threads: int) -> Opened:
+        options = EngineOptions(settings.precision, threads)
+        return open_engine(taken.model, backend=taken.opened.backend, options=options)
+
+    opened = open_on_fewest(
+        taken.opened,
+        reopen,
         most=default_threads(),
         persons=settings.persons,
         camera_hz=settings.source.mode.fps,
     )
+    return replace(taken, opened=opened)
 
 
 def _open_on(threads: int, settings: Settings) -> Taken:
     options = EngineOptions(settings.precision, threads)
-    if settings.is_best_built:
+    if not settings.has_chosen_model:
         return open_best(
             backend=settings.backend, options=options, is_auto_build=settings.is_auto_build
         )

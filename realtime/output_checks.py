@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engines.errors import UsageError
-from realtime.best_built import ROWS
 from realtime.record import check_writable
 from realtime.record.journal import arrow, journal_path
 from realtime.record.parts import first_part
 from realtime.record.sidecar import check_sidecar, sidecar_path
 from realtime.settings import Settings
+from realtime.shipped import PUBLISHED, SHIPPED
 from realtime.sources import source_files
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
@@ -21,20 +21,20 @@ def check_outputs(settings: Settings) -> None:
     """Refuse outputs that cannot be written, or that would destroy something.
 
     Raises:
-        UsageError: Two outputs, or an output and an input, are the same file, be it only
-            in a later part; the video has another suffix; a package is missing.
+        UsageError: Two outputs, or an output and an input or a model file of this program, are
+            the same file, be it only in a later part; the video has another suffix; a package
+            is missing.
         RecordError: A file cannot be written.
     """
     inputs = {path.resolve() for path in source_files(settings.source.text)}
     inputs.add(settings.model.resolve())
-    if settings.is_best_built:  # which of them is read is not known yet
-        inputs.update(row.model.resolve() for row in ROWS)
+    inputs.update(path.resolve() for path in (*SHIPPED, PUBLISHED))  # a later run reads them
     named: set[Path] = set()
     for path, option in _files(settings):
         check_writable(path, option)
         if path.resolve() in inputs:
             raise UsageError(
-                f"{option} {path} is read by this run and would be destroyed",
+                f"{option} {path} is read, by this run or a later one, and would be destroyed",
                 fix="choose another file name",
             )
         if path.resolve() in named:

@@ -20,7 +20,8 @@ class Settings:
     Attributes:
         source: Where frames come from.
         model: Model file.
-        is_best_built: Nobody chose the model: where TensorRT runs a better one, take that.
+        has_chosen_model: Somebody chose ``model``. Where nobody did, a network that is built
+            for the GPU takes its place (``best_built``).
         backend: A name of ``engines.registry.NAMES``.
         precision: A name of ``engines.options.PRECISIONS``.
         threads: CPU threads of the network, 0 for the default.
@@ -43,7 +44,7 @@ class Settings:
 
     source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
     model: Path = DEFAULT_MODEL
-    is_best_built: bool = False
+    has_chosen_model: bool = True
     backend: str = "auto"
     precision: str = "auto"
     threads: int = 0

@@ -135,6 +135,7 @@ class ZooModel:
         refine: Decoding of the published figure, ``quarter`` or ``dark``. (ViTPose: DARK
             after an unbiased warp, Huang et al. 2020, arXiv:1911.07524.)
         sigma: Standard deviation of the training targets, heatmap cells.
+        licence: Of the file; the pictures it was learnt from have terms of their own.
     """
 
     name: str
@@ -145,6 +146,7 @@ class ZooModel:
     accuracy: str
     refine: Literal["quarter", "dark"]
     sigma: float
+    licence: str = "Apache-2.0"  # OpenMMLab publishes all of them under it
 
     @property
     def file_name(self) -> str:

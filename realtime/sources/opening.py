@@ -24,6 +24,8 @@ from realtime.sources.live import LiveSource
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEMO_FRAMES = 480  # one period of the mannequin's motion
+_WEB = frozenset({"http", "https"})
+_SCHEMES = _WEB | {"rtsp", "rtsps", "udp", "rtp", "rtmp", "tcp", "srt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,24 @@ class SourceOptions:
 
 
 def is_camera(options: SourceOptions) -> bool:
-    """Whether the text names a camera or a stream, whose frames come at their own time."""
+    """Whether the text names a camera or a stream, whose frames come at their own time.
+
+    A web address may be either a camera or a video, so it is connected to, and left again.
+
+    Raises:
+        SourceError: Nothing answers at a web address, or it is not video.
+    """
     text = options.text
-    return text.isdecimal() or text.startswith("/dev/") or "://" in text
+    if text.isdecimal() or text.startswith("/dev/"):
+        return True
+    scheme = _scheme_of(text)
+    if scheme not in _WEB:
+        return scheme in _SCHEMES
+    capture = connect(text)
+    try:
+        return not _has_end(capture)
+    finally:
+        capture.release()
 
 
 def open_source(options: SourceOptions) -> Source:
@@ -125,18 +142,29 @@ def _demo(text: str, options: SourceOptions) -> Source:
 
 
 def _from_url(url: str, options: SourceOptions) -> Source:
-    scheme, shown = url.partition("://")[0].lower(), without_password(url)
+    scheme, shown = _scheme_of(url), without_password(url)
     if scheme == "file":
         raise UsageError(f"{shown} is a file URL", fix="give the path without file://")
-    if scheme not in {"rtsp", "rtsps", "http", "https", "udp", "rtp", "rtmp", "tcp", "srt"}:
+    if scheme not in _SCHEMES:
         raise UsageError(f"{shown} has an unknown scheme", fix="use rtsp://, http:// or udp://")
     capture = None
-    if scheme in {"http", "https"}:
+    if scheme in _WEB:
         capture = connect(url)
-        if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # a video with an end, not a camera
+        if _has_end(capture):
             name = Path(urlsplit(shown).path).name or shown
             return play(capture, name, is_paced=options.is_paced)
     return LiveSource(stream_opener(url, first=capture))
+
+
+def _scheme_of(text: str) -> str:
+    """What stands before ``://``, in small letters; empty where nothing does."""
+    scheme, mark, _ = text.partition("://")
+    return scheme.lower() if mark else ""
+
+
+def _has_end(capture: cv2.VideoCapture) -> bool:
+    """Whether it is a video file, not a camera."""
+    return bool(capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
 
 
 def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source:

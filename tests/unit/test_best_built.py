@@ -13,29 +13,31 @@ import pytest
 
 from engines import tensorrt_api
 from engines.engine_file import EngineInfo, StaleEngineError, sha256, write_engine
-from engines.errors import EngineError, EngineUnavailableError, UsageError
+from engines.errors import EngineError, EngineUnavailableError, ModelFileError, UsageError
 from engines.options import EngineOptions
-from realtime import best_built, cli
+from realtime import best_built, cli, zoo
 from realtime.arguments import build_parser, to_settings
 from realtime.best_built import Taken, open_best
 from realtime.output_checks import check_outputs
-from realtime.shipped import DEFAULT_MODEL, PUBLISHED, QUALITIES, ROOT
+from realtime.shipped import DEFAULT_MODEL, PUBLISHED, QUALITIES, ROOT, SHIPPED
 from tests.conftest import TINY_SPEC, tiny_model
 from tests.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt
 
 NAMES = [
     "res50-coco-256x192",
-    "pose_resnet18_192x160",
     "movenet_thunder_256x192",
     "movenet_lightning_256x192",
     "movenet_lightning_192x160",
+    "pose_resnet18_192x160",
 ]
+SHIPPED_POSE_RESNET = NAMES[-1]
 REASONS = [
-    "the most accurate that is built for this GPU",
-    "the PoseResNet that ships; the more accurate res50-coco-256x192 is not built for this GPU",
-    "the most accurate MoveNet; no PoseResNet is built for this GPU",
-    "the balanced MoveNet; nothing better is built for this GPU",
-    "the fast MoveNet; nothing better is built for this GPU",
+    "published COCO AP 0.718, built for this GPU",
+    "--quality best, built for this GPU; res50-coco-256x192 is not",
+    "--quality balanced, built for this GPU; res50-coco-256x192 and --quality best are not",
+    "--quality fast, built for this GPU; res50-coco-256x192 and the larger MoveNets are not",
+    "the only network that is built for this GPU; less accurate than the CPU's default "
+    "(--quality balanced takes that)",
 ]
 CPU_DEFAULT = "movenet_lightning_256x192"
 
@@ -111,9 +113,14 @@ Open = Callable[..., Taken]
 
 def is_on_the_cpu(taken: Taken) -> bool:
     """The default, and not with TensorRT."""
-    return (taken.model.stem, taken.reason) == (CPU_DEFAULT, "") and (
-        taken.opened.engine.label.startswith("openvino")
-    )
+    is_tensorrt = taken.opened.engine.label.startswith("tensorrt")
+    return (taken.model.stem, taken.reason) == (CPU_DEFAULT, "") and not is_tensorrt
+
+
+def why_not_tensorrt(taken: Taken) -> list[str]:
+    """What was passed over, without the CPU's backends: not all are installed everywhere."""
+    cpu = ("openvino: ", "onnxruntime: ")
+    return [reason for reason in taken.opened.passed_over if not reason.startswith(cpu)]
 
 
 # On a GPU.
@@ -166,7 +173,7 @@ def test_where_the_gpu_refuses_the_default_runs_on_the_cpu_and_no_pose_resnet(
     machine.make(CPU_DEFAULT)
     taken = opened()
     assert is_on_the_cpu(taken)
-    (said,) = taken.opened.passed_over  # once: TensorRT is not tried again with the default
+    (said,) = why_not_tensorrt(taken)  # once: TensorRT is not tried again with the default
     assert said.startswith("res50-coco-256x192 on tensorrt: ")
     with pytest.raises(EngineError):
         opened("tensorrt")
@@ -183,16 +190,16 @@ def test_engines_copied_to_a_machine_without_a_gpu_are_passed_over(
     monkeypatch.setattr("engines.cuda_driver.ctypes.CDLL", none)
     taken = opened()
     assert is_on_the_cpu(taken)
-    (said,) = taken.opened.passed_over
+    (said,) = why_not_tensorrt(taken)
     assert said.startswith("res50-coco-256x192 on tensorrt: no CUDA driver is installed")
 
 
 def test_a_gpu_for_which_nothing_is_built_says_how_to_build(machine: Machine, opened: Open) -> None:
     taken = opened()
     assert is_on_the_cpu(taken)
-    assert taken.opened.passed_over == (
+    assert why_not_tensorrt(taken) == [
         "tensorrt: no network is built for Fake GPU yet; python export/build_trt.py builds one",
-    )
+    ]
     assert tensorrt_api._loaded == {}
 
 
@@ -203,6 +210,17 @@ def test_tensorrt_asked_for_and_not_built_is_an_error_with_the_command(
     with pytest.raises(StaleEngineError, match=r"no TensorRT engine of pose_resnet18") as caught:
         opened("tensorrt")
     assert "export/build_trt.py --onnx" in caught.value.fix
+
+
+@pytest.mark.parametrize("is_auto_build", [True, False])
+def test_without_either_pose_resnet_the_missing_file_is_named(
+    machine: Machine, opened: Open, *, is_auto_build: bool
+) -> None:
+    for name in (NAMES[0], SHIPPED_POSE_RESNET):
+        (machine.models / f"{name}.onnx").unlink()
+    with pytest.raises(ModelFileError, match=rf"{SHIPPED_POSE_RESNET}\.onnx: No such file"):
+        opened("tensorrt", is_auto_build=is_auto_build)
+    assert is_on_the_cpu(opened(is_auto_build=is_auto_build))
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
@@ -232,10 +250,23 @@ def test_auto_build_builds_the_best_that_is_here(
     monkeypatch.setattr("realtime.engine_opening.subprocess.run", run)
     if not is_fetched:
         (machine.models / f"{NAMES[0]}.onnx").unlink()
+    if is_fetched:
+        machine.make(NAMES[1])
+    taken = opened(is_auto_build=True)
+    assert taken.model.stem == (NAMES[0] if is_fetched else SHIPPED_POSE_RESNET)
+    assert [command[1:3] for command in commands] == [["export/build_trt.py", "--onnx"]]
+
+
+def test_auto_build_builds_no_pose_resnet_18_beside_a_movenet(
+    machine: Machine, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "realtime.engine_opening.subprocess.run", lambda *_, **__: pytest.fail("it built")
+    )
+    (machine.models / f"{NAMES[0]}.onnx").unlink()
     machine.make(NAMES[2])
     taken = opened(is_auto_build=True)
-    assert taken.model.stem == NAMES[0 if is_fetched else 1]
-    assert [command[1:3] for command in commands] == [["export/build_trt.py", "--onnx"]]
+    assert taken.reason == f"{NAMES[2]}, {REASONS[2]}"
 
 
 def test_a_failed_auto_build_goes_on_with_the_default(
@@ -270,15 +301,17 @@ def test_a_quality_that_was_given_is_that_row_and_none_is_nobodys_choice() -> No
     for quality, path in QUALITIES.items():
         assert chosen("--quality", quality) == path
     assert chosen("--model", "x.onnx") == Path("x.onnx")
-    assert to_settings(build_parser().parse_args([]), None).is_best_built
+    assert not to_settings(build_parser().parse_args([]), None).has_chosen_model
     given = to_settings(build_parser().parse_args([]), DEFAULT_MODEL)
-    assert (given.model, given.is_best_built) == (DEFAULT_MODEL, False)
+    assert (given.model, given.has_chosen_model) == (DEFAULT_MODEL, True)
 
 
-def test_no_output_replaces_a_model_file_that_may_be_read() -> None:
-    arguments = build_parser().parse_args(["--csv", str(QUALITIES["best"])])
+@pytest.mark.parametrize("path", [*SHIPPED, PUBLISHED], ids=lambda path: path.stem)
+@pytest.mark.parametrize("chosen", [None, Path("x.onnx"), DEFAULT_MODEL])
+def test_no_output_replaces_a_model_file_of_this_program(chosen: Path | None, path: Path) -> None:
+    arguments = build_parser().parse_args(["--csv", str(path)])
     with pytest.raises(UsageError, match="would be destroyed"):
-        check_outputs(to_settings(arguments, None))
+        check_outputs(to_settings(arguments, chosen))
 
 
 def test_the_doctor_says_which_row_and_why(machine: Machine) -> None:
@@ -288,7 +321,8 @@ def test_the_doctor_says_which_row_and_why(machine: Machine) -> None:
         lines = examine(None, backend=backend).splitlines()
         return next(line for line in lines if line.startswith("default")).split(maxsplit=1)[1]
 
-    assert default().startswith(f"{CPU_DEFAULT}, the default on the CPU (openvino")
+    assert default().startswith(f"{CPU_DEFAULT}, the default on the CPU (")
+    assert "the CPU (tensorrt" not in default()
     assert "passed over tensorrt: no network is built for Fake GPU yet" in default()
     assert default("tensorrt").startswith("none: no TensorRT engine of res50")
     machine.make(NAMES[1])
@@ -303,6 +337,7 @@ def test_the_order_is_that_of_the_rows() -> None:
     assert [row.name for row in best_built.ROWS] == NAMES
     assert [row.reason for row in best_built.ROWS] == REASONS
     assert best_built.ROWS[0].model == PUBLISHED
+    assert zoo.find(PUBLISHED.stem).accuracy in best_built.ROWS[0].reason
 
 
 def test_a_start_where_nothing_is_built_loads_nothing_of_tensorrt(tmp_path: Path) -> None:
@@ -333,4 +368,4 @@ def test_without_a_driver_the_reason_is_the_driver(
     monkeypatch.setattr(best_built, "load_driver", none)
     taken = opened()
     assert is_on_the_cpu(taken)
-    assert taken.opened.passed_over == ("tensorrt: no CUDA driver is installed",)
+    assert why_not_tensorrt(taken) == ["tensorrt: no CUDA driver is installed"]

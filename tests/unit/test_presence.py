@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from benchmarks import presence
 from benchmarks.presence_entrances import ENTERS_S, ENTRANCES, entrance
 from benchmarks.presence_scenes import (
     FPS,
@@ -21,7 +23,10 @@ from benchmarks.presence_scenes import (
     room_scene,
     without_people,
 )
+from benchmarks.presence_watch import confirmed_at
 from engines.errors import SourceError
+from engines.fake_engine import FakeEngine
+from engines.registry import Opened
 from realtime.datatypes import Frame
 
 KINDS = (room_scene, poster_scene, noise_scene, plain_scene)
@@ -101,3 +106,43 @@ def test_a_file_without_frames_is_a_sentence(tmp_path: Path) -> None:
     path.write_text("no video")
     with pytest.raises(SourceError, match="cannot be read"):
         without_people(path)
+
+
+class Breaking:
+    """A source that ends with an error."""
+
+    is_over = False
+    is_closed = False
+
+    def read(self, _: float) -> Frame:
+        raise SourceError("the disk is gone", fix="another disk")
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_video_that_breaks_off_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Breaking()
+    monkeypatch.setattr("benchmarks.presence_watch.open_source", lambda _: source)
+    with pytest.raises(SourceError):
+        confirmed_at(FakeEngine(), Path("x.mp4"), 1)
+    assert source.is_closed
+
+
+def test_a_benchmark_that_breaks_off_closes_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closing(FakeEngine):
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    def broken(*_: Any) -> None:
+        raise SourceError("the disk is gone", fix="another disk")
+
+    engine = Closing()
+    monkeypatch.setattr(presence, "open_engine", lambda *_, **__: Opened(engine))
+    monkeypatch.setattr(presence, "empty_tables", broken)
+    monkeypatch.setattr("sys.argv", ["presence"])
+    with pytest.raises(SourceError):
+        presence.main()
+    assert engine.is_closed

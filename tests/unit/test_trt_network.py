@@ -6,6 +6,7 @@ import importlib.util
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,13 @@ def test_nothing_is_asked_where_nothing_can_be_built(
     seen = answer("y\n")
     assert build_trt.main(["--flavor", "tensorrt"]) == 2
     assert seen.getvalue().startswith("error: TensorRT builds only on the GPU it builds for")
+
+
+def test_the_question_says_the_licence_of_the_zoo(
+    published: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = replace(zoo.MODELS[NAME], licence="Made-Up-1.0")
+    monkeypatch.setitem(zoo.MODELS, NAME, entry)
+    seen = answer("\n")
+    choose_network(is_fetching=False)
+    assert "licence Made-Up-1.0. Fetch" in seen.getvalue()
