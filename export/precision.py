@@ -111,10 +111,11 @@ def _rename_inputs(
 
 
 def network_nodes(model: onnx.ModelProto) -> list[NodeProto]:
-    """The nodes between the first and the last learnt convolution, both included.
+    """The nodes between the first and the last learnt convolutions, both included.
 
-    Fixed filters of the decoding (depthwise, one channel in and out per group, behind
-    the prediction layer) are not part of the network.
+    A network may end in several heads, each with its last convolution. Fixed filters of
+    the decoding (depthwise, one channel in and out per group, behind the prediction layer)
+    are not part of the network.
 
     Raises:
         ModelFileError: There is no convolution.
@@ -136,7 +137,8 @@ def network_nodes(model: onnx.ModelProto) -> list[NodeProto]:
         [nodes.index(learnt[0])], lambda i: [r for o in nodes[i].output for r in readers[o]]
     )
     upstream = _closure(
-        [nodes.index(learnt[-1])], lambda i: [makers[n] for n in nodes[i].input if n in makers]
+        [nodes.index(n) for n in learnt],
+        lambda i: [makers[n] for n in nodes[i].input if n in makers],
     )
     return [nodes[i] for i in sorted(downstream & upstream)]
 

@@ -70,10 +70,12 @@ def quantize(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelProt
         ModelFileError: The graph has no network to quantise.
     """
     plain = to_float(model)
-    inside = {node.name for node in network_nodes(plain)}
-    # The first and the last layer cost little and matter most: they stay float32.
-    learnt = [n.name for n in network_nodes(plain) if n.op_type in {"Conv", "ConvTranspose"}]
-    inside -= {learnt[0], learnt[-1]}
+    nodes = network_nodes(plain)
+    # The first layer and the last of each head cost little and matter most: they stay float32.
+    read = {name for node in nodes for name in node.input}
+    learnt = [node for node in nodes if node.op_type in {"Conv", "ConvTranspose"}]
+    last = {node.name for node in learnt if read.isdisjoint(node.output)}
+    inside = {node.name for node in nodes} - {learnt[0].name} - last
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
         onnx.save(plain, source)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from realtime.shipped import ROOT
-from tests.optional import OPTIONAL
+from tests.optional import OPTIONAL, OptionalPackage, main
 
 _HIDING = """
 from functools import partial
@@ -83,3 +83,21 @@ def test_nothing_is_left_out_in_silence() -> None:
     }
     assert wanted <= known
     assert "torch" in wanted
+
+
+@pytest.mark.parametrize("optional", OPTIONAL, ids=lambda optional: optional.package)
+def test_what_is_left_out_is_said_in_one_line(optional: OptionalPackage) -> None:
+    """The end of `make test` counts a line for each."""
+    assert optional.sentence.splitlines() == [optional.sentence]
+    assert optional.sentence.startswith("left out: ")
+    assert optional.package in optional.sentence
+    assert optional.sentence.endswith(optional.fix)
+    assert optional.fix
+
+
+def test_each_missing_package_is_printed_in_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(OptionalPackage, "is_missing", property(lambda _: True))
+    assert main() == 0
+    assert capsys.readouterr().out.splitlines() == [o.sentence for o in OPTIONAL]

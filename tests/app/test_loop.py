@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from realtime.datatypes import Frame, Pose
 from realtime.display import NullDisplay
 from realtime.outputs import Outputs
 from realtime.pipeline import Pipeline
+from realtime.sources.demo import DemoScene
 from realtime.sources.files import FileSource
 from realtime.sources.live import LiveSource
 from realtime.summary import figures, summary
@@ -287,3 +289,23 @@ def test_raw_keypoints_are_never_drawn_ahead() -> None:
     app.run()
     assert asked
     assert max(asked) < 6
+
+
+def test_cpu_time_is_some_and_no_more_than_the_cores_could_give() -> None:
+    scene = DemoScene(size_hw=(120, 160))
+    pictures = ((scene.draw(i), i / 30) for i in range(20))
+    source = FileSource(pictures, label="demo", fps=30.0, frame_count=20)
+    app = make_app(source, latency_s=0.002)
+    assert app.cpu_ms_per_frame == 0.0  # before the run
+    begin_s = time.perf_counter()
+    app.run()
+    wall_ms = (time.perf_counter() - begin_s) * 1e3
+    assert app.watch.frames == 20
+    assert 0.0 < app.cpu_ms_per_frame * 20 <= wall_ms * (os.cpu_count() or 1)
+
+
+def test_cpu_time_does_not_count_waiting_for_the_network() -> None:
+    app = make_app(gray_source(5), latency_s=0.1)
+    app.run()
+    assert app.fps < 11
+    assert 0.0 < app.cpu_ms_per_frame < 70.0

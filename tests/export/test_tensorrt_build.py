@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto
 
 from engines.engine_file import read_info, read_plan
 from engines.errors import EngineError, EngineUnavailableError, ModelFileError
@@ -23,6 +24,8 @@ from engines.registry import open_engine
 pytestmark = [pytest.mark.export, pytest.mark.rtx]
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models" / "pose_resnet18_192x160.onnx"
+MOVENET = ROOT / "models" / "movenet_lightning_192x160.onnx"
+HEADS = ("heatmap", "center", "regress", "offset")
 MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
     (ROOT / "tests" / "data" / "tensorrt_members.json").read_text()
 )
@@ -151,6 +154,15 @@ def test_preprocessing_is_one_kernel_and_half_is_really_half(tmp_path: Path) -> 
     assert result["readers_of_crops"] == 1
     assert result["built"] == {"half": 24}
     assert 24 <= result["layers"] <= 36
+
+
+def test_movenet_becomes_an_engine_that_is_half_to_the_end_of_every_head(tmp_path: Path) -> None:
+    output = tmp_path / "x.engine"
+    assert build("--onnx", str(MOVENET), "--precision", "fp16", "--output", str(output)) == 0
+    info = read_info(output)
+    assert sum(n.op_type == "Conv" for n in onnx.load(MOVENET).graph.node) == 74
+    assert info.built == {"half": 74}
+    assert info.spec == read_spec(MOVENET)
 
 
 def test_named_targets_are_built_and_others_refused(
@@ -291,6 +303,70 @@ def test_the_half_model_agrees_with_the_float_model() -> None:
     assert difference(half, wanted).p95 < 0.25
     assert (half != wanted).any()
     np.testing.assert_allclose(run(to_opset17(to_half(model))), half, atol=1e-2)
+
+
+def float_types(model: onnx.ModelProto) -> dict[str, set[int]]:
+    """Of every node the element types of its floating-point tensors."""
+    kinds = {TensorProto.FLOAT, TensorProto.FLOAT16}
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    values = (*inferred.value_info, *inferred.input, *inferred.output)
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    types |= {tensor.name: tensor.data_type for tensor in inferred.initializer}
+    for node in inferred.node:
+        assert set(node.output) <= set(types), f"{node.name} has no type"
+    return {
+        node.name: {types[name] for name in (*node.input, *node.output) if name} & kinds
+        for node in inferred.node
+    }
+
+
+def test_movenets_network_is_half_and_its_preprocessing_and_decoding_stay_float() -> None:
+    from export.precision import network_nodes, to_float, to_half
+
+    plain = to_float(onnx.load(MOVENET))
+    types = float_types(to_half(plain))
+    inside = {node.name for node in network_nodes(plain)}
+    ends = {node.input[1] for node in network_nodes(plain) if node.op_type == "Conv"}
+    assert {f"network.{head}.predict.conv.weight" for head in HEADS} <= ends
+    half, single = {TensorProto.FLOAT16}, {TensorProto.FLOAT}
+    for node in plain.graph.node:
+        if node.op_type == "Conv":
+            assert node.name in inside, f"{node.input[1]} stays float"
+        wanted = half if node.name in inside else single
+        if node.name in inside and node.op_type == "Resize":
+            wanted = half | single  # how much it enlarges is float32 by definition
+        assert types[node.name] in (wanted, set()), f"{node.op_type} {node.name}"
+    outside = [node.op_type for node in plain.graph.node if node.name not in inside]
+    assert outside[:5] == ["Cast", "Transpose", "Slice", "Mul", "Add"]
+    for kind, count in {"Sigmoid": 3, "TopK": 2, "Sqrt": 1, "GatherElements": 4}.items():
+        assert outside.count(kind) == count, kind
+
+
+@pytest.mark.slow
+def test_movenet_in_half_finds_every_keypoint_where_it_is_in_float() -> None:
+    """Computed by ONNX's reference: ONNX Runtime has no fp16 on a CPU and drops the casts."""
+    onnxruntime: Any = pytest.importorskip("onnxruntime")
+    from onnx.reference import ReferenceEvaluator
+    from onnx.reference.op_run import OpRun
+
+    from export.precision import to_half
+    from export.real_crops import gather_crops
+
+    class GatherElements(OpRun):  # type: ignore[misc]  # the reference's own takes 64 at most
+        def _run(self, data: Any, indices: Any, axis: int = 0) -> Any:
+            return (np.take_along_axis(data, indices, axis),)
+
+    model = onnx.load(MOVENET)
+    crops = gather_crops("demo", read_spec(MOVENET), count=24)[[0, 12]]
+    given = (model.SerializeToString(), None, ["CPUExecutionProvider"])
+    wanted = onnxruntime.InferenceSession(*given).run(None, {"crops": crops})[0]
+    reference = ReferenceEvaluator(to_half(model), new_ops=[GatherElements])
+    found = reference.run(None, {"crops": crops})[0]
+    is_seen = wanted[..., 2] > 0.3
+    assert is_seen.sum() > 17
+    distance = np.linalg.norm(found[..., :2] - wanted[..., :2], axis=-1)[is_seen]
+    assert 0.0 < distance.max() < 0.25
+    np.testing.assert_allclose(found[..., 2], wanted[..., 2], atol=0.02)
 
 
 def test_a_model_without_a_network_cannot_be_made_half(tmp_path: Path) -> None:

@@ -48,8 +48,66 @@ def test_a_range_of_a_pack_is_taken_by_the_number_in_the_name(packed: Path) -> N
         "im00002.jpg",
         "im00003.jpg",
     ]
-    with pytest.raises(SourceError, match="no picture numbered 9 to 12"):
+    with pytest.raises(SourceError, match=r"no picture left \(numbered 9 to 12\)"):
         PackDataset(packed, first=9, last=12)
+
+
+def names_of(data: PackDataset) -> list[str]:
+    return [data.sample(row).name for row in range(len(data))]
+
+
+def test_pictures_of_a_pack_are_chosen_by_prefix_and_by_lists(packed: Path) -> None:
+    some = packed.with_name("some.txt")
+    some.write_text("im00001.jpg\nim00003.jpg\nelsewhere.jpg\n")
+    assert len(PackDataset(packed, prefix="im0000")) == 4
+    assert names_of(PackDataset(packed, prefix="im00002")) == ["im00002.jpg"]
+    assert names_of(PackDataset(packed, only=some)) == ["im00001.jpg", "im00003.jpg"]
+    assert names_of(PackDataset(packed, without=some)) == ["im00002.jpg", "im00004.jpg"]
+    assert names_of(PackDataset(packed, only=some, first=2)) == ["im00003.jpg"]
+    chosen = PackDataset(packed, only=some).sample(1)
+    np.testing.assert_array_equal(chosen.xy, PackDataset(packed).sample(2).xy)
+
+
+def test_a_pack_with_nothing_left_or_a_missing_list_is_a_sentence(packed: Path) -> None:
+    some = packed.with_name("some.txt")
+    some.write_text("im00001.jpg")
+    for options in ({"prefix": "coco"}, {"only": some, "without": some}):
+        with pytest.raises(SourceError, match="no picture left") as caught:
+            PackDataset(packed, **options)
+        assert "prefix, only and without" in caught.value.fix
+    for option in ("only", "without"):
+        with pytest.raises(SourceError, match=r"cannot read the list .*none\.txt"):
+            PackDataset(packed, **{option: packed.with_name("none.txt")})  # type: ignore[arg-type]
+
+
+def test_a_teachers_keypoints_replace_all_but_peoples(packed: Path) -> None:
+    table = np.load(packed.with_name("made_labels.npz"))["keypoints"]
+    said = np.concatenate((table[..., :2] + 1, np.full((4, 17, 1), 0.9)), axis=2)
+    said[0, 4, 2] = 0.3  # the teacher is not sure here
+    teacher = packed.with_name("teacher.npz")
+    np.savez(teacher, keypoints=said)
+    data = PackDataset(packed, teacher=teacher, outside="keep")
+    sample = data.sample(0)
+    np.testing.assert_allclose(sample.xy[5], table[0, 5, :2])  # labelled by people
+    assert sample.is_counted[5]
+    np.testing.assert_allclose(sample.xy[3], table[0, 3, :2] + 1)  # was unknown
+    assert sample.is_known[3]
+    assert not sample.is_counted[3]  # a teacher's label trains, but does not measure
+    assert not sample.is_known[4]  # an older teacher's label, which this one does not confirm
+    later = PackDataset(packed, teacher=teacher, first=3, outside="keep").sample(0)
+    np.testing.assert_allclose(later.xy[5], table[2, 5, :2])  # rows stay with their pictures
+
+
+def test_a_teacher_of_other_pictures_is_a_sentence(packed: Path) -> None:
+    teacher = packed.with_name("teacher.npz")
+    np.savez(teacher, keypoints=np.zeros((3, 17, 3)))
+    with pytest.raises(SourceError, match=r"\(3, 17, 3\), the labels \(4, 17, 3\)"):
+        PackDataset(packed, teacher=teacher)
+    np.savez(teacher, other=np.zeros(3))
+    with pytest.raises(SourceError, match=r"cannot read .*teacher\.npz"):
+        PackDataset(packed, teacher=teacher)
+    with pytest.raises(SourceError, match=r"cannot read .*none\.npz"):
+        PackDataset(packed, teacher=packed.with_name("none.npz"))
 
 
 def test_a_label_outside_its_picture_is_named_or_dropped(packed: Path) -> None:
