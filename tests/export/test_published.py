@@ -199,6 +199,7 @@ COLOURS = {
     "openmmlab": [(0 - 0.485) / 0.229, (0 - 0.456) / 0.224, (1 - 0.406) / 0.225],
     "steadypose": [(0 - 0.485) / 0.229, (0 - 0.456) / 0.224, (1 - 0.406) / 0.225],
     "princeton": [0.0, 0.0, 1.0],
+    "movenet": [-1.0, -1.0, 1.0],
 }
 
 
@@ -207,12 +208,16 @@ def test_each_code_bases_colours_reach_its_network(name: str) -> None:
     import numpy as np
 
     from export.conventions import CONVENTIONS
+    from export.models.movenet import Heads
     from export.recipe import Recipe, build_model
 
     class Means(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
             self.seen = x.mean((2, 3))
-            return torch.zeros(len(x), len(recipe.skeleton), 16, 16)
+            heatmaps = torch.zeros(len(x), len(recipe.skeleton), 16, 16)
+            pairs = heatmaps.repeat(1, 2, 1, 1)
+            heads = Heads(heatmaps, heatmaps[:, :1], pairs, pairs)
+            return heads if recipe.network.startswith("movenet") else heatmaps
 
     assert set(COLOURS) == set(CONVENTIONS)
     recipe = Recipe(**{**CONVENTIONS[name], "input_hw": (64, 64)})

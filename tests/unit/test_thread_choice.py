@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.errors import SourceError
 from engines.fake_engine import FakeEngine
 from engines.options import EngineOptions
 from engines.registry import Opened
@@ -198,6 +196,7 @@ def test_threads_that_were_given_and_files_need_no_trial(
         ("demo", False),
         ("file:///tmp/a.mp4", False),
         ("gopher://x/y", False),
+        ("http://x/video", False),  # a camera or a video: only connecting would tell
     ],
 )
 def test_what_comes_at_its_own_time(
@@ -205,29 +204,3 @@ def test_what_comes_at_its_own_time(
 ) -> None:
     monkeypatch.setattr("realtime.sources.opening.connect", lambda _: pytest.fail("connected"))
     assert is_camera(SourceOptions(text)) is wanted
-
-
-@pytest.mark.parametrize("url", ["http://x/video", "HTTPS://x/a.mp4"])
-@pytest.mark.parametrize(("frames", "wanted"), [(0.0, True), (-1.0, True), (250.0, False)])
-def test_a_web_address_is_a_camera_unless_the_video_there_has_an_end(
-    monkeypatch: pytest.MonkeyPatch, url: str, frames: float, *, wanted: bool
-) -> None:
-    class Capture:
-        is_released = False
-
-        def get(self, prop: int) -> float:
-            assert prop == cv2.CAP_PROP_FRAME_COUNT
-            return frames
-
-        def release(self) -> None:
-            self.is_released = True
-
-    capture = Capture()
-    monkeypatch.setattr("realtime.sources.opening.connect", lambda _: capture)
-    assert is_camera(SourceOptions(url)) is wanted
-    assert capture.is_released
-
-
-def test_a_web_address_without_an_answer_is_a_sentence() -> None:
-    with pytest.raises(SourceError, match=r"no video at http://127\.0\.0\.1:9"):
-        is_camera(SourceOptions("http://127.0.0.1:9/x"))
