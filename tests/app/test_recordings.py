@@ -118,7 +118,7 @@ def test_the_sidecar_describes_the_run(tmp_path: Path, monkeypatch: pytest.Monke
     assert str(tmp_path) not in text
     assert str(DEFAULT_MODEL.parent.parent) not in text
     meta = json.loads(text)
-    assert meta["model"] == "pose_resnet18_192x160"
+    assert meta["model"] == DEFAULT_MODEL.stem
     assert meta["model_sha256"] == hashlib.sha256(DEFAULT_MODEL.read_bytes()).hexdigest()
     assert meta["options"] == [*options, "--save-video", "other.mp4"]
     assert meta["frames"] == 12
