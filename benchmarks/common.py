@@ -18,16 +18,31 @@ from realtime.summary import machine
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"
 
 
+# What computes: a changed document or an earlier result of the same sitting makes no other figures.
+_COMPUTES = ("engines", "realtime", "export", "training", "benchmarks", "models/*.onnx", "run.py")
+_RESULTS = ":!benchmarks/results"
+
+
 def provenance() -> str:
-    """Machine, commit and date of a run."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    ).stdout.strip()
-    return f"machine: {machine()} / commit {commit or 'unknown'} / {date.today()}"
+    """Machine, commit and date of a run; ``-dirty`` where code that computes was changed."""
+    return f"machine: {machine()} / commit {commit()} / {date.today()}"
+
+
+def commit() -> str:
+    """The commit that runs."""
+
+    def ask(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+        return done.stdout.strip()
+
+    changed = ask("status", "--porcelain", "--", *_COMPUTES, _RESULTS)
+    return (ask("describe", "--always") or "unknown") + ("-dirty" if changed else "")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

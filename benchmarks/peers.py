@@ -18,12 +18,12 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.common import provenance
 from engines.errors import EngineError, EngineUnavailableError, SourceError, SteadyposeError
 from engines.skeleton import COCO17
 from realtime.arguments import whole
@@ -31,7 +31,6 @@ from realtime.command import Parser
 from realtime.datatypes import FloatArray
 from realtime.record import check_writable
 from realtime.record.background import write_error
-from realtime.summary import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"
@@ -271,8 +270,6 @@ def agreement(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
 
 def report(clip: Path, pairs: Sequence[tuple[Run, Run]]) -> str:
     """The whole comparison as Markdown."""
-    ask = [shutil.which("git") or "git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    commit = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
     ours, theirs = pairs[0]
     rows = (
         ("frames", "frames", ".0f"),
@@ -283,7 +280,7 @@ def report(clip: Path, pairs: Sequence[tuple[Run, Run]]) -> str:
     )
     lines = [
         f"clip {clip.name}; {len(pairs)} alternating rounds, median (min to max)  ",
-        f"machine: {machine()} / commit {commit or 'unknown'} / {date.today()}  ",
+        f"{provenance()}  ",
         f"steadypose: {ours.engine}; peer: {theirs.engine}",
         "",
         "| | steadypose | MediaPipe Pose |",

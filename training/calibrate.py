@@ -219,12 +219,13 @@ def table(sets: dict[str, Evidence], numbers: Floats) -> list[str]:
             chosen = (scores[name] >= low) & (scores[name] < low + 0.1)
             count = int(chosen.sum())
             cells.append(f"{evidence.right[chosen].mean():.2f} ({count})" if count else "-")
-        both = [(scores[n] >= low) & (scores[n] < low + 0.1) for n in ("people", "lspet")]
-        shares = [sets[n].right[b] for n, b in zip(("people", "lspet"), both, strict=True)]
-        mean = (
-            np.mean([part.mean() for part in shares if len(part)]) if any(map(len, shares)) else 0
-        )
-        cells.append(f"{mean:.2f}")
+        means = [
+            evidence.right[chosen].mean()
+            for name, evidence in sets.items()
+            if name != "surroundings"
+            and (chosen := (scores[name] >= low) & (scores[name] < low + 0.1)).any()
+        ]
+        cells.append(f"{np.mean(means):.2f}" if means else "-")
         lines.append(f"| {low:.1f} to {low + 0.1:.1f} | " + " | ".join(cells) + " |")
     return lines
 
