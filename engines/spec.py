@@ -27,6 +27,7 @@ class ModelSpec:
             graph converts; crops are always BGR.
         mean: Of the network's channels in that order, pixels in 0 to 1; empty: not told.
         std: Like ``mean``.
+        is_calibrated: Scores are probabilities; otherwise heatmaps' peaks, a ranking.
         weights: Provenance: source, licence, training, SHA-256 of the state dict.
         version: Layout of this JSON.
     """
@@ -39,6 +40,7 @@ class ModelSpec:
     colour: str = "rgb"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    is_calibrated: bool = False
     weights: dict[str, str] = field(default_factory=dict)
     version: int = SPEC_VERSION
 
@@ -84,6 +86,7 @@ class ModelSpec:
                 colour=str(data["colour"]),
                 mean=tuple(float(v) for v in data.get("mean", ())),
                 std=tuple(float(v) for v in data.get("std", ())),
+                is_calibrated=bool(data.get("is_calibrated", False)),
                 weights={str(key): str(value) for key, value in data["weights"].items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

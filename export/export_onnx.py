@@ -203,6 +203,7 @@ def export(arguments: argparse.Namespace) -> str:
         colour=recipe.colour,
         mean=recipe.mean,
         std=recipe.std,
+        is_calibrated=recipe.is_calibrated,
         weights={
             "file": weights.name,
             "sha256": sha256(weights.read_bytes()),

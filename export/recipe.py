@@ -36,6 +36,8 @@ from export.models.registry import (
 from export.movenet_weights import MOVENET_SOURCE, is_movenet_graph
 from export.weights import load_strictly, to_our_names
 
+PEAK_SCORE = (1.0, 0.0, 0.0)
+"""MoveNet's published scores: the heatmap's peak."""
 RECIPE_KEY = "steadypose.recipe"
 """Of a model file's metadata: how to train and export its weights again."""
 
@@ -84,7 +86,7 @@ class Recipe:
     has_flip_test: bool = False
     padding: float = 1.25
     softness: float = PUBLISHED_SOFTNESS
-    score: tuple[float, ...] = (1.0, 0.0, 0.0)
+    score: tuple[float, ...] = PEAK_SCORE
     skeleton: Skeleton = COCO17
 
     def __post_init__(self) -> None:
@@ -122,6 +124,11 @@ class Recipe:
         if kind_of(self.network).gives == "coordinates":
             return "coordinates without scores" + (", flip test" if self.has_flip_test else "")
         return f"{self.refine}, {self.cells} cells" + (", flip test" if self.has_flip_test else "")
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether scores were fitted to be probabilities."""
+        return kind_of(self.network).gives == "heads" and self.score != PEAK_SCORE
 
     @property
     def options(self) -> dict[str, Any]:

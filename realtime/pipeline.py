@@ -15,7 +15,7 @@ from realtime.roi import scan_windows
 from realtime.smooth import Smoother
 from realtime.smooth.choice import make_smoother
 from realtime.track import Track
-from realtime.tracker import CANDIDATES, Tracker
+from realtime.tracker import ACCEPT_CALIBRATED, ACCEPT_PEAKS, CANDIDATES, Tracker
 
 SWEEP_S = 0.7
 """Capture time in which the scan visits every window once."""
@@ -78,6 +78,7 @@ class Pipeline:
             persons,
             spec.skeleton,
             smoother or make_smoother("balanced", slots, len(spec.skeleton)),
+            accept=ACCEPT_CALIBRATED if spec.is_calibrated else ACCEPT_PEAKS,
         )
         # One buffer may be in the engine while the next is filled.
         shape = (slots + _SCAN_BATCH, *spec.input_hw, 3)

@@ -27,14 +27,18 @@ LOST_AFTER_S = 1.0
 CANDIDATES = 3
 """People who may be looked at closer beside those who are followed."""
 
+ACCEPT_PEAKS = 0.50
+"""Quality that a new person needs, twice in a row, where scores are heatmaps' peaks."""
+
+ACCEPT_CALIBRATED = 0.65
+"""The same where scores are probabilities. Of people nobody trained on seven in eight have more in
+a single picture; what empty scenes have at most is in benchmarks/results/presence.md."""
+
 _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
 _REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
 SEEN_SCORE = 0.2  # keypoints below it are no evidence
 BOX_SCORE = 0.3  # keypoints below it do not shape the crop
 _KEEP = 0.42  # quality below which a frame counts as "not seen"
-# Quality that a new person needs, twice in a row. Of people nobody trained on nine in ten have more
-# in a single picture; the most that 3,000 empty frames had is in benchmarks/results/presence.md.
-_ACCEPT = 0.60
 _SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
 _MISSES = 2  # frames without a hit after which a candidate is given up
 
@@ -46,9 +50,18 @@ class Tracker:
         persons: How many people to follow.
         skeleton: Of the poses.
         smoother: Has ``persons + CANDIDATES`` slots.
+        accept: Quality that a new person needs, twice in a row.
     """
 
-    def __init__(self, persons: int, skeleton: Skeleton, smoother: Smoother) -> None:
+    def __init__(
+        self,
+        persons: int,
+        skeleton: Skeleton,
+        smoother: Smoother,
+        *,
+        accept: float = ACCEPT_PEAKS,
+    ) -> None:
+        self._accept = accept
         self.persons = persons
         self.skeleton = skeleton
         self.smoother = smoother
@@ -188,7 +201,7 @@ class Tracker:
         """Who was lost for a while must be seen as well as somebody new: well, and twice."""
         if track.misses <= _MISSES:
             return found >= _KEEP
-        track.returns = track.returns + 1 if found >= _ACCEPT else 0
+        track.returns = track.returns + 1 if found >= self._accept else 0
         return track.returns >= 2
 
     def _filtered(self, track: Track) -> FloatArray:
@@ -267,7 +280,7 @@ class Tracker:
         late_s = self._time_s - _REPLACEABLE_AFTER_S
         waiting = [t for t in self.tracks if not t.track_id]
         present = [t for t in self.tracks if t.track_id and t.seen_s >= late_s]
-        ready = [t for t in waiting if t.hits >= 2 and quality(t.shape) >= _ACCEPT]
+        ready = [t for t in waiting if t.hits >= 2 and quality(t.shape) >= self._accept]
         ready.sort(key=lambda t: self._prominence(t.shape, t.box), reverse=True)
         for track in ready[: max(0, self.persons - len(present))]:
             track.track_id = self._next_id
