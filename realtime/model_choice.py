@@ -11,8 +11,9 @@ from pathlib import Path
 from engines.engine_file import SUFFIX
 from engines.errors import EngineUnavailableError, ModelFileError, UsageError
 from realtime import zoo
-from realtime.shipped import ROOT
+from realtime.shipped import QUALITIES, ROOT, SHIPPED
 
+_SHIPPED = {path.stem: path for path in SHIPPED}
 _NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
@@ -22,7 +23,7 @@ def choose_model(
     """The model file, or engine file, that ``--model`` means.
 
     Args:
-        text: A path, or a name of ``realtime.zoo.MODELS``.
+        text: A path, or a name of ``realtime.zoo.MODELS`` or of a file that ships.
         is_fetching: Download and export a published model that is not here yet.
         run: Runs a Python command line, for tests; returns its exit code.
 
@@ -44,6 +45,10 @@ def choose_model(
                 fix="leave --fetch out, or give --model a name of --list-models",
             )
         return path
+    if text in QUALITIES:
+        raise UsageError(f"{text!r} is no model", fix=f"--quality {text} is what you mean")
+    if text in _SHIPPED:
+        return _SHIPPED[text]
     model = zoo.find(text)
     output = zoo.model_file(model)
     if zoo.lies_here(output):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engines.skeleton import SKELETONS
+from realtime.shipped import POSE_RESNET, QUALITIES
 from realtime.zoo import MODELS, ZooModel, cache_folder, lies_here, model_file, weights_file
 
 # (network, keypoints, crop height and width): parameters, 10^9 multiply-adds of the
@@ -46,7 +47,7 @@ def cost_of(model: ZooModel) -> tuple[int, float] | None:
 
 
 def listing() -> str:
-    """All published models, one a line, and where their figures come from."""
+    """All published models, one a line, what ships, and where the figures come from."""
     rows = [_HEADS, *(_row(model) for model in MODELS.values())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADS))]
     lines = [
@@ -57,6 +58,9 @@ def listing() -> str:
         [
             *lines,
             "",
+            "shipped, without a download: "
+            + ", ".join(f"{path.stem} (--quality {name})" for name, path in QUALITIES.items())
+            + f", {POSE_RESNET.stem}.",
             "accuracy: as OpenMMLab publishes it, with the flip test: AP on COCO val2017 with "
             "detected boxes, PCKh@0.5 on MPII val.",
             "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "

@@ -14,6 +14,7 @@ from engines.errors import EngineUnavailableError, ModelFileError, UsageError
 from realtime import zoo
 from realtime.cli import main
 from realtime.model_choice import choose_model
+from realtime.shipped import QUALITIES
 from realtime.zoo_listing import cost_of, listing
 
 NAME = "res50-coco-256x192"
@@ -196,3 +197,10 @@ def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, tmp_pat
     assert f"error: {script}.py needs " in done.stderr
     assert "fix: make setup-export" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_files_that_ship_go_by_their_names_and_qualities_are_pointed_at() -> None:
+    assert choose_model("movenet_thunder_256x192", is_fetching=False) == QUALITIES["best"]
+    with pytest.raises(UsageError, match="'best' is no model") as caught:
+        choose_model("best", is_fetching=False)
+    assert "--quality best" in caught.value.fix
