@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from export.models.movenet import Heads
 from export.models.registry import PUBLISHED_SOFTNESS
 
+PEAK_SCORE = (1.0, 0.0, 0.0)
+"""MoveNet's published score: the heatmap's peak."""
+
 
 class Person(NamedTuple):
     """The most central person of N crops.
@@ -42,7 +45,7 @@ class DecodeCenter(nn.Module):
             published graph looks at whole pictures and has 1.8; a crop around one person
             can trust its heatmaps more.
         score: Weight of the heatmap's logit, of the centre's logit, and a constant: their
-            sum is the logit of the score. (1, 0, 0) is MoveNet's own score, the peak.
+            sum is the logit of the score.
 
     Source: MoveNet SinglePose v4, its published graph; scores: Platt 1999, with the person's
     logit as a second feature.
@@ -55,7 +58,7 @@ class DecodeCenter(nn.Module):
         grid_hw: tuple[int, int],
         stride: int,
         softness: float = PUBLISHED_SOFTNESS,
-        score: tuple[float, float, float] = (1.0, 0.0, 0.0),
+        score: tuple[float, float, float] = PEAK_SCORE,
     ) -> None:
         super().__init__()
         height, width = grid_hw

@@ -15,7 +15,7 @@ import torch
 from engines.errors import ModelFileError, UsageError
 from engines.model_file import read_metadata
 from engines.skeleton import COCO17, Skeleton
-from export.center_decoding import DecodeCenter
+from export.center_decoding import PEAK_SCORE, DecodeCenter
 from export.conventions import CONVENTIONS
 from export.graph import (
     Cells,
@@ -36,8 +36,6 @@ from export.models.registry import (
 from export.movenet_weights import MOVENET_SOURCE, is_movenet_graph
 from export.weights import load_strictly, to_our_names
 
-PEAK_SCORE = (1.0, 0.0, 0.0)
-"""MoveNet's published scores: the heatmap's peak."""
 RECIPE_KEY = "steadypose.recipe"
 """Of a model file's metadata: how to train and export its weights again."""
 

@@ -28,11 +28,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from engines.errors import UsageError
-from export.center_decoding import DecodeCenter
 from export.files import write_atomically
-from export.graph import Preprocess
 from export.models.registry import kind_of
-from export.recipe import Recipe, build_network, find_recipe
+from export.recipe import Recipe, build_model, build_network, find_recipe
 from export.weights import load_weights
 from realtime.command import Parser, run_command
 from realtime.summary import machine
@@ -83,16 +81,7 @@ class Maps:
 
     def __init__(self, recipe: Recipe, weights: Path) -> None:
         self.recipe = recipe
-        self._network = build_network(recipe, load_weights(weights)).eval()
-        self._before = Preprocess(mean=recipe.mean, std=recipe.std)
-        height, width = recipe.input_hw
-        stride = kind_of(recipe.network).stride
-        self._decode = DecodeCenter(
-            keypoints=len(recipe.skeleton),
-            grid_hw=(height // stride, width // stride),
-            stride=stride,
-            softness=recipe.softness,
-        )
+        self._model = build_model(recipe, build_network(recipe, load_weights(weights)))
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Look at crops.
@@ -103,8 +92,10 @@ class Maps:
         Returns:
             (N, K, 2) crop pixels and (N, K, 3) logits of heatmap and centre, the third 1.
         """
+        model = self._model
         with torch.inference_mode():
-            found = self._decode.find(self._network(self._before(torch.from_numpy(crops))))
+            heads = model.network(model.preprocess(torch.from_numpy(crops)))
+            found = model.decode.find(heads)
         xy, heatmap, center, _ = (t.numpy().astype(np.float64) for t in found)
         ones = np.ones_like(heatmap)
         return xy, np.concatenate((heatmap, np.broadcast_to(center, heatmap.shape), ones), 2)

@@ -101,12 +101,13 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
         batch = batch.to(self._device)
-        found = self._run(self.network, self._pictures(batch.crops))
+        pictures = self._pictures(batch.crops)
+        found = self._run(self.network, pictures)
         taught = None
         if self._teacher is not None:
             with torch.no_grad():
-                seen = batch.crops if batch.clean is None else batch.clean
-                taught = self._run(self._teacher, self._pictures(seen))
+                seen = pictures if batch.clean is None else self._pictures(batch.clean)
+                taught = self._run(self._teacher, seen)
         loss = self._objective.loss(found, batch, taught)
         value = float(loss.detach())
         if not math.isfinite(value):

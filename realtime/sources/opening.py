@@ -139,7 +139,7 @@ def _from_url(url: str, options: SourceOptions) -> Source:
     capture = None
     if scheme in _WEB:
         capture = connect(url)
-        if _has_end(capture):
+        if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # a video with an end, not a camera
             name = Path(urlsplit(shown).path).name or shown
             return play(capture, name, is_paced=options.is_paced)
     return LiveSource(stream_opener(url, first=capture))
@@ -149,11 +149,6 @@ def _scheme_of(text: str) -> str:
     """What stands before ``://``, in small letters; empty where nothing does."""
     scheme, mark, _ = text.partition("://")
     return scheme.lower() if mark else ""
-
-
-def _has_end(capture: cv2.VideoCapture) -> bool:
-    """Whether it is a video file, not a camera."""
-    return bool(capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
 
 
 def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source:

@@ -16,7 +16,7 @@ from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset
 from training.datasets.mannequin import MannequinDataset
 from training.datasets.mpii import MpiiDataset
-from training.datasets.pack import PackDataset
+from training.datasets.pack import LISTS, PackDataset
 from training.sample import PoseDataset, Sample
 
 KINDS: Mapping[str, Callable[..., PoseDataset]] = {
@@ -28,7 +28,6 @@ KINDS: Mapping[str, Callable[..., PoseDataset]] = {
 }
 _PATHS = ("tar", "annotations", "images", "folder", "teacher")
 _LISTS = ("only", "without")  # of this repository's own
-_CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 _FEWEST_SHARED = 3
 
 
@@ -91,7 +90,7 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
                 f"data set kind {config.kind!r} has no option {key!r}",
                 fix=f"it takes {', '.join(accepted)}",
             )
-        folder = root if key in _PATHS else _CONFIGS if key in _LISTS else None
+        folder = root if key in _PATHS else LISTS if key in _LISTS else None
         options[key] = value if folder is None else folder / value
     try:
         return kind(**options)

@@ -14,8 +14,11 @@ from engines.errors import SourceError
 from engines.skeleton import COCO17
 from training.sample import Outside, Sample, check_inside, decode_image, tight_bbox
 
-HELD_OUT = Path(__file__).resolve().parent.parent / "configs" / "people_held_out.txt"
-"""Names of the everyday pictures that no training here has seen."""
+LISTS = Path(__file__).resolve().parent.parent / "configs"
+"""Where lists of picture names lie."""
+
+HELD_OUT = LISTS / "people_held_out.txt"
+"""Names of the everyday pictures that this repository's recipes leave out of training."""
 
 _SURE = 0.35  # a teacher's score above which its keypoint is a label
 _BY_PEOPLE = 2
