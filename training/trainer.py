@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,15 +40,30 @@ def rate_at(step: int, steps: int, stage: StageConfig) -> float:
     return stage.rate * factor * min(1.0, (step + 1) / warmup)
 
 
+@functools.cache
 def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 here.
 
-    A CPU without AVX-512 has no instructions for it, and torch's stand-in takes about 13
-    times as long as float32 (PoseResNet-18, measured on an AVX2 machine).
+    On a CPU it is measured: without AVX-512 torch's stand-in takes many times as long as
+    float32, and there are processors that know the instructions and lose time by them.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - no public name
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 - no public name
+        return False
+    times = {dtype: _product_s(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    return times[torch.bfloat16] < times[torch.float32]
+
+
+def _product_s(dtype: torch.dtype) -> float:
+    """What a product of two matrices takes, seconds: the fastest of some."""
+    matrix = torch.ones((768, 768), dtype=dtype)
+    took = []
+    for _ in range(8):
+        begin_s = time.perf_counter()
+        matrix @ matrix
+        took.append(time.perf_counter() - begin_s)
+    return min(took)
 
 
 class Trainer:
