@@ -1,4 +1,4 @@
-"""When OpenVINO is asked for bf16: never where the environment forbids it."""
+"""When OpenVINO is asked for bf16: where it is faster, never where the environment forbids it."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def core(monkeypatch: pytest.MonkeyPatch) -> Core:
     made = Core()
     made.asked = []
     monkeypatch.setattr(openvino_engine.openvino, "Core", lambda: made)
+    took_s = {"fp32": 1e-3, "bf16": 0.6e-3}
+    monkeypatch.setattr(openvino_engine, "_probe_s", lambda _, precision: took_s[precision])
     monkeypatch.delenv(ISA, raising=False)
     return made
 
@@ -81,6 +83,23 @@ def test_auto_is_fp32_where_the_processor_has_no_bf16(core: Core) -> None:
     with pytest.raises(ModelFileError, match="far enough"):
         open_engine("auto")
     assert core.asked == ["f32"]
+
+
+@pytest.mark.parametrize(("bf16_s", "hint"), [(0.8e-3, "bf16"), (0.9e-3, "f32"), (2e-3, "f32")])
+def test_auto_is_fp32_where_bf16_is_known_but_gains_too_little(
+    core: Core, monkeypatch: pytest.MonkeyPatch, bf16_s: float, hint: str
+) -> None:
+    took_s = {"fp32": 1e-3, "bf16": bf16_s}
+    monkeypatch.setattr(openvino_engine, "_probe_s", lambda _, precision: took_s[precision])
+    with pytest.raises(ModelFileError, match="far enough"):
+        open_engine("auto")
+    assert core.asked == [hint]
+
+
+def test_the_probe_times_a_convolution_that_really_runs() -> None:
+    import openvino
+
+    assert 1e-5 < openvino_engine._probe_s(openvino.Core(), "fp32") < 10.0
 
 
 def test_bf16_that_the_environment_forbids_is_one_sentence(
