@@ -153,12 +153,13 @@ def run_ours(
     )
 
 
-def run_mediapipe(clip: Path, folder: Path) -> Run:
+def run_mediapipe(clip: Path, folder: Path, *, environment: Mapping[str, str] | None = None) -> Run:
     """Run MediaPipe Pose "full" in its own environment, tracking, with its defaults."""
     out = folder / "mediapipe.json"
     command = [str(VENV / "bin" / "python"), "-I", "-c", RUNNER, str(clip), str(out)]
     command.append(json.dumps(LANDMARKS))
-    cpu_s = _cpu_s_of("MediaPipe", command, fix=f"try another clip, or reinstall: rm -r {VENV}")
+    again = f"try another clip, or reinstall: rm -r {VENV}"
+    cpu_s = _cpu_s_of("MediaPipe", command, fix=again, environment=environment)
     found: dict[str, Any] = json.loads(out.read_text())
     frames = _check_frames(found["frames"], clip)
     unseen = [[np.nan] * 3] * len(LANDMARKS)

@@ -6,8 +6,7 @@ Boxes are given. The 300 everyday pictures (training/configs/people_held_out.txt
 training with all other pictures of their sources; their labels are MoveNet Thunder's, which looked
 twice, so they say how near a network comes to it. LSPET 9001 to 9500 was labelled by people.
 Further model files, such as the published weights, get a row each. Times are of one thread and
-one crop: as on a processor with AVX2 alone (ONEDNN_MAX_CPU_ISA=AVX2, float32), and as this one
-does it.
+one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as this one does it.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.avx2_only import avx2_only
 from benchmarks.common import guarded, parser, provenance, publish, table
-from benchmarks.speed import AVX2
 from engines.errors import EngineError
 from engines.options import EngineOptions
 from engines.registry import open_engine
@@ -56,7 +55,7 @@ def call_ms(model: Path, *, is_avx2: bool) -> float:
     """Fastest of 60 calls with one crop on one thread, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _CALLS, str(model), "fp32" if is_avx2 else "auto"],
-        env={**os.environ, **(AVX2 if is_avx2 else {})},
+        env={**os.environ, **(avx2_only()[0] if is_avx2 else {})},
         cwd=ROOT,
         capture_output=True,
         text=True,

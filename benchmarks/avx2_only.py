@@ -1,0 +1,33 @@
+"""Run a program as on a processor with AVX2 and nothing newer, as most laptops are."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_SOURCE = Path(__file__).with_suffix(".c")
+_LIBRARY = _SOURCE.parent / "cache" / "avx2_only.so"
+_OPENVINO_ALONE = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+
+@functools.cache
+def avx2_only() -> tuple[Mapping[str, str], bool]:
+    """Environment variables for a child process, and whether they hold for every program.
+
+    Where the processor lets its CPUID be trapped (Intel's, on Linux, with a C compiler there),
+    every program is held back. Elsewhere only what multiplies with oneDNN is: OpenVINO, torch.
+    """
+    _LIBRARY.parent.mkdir(exist_ok=True)
+    build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(_LIBRARY), str(_SOURCE)]
+    variables = {"LD_PRELOAD": str(_LIBRARY)}
+    try:
+        subprocess.run(build, capture_output=True, check=True)
+        probe = [sys.executable, "-c", "pass"]
+        subprocess.run(probe, env={**os.environ, **variables}, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return _OPENVINO_ALONE, False
+    return variables, True
