@@ -67,6 +67,11 @@ class Keeper:
 
     took_ms = 0.0
 
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """Pass on."""
+        return self.engine.others
+
     def start(self, crops: NDArray[np.uint8]) -> None:
         """Keep and pass on."""
         self.crops.extend(crops.copy())

@@ -53,10 +53,19 @@ class Engine(Protocol):
         """Wait for the batch given to ``start``.
 
         Returns:
-            (N, K, 3) float32: x and y in crop pixels, score in [0, 1].
+            (N, K, 3) float32 of the most central person in each crop: x and y in crop
+            pixels, score in [0, 1].
 
         Raises:
             EngineError: The backend failed, nothing was started, or it is closed.
+        """
+        ...
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """(N, spec.others, K, 3) float32: further people in the crops of the last finished batch.
+
+        Roughly placed, the likeliest first; as valid as what ``finish`` returned.
         """
         ...
 
@@ -99,14 +108,27 @@ def check_output_shape(shape: tuple[int, ...], spec: ModelSpec, batch: int) -> N
     """Refuse an output that contradicts the model's own spec.
 
     Raises:
-        EngineError: ``shape`` is not (batch, K, 3).
+        EngineError: ``shape`` is not (batch, spec.output_rows, 3).
     """
-    if shape != (batch, spec.keypoint_count, 3):
+    if shape != (batch, spec.output_rows, 3):
         raise EngineError(
             f"model {spec.name} returned {shape}, its spec promises "
-            f"({batch}, {spec.keypoint_count}, 3)",
+            f"({batch}, {spec.output_rows}, 3)",
             fix="export the model again: python export/export_onnx.py",
         )
+
+
+def split_people(
+    output: NDArray[np.float32], spec: ModelSpec
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A model's output, (N, spec.output_rows, 3), as ``finish`` and ``others`` give it: views."""
+    k = spec.keypoint_count
+    return output[:, :k], output[:, k:].reshape(len(output), spec.others, k, 3)
+
+
+def no_people(spec: ModelSpec) -> NDArray[np.float32]:
+    """What ``others`` is before anything was finished."""
+    return np.empty((0, spec.others, spec.keypoint_count, 3), np.float32)
 
 
 class Turns:

@@ -64,6 +64,11 @@ class FakeEngine:
         return self._answer(self._crops)
 
     @property
+    def others(self) -> NDArray[np.float32]:
+        count = 0 if self._crops is None else len(self._crops)
+        return np.empty((count, 0, self._spec.keypoint_count, 3), np.float32)
+
+    @property
     def took_ms(self) -> float:
         return self._latency_s * 1e3
 

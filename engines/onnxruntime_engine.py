@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from engines.base import Turns, check_crops, check_output_shape
+from engines.base import Turns, check_crops, check_output_shape, no_people, split_people
 from engines.errors import EngineError, ModelFileError
 from engines.options import EngineOptions
 from engines.spec import ModelSpec
@@ -42,6 +42,7 @@ class OnnxRuntimeEngine:
         self._spec = spec
         self._label = f"onnxruntime fp32, {options.threads} threads"
         self._turns = Turns("onnxruntime")
+        self._others = no_people(spec)
         self._took_ms = 0.0
         self._crops: NDArray[np.uint8] | None = None
 
@@ -76,8 +77,13 @@ class OnnxRuntimeEngine:
             ) from error
         self._took_ms = (time.perf_counter() - begin_s) * 1e3
         check_output_shape(keypoints.shape, self._spec, len(crops))
-        result: NDArray[np.float32] = keypoints
-        return result
+        central, self._others = split_people(keypoints, self._spec)
+        return central
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """See ``Engine.others``."""
+        return self._others
 
     @property
     def took_ms(self) -> float:

@@ -12,7 +12,7 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as opset
 
-from engines.base import Turns, check_crops, check_output_shape
+from engines.base import Turns, check_crops, check_output_shape, no_people, split_people
 from engines.errors import EngineError, ModelFileError
 from engines.options import EngineOptions
 from engines.spec import ModelSpec
@@ -62,6 +62,7 @@ class OpenVinoEngine:
         threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
         self._label = f"openvino {_our_name(built)}, {threads} threads"
         self._turns = Turns("openvino")
+        self._others = no_people(spec)
         self._batch = 0
         self._took_ms = 0.0
         self._tensor: openvino.Tensor | None = None
@@ -100,7 +101,13 @@ class OpenVinoEngine:
             raise self._failed(error) from error
         self._took_ms = self._request.latency
         check_output_shape(keypoints.shape, self._spec, self._batch)
-        return keypoints
+        central, self._others = split_people(keypoints, self._spec)
+        return central
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """See ``Engine.others``."""
+        return self._others
 
     @property
     def took_ms(self) -> float:

@@ -27,6 +27,7 @@ class ModelSpec:
             graph converts; crops are always BGR.
         mean: Of the network's channels in that order, pixels in 0 to 1; empty: not told.
         std: Like ``mean``.
+        others: Further people that a crop's answer holds beside the most central one.
         is_calibrated: Scores are probabilities; otherwise heatmaps' peaks, a ranking.
         weights: Provenance: source, licence, training, SHA-256 of the state dict.
         version: Layout of this JSON.
@@ -41,6 +42,7 @@ class ModelSpec:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     is_calibrated: bool = False
+    others: int = 0
     weights: dict[str, str] = field(default_factory=dict)
     version: int = SPEC_VERSION
 
@@ -50,11 +52,18 @@ class ModelSpec:
             raise _broken(f"input_hw {self.input_hw} is not between 16 and 4096 pixels")
         if not 1.0 <= self.box_padding <= 4.0:
             raise _broken(f"box_padding {self.box_padding} is not between 1 and 4")
+        if not 0 <= self.others <= 100:
+            raise _broken(f"others {self.others} is not between 0 and 100")
 
     @property
     def keypoint_count(self) -> int:
         """K, the number of keypoints."""
         return len(self.skeleton)
+
+    @property
+    def output_rows(self) -> int:
+        """Rows of the model's output for one crop: K of the central person, K of each other."""
+        return len(self.skeleton) * (1 + self.others)
 
     def to_json(self) -> str:
         """The JSON text that is stored in a model file's metadata."""
@@ -87,6 +96,7 @@ class ModelSpec:
                 mean=tuple(float(v) for v in data.get("mean", ())),
                 std=tuple(float(v) for v in data.get("std", ())),
                 is_calibrated=bool(data.get("is_calibrated", False)),
+                others=int(data.get("others", 0)),
                 weights={str(key): str(value) for key, value in data["weights"].items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

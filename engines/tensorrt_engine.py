@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Turns, check_crops
+from engines.base import Turns, check_crops, no_people, split_people
 from engines.cuda_driver import CudaDriver
 from engines.cuda_memory import Bytes, CudaMemory
 from engines.engine_file import (
@@ -66,6 +66,7 @@ class TensorRtEngine:
     ) -> None:
         self._api, self._driver, self._memory, self._info = api, driver, memory, info
         self._turns = Turns("tensorrt")
+        self._others = no_people(info.spec)
         self._lanes: dict[int, _Lane] = {}
         self._pending: list[NDArray[np.float32]] = []
         self._batch, self._took_ms = 0, 0.0
@@ -125,7 +126,14 @@ class TensorRtEngine:
         """Wait for the batch; see ``Engine.finish``."""
         self._turns.finish()
         last = self._fetch()
-        return np.concatenate((*self._pending, last)) if self._pending else last
+        output = np.concatenate((*self._pending, last)) if self._pending else last
+        central, self._others = split_people(output, self.spec)
+        return central
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """See ``Engine.others``."""
+        return self._others
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Keypoints of a batch; see ``Engine.infer``."""
@@ -173,7 +181,7 @@ class TensorRtEngine:
         """The plan's inputs and outputs are those of a model file of this spec."""
         engine, types = self._engine, self._api.module.DataType
         height, width = self.spec.input_hw
-        count = self.spec.keypoint_count
+        count = self.spec.output_rows
         wanted = {
             _INPUT: ((-1, height, width, 3), types.UINT8),
             _OUTPUT: ((-1, count, 3), types.FLOAT),
@@ -216,7 +224,7 @@ class TensorRtEngine:
     def _make_buffers(self) -> None:
         height, width = self.spec.input_hw
         most, self._crop_bytes = self._info.max_batch, height * width * 3
-        self._pose_bytes = self.spec.keypoint_count * 3 * 4
+        self._pose_bytes = self.spec.output_rows * 3 * 4
         memory = self._memory
         self._host_in: Bytes = memory.host(most * self._crop_bytes)
         self._host_out: Bytes = memory.host(most * self._pose_bytes)
@@ -241,7 +249,7 @@ class TensorRtEngine:
         self._driver.record(self._events[1], self._memory.stream)
 
     def _fetch(self) -> NDArray[np.float32]:
-        """Wait; (batch, K, 3) in the pinned buffer, valid until the next batch."""
+        """Wait; (batch, spec.output_rows, 3) in the pinned buffer, valid until the next batch."""
         self._memory.synchronize()
         self._took_ms += self._driver.elapsed_ms(*self._events)
         flat = self._host_out[: self._batch * self._pose_bytes].view(np.float32)

@@ -204,6 +204,7 @@ def export(arguments: argparse.Namespace) -> str:
         mean=recipe.mean,
         std=recipe.std,
         is_calibrated=recipe.is_calibrated,
+        others=recipe.others,
         weights={
             "file": weights.name,
             "sha256": sha256(weights.read_bytes()),

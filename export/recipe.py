@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -15,7 +16,7 @@ import torch
 from engines.errors import ModelFileError, UsageError
 from engines.model_file import read_metadata
 from engines.skeleton import COCO17, Skeleton
-from export.center_decoding import PEAK_SCORE, DecodeCenter
+from export.center_decoding import OTHERS, PEAK_SCORE, DecodeCenter
 from export.conventions import CONVENTIONS
 from export.graph import (
     Cells,
@@ -26,6 +27,7 @@ from export.graph import (
     Preprocess,
     Refine,
 )
+from export.models.movenet import MoveNet
 from export.models.registry import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -122,6 +124,11 @@ class Recipe:
         if kind_of(self.network).gives == "coordinates":
             return "coordinates without scores" + (", flip test" if self.has_flip_test else "")
         return f"{self.refine}, {self.cells} cells" + (", flip test" if self.has_flip_test else "")
+
+    @property
+    def others(self) -> int:
+        """Further people that a crop's answer holds."""
+        return OTHERS if kind_of(self.network).gives == "heads" else 0
 
     @property
     def is_calibrated(self) -> bool:
@@ -256,6 +263,9 @@ def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
     if kind.gives == "coordinates":
         decode = Coordinates(input_hw=recipe.input_hw)
     elif kind.gives == "heads":
+        assert isinstance(network, MoveNet)
+        network = copy.copy(network)  # training goes on with the dense one, of the same weights
+        network.is_sparse = True
         of_heatmap, of_center, constant = recipe.score
         decode = DecodeCenter(
             keypoints=len(recipe.skeleton),
@@ -263,6 +273,7 @@ def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
             stride=kind.stride,
             softness=recipe.softness,
             score=(of_heatmap, of_center, constant),
+            others=recipe.others,
         )
     else:
         decode = Decode(

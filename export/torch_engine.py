@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.base import Turns, check_crops
+from engines.base import Turns, check_crops, no_people, split_people
 from engines.spec import ModelSpec
 from export.graph import PoseModel
 
@@ -25,6 +25,7 @@ class TorchEngine:
         self._model = model.eval()
         self._spec = spec
         self._turns = Turns("torch")
+        self._others = no_people(spec)
         self._crops: NDArray[np.uint8] | None = None
         self._took_ms = 0.0
 
@@ -57,7 +58,13 @@ class TorchEngine:
         with torch.inference_mode():
             found: NDArray[np.float32] = self._model(torch.from_numpy(self._crops)).numpy()
         self._took_ms = (time.perf_counter() - begin_s) * 1e3
-        return found
+        central, self._others = split_people(found, self._spec)
+        return central
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """See the protocol."""
+        return self._others
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See the protocol."""

@@ -14,8 +14,8 @@ from realtime.datatypes import BBox, FloatArray, Frame, Pose
 from realtime.roi import scan_windows
 from realtime.smooth import Smoother
 from realtime.smooth.choice import make_smoother
-from realtime.track import Track
-from realtime.tracker import ACCEPT_CALIBRATED, ACCEPT_PEAKS, CANDIDATES, Tracker
+from realtime.track import Track, quality
+from realtime.tracker import ACCEPT_CALIBRATED, ACCEPT_PEAKS, CANDIDATES, KEEP, Tracker
 
 SWEEP_S = 0.7
 """Capture time in which the scan visits every window once."""
@@ -32,6 +32,7 @@ class Batch:
         tracks: Whose crops come first.
         places: Where each crop was cut; scan windows follow the tracks.
         crops: (len(places), H, W, 3) uint8, a view of a buffer of the pipeline.
+        others: (M, K, 3) further people in the scan windows, frame pixels.
         crop_ms: What forecasting and cutting took.
         engine_ms: What the engine says it took.
         track_ms: What following took.
@@ -41,6 +42,7 @@ class Batch:
     tracks: list[Track]
     places: list[CropTransform]
     crops: NDArray[np.uint8]
+    others: FloatArray
     crop_ms: float = 0.0
     engine_ms: float = 0.0
     track_ms: float = 0.0
@@ -86,6 +88,7 @@ class Pipeline:
         self._turn = 0
         self._windows: list[BBox] = []
         self._is_paced = is_paced
+        self._nobody = np.empty((0, spec.keypoint_count, 3))
         self._crop_ms = 0.0  # what the engine takes for one crop, slowly filtered
         self._frame_hw = (0, 0)
         self._next_window = 0
@@ -111,7 +114,7 @@ class Pipeline:
         tracks, windows = self._choose(dt_s)
         places = [self._place(track.box) for track in tracks]
         places += [self._place(window, padding=1.0) for window in windows]
-        batch = Batch(frame, tracks, places, self._cut(frame, places))
+        batch = Batch(frame, tracks, places, self._cut(frame, places), self._nobody)
         batch.crop_ms = (time.perf_counter() - begin_s) * 1e3
         return batch
 
@@ -127,8 +130,10 @@ class Pipeline:
             (N, K, 3) keypoints in crop pixels, one per place of the batch; a copy.
         """
         if not batch.places:
-            return np.empty((0, self.engine.spec.keypoint_count, 3))
+            return self._nobody
         found = self.engine.finish().astype(np.float64)
+        if len(batch.places) > len(batch.tracks):
+            batch.others = self._others(batch)
         batch.engine_ms = self.engine.took_ms
         each = batch.engine_ms / len(batch.places)
         self._crop_ms = each if not self._crop_ms else 0.9 * self._crop_ms + 0.1 * each
@@ -138,7 +143,8 @@ class Pipeline:
         """Bring the tracks up to date with what ``finish`` returned."""
         _to_frame(batch.places, found)
         count = len(batch.tracks)
-        self.tracker.update(batch.frame.time_s, batch.tracks, found[:count], found[count:])
+        proposals = np.concatenate((found[count:], batch.others))
+        self.tracker.update(batch.frame.time_s, batch.tracks, found[:count], proposals)
 
     def process(self, frame: Frame) -> list[Pose]:
         """All steps in a row: people in a frame, filtered, in order of their ids."""
@@ -156,28 +162,42 @@ class Pipeline:
         return self.tracker.poses_ahead(time_s)
 
     def _search(self, frame: Frame) -> None:
-        """Look everywhere at once, then twice closer at what was found."""
-        k = self.engine.spec.keypoint_count
-        found = []
+        """Look everywhere until enough people are found, then twice closer at each.
+
+        The whole frame and the large windows come first: small people are only looked for
+        where there are too few others.
+        """
         for first in range(0, len(self._windows), _SCAN_BATCH):
             windows = self._windows[first : first + _SCAN_BATCH]
-            found.append(self._look(frame, [self._place(w, padding=1.0) for w in windows]))
-        nobody = np.empty((0, k, 3))
-        self.tracker.update(frame.time_s, [], nobody, np.concatenate(found))
+            found = self._look(frame, [self._place(w, padding=1.0) for w in windows])
+            self.tracker.update(frame.time_s, [], self._nobody, np.concatenate(found))
+            if len(self.tracker.tracks) >= self.persons:
+                break
         for _ in range(2):
             places = [self._place(box) for box in self.tracker.boxes(frame.time_s, frame.size_hw)]
             tracks = list(self.tracker.tracks)
-            self.tracker.update(frame.time_s, tracks, self._look(frame, places), nobody)
+            closer, _ = self._look(frame, places)
+            self.tracker.update(frame.time_s, tracks, closer, self._nobody)
         # Three looks at one frame are one measurement: the first pose is taken as it is.
         for track in self.tracker.tracks:
             self.tracker.smoother.clear(track.slot)
 
-    def _look(self, frame: Frame, places: list[CropTransform]) -> FloatArray:
-        batch = Batch(frame, [], places, self._cut(frame, places))
+    def _look(self, frame: Frame, places: list[CropTransform]) -> tuple[FloatArray, FloatArray]:
+        """The central person of each place, and the others that were seen there."""
+        batch = Batch(frame, [], places, self._cut(frame, places), self._nobody)
         self.start(batch)
         found = self.finish(batch)
         _to_frame(places, found)
-        return found
+        return found, batch.others
+
+    def _others(self, batch: Batch) -> FloatArray:
+        """(M, K, 3) further people in a batch's windows that look like somebody, frame pixels."""
+        count = len(batch.tracks)
+        windows = self.engine.others[count:].astype(np.float64)
+        rows, columns = np.nonzero(quality(windows[..., 2]) >= KEEP)
+        people = windows[rows, columns]
+        _to_frame([batch.places[count + row] for row in rows], people)
+        return people
 
     def _place(self, box: BBox, padding: float | None = None) -> CropTransform:
         spec = self.engine.spec

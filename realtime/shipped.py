@@ -12,7 +12,7 @@ MODELS = ROOT / "models"
 
 QUALITIES = {
     "fast": MODELS / "movenet_lightning_192x160.onnx",
-    "balanced": MODELS / "movenet_lightning_256x192.onnx",
+    "balanced": MODELS / "movenet_lightning_224x192.onnx",
     "best": MODELS / "movenet_thunder_256x192.onnx",
 }
 """What ``--quality`` names, from the fastest on."""

@@ -34,11 +34,13 @@ ACCEPT_CALIBRATED = 0.65
 """The same where scores are probabilities. Of people nobody trained on seven in eight have more in
 a single picture; what empty scenes have at most is in benchmarks/results/presence.md."""
 
+KEEP = 0.42
+"""Quality below which a pose counts as "not seen"."""
+
 _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
 _REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
 SEEN_SCORE = 0.2  # keypoints below it are no evidence
 BOX_SCORE = 0.3  # keypoints below it do not shape the crop
-_KEEP = 0.42  # quality below which a frame counts as "not seen"
 _SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
 _MISSES = 2  # frames without a hit after which a candidate is given up
 
@@ -183,7 +185,7 @@ class Tracker:
                 np.stack([self._expected(track) for track in self.tracks]),
                 np.array([t.area for t in self.tracks]),
                 candidates,
-                is_good=np.array(found) >= _KEEP,
+                is_good=np.array(found) >= KEEP,
                 own=[rows.get(t) for t in self.tracks],
                 # A candidate has no motion yet: its own crop is its best evidence.
                 own_bonus=np.array([0.05 if t.track_id else 0.3 for t in self.tracks]),
@@ -200,7 +202,7 @@ class Tracker:
     def _is_believed(self, track: Track, found: float) -> bool:
         """Who was lost for a while must be seen as well as somebody new: well, and twice."""
         if track.misses <= _MISSES:
-            return found >= _KEEP
+            return found >= KEEP
         track.returns = track.returns + 1 if found >= self._accept else 0
         return track.returns >= 2
 
@@ -298,7 +300,7 @@ class Tracker:
         evidence = np.stack([self._evidence(pose) for pose in proposals])
         boxes = [
             self._framing.box(pose[:, :2], score >= BOX_SCORE, self._frame_hw)
-            if quality(score) >= _KEEP
+            if quality(score) >= KEEP
             else None
             for pose, score in zip(proposals, evidence, strict=True)
         ]

@@ -309,7 +309,7 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     ``b"garbage"`` is refused as TensorRT does: None, and a message to the logger.
     """
     height, width = spec.input_hw
-    count = spec.keypoint_count
+    count = spec.output_rows
     types = SimpleNamespace(UINT8="uint8", FLOAT="float32")
     state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0}
 

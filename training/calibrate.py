@@ -1,6 +1,6 @@
 """Fit the three numbers that turn MoveNet's maps into scores that mean something.
 
-    python -m training.calibrate models/movenet_lightning_256x192.onnx --data PACKS
+    python -m training.calibrate models/movenet_lightning_224x192.onnx --data PACKS
 
 Half of the held-out people (training/configs/people_held_out.txt and LSPET 9001 to 9500) and
 what lies beside the athletes there fit the score's logit; the other half, of other pictures, says

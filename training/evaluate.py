@@ -58,7 +58,9 @@ def open_any(
             fix="export it first with export/export_onnx.py and evaluate the model file",
         )
     recipe = origin.recipe
-    spec = ModelSpec(origin.name, recipe.skeleton, recipe.input_hw, recipe.padding)
+    spec = ModelSpec(
+        origin.name, recipe.skeleton, recipe.input_hw, recipe.padding, others=recipe.others
+    )
     return TorchEngine(build_model(recipe, build_network(recipe, state)), spec)
 
 

@@ -330,7 +330,9 @@ class Run:
         save_weights(trainer.average, self._out / "weights.pt")
         recipe.save(self._out / "weights.pt", name=self.config.name, source="trained by steadypose")
         network = build_network(recipe, load_weights(self._out / "weights.pt"))
-        spec = ModelSpec(self.config.name, self.skeleton, recipe.input_hw, padding)
+        spec = ModelSpec(
+            self.config.name, self.skeleton, recipe.input_hw, padding, others=recipe.others
+        )
         engine = TorchEngine(build_model(recipe, network), spec)
         score = measure(engine, self._held_out[0]).pck()
         step = place.steps_before + trainer.step

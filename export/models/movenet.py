@@ -41,6 +41,60 @@ class Heads(NamedTuple):
     regress: Tensor
     offset: Tensor
 
+    def regress_at(self, cells: Tensor) -> Tensor:
+        """(N, K, P, 2) y and x of the regressions in (N, P) cells, flat indices."""
+        return _pairs(_pick(self.regress, cells))
+
+    def offset_at(self, cells: Tensor) -> Tensor:
+        """(N, K, 2) y and x of each keypoint's offset in its own cell, (N, K) flat indices."""
+        return _own(_pairs(_pick(self.offset, cells)))
+
+
+class SparseHeads(NamedTuple):
+    """The same answers with regressions and offsets computed only where they are asked for.
+
+    One cell of the regressions and K of the offsets make a pose: computed everywhere, the two
+    maps take a seventh of the network's time.
+
+    Attributes:
+        heatmap: As in ``Heads``.
+        center: As in ``Heads``.
+        features: (N, C, h, w) from which all four heads read.
+        regress: The head.
+        offset: The head.
+    """
+
+    heatmap: Tensor
+    center: Tensor
+    features: Tensor
+    regress: _Head
+    offset: _Head
+
+    def regress_at(self, cells: Tensor) -> Tensor:
+        """See ``Heads.regress_at``."""
+        return _pairs(self.regress.at(self.features, cells))
+
+    def offset_at(self, cells: Tensor) -> Tensor:
+        """See ``Heads.offset_at``."""
+        return _own(_pairs(self.offset.at(self.features, cells)))
+
+
+def _pick(maps: Tensor, cells: Tensor) -> Tensor:
+    """(N, C, P) values of (N, C, h, w) maps in (N, P) cells."""
+    flat = maps.float().flatten(2)
+    return flat.gather(2, cells[:, None].expand(-1, flat.shape[1], -1))
+
+
+def _pairs(values: Tensor) -> Tensor:
+    """(N, 2K, P) to (N, K, P, 2): y and x beside each other."""
+    return values.unflatten(1, (-1, 2)).transpose(2, 3)
+
+
+def _own(pairs: Tensor) -> Tensor:
+    """(N, K, K, 2) to (N, K, 2): what each keypoint says of its own cell."""
+    k = pairs.shape[1]
+    return (pairs * torch.eye(k, device=pairs.device)[None, :, :, None]).sum(2)
+
 
 class MoveNet(nn.Module):
     """Picture in, four maps out.
@@ -49,7 +103,12 @@ class MoveNet(nn.Module):
         stem: Channels after the first convolution.
         widths: Channels of the seven stages.
         keypoints: K.
+
+    Attributes:
+        is_sparse: Regressions and offsets are left to be computed where they are asked for.
     """
+
+    is_sparse = False
 
     def __init__(self, *, stem: int, widths: Sequence[int], keypoints: int = 17) -> None:
         super().__init__()
@@ -75,7 +134,7 @@ class MoveNet(nn.Module):
         self.regress = _Head(features, 2 * keypoints)
         self.offset = _Head(features, 2 * keypoints)
 
-    def forward(self, x: Tensor) -> Heads:
+    def forward(self, x: Tensor) -> Heads | SparseHeads:
         """(N, 3, H, W) floats in -1 to 1, RGB, to maps of H/4 by W/4 cells."""
         x = self.stem(x)
         taps = {}
@@ -87,7 +146,10 @@ class MoveNet(nn.Module):
         for tap, lateral, merge in zip(_TAPS, self.laterals, self.pyramid, strict=True):
             x = functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = merge(x + lateral(taps[tap]))
-        return Heads(self.heatmap(x), self.center(x), self.regress(x), self.offset(x))
+        heatmap, center = self.heatmap(x), self.center(x)
+        if self.is_sparse:
+            return SparseHeads(heatmap, center, x, self.regress, self.offset)
+        return Heads(heatmap, center, self.regress(x), self.offset(x))
 
     def freeze(self, blocks: int) -> None:
         """Leave the first layers as they are in training: the stem and this many blocks."""
@@ -160,3 +222,30 @@ class _Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.predict(self.separable(x))  # type: ignore[no-any-return]
+
+    def at(self, features: Tensor, cells: Tensor) -> Tensor:
+        """(N, out, P): what ``forward`` says of (N, P) cells, without the others.
+
+        Products and sums instead of convolutions, so that all backends take it for decoding,
+        which stays in float32; cells become numbers in the padded map by a table, as no
+        backend's integer division is trusted.
+        """
+        height, width = features.shape[2:]
+        table = torch.arange(height * width).reshape(height, width)
+        table = (table + 2 * torch.arange(height)[:, None]).flatten().to(features.device)
+        taps = torch.tensor([dy * (width + 2) + dx for dy in range(3) for dx in range(3)])
+        index = table[cells][..., None] + taps.to(features.device)
+        padded = functional.pad(features.float(), (1, 1, 1, 1)).flatten(2)
+        channels = padded.shape[1]
+        index = index.flatten(1)[:, None].expand(-1, channels, -1)
+        patch = padded.gather(2, index).unflatten(2, (-1, 9))
+        x = (patch * self.separable.depthwise.conv.weight.view(1, channels, 1, 9)).sum(3)
+        x = functional.relu(_product(x, self.separable.pointwise.conv))
+        return _product(x, self.predict.conv)
+
+
+def _product(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """A convolution with a kernel of 1 on (N, C, P)."""
+    out, into = layer.weight.shape[:2]
+    found = (layer.weight.view(1, out, into, 1) * x[:, None]).sum(2)
+    return found if layer.bias is None else found + layer.bias[None, :, None]

@@ -26,7 +26,7 @@ from tests.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt
 NAMES = [
     "res50-coco-256x192",
     "movenet_thunder_256x192",
-    "movenet_lightning_256x192",
+    "movenet_lightning_224x192",
     "movenet_lightning_192x160",
     "pose_resnet18_192x160",
 ]
@@ -39,7 +39,7 @@ REASONS = [
     "the only network that is built for this GPU; less accurate than the CPU's default "
     "(--quality balanced takes that)",
 ]
-CPU_DEFAULT = "movenet_lightning_256x192"
+CPU_DEFAULT = "movenet_lightning_224x192"
 
 
 @dataclass
