@@ -193,11 +193,19 @@ class Tracker:
             )
         accepted = {}
         for track, row in zip(self.tracks, matched, strict=True):
-            if row is not None and self._is_believed(track, found[row]):
-                accepted[track] = (candidates[row], evidence[row])
-            elif row is None:
+            if row is None:
                 track.returns = 0
+            elif self._is_believed(track, found[row]):
+                accepted[track] = (candidates[row], evidence[row])
+            elif track.returns:
+                self._look_there(track, candidates[row], evidence[row])
         return accepted
+
+    def _look_there(self, track: Track, pose: FloatArray, evidence: FloatArray) -> None:
+        """Where somebody who was lost may have come back, the next crop shows whether it is so."""
+        box = self._framing.box(pose[:, :2], evidence >= BOX_SCORE, self._frame_hw)
+        if box is not None:
+            track.box = box
 
     def _is_believed(self, track: Track, found: float) -> bool:
         """Who was lost for a while must be seen as well as somebody new: well, and twice."""
