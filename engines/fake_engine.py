@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Turns, check_crops
+from engines.base import Turns, check_crops, no_people, split_people
 from engines.skeleton import COCO17
 from engines.spec import ModelSpec
 
@@ -24,7 +24,7 @@ class FakeEngine:
 
     Args:
         spec: What it pretends to be.
-        answer: (N, H, W, 3) uint8 to (N, K, 3) float32; by default a fixed figure
+        answer: (N, H, W, 3) uint8 to (N, spec.output_rows, 3) float32; by default a fixed figure
             in the middle of each crop whose score is the crop's mean brightness.
         latency_s: How long a batch takes, as an engine slower than the camera.
     """
@@ -40,6 +40,7 @@ class FakeEngine:
         self._answer = answer or self._fixed_figure
         self._latency_s = latency_s
         self._turns = Turns("fake")
+        self._others = no_people(spec)
         self._ready_s = 0.0
         self._crops: NDArray[np.uint8] | None = None
 
@@ -61,12 +62,12 @@ class FakeEngine:
         self._turns.finish()
         assert self._crops is not None
         time.sleep(max(0.0, self._ready_s - time.perf_counter()))
-        return self._answer(self._crops)
+        central, self._others = split_people(self._answer(self._crops), self._spec)
+        return central
 
     @property
     def others(self) -> NDArray[np.float32]:
-        count = 0 if self._crops is None else len(self._crops)
-        return np.empty((count, 0, self._spec.keypoint_count, 3), np.float32)
+        return self._others
 
     @property
     def took_ms(self) -> float:
@@ -81,7 +82,7 @@ class FakeEngine:
 
     def _fixed_figure(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         height, width = self._spec.input_hw
-        k = self._spec.keypoint_count
+        k = self._spec.output_rows
         keypoints = np.empty((len(crops), k, 3), np.float32)
         keypoints[..., 0] = width * (0.35 + 0.3 * (np.arange(k) % 2))
         keypoints[..., 1] = height * (0.1 + 0.8 * np.arange(k) / max(1, k - 1))

@@ -59,7 +59,7 @@ def tiny_model(spec: ModelSpec = TINY_SPEC, *, keypoints: int | None = None) -> 
 
     Keypoint k sits at (k, 2k) crop pixels; its score is the crop's mean brightness.
     """
-    k = keypoints or spec.keypoint_count
+    k = keypoints or spec.output_rows
     xy = np.stack((np.arange(k), 2 * np.arange(k)), 1).astype(np.float32)[None]
     height, width = spec.input_hw
     nodes = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +19,23 @@ from engines.errors import EngineError, ShapeError
 from engines.fake_engine import FakeEngine
 from engines.options import EngineOptions
 from engines.registry import open_engine
+from engines.spec import ModelSpec
 from engines.tensorrt_api import Log, TensorRt
 from engines.tensorrt_engine import TensorRtEngine
-from tests.conftest import TINY_SPEC
+from tests.conftest import TINY_SPEC, tiny_model
 from tests.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt
 
 Maker = Callable[[], Engine]
+SpecMaker = Callable[[ModelSpec], Engine]
 
 
-def _tensorrt_on_a_fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Engine:
+def _tensorrt_on_a_fake_gpu(monkeypatch: pytest.MonkeyPatch, spec: ModelSpec) -> Engine:
     cuda = FakeCuda()
     for name, module in fake_pycuda(cuda).items():
         monkeypatch.setitem(sys.modules, name, module)
-    module = fake_tensorrt(cuda, TINY_SPEC)
+    module = fake_tensorrt(cuda, spec)
     info = EngineInfo(
-        TINY_SPEC, "tiny.onnx", "", "tensorrt", "10.3.0", "fp32", {}, 8, "Fake GPU", ("8.9",)
+        spec, "tiny.onnx", "", "tensorrt", "10.3.0", "fp32", {}, 8, "Fake GPU", ("8.9",)
     )
     return TensorRtEngine(
         b"plan",
@@ -44,25 +48,32 @@ def _tensorrt_on_a_fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 @pytest.fixture(params=["fake", "onnxruntime", "openvino", "tensorrt"])
-def make_engine(
-    request: pytest.FixtureRequest, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Maker]:
+def make_engine_for(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SpecMaker]:
     opened: list[Engine] = []
 
-    def make() -> Engine:
+    def make(spec: ModelSpec) -> Engine:
         if request.param == "fake":
-            engine: Engine = FakeEngine(TINY_SPEC)
+            engine: Engine = FakeEngine(spec)
         elif request.param == "tensorrt":
-            engine = _tensorrt_on_a_fake_gpu(monkeypatch)
+            engine = _tensorrt_on_a_fake_gpu(monkeypatch, spec)
         else:
+            path = tmp_path / "tiny.onnx"
+            path.write_bytes(tiny_model(spec).SerializeToString())
             options = EngineOptions(precision="fp32", threads=1)
-            engine = open_engine(tiny_path, backend=request.param, options=options).engine
+            engine = open_engine(path, backend=request.param, options=options).engine
         opened.append(engine)
         return engine
 
     yield make
     for engine in opened:
         engine.close()
+
+
+@pytest.fixture
+def make_engine(make_engine_for: SpecMaker) -> Maker:
+    return partial(make_engine_for, TINY_SPEC)
 
 
 def crops(count: int, value: int = 51) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -78,6 +89,24 @@ def test_any_batch_size_gives_one_pose_per_crop(make_engine: Maker, batch: int) 
     keypoints = make_engine().infer(crops(batch))
     assert keypoints.shape == (batch, 17, 3)
     assert keypoints.dtype == np.float32
+
+
+def test_further_people_come_beside_the_central_one(make_engine_for: SpecMaker) -> None:
+    """The tiny model puts row k of its output at (k, 2k)."""
+    engine = make_engine_for(replace(TINY_SPEC, others=2))
+    central = engine.infer(crops(3))
+    assert (central.shape, engine.others.shape) == ((3, 17, 3), (3, 2, 17, 3))
+    for person, found in enumerate((central, engine.others[:, 0], engine.others[:, 1])):
+        if engine.label != "fake":
+            np.testing.assert_array_equal(found[0, :, 0], np.arange(17) + 17 * person)
+        np.testing.assert_allclose(found[..., 2], 0.2, atol=1e-3)
+
+
+def test_a_model_of_one_person_has_no_others(make_engine: Maker) -> None:
+    engine = make_engine()
+    assert engine.others.shape[1:] == (0, 17, 3)
+    engine.infer(crops(2))
+    assert engine.others.shape == (2, 0, 17, 3)
 
 
 def test_scores_follow_the_crop(make_engine: Maker) -> None:

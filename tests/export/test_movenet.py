@@ -224,6 +224,87 @@ def test_moving_the_picture_by_a_grid_step_moves_the_maps() -> None:
     assert float(here.std()) > 0.5  # there is something to compare
 
 
+def test_further_people_are_given_from_the_likeliest_on_but_not_the_first_again() -> None:
+    from export.center_decoding import DecodeCenter
+
+    maps = heads([(12, 9), (5, 4), (18, 15)], grid_hw=(24, 20))
+    maps.center[0, 0, 18, 15] = 2.0
+    maps.center[0, 0, 13, 10] = 3.0  # a slope of the first one's own peak
+    maps.center[0, 0, 12, 9] = 4.0
+    decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4, others=2)
+    first, second, third = decode(maps).unflatten(1, (3, 2))[0].tolist()
+    assert first[0][:2] == [(6 + 0.5) * 4 - 0.5, (12 + 0.25) * 4 - 0.5]
+    # Rough places: the middle of the cell that the regression names.
+    assert [xy[:2] for xy in second] == [[(x + 0.5) * 4 - 0.5, 18.5 * 4 - 0.5] for x in (12, 18)]
+    assert [xy[:2] for xy in third] == [[(x + 0.5) * 4 - 0.5, 5.5 * 4 - 0.5] for x in (1, 7)]
+    assert second[0][2] == pytest.approx(1 / (1 + np.exp(-3.0)))  # the later are surer
+
+
+def test_where_nobody_else_is_the_others_score_nothing() -> None:
+    from export.center_decoding import DecodeCenter
+
+    maps = heads([(12, 9)], grid_hw=(24, 20))
+    decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4, others=3, score=(1.0, 1.0, 0.0))
+    others = decode(maps)[0, 2:]
+    assert others.shape == (6, 3)
+    assert float(others[:, 2].max()) < 0.01
+
+
+def test_a_place_beyond_the_map_scores_like_the_nearest_cell() -> None:
+    from export.center_decoding import DecodeCenter
+
+    maps = heads([(12, 9), (2, 17)], grid_hw=(24, 23))
+    maps.regress[0, :, 2, 17] = torch.tensor((-9.0, -3.0, 0.0, 30.0))
+    decode = DecodeCenter(keypoints=2, grid_hw=(24, 23), stride=4, others=1)
+    found = decode(maps)[0, 2:].tolist()
+    assert [point[:2] for point in found] == [[58.0 - 0.5, -26.5], [190.0 - 0.5, 9.5]]
+    assert all(0.0 < point[2] < 0.01 for point in found)
+
+
+@pytest.mark.parametrize("network", ["movenet_lightning", "movenet_thunder"])
+def test_heads_computed_where_asked_say_what_the_whole_maps_say(network: str) -> None:
+    import copy
+
+    from export.models.movenet import Heads, MoveNet, SparseHeads
+    from export.models.registry import make_network
+
+    dense = make_network(network, keypoints=17, seed=3).eval()
+    assert isinstance(dense, MoveNet)
+    sparse = copy.copy(dense)
+    sparse.is_sparse = True
+    picture = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(2))
+    # Corners, edges and the middle of the 24 x 16 map.
+    cells = torch.tensor([[0, 15, 368, 383, 200], [7, 16, 31, 376, 100]])
+    own = torch.arange(34).reshape(2, 17) * 11
+    with torch.inference_mode():
+        one, two = dense(picture), sparse(picture)
+        assert isinstance(one, Heads)
+        assert isinstance(two, SparseHeads)
+        near = {"rtol": 1e-3, "atol": 1e-4}
+        torch.testing.assert_close(two.regress_at(cells), one.regress_at(cells), **near)
+        torch.testing.assert_close(two.offset_at(own), one.offset_at(own), **near)
+        rows, columns = own // 16, own % 16
+        for n in range(2):
+            for k in range(17):
+                wanted = one.offset[n, 2 * k : 2 * k + 2, rows[n, k], columns[n, k]]
+                torch.testing.assert_close(one.offset_at(own)[n, k], wanted)
+        wanted = one.regress[1, :, 1, 0].view(17, 2)
+        torch.testing.assert_close(one.regress_at(cells)[1, :, 1], wanted)
+
+
+def test_building_for_export_leaves_the_trained_network_dense() -> None:
+    from export.models.movenet import MoveNet
+    from export.models.registry import make_network
+    from export.recipe import Recipe, build_model
+
+    network = make_network("movenet_lightning", keypoints=17)
+    assert isinstance(network, MoveNet)
+    model = build_model(Recipe(network="movenet_lightning", input_hw=(64, 64)), network)
+    assert model.network.is_sparse
+    assert not network.is_sparse
+    assert model.network.heatmap is network.heatmap
+
+
 def test_it_has_no_flip_test() -> None:
     from export.recipe import Recipe
 
@@ -254,8 +335,7 @@ def test_int8_leaves_the_first_layer_and_the_last_of_every_head_in_float(
         for node in made.graph.node
         if node.op_type == "Conv" and makers.get(node.input[1]) != "DequantizeLinear"
     }
-    heads = {f"{head}.predict" for head in ("heatmap", "center", "regress", "offset")}
-    assert whole == {"stem", *heads}
+    assert whole == {"stem", "heatmap.predict", "center.predict"}  # the others are no convolutions
 
 
 @pytest.mark.slow

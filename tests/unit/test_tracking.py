@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from engines.fake_engine import FAKE_SPEC, FakeEngine
 from engines.skeleton import COCO17
-from realtime.datatypes import Frame, State
+from realtime.datatypes import BBox, Frame, State
 from realtime.pipeline import SWEEP_S, Pipeline
+from realtime.roi import scan_windows
 from realtime.smooth import KalmanSmoother
 from realtime.sources.motion import pose_at
-from realtime.tracker import CANDIDATES, LOST_AFTER_S
+from realtime.tracker import CANDIDATES, LOST_AFTER_S, Tracker
 
 HW = (360, 640)
 K = len(COCO17)
@@ -303,3 +306,77 @@ def test_ahead_and_straight_order_follow_the_same_people() -> None:
         tracks.append(poses[-1])
     np.testing.assert_allclose(tracks[0], tracks[1], atol=8)
     assert SWEEP_S <= 1.0
+
+
+class Crowd(World):
+    """The same, with a network that answers with everybody in a crop."""
+
+    def __init__(self, others: int = 3) -> None:
+        super().__init__()
+        self.others = others
+        self.engine = FakeEngine(replace(FAKE_SPEC, others=others), answer=self.answer)
+
+    def answer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.calls.append(len(crops))
+        found = np.zeros((len(crops), 1 + self.others, K, 3), np.float32)
+        everybody = self.people
+        for row, crop in enumerate(crops):
+            found[row, 0] = self.look(crop.astype(float))
+            for n, somebody in enumerate(everybody[: self.others]):
+                self.people = [somebody]
+                found[row, 1 + n] = self.look(crop.astype(float))
+            self.people = everybody
+        return found.reshape(len(crops), -1, 3)
+
+
+def test_three_people_are_found_in_the_windows_of_the_first_call() -> None:
+    world = Crowd()
+    world.people = [person(x, height=200) for x in (180, 310, 440)]
+    pipeline = Pipeline(world.engine, persons=3)
+    assert len(run(pipeline, world, 0)) == 3
+    assert world.calls == [8, 3, 3, 3]
+
+
+def test_the_first_search_ends_where_enough_people_are_found() -> None:
+    crops = {}
+    for wanted in (1, 3):
+        world = Crowd()
+        world.people = [person(310)]
+        assert list(run(Pipeline(world.engine, persons=wanted), world, 0)) == [1]
+        crops[wanted] = sum(world.calls)
+    windows = len(scan_windows(HW, FAKE_SPEC.input_hw))
+    assert crops[1] < 8 + 2 * 4 + 2
+    assert crops[3] > windows
+
+
+def test_a_window_s_further_people_that_look_like_nobody_start_nothing() -> None:
+    world = Crowd()
+    pipeline = Pipeline(world.engine, persons=2)
+    for i in range(40):
+        run(pipeline, world, i)
+        assert pipeline.tracker.tracks == []
+
+
+def test_one_good_sight_of_somebody_lost_is_looked_at_again_where_it_was() -> None:
+    tracker = Tracker(1, COCO17, KalmanSmoother(1 + CANDIDATES, K))
+    nobody = np.zeros((0, K, 3))
+
+    def seen(x: float) -> NDArray[np.float64]:
+        return np.concatenate((person(x), np.full((K, 1), 0.9)), axis=1)[None]
+
+    def step(i: int, keypoints: NDArray[np.float64], proposals: NDArray[np.float64]) -> BBox:
+        (box,) = tracker.boxes(i / 30, HW) or [BBox(0, 0, 1, 1)]
+        tracker.update(i / 30, list(tracker.tracks), keypoints, proposals)
+        return box
+
+    step(0, nobody, seen(300))
+    for i in range(1, 6):
+        step(i, seen(300), nobody)
+    for i in range(6, 16):
+        step(i, np.zeros((1, K, 3)), nobody)
+    step(16, np.zeros((1, K, 3)), seen(330))
+    box = step(17, seen(330), nobody)
+    middle = (person(330)[:, 0].min() + person(330)[:, 0].max()) / 2
+    assert box.center_xy[0] == pytest.approx(middle, abs=10)
+    assert [pose.track_id for pose in tracker.poses(is_smooth=True)] == [1]
+    assert tracker.confirmed[0].misses == 0
