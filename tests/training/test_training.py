@@ -318,6 +318,18 @@ def test_pictures_are_channels_last_and_bf16_where_that_is_fast() -> None:
     assert seen["dtype"] == (torch.bfloat16 if has_bf16(torch.device("cpu")) else torch.float32)
 
 
+@pytest.mark.parametrize(("bf16_s", "is_used"), [(0.5, True), (1.5, False)])
+def test_bf16_is_used_only_where_it_is_measured_to_be_faster(
+    monkeypatch: pytest.MonkeyPatch, *, bf16_s: float, is_used: bool
+) -> None:
+    from training import trainer
+
+    took_s = {torch.float32: 1.0, torch.bfloat16: bf16_s}
+    monkeypatch.setattr(trainer, "_product_s", took_s.__getitem__)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    assert trainer.has_bf16.__wrapped__(torch.device("cpu")) is is_used
+
+
 def test_adam_decays_nothing_unless_told() -> None:
     stage = StageConfig(input=(32, 32), epochs=1)
     assert stage.decay == 0.02
