@@ -136,7 +136,11 @@ class Stage:
         return {pose.track_id: pose for pose in self.tracker.poses(is_smooth=True)}
 
     def wait(
-        self, seconds: float, people: Sequence[FloatArray] = (), *, windows: Sequence[FloatArray] = ()
+        self,
+        seconds: float,
+        people: Sequence[FloatArray] = (),
+        *,
+        windows: Sequence[FloatArray] = (),
     ) -> dict[int, Pose]:
         """Show the same for a while, at 30 frames a second."""
         poses: dict[int, Pose] = {}
