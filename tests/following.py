@@ -149,7 +149,7 @@ class Stage:
         return poses
 
     def meet(self, *people: FloatArray) -> None:
-        """Everybody is found by a window and gets an id, in the order given if nobody stands out."""
+        """One after the other is found by a window and gets an id, in the order given."""
         for count in range(1, len(people) + 1):
             self.show(people[: count - 1], windows=[people[count - 1]])
             self.wait(0.3, people[:count])

@@ -6,6 +6,7 @@ The reach beyond what is seen is tested against the figure's own limbs, which th
 from __future__ import annotations
 
 from dataclasses import astuple
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_missed_legs_are_reached_for_from_the_hips(side: str) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_missed_trunk_is_reached_for_from_the_shoulders(side: str) -> None:
-    up = {name: (0.0, -0.3) for name in ARMS}
+    up = dict.fromkeys(ARMS, (0.0, -0.3))
     xy = _standing(**up, **{f"{side}_shoulder": (0.0, 0.05)})
     reach = _reach(xy, f"{side}_shoulder", ("left_hip", "right_hip", *LEGS), "y2")
     assert _about_half(reach, _length(f"{side}_shoulder", f"{side}_hip"))
@@ -147,7 +148,7 @@ def test_a_joint_a_little_far_off_is_the_persons_own_and_one_twice_as_far_is_not
     side: str, joint: str, root: str, way: tuple[str, ...]
 ) -> None:
     names = [f"{side}_{name}" for name in (root, *way)]
-    limb = sum(_length(a, b) for a, b in zip(names, names[1:], strict=False))
+    limb = sum(_length(a, b) for a, b in pairwise(names))
     for share, is_own in ((1.2, True), (1.95, False)):
         xy = _standing()
         xy[AT[names[-1]]] = xy[AT[names[0]]] + np.array((0.6, 0.8)) * share * limb

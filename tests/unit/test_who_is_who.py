@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from realtime.datatypes import FloatArray
-from tests.following import AT, FPS, Stage, person, place
+from tests.following import AT, FPS, Stage, person
 
 
 def _two(x: float, other: float, *, persons: int = 2) -> Stage:
