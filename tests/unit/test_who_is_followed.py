@@ -162,7 +162,7 @@ def test_somebody_shown_by_two_windows_in_one_frame_is_one_person() -> None:
     assert len(stage.tracker.tracks) == 1
 
 
-@pytest.mark.parametrize(("away", "looked_at"), [(26.0, 1), (48.0, 2)])
+@pytest.mark.parametrize(("away", "looked_at"), [(40.0, 1), (48.0, 2)])
 def test_a_window_that_shows_a_known_person_starts_nobody_new(away: float, looked_at: int) -> None:
     stage = Stage(2)
     stage.show([], windows=[person(300)])
@@ -179,6 +179,15 @@ def test_keypoints_that_are_hardly_seen_are_not_shown_raw() -> None:
     raw = stage.tracker.poses(is_smooth=False)[0]
     assert np.isnan(raw.xy[AT["left_wrist"]]).all()
     np.testing.assert_array_equal(raw.xy[AT["left_elbow"]], pose[AT["left_elbow"], :2])
+
+
+def test_somebody_half_out_of_the_picture_is_kept_while_the_network_sees_them() -> None:
+    stage = Stage()
+    stage.meet(person(600))
+    for x in range(600, 660, 5):
+        stage.show([person(x)])
+    stage.wait(1.5, [person(655)])
+    assert stage.ids == [1]
 
 
 def _stretched(score: float) -> FloatArray:
@@ -236,3 +245,8 @@ def test_somebody_central_is_followed_before_a_slightly_larger_one_at_the_edge(
     floor = 180 + 130
     central = person(320, height=260 * size, floor=180 + 130 * size)
     assert (abs(_first(person(x, height=260, floor=floor), central) - 320) < 30) == is_central
+
+
+def test_somebody_in_a_corner_comes_after_a_smaller_one_in_the_middle() -> None:
+    corner, central = person(20, height=100, floor=106), person(320, height=73, floor=218)
+    assert _first(corner, central) > 300
