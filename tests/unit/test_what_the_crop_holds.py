@@ -89,7 +89,7 @@ def test_missed_legs_are_reached_for_from_the_hips(side: str) -> None:
 @pytest.mark.parametrize("side", SIDES)
 def test_a_missed_trunk_is_reached_for_from_the_shoulders(side: str) -> None:
     up = dict.fromkeys(ARMS, (0.0, -0.3))
-    xy = _standing(**up, **{f"{side}_shoulder": (0.0, 0.05)})
+    xy = _standing(**up, **{f"{side}_shoulder": (0.0, 0.12)})
     reach = _reach(xy, f"{side}_shoulder", ("left_hip", "right_hip", *LEGS), "y2")
     assert _about_half(reach, _length(f"{side}_shoulder", f"{side}_hip"))
 
@@ -155,6 +155,13 @@ def test_a_joint_a_little_far_off_is_the_persons_own_and_one_twice_as_far_is_not
         found = FRAMING.plausible(xy, np.ones(K, bool))
         assert found[AT[names[-1]]] == is_own
         assert found.sum() == K - (not is_own)
+
+
+def test_an_arm_is_not_judged_by_a_shoulder_that_was_only_guessed() -> None:
+    xy = _standing()
+    xy[AT["left_shoulder"]] += 2 * H
+    is_seen = _mask("left_shoulder")
+    np.testing.assert_array_equal(FRAMING.plausible(xy, is_seen), is_seen)
 
 
 def test_who_sits_and_points_at_the_camera_is_not_taken_for_a_child_with_long_arms() -> None:
