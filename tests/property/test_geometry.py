@@ -39,6 +39,24 @@ def test_frame_to_crop_and_back_is_identity(box: BBox, xy: Floats) -> None:
 
 
 @given(boxes())
+def test_the_middle_of_a_crop_is_the_middle_of_its_window_and_of_its_box(box: BBox) -> None:
+    place = place_crop(box, size_hw=SIZE, padding=1.25)
+    middle = np.array((place.left + place.width / 2 - 0.5, place.top + place.height / 2 - 0.5))
+    np.testing.assert_allclose(place.to_frame(np.array((47.5, 63.5))), middle, atol=1e-6)
+    step = 1 << place.halvings
+    assert np.abs(middle - box.center_xy).max() <= 0.5 * step + 1e-6
+
+
+@given(boxes(), points)
+def test_keypoints_are_moved_to_the_frame_as_points_are(box: BBox, xy: Floats) -> None:
+    place = place_crop(box, size_hw=SIZE, padding=1.25)
+    keypoints = np.column_stack((xy, np.linspace(0, 1, 17)))
+    place.move_to_frame(keypoints)
+    np.testing.assert_allclose(keypoints[:, :2], place.to_frame(xy), atol=1e-6)
+    np.testing.assert_array_equal(keypoints[:, 2], np.linspace(0, 1, 17))
+
+
+@given(boxes())
 def test_a_crop_holds_the_padded_box_and_keeps_its_shape(box: BBox) -> None:
     place = place_crop(box, size_hw=SIZE, padding=1.25)
     step = 1 << place.halvings
@@ -131,6 +149,15 @@ def test_oks_equals_the_coco_formula_by_hand() -> None:
     one = np.exp(-25.0 / (2 * 1000.0 * (2 * 0.026) ** 2))
     alike = oks_matrix(a, b, np.ones((1, 17)), area, SIGMAS)
     assert alike[0, 0] == pytest.approx((16 + one) / 17)
+
+
+def test_a_keypoint_that_is_seen_half_as_well_counts_half_as_much() -> None:
+    a, b = np.zeros((1, 17, 2)), np.zeros((1, 17, 2))
+    b[0, 0] = 1e6
+    weight = np.full((1, 17), 0.8)
+    weight[0, 0] = 0.4
+    alike = oks_matrix(a, b, weight, np.array([100.0]), SIGMAS)
+    assert alike[0, 0] == pytest.approx(16 / 16.5)
 
 
 def test_oks_of_a_lost_keypoint_is_zero_and_spreads_no_nan() -> None:

@@ -20,7 +20,7 @@ def _show(pipeline: Pipeline, image: NDArray[np.uint8], index: int) -> list[floa
 
 
 @pytest.mark.parametrize("x", [45, 180, 320, 460, 595])
-@pytest.mark.parametrize(("height", "floor"), [(260, 330), (150, 170), (150, 340)])
+@pytest.mark.parametrize(("height", "floor"), [(260, 330), (110, 130), (110, 340)])
 def test_somebody_anywhere_is_found_in_the_very_first_frame(
     x: int, height: int, floor: int
 ) -> None:
@@ -71,6 +71,17 @@ def test_when_the_picture_gets_smaller_during_a_search_somebody_is_still_found(
     for index in range(empty_frames, empty_frames + 30):
         found = found or _show(pipeline, narrow, index)
     assert found == pytest.approx([180], abs=12)
+
+
+def test_when_the_picture_gets_larger_what_is_new_in_it_is_searched_too() -> None:
+    world = World()
+    pipeline = Pipeline(world.engine)
+    _show(pipeline, np.ascontiguousarray(world.image[:, :360]), 0)
+    world.people = [person(560)]
+    found: list[float] = []
+    for index in range(1, 31):
+        found = found or _show(pipeline, world.image, index)
+    assert found == pytest.approx([560], abs=12)
 
 
 def test_when_the_picture_gets_smaller_a_person_who_is_in_it_stays_the_same() -> None:
