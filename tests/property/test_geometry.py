@@ -123,6 +123,33 @@ def test_outside_the_frame_is_black() -> None:
     assert out.max() == 0
 
 
+def test_a_person_of_whom_a_sliver_is_in_the_picture_is_a_black_crop() -> None:
+    image = np.full((401, 401, 3), 255, np.uint8)
+    for box in (BBox(399.5, 0, 699.5, 400), BBox(0, 399.5, 300, 799.5)):
+        place = place_crop(box, size_hw=SIZE, padding=1.0)
+        assert place.halvings > 0
+        out = np.full((*SIZE, 3), 7, np.uint8)
+        cut(image, place, out)
+        assert out.max() == 0
+
+
+def test_a_fine_pattern_is_averaged_and_not_sampled() -> None:
+    image = np.zeros((512, 512, 3), np.uint8)
+    image[::2, ::2], image[1::2, 1::2] = 200, 200
+    out = np.empty((*SIZE, 3), np.uint8)
+    cut(image, place_crop(BBox(64, 0, 448, 512), size_hw=SIZE, padding=1.0), out)
+    assert np.abs(out.astype(int) - 100).max() <= 2
+
+
+def test_a_small_person_is_enlarged_without_steps() -> None:
+    image = np.tile(np.arange(0, 250, 5, np.uint8)[None, :, None], (60, 1, 3))
+    out = np.empty((*SIZE, 3), np.uint8)
+    cut(image, place_crop(BBox(10, 10, 34, 42), size_hw=SIZE, padding=1.0), out)
+    steps = np.diff(out[64, 4:-4, 0].astype(int))
+    assert steps.min() >= 0
+    assert steps.max() <= 2
+
+
 @pytest.mark.parametrize("box", [BBox(5, 5, 5, 9), BBox(9, 5, 1, 9), BBox(0, 0, np.nan, 5)])
 def test_a_box_without_area_is_refused(box: BBox) -> None:
     with pytest.raises(ShapeError, match="no usable area"):

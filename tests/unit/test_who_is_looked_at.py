@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from tests.following import K, Stage, person, without
+from tests.following import AT, K, Stage, person, without
 
 NOBODY = np.empty((0, K, 3))
 
@@ -129,3 +131,14 @@ def test_a_newcomer_whose_crop_is_empty_once_is_looked_at_in_the_same_place() ->
     stage.show([])
     stage.step()
     assert stage.tracker.tracks[0].box.width == pytest.approx(first.width)
+
+
+def test_one_crop_with_a_score_that_is_no_number_does_not_lose_the_other_people() -> None:
+    stage = Stage(2)
+    stage.meet(person(150), person(500))
+    broken = person(150)
+    broken[AT["left_wrist"], 2] = math.nan
+    for _ in range(40):
+        stage.answer([broken, person(500)])
+    assert 2 in stage.ids
+    assert np.isfinite(stage.tracker.confirmed[-1].raw_xy).all()
