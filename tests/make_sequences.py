@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from engines.base import Engine
 from engines.model_file import read_spec
-from engines.onnxruntime_engine import OnnxRuntimeEngine
 from engines.options import EngineOptions
 from realtime.crop import CropTransform, cut, place_crop
 from realtime.datatypes import BBox, FloatArray
@@ -25,13 +24,11 @@ from realtime.roi import scan_windows
 from realtime.sources.demo import paint_room
 from realtime.sources.mannequin import LOOKS, draw_person
 from realtime.sources.motion import pose_at
+from tests.recorded import FOLDER, FPS, STEPS
 
 MODEL = Path(__file__).parent.parent / "models/movenet_lightning_256x192.onnx"
-FOLDER = Path(__file__).parent / "data/sequences"
 HW = (360, 640)
-FPS = 30.0
 WINDOWS_A_FRAME = 2
-STEPS = 32.0  # of a pixel
 
 Image = NDArray[np.uint8]
 Who = Callable[[float], list[tuple[FloatArray, float]]]
@@ -141,6 +138,8 @@ def _scores(score: FloatArray) -> NDArray[np.uint8]:
 
 def main() -> None:
     """Write all files."""
+    from engines.onnxruntime_engine import OnnxRuntimeEngine  # who replays needs none
+
     engine = OnnxRuntimeEngine(MODEL, read_spec(MODEL), EngineOptions())
     for name in SCENES:
         record(name, engine)

@@ -16,7 +16,7 @@ from tests.following import Stage, nobody
 
 FOLDER = Path(__file__).parent / "data/sequences"
 FPS = 30.0
-_STEPS = 32.0  # of a pixel
+STEPS = 32.0  # of a pixel
 
 Change = Callable[[int, FloatArray], FloatArray]
 """From frame and (K, 3) pose to what the network says instead."""
@@ -56,10 +56,10 @@ def load(name: str) -> Sequence:
     with np.load(FOLDER / f"{name}.npz") as kept:
 
         def poses(kind: str) -> FloatArray:
-            xy = kept[f"{kind}_xy"] / _STEPS
+            xy = kept[f"{kind}_xy"] / STEPS
             return np.concatenate((xy, kept[f"{kind}_score"][..., None] / 255.0), axis=-1)
 
-        return Sequence(kept["truth"] / _STEPS, poses("crop"), poses("window"))
+        return Sequence(kept["truth"] / STEPS, poses("crop"), poses("window"))
 
 
 def _unchanged(_: int, pose: FloatArray) -> FloatArray:

@@ -142,7 +142,7 @@ def test_a_fine_pattern_is_averaged_and_not_sampled() -> None:
 
 
 def test_a_small_person_is_enlarged_without_steps() -> None:
-    image = np.tile(np.arange(0, 250, 5, np.uint8)[None, :, None], (60, 1, 3))
+    image = np.tile(np.arange(0, 250, 5, dtype=np.uint8)[None, :, None], (60, 1, 3))
     out = np.empty((*SIZE, 3), np.uint8)
     cut(image, place_crop(BBox(10, 10, 34, 42), size_hw=SIZE, padding=1.0), out)
     steps = np.diff(out[64, 4:-4, 0].astype(int))

@@ -10,8 +10,8 @@ import pytest
 
 from realtime.datatypes import FloatArray, State
 from tests.following import AT
-from tests.make_sequences import FOLDER, SCENES
-from tests.recorded import Replay, load, replay
+from tests.make_sequences import SCENES
+from tests.recorded import FOLDER, Replay, load, replay
 
 WRIST = AT["left_wrist"]
 
