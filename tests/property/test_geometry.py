@@ -39,6 +39,24 @@ def test_frame_to_crop_and_back_is_identity(box: BBox, xy: Floats) -> None:
 
 
 @given(boxes())
+def test_the_middle_of_a_crop_is_the_middle_of_its_window_and_of_its_box(box: BBox) -> None:
+    place = place_crop(box, size_hw=SIZE, padding=1.25)
+    middle = np.array((place.left + place.width / 2 - 0.5, place.top + place.height / 2 - 0.5))
+    np.testing.assert_allclose(place.to_frame(np.array((47.5, 63.5))), middle, atol=1e-6)
+    step = 1 << place.halvings
+    assert np.abs(middle - box.center_xy).max() <= 0.5 * step + 1e-6
+
+
+@given(boxes(), points)
+def test_keypoints_are_moved_to_the_frame_as_points_are(box: BBox, xy: Floats) -> None:
+    place = place_crop(box, size_hw=SIZE, padding=1.25)
+    keypoints = np.column_stack((xy, np.linspace(0, 1, 17)))
+    place.move_to_frame(keypoints)
+    np.testing.assert_allclose(keypoints[:, :2], place.to_frame(xy), atol=1e-6)
+    np.testing.assert_array_equal(keypoints[:, 2], np.linspace(0, 1, 17))
+
+
+@given(boxes())
 def test_a_crop_holds_the_padded_box_and_keeps_its_shape(box: BBox) -> None:
     place = place_crop(box, size_hw=SIZE, padding=1.25)
     step = 1 << place.halvings
@@ -105,6 +123,33 @@ def test_outside_the_frame_is_black() -> None:
     assert out.max() == 0
 
 
+def test_a_person_of_whom_a_sliver_is_in_the_picture_is_a_black_crop() -> None:
+    image = np.full((401, 401, 3), 255, np.uint8)
+    for box in (BBox(399.5, 0, 699.5, 400), BBox(0, 399.5, 300, 799.5)):
+        place = place_crop(box, size_hw=SIZE, padding=1.0)
+        assert place.halvings > 0
+        out = np.full((*SIZE, 3), 7, np.uint8)
+        cut(image, place, out)
+        assert out.max() == 0
+
+
+def test_a_fine_pattern_is_averaged_and_not_sampled() -> None:
+    image = np.zeros((512, 512, 3), np.uint8)
+    image[::2, ::2], image[1::2, 1::2] = 200, 200
+    out = np.empty((*SIZE, 3), np.uint8)
+    cut(image, place_crop(BBox(64, 0, 448, 512), size_hw=SIZE, padding=1.0), out)
+    assert np.abs(out.astype(int) - 100).max() <= 2
+
+
+def test_a_small_person_is_enlarged_without_steps() -> None:
+    image = np.tile(np.arange(0, 250, 5, dtype=np.uint8)[None, :, None], (60, 1, 3))
+    out = np.empty((*SIZE, 3), np.uint8)
+    cut(image, place_crop(BBox(10, 10, 34, 42), size_hw=SIZE, padding=1.0), out)
+    steps = np.diff(out[64, 4:-4, 0].astype(int))
+    assert steps.min() >= 0
+    assert steps.max() <= 2
+
+
 @pytest.mark.parametrize("box", [BBox(5, 5, 5, 9), BBox(9, 5, 1, 9), BBox(0, 0, np.nan, 5)])
 def test_a_box_without_area_is_refused(box: BBox) -> None:
     with pytest.raises(ShapeError, match="no usable area"):
@@ -131,6 +176,15 @@ def test_oks_equals_the_coco_formula_by_hand() -> None:
     one = np.exp(-25.0 / (2 * 1000.0 * (2 * 0.026) ** 2))
     alike = oks_matrix(a, b, np.ones((1, 17)), area, SIGMAS)
     assert alike[0, 0] == pytest.approx((16 + one) / 17)
+
+
+def test_a_keypoint_that_is_seen_half_as_well_counts_half_as_much() -> None:
+    a, b = np.zeros((1, 17, 2)), np.zeros((1, 17, 2))
+    b[0, 0] = 1e6
+    weight = np.full((1, 17), 0.8)
+    weight[0, 0] = 0.4
+    alike = oks_matrix(a, b, weight, np.array([100.0]), SIGMAS)
+    assert alike[0, 0] == pytest.approx(16 / 16.5)
 
 
 def test_oks_of_a_lost_keypoint_is_zero_and_spreads_no_nan() -> None:
@@ -194,6 +248,8 @@ def test_the_box_always_holds_what_is_used(xy: Floats, used: list[bool]) -> None
     if mask.sum() >= 3:
         assert box is not None
         assert (box.x1 <= xy[mask, 0]).all()
+        assert (box.y1 <= xy[mask, 1]).all()
+        assert (box.x2 >= xy[mask, 0]).all()
         assert (box.y2 >= xy[mask, 1]).all()
 
 

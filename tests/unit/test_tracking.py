@@ -266,16 +266,6 @@ def test_raw_poses_are_what_the_network_said() -> None:
     assert np.isnan(raw.xy[~seen]).all()
 
 
-def test_the_frame_size_may_change_in_mid_run() -> None:
-    world = World()
-    world.people = [person(300)]
-    pipeline = Pipeline(world.engine)
-    run(pipeline, world, 0)
-    small = Frame(np.zeros((200, 300, 3), np.uint8), 1, 1 / 30, 0.0)
-    pipeline.process(small)
-    pipeline.process(Frame(small.image_bgr, 2, 2 / 30, 0.0))
-
-
 def test_ahead_and_straight_order_follow_the_same_people() -> None:
     """A file's frame is prepared one frame early; the poses stay close."""
     world = World()
