@@ -164,8 +164,8 @@ class Tracker:
         return Pose(xy, track.score, track.raw_xy, state, self.skeleton, track.track_id)
 
     def _evidence(self, pose: FloatArray) -> FloatArray:
-        """(K,) scores of a pose, 0 where too low or not possible for one person."""
-        is_seen = pose[:, 2] >= SEEN_SCORE
+        """(K,) scores of a pose, 0 where too low, not possible for one person, or no place."""
+        is_seen = (pose[:, 2] >= SEEN_SCORE) & np.isfinite(pose[:, :2]).all(axis=1)
         return np.where(self._framing.plausible(pose[:, :2], is_seen), pose[:, 2], 0.0)
 
     def _match(
@@ -197,15 +197,20 @@ class Tracker:
                 track.returns = 0
             elif self._is_believed(track, found[row]):
                 accepted[track] = (candidates[row], evidence[row])
-            elif track.returns:
+            elif track.returns and row >= len(keypoints):
                 self._look_there(track, candidates[row], evidence[row])
         return accepted
 
     def _look_there(self, track: Track, pose: FloatArray, evidence: FloatArray) -> None:
-        """Where somebody who was lost may have come back, the next crop shows whether it is so."""
+        """Where a window shows somebody who was lost, the next crop shows whether it is so.
+
+        It stays as large as the search had made it: so far may the person be from where
+        he is expected.
+        """
         box = self._framing.box(pose[:, :2], evidence >= BOX_SCORE, self._frame_hw)
         if box is not None:
-            track.box = box
+            (x, y), (old_x, old_y) = box.center_xy, track.box.center_xy
+            track.box = widen(track.box, x - old_x, y - old_y, by=1.0)
 
     def _is_believed(self, track: Track, found: float) -> bool:
         """Who was lost for a while must be seen as well as somebody new: well, and twice."""

@@ -2,7 +2,7 @@
 
     python -m tests.make_sequences
 
-Rendered people with known ids and places, through models/movenet_lightning_256x192.onnx on the
+Rendered people with known ids and places, through models/movenet_lightning_224x192.onnx on the
 CPU. A frame holds an answer for each person's own crop, placed a little off as a tracker's is,
 and for two of the scan windows in turn. Positions are kept to 1/32 pixel, scores to 1/255.
 """
@@ -26,7 +26,7 @@ from realtime.sources.mannequin import LOOKS, draw_person
 from realtime.sources.motion import pose_at
 from tests.recorded import FOLDER, FPS, STEPS
 
-MODEL = Path(__file__).parent.parent / "models/movenet_lightning_256x192.onnx"
+MODEL = Path(__file__).parent.parent / "models/movenet_lightning_224x192.onnx"
 HW = (360, 640)
 WINDOWS_A_FRAME = 2
 
