@@ -113,7 +113,7 @@ def rest(duration_s: float = 4.0) -> Floats:
 def walk(
     speed: float, *, rests_s: float = 2.0, walks_s: float = 2.0, stands_s: float = 1.0
 ) -> Floats:
-    """(T, 2) rest, a straight way at ``speed`` person sizes a second, begun and ended at once, rest."""
+    """(T, 2) a straight way at ``speed`` person sizes a second, begun and ended at once."""
     time_s = np.arange(round((rests_s + walks_s + stands_s) * FPS)) / FPS
     way = speed * SIZE_PX * np.clip(time_s - rests_s, 0.0, walks_s)
     return np.stack((200.0 + 0.8 * way, 200.0 + 0.6 * way), axis=1)

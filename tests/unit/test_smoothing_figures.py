@@ -1,4 +1,4 @@
-"""What somebody in front of the camera sees of the filters: jitter left, lag, overshoot, in figures.
+"""What somebody in front of the camera sees of the filters, in figures: jitter, lag, overshoot.
 
 A person of 300 pixels at 30 frames a second, every measurement off by 4 pixels; see
 ``tests/smoothing_scenes.py``. A figure may be off by a few per cent, not more: half or double
