@@ -244,32 +244,6 @@ def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
         subprocess.run(["umount", str(small)], check=False)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4, 0.6, 0.9, 1.5])
-def test_ctrl_c_at_any_moment_is_one_sentence(after_s: float) -> None:
-    """While loading, while the engine warms up, while it works."""
-    # Python's own start can swallow a signal (in a .pth file, say): then the run ends by itself.
-    end = ["--max-frames", "40"] if after_s < 0.3 else []
-    with subprocess.Popen(
-        [*RUN, "--source", "demo:3", "--persons", "3", *end],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        # A shell that starts the tests in the background has it ignored, by inheritance.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    ) as process:
-        time.sleep(after_s)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-    if after_s > 0.3:  # before that a busy machine may still be starting the interpreter
-        assert process.returncode == 2, err
-        assert "interrupted" in err
-        assert "Traceback" not in err
-        assert "passed over openvino" not in err
-        assert "openvino failed" not in err
-
-
 @pytest.mark.parametrize("display", [":4711", "localhost:4711.0", "no-such-host:0", "nonsense"])
 def test_a_display_that_is_not_there_is_said_and_not_crashed_into(display: str) -> None:
     done = subprocess.run(

@@ -194,6 +194,8 @@ def test_the_box_always_holds_what_is_used(xy: Floats, used: list[bool]) -> None
     if mask.sum() >= 3:
         assert box is not None
         assert (box.x1 <= xy[mask, 0]).all()
+        assert (box.x2 >= xy[mask, 0]).all()
+        assert (box.y1 <= xy[mask, 1]).all()
         assert (box.y2 >= xy[mask, 1]).all()
 
 
