@@ -226,6 +226,7 @@ def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
             str(film),
             "--csv-layout",
             "long",
+            timeout=400,  # until two megabytes are full, however slow the machine is
         )
         assert done.returncode == 2
         assert "disk is full" in done.stderr

@@ -118,7 +118,7 @@ def test_an_encoder_that_fails_is_said_and_what_it_wrote_before_plays(
 
     monkeypatch.setattr(VideoSink, "_open_stream", breaking)
     recorder = VideoRecorder(tmp_path / "a.mp4", fps=30, is_live=False)
-    with pytest.raises(RecordError, match="encoder failed at frame 3: .*external library") as told:
+    with pytest.raises(RecordError, match=r"failed at frame 3: .*external") as told:
         for n in range(100):
             recorder.write(lambda: GRAY, 0.6 * n)
         recorder.close()
@@ -130,18 +130,14 @@ def test_an_encoder_that_fails_is_said_and_what_it_wrote_before_plays(
 
 
 def test_the_summary_names_every_file_and_what_is_in_it(tmp_path: Path) -> None:
-    outputs = Outputs(
-        COCO17, 30.0, is_live=False, csv=tmp_path / "a.csv", video=tmp_path / "a.mp4"
-    )
+    outputs = Outputs(COCO17, 30.0, is_live=False, csv=tmp_path / "a.csv", video=tmp_path / "a.mp4")
     assert outputs.describe() == "nothing recorded"
     assert outputs.wants_video
     for n in range(2):
         outputs.write_poses(Frame(GRAY, n, n / 30, 0.0), [make_pose()])
         outputs.write_picture(lambda: GRAY, n / 30)
     outputs.close()
-    assert outputs.describe() == (
-        f"{tmp_path / 'a.csv'} (2 rows), {tmp_path / 'a.mp4'} (2 frames)"
-    )
+    assert outputs.describe() == (f"{tmp_path / 'a.csv'} (2 rows), {tmp_path / 'a.mp4'} (2 frames)")
     assert outputs._film is not None
     outputs._film.given_up = 3
     assert outputs.describe().endswith("a.mp4 (2 frames, 3 given up)")
