@@ -2,8 +2,9 @@
 
 What it shows: that buffers have the right sizes, that copies, network and copies are
 queued on one stream in the right order, that nothing is read before the stream was
-waited for (work runs only then), that a recorded graph replays on new input, that
-contexts, graphs, events, memory and the context are freed in order.
+waited for (work runs only then), that a recorded graph replays on new input, that the
+warm-up is over before the recording begins, that contexts, graphs, events, memory and the
+context are freed in order and not while the GPU works.
 
 What it cannot show: anything about speed, numbers, real memory or real synchronisation;
 that a driver or TensorRT accepts our arguments; what cannot be captured on a real GPU.
@@ -55,6 +56,11 @@ class FakeCuda:
         for work in self.queues[stream]:
             work()
         self.queues[stream].clear()
+
+    def free(self, address: int) -> None:
+        can_wait = not {"synchronize", "cuStreamSynchronize"} & set(self.fails)
+        assert not (can_wait and any(self.queues.values())), "freed while the GPU works with it"
+        self.memory.pop(address)
 
     def at(self, address: int, size: int) -> NDArray[np.uint8]:
         block = self.memory[address]
@@ -108,6 +114,7 @@ class _Library:
         return 0
 
     def cuStreamBeginCapture_v2(self, stream: int, _: int) -> None:  # noqa: N802
+        assert not self._cuda.queues[stream], "what comes first must be over before a recording"
         self._cuda.recording[stream] = []
 
     def cuStreamEndCapture(self, stream: int, out: Any) -> None:  # noqa: N802
@@ -205,7 +212,7 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
             return self._address
 
         def free(self) -> None:
-            cuda.memory.pop(self._address)
+            cuda.free(self._address)
 
     def mem_alloc(size: int) -> Allocation:
         if "mem_alloc" in cuda.fails:
@@ -286,7 +293,7 @@ def fake_cuda_python(cuda: FakeCuda) -> dict[str, ModuleType]:
         "cuStreamDestroy": lambda stream: cuda.queues.pop(stream) and None,
         "cuStreamSynchronize": cuda.wait,
         "cuMemAlloc": mem_alloc,
-        "cuMemFree": lambda address: cuda.memory.pop(address) is None or None,
+        "cuMemFree": cuda.free,
         "cuMemHostAlloc": host_alloc,
         "cuMemFreeHost": lambda address: cuda.pinned.pop(address) is None or None,
         "cuMemcpyHtoDAsync": htod,

@@ -103,7 +103,7 @@ class VideoSink:
         self._first_s: float | None = None
         self._last_tick = -1
         self._safe_size = self.size_bytes = 0
-        self._has_failed = self._is_closed = False
+        self._has_failed = self._is_torn = self._is_closed = False
         try:
             self._container = av.open(
                 str(path),
@@ -164,7 +164,7 @@ class VideoSink:
             self._container.close()
         except OSError as error:
             failure = failure or error
-        if failure is not None or self._has_failed:
+        if failure is not None or self._is_torn:
             cut_to_whole_fragments(self.path, self._safe_size)
         if failure is not None:
             raise failure
@@ -203,4 +203,6 @@ class VideoSink:
         for packet in packets:
             # Fragments are written whole, so between two calls the file ends with one.
             self._safe_size, self.size_bytes = self.size_bytes, size_of(self.path)
+            self._is_torn = True
             self._container.mux(packet)
+            self._is_torn = False

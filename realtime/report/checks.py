@@ -117,18 +117,18 @@ def scores(track: PersonTrack, keypoints: Sequence[str]) -> str:
 
 def timing_histogram(found: Timing) -> str:
     """How even the frames came."""
+    missing = (
+        f"{found.missing} frame numbers have no row: nobody was in sight, or the frame was dropped."
+        if found.missing
+        else "No frame is missing between the first and the last with somebody in it."
+    )
     if not len(found.interval_ms):
-        return ""
+        return figure("Time between frames", "", missing) if found.missing else ""
     intervals = found.interval_ms
     usual, slow = (float(v) for v in np.quantile(intervals, (0.5, 0.99)))
     high = max(float(np.quantile(intervals, 0.999)), usual * 1.5, 1.0)
     low = max(0.0, min(float(intervals.min()), usual * 0.5))
     counts, edges = np.histogram(intervals.clip(low, high), bins=_BARS, range=(low, high))
-    missing = (
-        f"{found.missing} frame numbers have no row: nobody was in sight, or the frame was dropped."
-        if found.missing
-        else "No frame is missing."
-    )
     chart = histogram(edges, counts.astype(float), unit="ms", label="histogram of frame intervals")
     return figure(
         "Time between frames",

@@ -226,6 +226,7 @@ def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
             str(film),
             "--csv-layout",
             "long",
+            timeout=400,  # until two megabytes are full, however slow the machine is
         )
         assert done.returncode == 2
         assert "disk is full" in done.stderr
@@ -242,32 +243,6 @@ def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
             assert frames > 10
     finally:
         subprocess.run(["umount", str(small)], check=False)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4, 0.6, 0.9, 1.5])
-def test_ctrl_c_at_any_moment_is_one_sentence(after_s: float) -> None:
-    """While loading, while the engine warms up, while it works."""
-    # Python's own start can swallow a signal (in a .pth file, say): then the run ends by itself.
-    end = ["--max-frames", "40"] if after_s < 0.3 else []
-    with subprocess.Popen(
-        [*RUN, "--source", "demo:3", "--persons", "3", *end],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        # A shell that starts the tests in the background has it ignored, by inheritance.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    ) as process:
-        time.sleep(after_s)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-    if after_s > 0.3:  # before that a busy machine may still be starting the interpreter
-        assert process.returncode == 2, err
-        assert "interrupted" in err
-        assert "Traceback" not in err
-        assert "passed over openvino" not in err
-        assert "openvino failed" not in err
 
 
 @pytest.mark.parametrize("display", [":4711", "localhost:4711.0", "no-such-host:0", "nonsense"])

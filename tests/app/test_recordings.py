@@ -41,6 +41,17 @@ def wait_for_frames(path: Path, count: int) -> None:
     raise AssertionError("no frames came")
 
 
+def wait_for_time(path: Path, time_s: float) -> float:
+    """The capture time of the last whole row, once it is late enough."""
+    deadline = time.perf_counter() + 120
+    while time.perf_counter() < deadline:
+        rows = path.read_text().split("\n")[1:-1]
+        if rows and float(rows[-1].split(",")[1]) >= time_s:
+            return float(rows[-1].split(",")[1])
+        time.sleep(0.05)
+    raise AssertionError("the recording does not grow")
+
+
 @pytest.mark.slow
 def test_every_format_of_a_run_says_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -75,11 +86,11 @@ def test_a_stopped_run_is_readable_up_to_the_last_second(
     ) as process:
         wait_for_frames(Path("a.csv"), 0)
         begun_s = time.perf_counter()  # the file is opened with the frame of time 0
-        # Not right after something was written; what is written every 2.5 s or more is late.
-        time.sleep(4.8)
+        # What is written every 2.5 s or more is late then. However slow the machine is.
+        seen_s = wait_for_time(Path("a.csv"), 3.8)
         process.send_signal(number)
         stopped_s = time.perf_counter() - begun_s
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     is_killed = number == signal.SIGKILL
     table = Path("a.parquet.journal" if is_killed else "a.parquet")
     assert journal_path(Path("a.parquet")).exists() == is_killed
@@ -89,11 +100,10 @@ def test_a_stopped_run_is_readable_up_to_the_last_second(
         last[path.name] = float(person.time_s[-1])
     with av.open("a.mp4") as film:
         last["a.mp4"] = max(frame.time or 0.0 for frame in film.decode(video=0))
-    # A slow machine does not keep up with the demo's speed: then all end early, and together.
     newest_s = max(last.values())
-    assert 0.4 * stopped_s < newest_s < stopped_s + 0.3
+    assert seen_s <= newest_s < stopped_s + 0.3
     for name, last_s in last.items():
-        assert newest_s - last_s < 1.0, name
+        assert newest_s - last_s < 1.2, name
     meta = json.loads(Path("a.meta.json").read_text())
     assert (meta["ended"] is None) == is_killed
     assert (meta["frames"] is None) == is_killed

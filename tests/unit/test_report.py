@@ -71,6 +71,10 @@ def parsed(page: str) -> ET.Element:
     return ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314 - our own text
 
 
+def text_of(page: str) -> str:
+    return "".join(parsed(page).itertext())
+
+
 def angle(*points: tuple[float, float]) -> float:
     a, middle, b = (np.array([point]) for point in points)
     return float(signed_angle(a, middle, b)[0])
@@ -447,7 +451,11 @@ def test_a_table_without_raw_says_so() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_hardly_any_frames_are_a_page_too(count: int) -> None:
-    parsed(build_page(recording(track(standing(count)))))
+    text = text_of(build_page(recording(track(standing(count)))))
+    assert ("Nobody is in this recording." in text) == (count == 0)
+    assert (f"followed in {count} of {count} frames" in text) == (count > 0)
+    assert ("Time between frames" in text) == (count > 1)
+    assert not re.search(r"\b(nan|inf|None)\b", text)
 
 
 def test_a_person_never_seen_is_said_to_be() -> None:
@@ -470,7 +478,9 @@ def test_strange_times_are_a_page_too(end: float) -> None:
 def test_strange_positions_are_a_page_too(size: float) -> None:
     places = np.random.default_rng(5).uniform(-size, size, (40, 17, 2))
     for xy in (places, np.full((40, 17, 2), size)):
-        parsed(build_page(recording(track(xy))))
+        text = text_of(build_page(recording(track(xy))))
+        assert "followed in 40 of 40 frames" in text
+        assert not re.search(r"\b(nan|inf|None)\b", text)
 
 
 def test_nobody_is_a_page_that_says_so() -> None:

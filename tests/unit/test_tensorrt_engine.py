@@ -220,6 +220,27 @@ def test_the_gpus_own_time_is_reported(make: Maker) -> None:
     engine.close()
 
 
+def test_closing_in_the_middle_of_a_batch_waits_for_the_gpu(make: Maker, cuda: FakeCuda) -> None:
+    """Memory that is freed under a running network takes the whole process down."""
+    engine = make()
+    engine.infer(crops(1))
+    engine.start(crops(2))
+    assert any(cuda.queues.values())
+    engine.close()
+    assert cuda.memory == {}
+
+
+def test_nobody_sees_the_pose_of_the_frame_before(make: Maker) -> None:
+    """In every way a batch can go: the first and later ones of a size, and in parts."""
+    engine = make()
+    for count in (1, 1, 2, 9, 9, 1):
+        for value in (51, 204):
+            found = engine.infer(crops(*[value] * count))
+            np.testing.assert_allclose(found[..., 2], value / 255, atol=1e-6)
+            assert engine.took_ms == pytest.approx(0.5 * -(-count // 8))
+    engine.close()
+
+
 def test_closing_frees_everything_and_the_context_last(
     make: Maker, cuda: FakeCuda, trt: Any
 ) -> None:
