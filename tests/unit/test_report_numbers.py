@@ -33,6 +33,11 @@ def test_turns_are_counted_on_over_a_gap_of_less_than_half_a_second(
     np.testing.assert_allclose(found[:60], turning[:60])
 
 
+def test_an_arm_that_stretches_within_a_frame_has_the_angle_that_is_seen() -> None:
+    seen = np.array([30.0, 150.0, 40.0, 170.0])
+    np.testing.assert_allclose(unwrap(seen, np.arange(4) / 30), seen)
+
+
 @pytest.mark.parametrize("usual", [-60.0, 230.0])
 def test_a_stretch_is_shown_between_minus_90_and_270_degrees(usual: float) -> None:
     sometimes = 90.0  # keeps the direction of counting
