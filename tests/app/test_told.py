@@ -14,6 +14,7 @@ from engines.fake_engine import FakeEngine
 from realtime import cli, doctor
 from realtime.settings import Settings
 from realtime.sources.opening import SourceOptions
+from tests.app.test_loop import gray_source
 
 
 class Terminal(io.StringIO):
@@ -44,6 +45,16 @@ def test_a_file_shows_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bars(terminal)[0].startswith(f"[{'#' * 5}{'.' * 25}] 1/6 frames, ")
     # The bar is taken away before the summary.
     assert terminal.getvalue().endswith(f"\r{'':<78}\r")
+
+
+def test_a_camera_has_no_end_and_so_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = gray_source(6)
+    monkeypatch.setattr(source, "is_live", True)
+    monkeypatch.setattr(cli, "open_source", lambda _options: source)
+    terminal = open_terminal(monkeypatch)
+    assert cli._run_with(FakeEngine(), demo(6), []) == 0
+    assert "source: gray" in terminal.getvalue()
+    assert bars(terminal) == []
 
 
 def test_nothing_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,6 +38,12 @@ def test_an_arm_that_stretches_within_a_frame_has_the_angle_that_is_seen() -> No
     np.testing.assert_allclose(unwrap(seen, np.arange(4) / 30), seen)
 
 
+def test_whole_turns_before_most_of_a_stretch_are_not_counted() -> None:
+    turning = np.linspace(90, 830, 120)  # on the whole more than once around
+    found = unwrap((turning + 180) % 360 - 180, np.arange(120) / 30)
+    np.testing.assert_allclose(found, turning - 360)
+
+
 @pytest.mark.parametrize("usual", [-60.0, 230.0])
 def test_a_stretch_is_shown_between_minus_90_and_270_degrees(usual: float) -> None:
     sometimes = 90.0  # keeps the direction of counting
