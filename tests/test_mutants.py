@@ -98,6 +98,12 @@ def test_every_kind_of_change_is_made() -> None:
         compile(source.changed(mutant), "f.py", "exec")
 
 
+def test_a_constant_that_only_an_assertion_names_is_reached_by_it() -> None:
+    source = Source("test_f.py", "def test():\n    assert f(LIMIT) == f'{DIGITS}'\n")
+    assert {("LIMIT", 2), ("DIGITS", 2)} <= set(source.uses)
+    assert source.mutants == []
+
+
 def test_a_sample_is_one_change_a_line_and_the_same_for_a_seed() -> None:
     source = Source("f.py", "".join(f"A{n} = {n}.5\n" for n in range(40)))
     chosen = draw(source.mutants, 10, 4)

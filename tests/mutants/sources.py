@@ -114,6 +114,12 @@ class Source:
                 self._visit(child, None, (node.name,))
         elif not self._is_left_alone(node):
             self._visit_code(node, span, names)
+        elif span and isinstance(node, ast.Assert | ast.JoinedStr):
+            # Nothing in it is changed, but what it names is reached by whoever gets here.
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name | ast.Attribute):
+                    name = inner.id if isinstance(inner, ast.Name) else inner.attr
+                    self.uses += [(name, node.lineno), (name, inner.end_lineno or 0)]
 
     def _visit_function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, names: tuple[str, ...]

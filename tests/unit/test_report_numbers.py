@@ -110,6 +110,13 @@ def test_rest_is_judged_by_a_quarter_second_before_and_after() -> None:
     assert rest.tolist() == [100 - 2 * 8 + 1] * len(NAMES)
 
 
+def test_the_acceleration_of_a_steady_push_is_right_with_uneven_frames() -> None:
+    one = track(standing(90))
+    one.time_s[:] = np.cumsum(np.tile([0.03, 0.05, 0.04], 30))
+    one.xy[:, :, 0] += (0.5 * 100.0 * one.time_s**2)[:, None]
+    np.testing.assert_allclose(jitter(one, 270.0).smooth_px_s2, 100.0, rtol=1e-6)
+
+
 # Axes
 
 
