@@ -138,7 +138,7 @@ def test_grey_skeletons_grow_stronger_with_time() -> None:
 
 def test_the_leftmost_place_of_a_long_way_is_drawn() -> None:
     xy = standing(3000)
-    xy[1500, :, 0] -= 200.0
+    xy[1537, :, 0] -= 200.0
     figure = trajectories(track(xy), NAMES, most=90)
     middle = np.concatenate(curves_of(figure, "middle(?: dense)?")[0])
     wrist = np.concatenate(curves_of(figure, "left way(?: dense)?")[0])
