@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 # An installed torch is kept: without an NVIDIA GPU install its CPU build first.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo run test test-all test-more test-core test-export test-networks lint format bench \
+.PHONY: demo run test test-all test-more test-core test-export test-networks mutants lint format bench \
     doctor setup setup-dev setup-export setup-all clean
 
 setup: $(VENV)/.app
@@ -79,6 +79,13 @@ test-more: setup-all lint test-export
 # Every network through export, engines and loop: half an hour.
 test-networks: setup-export
 	POSE_TEST_NETWORKS=all $(PY) -m pytest tests/export/test_networks.py
+
+# Break the core a line at a time: does a test notice? Twenty minutes; see CONTRIBUTING.md.
+CORE := $(addprefix realtime/,smooth/ tracker.py track.py associate.py framing.py roi.py crop.py \
+    pipeline.py app.py oks.py)
+MUTANTS ?= --sample 60 --file $(CORE)
+mutants: setup-dev
+	$(PY) -m tests.mutants --pytest=--ignore=tests/export --pytest=--ignore=tests/training $(MUTANTS)
 
 format: setup-dev
 	$(PY) -m ruff format -q .

@@ -14,7 +14,7 @@ from realtime.report.rows import Mark, Row, histogram, row_chart
 from realtime.report.scales import Scale, clock, number_scale, time_scale
 
 _STATES = (("measured", "measured"), ("predicted", "predicted"), ("lost", "lost"))
-_BARS = 60
+_BARS = 61  # odd: an even camera's interval lies within a bar and not between two
 
 
 def jitter_table(track: PersonTrack, keypoints: Sequence[str], found: Jitter) -> str:

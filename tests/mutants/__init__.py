@@ -1,0 +1,1 @@
+"""Break the code one line at a time and see which test notices; ``make mutants``."""

@@ -1,0 +1,129 @@
+"""Break the code one line at a time and see which test notices.
+
+    python -m tests.mutants --sample 80 --seed 1 --json out.json
+    python -m tests.mutants --file smooth/ --sample 0      # every line of some files
+    python -m tests.mutants --kind float boolean           # only numbers with a point, and flags
+
+On private copies. All tests run once under coverage, which tells which test reaches which
+line, also in the Python processes it starts (one that is killed hard leaves no record). Then one
+line after another is changed and every test that reaches it runs, quickest first, until one fails.
+Code that runs at import (constants, defaults) is reached by whoever reaches a line that uses its
+name, however indirectly, and so is what a cache or a wide fixture computes once for many.
+
+killed: a test failed that passes on the unchanged copy; of tests over a second, twice.
+survived: all tests that reach the line passed. not run: there is none. Counts as survived.
+unfinished: the time limit came first. Counts as neither.
+
+Lines are drawn evenly over the files, so a file has draws by its length. Of texts, annotations,
+decorators, assertions and __repr__ nothing is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+from tests.mutants.judge import Judge
+from tests.mutants.project import Project
+from tests.mutants.sources import KINDS, Mutant, draw
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m tests.mutants",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    several = {"nargs": "+", "action": "extend", "default": []}
+    p.add_argument("app", type=Path, nargs="?", default=Path(), help="project (default: here)")
+    p.add_argument("--paths", nargs="+", default=["realtime", "engines"], help="to change")
+    p.add_argument("--file", **several, help="only paths that hold one of these")  # type: ignore[arg-type]
+    p.add_argument("--leave", **several, help="no paths that hold one of these")  # type: ignore[arg-type]
+    p.add_argument("--kind", nargs="+", choices=KINDS, default=KINDS, help="what is changed")
+    p.add_argument("--sample", type=int, default=80, help="lines; 0: every change of every line")
+    today = int(f"{date.today():%Y%m%d}")
+    p.add_argument("--seed", type=int, default=today, help="of the sample (default: the date)")
+    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--limit", type=float, default=400, help="seconds a mutant at most")
+    p.add_argument("--json", type=Path, help="write all verdicts here")
+    p.add_argument("--python", default=sys.executable)
+    p.add_argument("--pytest", **several, help="for the first run: --pytest=--ignore=X")  # type: ignore[arg-type]
+    return p
+
+
+def rate(mutants: Sequence[Mutant]) -> str:
+    """How many of them were killed; unfinished ones do not count."""
+    found = Counter(m.result for m in mutants)
+    total = sum(found.values()) - found["unfinished"]
+    return f"{found['killed']} of {total} killed ({100 * found['killed'] / max(1, total):.0f} %)"
+
+
+def summary(chosen: Sequence[Mutant]) -> str:
+    """The survivors, and rates by folder and kind."""
+    survivors = [m for m in chosen if m.result in {"survived", "not run"}]
+    lines = ["", "survivors:", *map(str, survivors), ""]
+    for folder in sorted({str(Path(m.file).parent) for m in chosen}):
+        inside = [m for m in chosen if str(Path(m.file).parent) == folder]
+        lines.append(f"{folder:30s} {rate(inside)}")
+    lines += [f"{kind:30s} {rate([m for m in chosen if m.kind == kind])}" for kind in KINDS]
+    found = Counter(m.result for m in chosen)
+    lines.append(f"{rate(chosen)}; {found['not run']} not run, {found['unfinished']} unfinished")
+    return "\n".join(lines)
+
+
+def possible_in(project: Project, options: argparse.Namespace) -> list[Mutant]:
+    """All changes that the options allow."""
+    files = [file for file in project.sources if file.startswith(tuple(options.paths))]
+    files = [file for file in files if any(part in file for part in options.file or [""])]
+    files = [file for file in files if not any(part in file for part in options.leave)]
+    return [m for file in files for m in project.sources[file].mutants if m.kind in options.kind]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Judge a sample; returns the exit code, 0 whatever survived."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where started with "&"
+    python = str(options.python)
+    if "/" in python:
+        python = str(Path(python).absolute())  # a link into a venv stays one
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
+        project = Project(
+            options.app, Path(room), paths=options.paths, python=python, jobs=options.jobs
+        )
+        for part in options.file:
+            if not any(part in file for file in project.sources):
+                parser.error(f"--file {part}: no file's path holds it")
+        possible = possible_in(project, options)
+        chosen = draw(possible, options.sample, options.seed)
+        print(f"{len(chosen)} of {len(possible)} changes, seed {options.seed}", flush=True)
+        bad = project.look(options.pytest)
+        print(f"{len(project.seconds)} tests pass; left out, they fail: {bad}", flush=True)
+        judge = Judge(project, options.limit)
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for mutant in pool.map(judge.judge, chosen):
+                print(mutant, flush=True)
+    print(summary(chosen))
+    if options.json:
+        content = {
+            "seed": options.seed,
+            "mutants": [asdict(m) for m in chosen],
+            "killers": judge.killers,
+            "passed_where_another_failed": judge.watched,
+        }
+        options.json.write_text(json.dumps(content, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The tool that breaks lines tells a tested one from an untested one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.__main__ import main
+from tests.mutants.sources import KINDS, Source, draw
+
+CODE = """
+def double(x: int) -> int:
+    return x * 2
+
+
+def third(x: int) -> int:
+    return x // 3
+"""
+TEST = """
+from toy.code import double, third
+
+def test_double() -> None:
+    assert double(4) == 8
+
+def test_third_is_a_number() -> None:
+    assert third(6) > 0
+"""
+# Nothing of this is needed there, and it takes most of the time.
+SETTINGS = "[pytest]\naddopts = -p no:hypothesispytest -p no:xdist\n"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """A project with a line whose change is noticed, and one whose change is not."""
+    files = {"toy/code.py": CODE, "tests/test_toy.py": TEST, "pytest.ini": SETTINGS}
+    for file, text in files.items():
+        (tmp_path / "app" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "app" / file).write_text(text)
+    return tmp_path / "app"
+
+
+def test_a_broken_line_is_killed_where_it_is_tested_and_survives_where_not(
+    app: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pytest_cov")
+    pytest.importorskip("pytest_timeout")
+    found = tmp_path / "found.json"
+    options = ["--paths", "toy", "--kind", "integer", "--seed", "3", "--jobs", "1"]
+    assert main([str(app), *options, "--json", str(found)]) == 0
+    verdicts = {m["line"]: m["result"] for m in json.loads(found.read_text())["mutants"]}
+    assert verdicts == {3: "killed", 7: "survived"}
+    said = capsys.readouterr().out
+    survivors = said.split("survivors:")[1]
+    assert "toy/code.py:7: '3' -> '(4)': survived" in survivors
+    assert "toy/code.py:3" not in survivors
+    assert "1 of 2 killed (50 %)" in said
+    assert "seed 3" in said
+    assert (app / "toy/code.py").read_text() == CODE
+
+
+def test_a_file_that_is_not_there_is_said(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(app), "--file", "no/such/file", "--paths", "toy"])
+    assert "no/such/file" in capsys.readouterr().err
+
+
+def test_every_kind_of_change_is_made() -> None:
+    text = (
+        "LIMIT = 1.5\n"
+        "def f(a, b=True):\n"
+        "    if a > 10 and not b:\n"
+        "        a += 1\n"
+        "        print('kept')\n"
+        "    return min(a, b)\n"
+    )
+    source = Source("f.py", text)
+    made = {(m.line, m.kind, m.new) for m in source.mutants}
+    assert made == {
+        (1, "float", "(3.0)"),
+        (1, "float", "(0.75)"),
+        (2, "boolean", "(False)"),
+        (3, "expression", "(True)"),
+        (3, "expression", "(False)"),
+        (3, "expression", "(a > 10)"),
+        (3, "expression", "(not b)"),
+        (3, "expression", "((a) <= (10))"),
+        (3, "integer", "(20)"),
+        (3, "integer", "(5)"),
+        (3, "expression", "(b)"),
+        (4, "statement", "pass"),
+        (4, "integer", "(2)"),
+        (6, "expression", "(max)"),
+    }
+    assert {m.kind for m in source.mutants} == set(KINDS)
+    for mutant in source.mutants:
+        compile(source.changed(mutant), "f.py", "exec")
+
+
+def test_a_constant_that_only_an_assertion_names_is_reached_by_it() -> None:
+    source = Source("test_f.py", "def test():\n    assert f(LIMIT) == f'{DIGITS}'\n")
+    assert {("LIMIT", 2), ("DIGITS", 2)} <= set(source.uses)
+    assert source.mutants == []
+
+
+def test_a_sample_is_one_change_a_line_and_the_same_for_a_seed() -> None:
+    source = Source("f.py", "".join(f"A{n} = {n}.5\n" for n in range(40)))
+    chosen = draw(source.mutants, 10, 4)
+    assert len({m.line for m in chosen}) == 10
+    assert chosen == draw(source.mutants, 10, 4)
+    assert chosen != draw(source.mutants, 10, 5)
+    assert draw(source.mutants, 0, 4) == source.mutants
