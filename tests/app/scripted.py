@@ -93,7 +93,8 @@ class ScriptedPipeline:
 
     def prepare(self, frame: Frame) -> Batch:
         self.clock.passes(self.prepare_s)
-        return Batch(frame, [], [], np.empty((0, 64, 48, 3), np.uint8))
+        crops = np.empty((0, 64, 48, 3), np.uint8)
+        return Batch(frame, [], [], crops, np.empty((0, 17, 3)))
 
     def start(self, batch: Batch) -> None:
         pass
