@@ -5,7 +5,9 @@
 
    Linux lets a process have its CPUID instructions trapped (arch_prctl(2), ARCH_SET_CPUID) where
    the processor can (flag cpuid_fault: Intel). The trap answers with what the processor says,
-   less AVX-512, AMX, AVX-VNNI and AVX10 (Intel SDM volume 2A, CPUID, leaves 7 and 0x24). */
+   less AVX-512, AMX, AVX-VNNI and AVX10 (Intel SDM volume 2A, CPUID, leaves 7 and 0x24). What the
+   C library chose before this library was loaded stays (how it copies memory), and so do the
+   small extensions that some AVX2 processors have as well (GFNI, VAES). */
 #define _GNU_SOURCE
 #include <cpuid.h>
 #include <signal.h>

@@ -23,7 +23,8 @@ def avx2_only() -> tuple[Mapping[str, str], bool]:
     """
     _LIBRARY.parent.mkdir(exist_ok=True)
     build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(_LIBRARY), str(_SOURCE)]
-    variables = {"LD_PRELOAD": str(_LIBRARY)}
+    loaded = [str(_LIBRARY), *os.environ.get("LD_PRELOAD", "").split()]
+    variables = {"LD_PRELOAD": " ".join(loaded)}
     try:
         subprocess.run(build, capture_output=True, check=True)
         probe = [sys.executable, "-c", "pass"]

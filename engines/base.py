@@ -65,7 +65,7 @@ class Engine(Protocol):
     def others(self) -> NDArray[np.float32]:
         """(N, spec.others, K, 3) float32: further people in the crops of the last finished batch.
 
-        Roughly placed, the likeliest first; as valid as what ``finish`` returned.
+        Roughly placed, the likeliest first; valid for as long as the array from ``finish``.
         """
         ...
 

@@ -82,9 +82,9 @@ class FakeEngine:
 
     def _fixed_figure(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         height, width = self._spec.input_hw
-        k = self._spec.output_rows
+        k = self._spec.keypoint_count
         keypoints = np.empty((len(crops), k, 3), np.float32)
         keypoints[..., 0] = width * (0.35 + 0.3 * (np.arange(k) % 2))
         keypoints[..., 1] = height * (0.1 + 0.8 * np.arange(k) / max(1, k - 1))
         keypoints[..., 2] = crops.mean(axis=(1, 2, 3), dtype=np.float64)[:, None] / 255.0
-        return keypoints
+        return np.tile(keypoints, (1, 1 + self._spec.others, 1))

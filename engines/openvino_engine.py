@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from pathlib import Path
@@ -30,7 +31,7 @@ class OpenVinoEngine:
         core = openvino.Core()
         precision = options.precision
         if precision == "auto":
-            precision = "bf16" if _has_fast_bf16(core) else "fp32"
+            precision = "bf16" if _is_bf16_allowed() and _gains_by_bf16() else "fp32"
         if precision not in _HINTS:
             raise EngineError(
                 f"backend openvino does not build {precision} from a model file",
@@ -129,18 +130,24 @@ class OpenVinoEngine:
         """Wait for work in flight and free the network."""
         if self._turns.close():
             self._request.wait()
+            self._others = no_people(self._spec)  # a view of memory that goes now
             del self._request, self._compiled, self._tensor
 
 
-def _has_fast_bf16(core: openvino.Core) -> bool:
-    """Whether the processor multiplies bf16, may, and gains by it.
+@functools.cache
+def _gains_by_bf16() -> bool:
+    """Whether the processor multiplies bf16, and gains by it.
 
-    Measured, because there are processors that know the instructions and lose time by them.
+    Measured, because there are processors that know the instructions and lose time by them;
+    once, so that all engines of a program agree.
     """
-    known = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if "BF16" not in known or not _is_bf16_allowed():
+    core = openvino.Core()
+    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return False
-    return _probe_s(core, "bf16") < _BF16_GAIN * _probe_s(core, "fp32")
+    try:
+        return _probe_s(core, "bf16") < _BF16_GAIN * _probe_s(core, "fp32")
+    except RuntimeError:  # OpenVINO's only error: fp32 is always possible
+        return False
 
 
 def _probe_s(core: openvino.Core, precision: str) -> float:
@@ -149,7 +156,7 @@ def _probe_s(core: openvino.Core, precision: str) -> float:
     source = opset.parameter(shape, np.float32)
     weights = opset.constant(np.full((96, 96, 1, 1), 0.01, np.float32))
     found = source
-    for _ in range(2):  # the first and last also convert
+    for _ in range(3):  # the first and the last also convert
         found = opset.convolution(found, weights, [1, 1], [0, 0], [0, 0], [1, 1])
     compiled = core.compile_model(
         openvino.Model([found], [source], "probe"),

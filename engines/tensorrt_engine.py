@@ -152,6 +152,7 @@ class TensorRtEngine:
             self._driver.free_event(event)
         # TensorRT's objects, then pinned memory, all before the CUDA context is given back.
         self._config = self._runtime_cache = None
+        self._others = no_people(self.spec)  # a view of memory that goes now
         for name in ("_engine", "_runtime", "_host_in", "_host_out"):
             if hasattr(self, name):
                 delattr(self, name)

@@ -83,7 +83,7 @@ class DecodeCenter(nn.Module):
         self.register_buffer("dy", step.repeat_interleave(3))
 
     def forward(self, heads: Heads | SparseHeads) -> Tensor:
-        """Maps to (N, K + others * K, 3): x, y in crop pixels, score in [0, 1]."""
+        """Maps to (N, K * (1 + others), 3): x, y in crop pixels, score in [0, 1]."""
         found = self.find(heads)
         people = [torch.cat((found.xy, self._scores(found.heatmap, found.center)), 2)]
         if self._others:
@@ -114,6 +114,8 @@ class DecodeCenter(nn.Module):
         near = (row * self._width + column).to(torch.int64).flatten(2)
         evidence = heads.heatmap.float().flatten(2).gather(2, near).unflatten(2, (self._others, 9))
         score = self._scores(evidence.amax(3), likelihood)
+        if not self._score[1]:  # a score that does not ask for the person
+            score = score * torch.sigmoid(likelihood)
         found = torch.stack((x, y), 3) + 0.5
         # (N, K, others, 3) to (N, others * K, 3).
         people = torch.cat((found * self._stride - 0.5, score[..., None]), 3)

@@ -144,7 +144,7 @@ def check_against_torch(
     """Compare the finished file with torch.
 
     Args:
-        wanted: (N, K, 3) keypoints that torch found.
+        wanted: (N, K * (1 + others), 3) keypoints that torch found.
         data: The file.
         crops: (N, H, W, 3) uint8.
         is_score_peak: A score is its heatmap's maximum. Otherwise (MoveNet) rounding can tip

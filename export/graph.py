@@ -222,5 +222,5 @@ class PoseModel(nn.Module):
         self.decode = decode
 
     def forward(self, crops: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 BGR to (N, K, 3) float32."""
+        """(N, H, W, 3) uint8 BGR to (N, K, 3) float32, or K rows more for each further person."""
         return self.decode(self.network(self.preprocess(crops)))  # type: ignore[no-any-return]

@@ -11,7 +11,9 @@ from realtime.oks import oks_matrix
 SAME_PERSON = 0.5
 """OKS above which two poses are one person."""
 
-_SAME_TRACK = 0.15  # OKS above which a pose may continue a predicted track
+SAME_TRACK = 0.15
+"""OKS above which a pose may continue a predicted track."""
+
 _SHARPNESS = 4.0  # predictions are less sharp than measurements: tolerance doubled
 
 
@@ -51,7 +53,7 @@ def associate(
         if column is not None:
             alike[row, column] += own_bonus[row]
     alike[:, ~is_good] = 0.0
-    while float(alike.max()) > _SAME_TRACK:
+    while float(alike.max()) > SAME_TRACK:
         row, column = (int(i) for i in np.unravel_index(int(alike.argmax()), alike.shape))
         matched[row] = column
         alike[row] = 0.0

@@ -143,8 +143,8 @@ class Pipeline:
         """Bring the tracks up to date with what ``finish`` returned."""
         _to_frame(batch.places, found)
         count = len(batch.tracks)
-        proposals = np.concatenate((found[count:], batch.others))
-        self.tracker.update(batch.frame.time_s, batch.tracks, found[:count], proposals)
+        tracks, time_s = batch.tracks, batch.frame.time_s
+        self.tracker.update(time_s, tracks, found[:count], found[count:], batch.others)
 
     def process(self, frame: Frame) -> list[Pose]:
         """All steps in a row: people in a frame, filtered, in order of their ids."""
@@ -164,14 +164,15 @@ class Pipeline:
     def _search(self, frame: Frame) -> None:
         """Look everywhere until enough people are found, then twice closer at each.
 
-        The whole frame and the large windows come first: small people are only looked for
-        where there are too few others.
+        The whole frame and the large windows come first; the others are looked at only
+        where too few people were seen well.
         """
+        self.tracker.boxes(frame.time_s, frame.size_hw)  # tells it the size of the frame
         for first in range(0, len(self._windows), _SCAN_BATCH):
             windows = self._windows[first : first + _SCAN_BATCH]
-            found = self._look(frame, [self._place(w, padding=1.0) for w in windows])
-            self.tracker.update(frame.time_s, [], self._nobody, np.concatenate(found))
-            if len(self.tracker.tracks) >= self.persons:
+            found, others = self._look(frame, [self._place(w, padding=1.0) for w in windows])
+            self.tracker.update(frame.time_s, [], self._nobody, found, others)
+            if self.tracker.well_seen >= self.persons:
                 break
         for _ in range(2):
             places = [self._place(box) for box in self.tracker.boxes(frame.time_s, frame.size_hw)]

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from engines.skeleton import Skeleton
-from realtime.associate import SAME_PERSON, associate
+from realtime.associate import SAME_PERSON, SAME_TRACK, associate
 from realtime.datatypes import BBox, FloatArray, Pose, State
 from realtime.framing import Framing
 from realtime.oks import oks_matrix
@@ -41,6 +41,7 @@ _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
 _REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
 SEEN_SCORE = 0.2  # keypoints below it are no evidence
 BOX_SCORE = 0.3  # keypoints below it do not shape the crop
+_ROUGH = 4.0  # of an area: tolerance doubled, for places that are rough
 _SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
 _MISSES = 2  # frames without a hit after which a candidate is given up
 
@@ -90,6 +91,11 @@ class Tracker:
         late_s = self._time_s - _MISSING_AFTER_S
         return sum(1 for t in self.tracks if t.track_id and t.seen_s >= late_s) < self.persons
 
+    @property
+    def well_seen(self) -> int:
+        """How many people or candidates look like somebody new must."""
+        return sum(1 for track in self.tracks if quality(track.shape) >= self._accept)
+
     def boxes(self, time_s: float, frame_hw: tuple[int, int]) -> list[BBox]:
         """Forecast where everybody will be; one box per entry of ``tracks``, settled.
 
@@ -114,7 +120,12 @@ class Tracker:
         return [track.box for track in self.tracks]
 
     def update(
-        self, time_s: float, looked: Sequence[Track], keypoints: FloatArray, proposals: FloatArray
+        self,
+        time_s: float,
+        looked: Sequence[Track],
+        keypoints: FloatArray,
+        proposals: FloatArray,
+        others: FloatArray | None = None,
     ) -> None:
         """Take in what the network found in one frame.
 
@@ -123,16 +134,21 @@ class Tracker:
             looked: Whose crops were cut, as of then.
             keypoints: (len(looked), K, 3) frame x, y and score from those crops.
             proposals: (M, K, 3) likewise from scan windows.
+            others: (L, K, 3) further people in those windows, roughly placed: they show
+                where to look, and measure nobody.
         """
+        if others is None:
+            others = proposals[:0]
         self._time_s = time_s
         self.smoother.predict(time_s)
         self._measure(time_s, self._match(looked, keypoints, proposals), looked)
+        self._seek(others)
         self._drop_gone(time_s)
         if len(self.tracks) > 1:
             self._drop_doubles()
         self._confirm()
-        if len(proposals):
-            self._propose(time_s, proposals)
+        if len(proposals) or len(others):
+            self._propose(time_s, np.concatenate((proposals, others)))
 
     def poses(self, *, is_smooth: bool) -> list[Pose]:
         """Confirmed people as of the last update.
@@ -200,6 +216,21 @@ class Tracker:
             elif track.returns and row >= len(keypoints):
                 self._look_there(track, candidates[row], evidence[row])
         return accepted
+
+    def _seek(self, others: FloatArray) -> None:
+        """Look where somebody roughly seen may be somebody who was lost."""
+        for track in self.tracks:
+            if track.misses <= _MISSES or not len(others):
+                continue
+            sharpness = np.array([_ROUGH * track.area])
+            expected = self._expected(track)[None]
+            alike = oks_matrix(expected, others[..., :2], others[..., 2], sharpness, self._sigmas)[
+                0
+            ]
+            best = int(alike.argmax())
+            evidence = self._evidence(others[best])
+            if alike[best] > SAME_TRACK and quality(evidence) >= self._accept:
+                self._look_there(track, others[best], evidence)
 
     def _look_there(self, track: Track, pose: FloatArray, evidence: FloatArray) -> None:
         """Where a window shows somebody who was lost, the next crop shows whether it is so.

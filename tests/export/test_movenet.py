@@ -237,14 +237,17 @@ def test_further_people_are_given_from_the_likeliest_on_but_not_the_first_again(
     # Rough places: the middle of the cell that the regression names.
     assert [xy[:2] for xy in second] == [[(x + 0.5) * 4 - 0.5, 18.5 * 4 - 0.5] for x in (12, 18)]
     assert [xy[:2] for xy in third] == [[(x + 0.5) * 4 - 0.5, 5.5 * 4 - 0.5] for x in (1, 7)]
-    assert second[0][2] == pytest.approx(1 / (1 + np.exp(-3.0)))  # the later are surer
+    of_person = 1 / (1 + np.exp(-2.0))
+    assert second[0][2] == pytest.approx(of_person / (1 + np.exp(-3.0)))  # the later are surer
 
 
-def test_where_nobody_else_is_the_others_score_nothing() -> None:
+@pytest.mark.parametrize("score", [(1.0, 1.0, 0.0), (1.0, 0.0, 0.0)])
+def test_where_nobody_else_is_the_others_score_nothing(score: tuple[float, float, float]) -> None:
     from export.center_decoding import DecodeCenter
 
     maps = heads([(12, 9)], grid_hw=(24, 20))
-    decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4, others=3, score=(1.0, 1.0, 0.0))
+    maps.regress[0, :, 0, 0] = torch.tensor((12.0, 6.0, 12.0, 12.0))  # to the one person there is
+    decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4, others=3, score=score)
     others = decode(maps)[0, 2:]
     assert others.shape == (6, 3)
     assert float(others[:, 2].max()) < 0.01

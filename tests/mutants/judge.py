@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.mutants.project import Project
 from tests.mutants.sources import Mutant
 
-_NOTHING_RAN = {0, 5}  # exit codes of pytest: all passed, none was left
+_NO_FAILURE = {0, 5}  # exit codes of pytest: all passed, none was left
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Judge:
             passed |= {e["test"] for e in events if e.get("when") == "teardown"} - {failed}
             if not failed and passed.issuperset(tests):
                 return
-            if time.monotonic() >= end_s or code in _NOTHING_RAN:
+            if time.monotonic() >= end_s or code in _NO_FAILURE:
                 mutant.result, mutant.by = "unfinished", f"{len(passed)} of {len(tests)} passed"
                 return
             if not failed:  # the process itself went down, or never began

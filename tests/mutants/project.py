@@ -17,7 +17,7 @@ from typing import Any
 from tests.mutants.sources import Mutant, Source
 
 _NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "out", "__pycache__", ".*_cache", ".hypothesis"
+    ".git", ".venv", "out", "__pycache__", ".*_cache", ".hypothesis", "cache", "built"
 )
 
 

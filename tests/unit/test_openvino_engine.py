@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,16 @@ class Core:
 
 
 @pytest.fixture
-def core(monkeypatch: pytest.MonkeyPatch) -> Core:
+def core(monkeypatch: pytest.MonkeyPatch) -> Iterator[Core]:
     made = Core()
     made.asked = []
     monkeypatch.setattr(openvino_engine.openvino, "Core", lambda: made)
     took_s = {"fp32": 1e-3, "bf16": 0.6e-3}
     monkeypatch.setattr(openvino_engine, "_probe_s", lambda _, precision: took_s[precision])
     monkeypatch.delenv(ISA, raising=False)
-    return made
+    openvino_engine._gains_by_bf16.cache_clear()
+    yield made
+    openvino_engine._gains_by_bf16.cache_clear()
 
 
 def open_engine(precision: str) -> None:

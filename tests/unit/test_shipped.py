@@ -38,11 +38,12 @@ def demo_crops(path: Path) -> NDArray[np.uint8]:
 
 
 def answers(path: Path, backend: str) -> NDArray[np.float32]:
-    # In float32: "auto" is bf16 where the processor has it, which moves keypoints by a pixel.
+    # In float32: "auto" is bf16 where that is faster, which moves keypoints by a pixel.
     options = EngineOptions(precision="fp32", threads=1)
     engine = open_engine(path, backend=backend, options=options).engine
     try:
-        return engine.infer(demo_crops(path)).copy()
+        central = engine.infer(demo_crops(path))
+        return np.concatenate((central[:, None], engine.others), axis=1)
     finally:
         engine.close()
 
@@ -54,7 +55,7 @@ def test_a_shipped_file_says_the_same_on_both_backends(path: Path) -> None:
     pytest.importorskip("onnxruntime")
     one, other = answers(path, "openvino"), answers(path, "onnxruntime")
     is_seen = other[..., 2] > 0.3
-    assert is_seen.mean() > 0.8
+    assert is_seen[:, 0].mean() > 0.8
     assert np.linalg.norm(one[..., :2] - other[..., :2], axis=-1)[is_seen].max() < 0.5
     np.testing.assert_allclose(one[..., 2], other[..., 2], atol=0.01)
 

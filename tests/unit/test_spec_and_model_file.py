@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -37,11 +38,27 @@ def test_a_spec_of_another_version_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("input_hw", (8, 8)), ("box_padding", 0.5), ("box_padding", 9.0)]
+    ("field", "value"),
+    [
+        ("input_hw", (8, 8)),
+        ("box_padding", 0.5),
+        ("box_padding", 9.0),
+        ("others", -1),
+        ("others", 101),
+    ],
 )
 def test_an_impossible_spec_is_refused(field: str, value: object) -> None:
     with pytest.raises(ModelFileError, match=field):
         ModelSpec(**({"name": "x", "skeleton": COCO17, "input_hw": (64, 48)} | {field: value}))  # type: ignore[arg-type]
+
+
+def test_further_people_survive_the_json_and_older_files_have_none() -> None:
+    spec = replace(TINY_SPEC, others=3)
+    assert ModelSpec.from_json(spec.to_json()) == spec
+    assert spec.output_rows == 68
+    older = json.loads(TINY_SPEC.to_json())
+    del older["others"]
+    assert ModelSpec.from_json(json.dumps(older)).others == 0
 
 
 def test_flip_order_is_an_involution() -> None:

@@ -381,26 +381,40 @@ def test_a_window_s_further_people_that_look_like_nobody_start_nothing() -> None
         assert pipeline.tracker.tracks == []
 
 
-def test_one_good_sight_of_somebody_lost_is_looked_at_again_where_it_was() -> None:
+@pytest.mark.parametrize("is_rough", [False, True])
+def test_one_good_sight_of_somebody_lost_is_looked_at_again_where_it_was(*, is_rough: bool) -> None:
     tracker = Tracker(1, COCO17, KalmanSmoother(1 + CANDIDATES, K))
-    nobody = np.zeros((0, K, 3))
+    nobody, unseen = np.zeros((0, K, 3)), np.zeros((1, K, 3))
 
     def seen(x: float) -> NDArray[np.float64]:
         return np.concatenate((person(x), np.full((K, 1), 0.9)), axis=1)[None]
 
-    def step(i: int, keypoints: NDArray[np.float64], proposals: NDArray[np.float64]) -> BBox:
+    def step(i: int, found: NDArray[np.float64], *windows: NDArray[np.float64]) -> BBox:
         (box,) = tracker.boxes(i / 30, HW) or [BBox(0, 0, 1, 1)]
-        tracker.update(i / 30, list(tracker.tracks), keypoints, proposals)
+        tracker.update(i / 30, list(tracker.tracks), found, *windows)
         return box
 
     step(0, nobody, seen(300))
     for i in range(1, 6):
         step(i, seen(300), nobody)
     for i in range(6, 16):
-        step(i, np.zeros((1, K, 3)), nobody)
-    step(16, np.zeros((1, K, 3)), seen(330))
-    box = step(17, seen(330), nobody)
+        step(i, unseen, nobody)
+    step(16, unseen, *((nobody, seen(330)) if is_rough else (seen(330), nobody)))
+    assert tracker.confirmed[0].misses == 11  # one look from afar is not believed
     middle = (person(330)[:, 0].min() + person(330)[:, 0].max()) / 2
-    assert box.center_xy[0] == pytest.approx(middle, abs=10)
+    assert step(17, seen(330), nobody).center_xy[0] == pytest.approx(middle, abs=10)
+    step(18, seen(330), nobody)
     assert [pose.track_id for pose in tracker.poses(is_smooth=True)] == [1]
     assert tracker.confirmed[0].misses == 0
+
+
+def test_what_a_window_shows_roughly_never_measures_whoever_is_followed() -> None:
+    tracker = Tracker(1, COCO17, KalmanSmoother(1 + CANDIDATES, K))
+    clear = np.concatenate((person(300), np.full((K, 1), 0.9)), axis=1)[None]
+    tracker.update(0.0, [], clear[:0], clear)
+    rough = clear + (6.0, 0.0, 0.09)
+    for i in range(1, 4):
+        tracker.boxes(i / 30, HW)
+        tracker.update(i / 30, list(tracker.tracks), clear, clear[:0], rough)
+    (pose,) = tracker.poses(is_smooth=False)
+    np.testing.assert_array_equal(pose.raw_xy, clear[0, :, :2])
