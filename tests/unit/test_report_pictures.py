@@ -206,25 +206,6 @@ def bars_of(html: str, kind: str) -> np.ndarray:
     return np.stack((edges[:, 0], edges.sum(axis=1)), axis=1)
 
 
-def test_seen_guessed_and_lost_fill_each_row_from_end_to_end() -> None:
-    one = track(standing(10))
-    one.state[:3, 9], one.state[3:5, 9] = State.LOST, State.PREDICTED
-    figure = checks.gaps(one, NAMES)
-    np.testing.assert_allclose(bars_of(figure, "measured")[9], (0, 50))
-    np.testing.assert_allclose(bars_of(figure, "predicted"), [(50, 70)])
-    np.testing.assert_allclose(bars_of(figure, "lost"), [(70, 100)])
-    assert len(bars_of(figure, "measured")) == 17
-    assert bars_of(figure, "measured")[0].tolist() == [0, 100]
-
-
-def test_missing_frames_are_counted_and_only_then_none_is_said_to_be_missing() -> None:
-    whole = checks.timing_histogram(timing([track(standing(6))]))
-    assert "No frame is missing between the first and the last" in whole
-    gaps = checks.timing_histogram(timing([track(standing(6), frame=[0, 1, 2, 5, 6, 8])]))
-    assert "3 frame numbers have no row" in gaps
-    assert "No frame is missing" not in gaps
-
-
 def test_the_sentence_below_the_frame_times_is_true() -> None:
     time_s = np.concatenate(([0.0], np.arange(1, 101).cumsum() / 1000))  # 1 to 100 ms
     one = track(standing(101))
