@@ -11,9 +11,7 @@ from realtime.oks import oks_matrix
 SAME_PERSON = 0.5
 """OKS above which two poses are one person."""
 
-SAME_TRACK = 0.15
-"""OKS above which a pose may continue a predicted track."""
-
+_SAME_TRACK = 0.15  # OKS above which a pose may continue a predicted track
 _SHARPNESS = 4.0  # predictions are less sharp than measurements: tolerance doubled
 
 
@@ -53,7 +51,7 @@ def associate(
         if column is not None:
             alike[row, column] += own_bonus[row]
     alike[:, ~is_good] = 0.0
-    while float(alike.max()) > SAME_TRACK:
+    while float(alike.max()) > _SAME_TRACK:
         row, column = (int(i) for i in np.unravel_index(int(alike.argmax()), alike.shape))
         matched[row] = column
         alike[row] = 0.0
@@ -61,3 +59,22 @@ def associate(
         alike[:, same > SAME_PERSON] = 0.0
         alike[:, column] = 0.0
     return matched
+
+
+def likest(
+    expected_xy: FloatArray, area: float, others: FloatArray, *, sigmas: FloatArray
+) -> int | None:
+    """Which of some roughly placed poses may be somebody who is looked for.
+
+    Args:
+        expected_xy: (K, 2) pixels; NaN where a keypoint is lost.
+        area: Of the person, square pixels.
+        others: (L, K, 3) x, y, score.
+        sigmas: (K,) OKS sigmas.
+    """
+    if not len(others):
+        return None
+    areas = np.array([_SHARPNESS * area])
+    alike = oks_matrix(expected_xy[None], others[..., :2], others[..., 2], areas, sigmas)[0]
+    row = int(alike.argmax())
+    return row if alike[row] > _SAME_TRACK else None

@@ -90,3 +90,17 @@ def quality(score: FloatArray) -> FloatArray:
     half = max(1, score.shape[-1] // 2)
     best: FloatArray = np.sort(score, axis=-1)[..., -half:].mean(axis=-1)
     return best
+
+
+def prominence(score: FloatArray, box: BBox, frame_hw: tuple[int, int]) -> float:
+    """Who is followed first: well seen counts most, then large, then central.
+
+    Args:
+        score: (K,) of a pose.
+        box: Around it, frame pixels.
+        frame_hw: Height and width of the frame.
+    """
+    (height, width), (x, y) = frame_hw, box.center_xy
+    off_center = math.hypot(x / max(1, width) - 0.5, y / max(1, height) - 0.5)
+    size = math.sqrt(max(1.0, box.width * box.height))
+    return float(quality(score)) ** 3 * size * (1.0 - 0.5 * min(1.0, off_center))

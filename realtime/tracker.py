@@ -13,13 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from engines.skeleton import Skeleton
-from realtime.associate import SAME_PERSON, SAME_TRACK, associate
+from realtime.associate import SAME_PERSON, associate, likest
 from realtime.datatypes import BBox, FloatArray, Pose, State
 from realtime.framing import Framing
 from realtime.oks import oks_matrix
 from realtime.roi import settle, widen, within
 from realtime.smooth import Smoother
-from realtime.track import Track, area_of, quality
+from realtime.track import Track, area_of, prominence, quality
 
 LOST_AFTER_S = 1.0
 """A person who is not seen for this long is dropped; the next one gets a new id."""
@@ -41,7 +41,6 @@ _MISSING_AFTER_S = 0.25  # a blink is no reason to search the frame
 _REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
 SEEN_SCORE = 0.2  # keypoints below it are no evidence
 BOX_SCORE = 0.3  # keypoints below it do not shape the crop
-_ROUGH = 4.0  # of an area: tolerance doubled, for places that are rough
 _SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
 _MISSES = 2  # frames without a hit after which a candidate is given up
 
@@ -220,17 +219,13 @@ class Tracker:
     def _seek(self, others: FloatArray) -> None:
         """Look where somebody roughly seen may be somebody who was lost."""
         for track in self.tracks:
-            if track.misses <= _MISSES or not len(others):
+            if track.misses <= _MISSES:
                 continue
-            sharpness = np.array([_ROUGH * track.area])
-            expected = self._expected(track)[None]
-            alike = oks_matrix(expected, others[..., :2], others[..., 2], sharpness, self._sigmas)[
-                0
-            ]
-            best = int(alike.argmax())
-            evidence = self._evidence(others[best])
-            if alike[best] > SAME_TRACK and quality(evidence) >= self._accept:
-                self._look_there(track, others[best], evidence)
+            row = likest(self._expected(track), track.area, others, sigmas=self._sigmas)
+            if row is not None:
+                evidence = self._evidence(others[row])
+                if quality(evidence) >= self._accept:
+                    self._look_there(track, others[row], evidence)
 
     def _look_there(self, track: Track, pose: FloatArray, evidence: FloatArray) -> None:
         """Where a window shows somebody who was lost, the next crop shows whether it is so.
@@ -327,7 +322,7 @@ class Tracker:
         waiting = [t for t in self.tracks if not t.track_id]
         present = [t for t in self.tracks if t.track_id and t.seen_s >= late_s]
         ready = [t for t in waiting if t.hits >= 2 and quality(t.shape) >= self._accept]
-        ready.sort(key=lambda t: self._prominence(t.shape, t.box), reverse=True)
+        ready.sort(key=lambda t: prominence(t.shape, t.box, self._frame_hw), reverse=True)
         for track in ready[: max(0, self.persons - len(present))]:
             track.track_id = self._next_id
             self._next_id += 1
@@ -349,7 +344,7 @@ class Tracker:
             for pose, score in zip(proposals, evidence, strict=True)
         ]
         rank = [
-            0.0 if b is None else self._prominence(e, b)
+            0.0 if b is None else prominence(e, b, self._frame_hw)
             for b, e in zip(boxes, evidence, strict=True)
         ]
         for row in np.argsort(rank)[::-1]:
@@ -375,10 +370,3 @@ class Tracker:
     def _drop(self, track: Track) -> None:
         self.smoother.clear(track.slot)
         self.tracks.remove(track)
-
-    def _prominence(self, score: FloatArray, box: BBox) -> float:
-        """Who is followed first: well seen counts most, then large, then central."""
-        (height, width), (x, y) = self._frame_hw, box.center_xy
-        off_center = math.hypot(x / max(1, width) - 0.5, y / max(1, height) - 0.5)
-        size = math.sqrt(max(1.0, box.width * box.height))
-        return float(quality(score)) ** 3 * size * (1.0 - 0.5 * min(1.0, off_center))
