@@ -163,6 +163,8 @@ def load_driver() -> CudaDriver:
         library = ctypes.CDLL(name)
     except OSError as error:
         raise EngineUnavailableError(
-            f"no CUDA driver is installed ({name} is missing)", fix=_CPU_FIX
+            f"no CUDA driver is installed ({name} is missing), as on any machine without an "
+            "NVIDIA GPU",
+            fix=_CPU_FIX,
         ) from error
     return CudaDriver(library)
