@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.base import Turns, check_crops, check_output_shape, no_people, split_people
 from engines.errors import EngineError, ModelFileError
-from engines.options import EngineOptions
+from engines.options import EngineOptions, count_threads
 from engines.spec import ModelSpec
 
 
@@ -40,7 +40,7 @@ class OnnxRuntimeEngine:
                 fix="export the model again, or restore the default: git checkout models/",
             ) from error
         self._spec = spec
-        self._label = f"onnxruntime fp32, {options.threads} threads"
+        self._label = f"onnxruntime fp32, {count_threads(options.threads)}"
         self._turns = Turns("onnxruntime")
         self._others = no_people(spec)
         self._took_ms = 0.0

@@ -15,7 +15,7 @@ from openvino import opset13 as opset
 
 from engines.base import Turns, check_crops, check_output_shape, no_people, split_people
 from engines.errors import EngineError, ModelFileError
-from engines.options import EngineOptions
+from engines.options import EngineOptions, count_threads
 from engines.spec import ModelSpec
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}  # fp16 on a CPU silently becomes bf16 or fp32
@@ -61,7 +61,7 @@ class OpenVinoEngine:
         self._spec = spec
         built = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
-        self._label = f"openvino {_our_name(built)}, {threads} threads"
+        self._label = f"openvino {_our_name(built)}, {count_threads(threads)}"
         self._turns = Turns("openvino")
         self._others = no_people(spec)
         self._batch = 0

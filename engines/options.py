@@ -31,3 +31,8 @@ def usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def count_threads(count: int) -> str:
+    """In words, for an engine's label."""
+    return "1 thread" if count == 1 else f"{count} threads"

@@ -66,7 +66,10 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         if arguments.list_models:
             from realtime.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
 
-            print(listing())
+            try:
+                print(listing(), flush=True)
+            except BrokenPipeError:  # `| head` has seen enough; Python would complain at its end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         settings = to_settings(arguments, model_of(arguments))
         return run(settings, stop, typed=sys.argv[1:] if argv is None else argv)

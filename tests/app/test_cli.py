@@ -293,3 +293,18 @@ def test_help_shows_defaults_and_units() -> None:
     assert done.returncode == 0
     for part in ("--camera", "--csv-layout", "default: balanced", "demo:2"):
         assert part in done.stdout
+
+
+def test_a_reader_of_the_list_of_models_may_stop_early() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "run.py", "--list-models"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -109,6 +109,18 @@ def test_a_model_of_one_person_has_no_others(make_engine: Maker) -> None:
     assert engine.others.shape == (2, 0, 17, 3)
 
 
+@pytest.mark.parametrize(("threads", "said"), [(1, "1 thread"), (2, "2 threads")])
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_the_label_counts_threads_in_words(
+    tiny_path: Path, backend: str, threads: int, said: str
+) -> None:
+    pytest.importorskip(backend, exc_type=ImportError)
+    options = EngineOptions(precision="fp32", threads=threads)
+    engine = open_engine(tiny_path, backend=backend, options=options).engine
+    assert engine.label == f"{backend} fp32, {said}"
+    engine.close()
+
+
 def test_scores_follow_the_crop(make_engine: Maker) -> None:
     engine = make_engine()
     both = np.concatenate((crops(1, 51), crops(1, 204)))
