@@ -81,7 +81,7 @@ def jitter(xy: Floats) -> float:
 
 
 def typical_error(found: Floats, truth: Floats) -> float:
-    """Median distance from the truth, pixels: what PCK, which forgives a fifth of the torso, hides."""
+    """Median distance from the truth, pixels: PCK forgives a fifth of the torso."""
     return float(np.nanmedian(np.linalg.norm(found - truth, axis=2)))
 
 
@@ -142,7 +142,8 @@ def main() -> None:
     head = ("PCK@0.2 of the torso", *GROUPS, *SUMS, "error, px", "jitter, px")
     publish(
         f"{engine.spec.name} on {engine.label} ({COCO17.name}); {'; '.join(notes)}; "
-        f"error: median distance; jitter: median second difference\n{provenance()}\n\n{table(head, rows)}",
+        f"error: median distance; jitter: median second difference\n{provenance()}\n\n"
+        f"{table(head, rows)}",
         arguments.output,
     )
 
