@@ -263,9 +263,9 @@ def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
     if kind.gives == "coordinates":
         decode = Coordinates(input_hw=recipe.input_hw)
     elif kind.gives == "heads":
-        assert isinstance(network, MoveNet)
-        network = copy.copy(network)  # training goes on with the dense one, of the same weights
-        network.is_sparse = True
+        if isinstance(network, MoveNet):
+            network = copy.copy(network)  # training goes on with the dense one, of the same weights
+            network.is_sparse = True
         of_heatmap, of_center, constant = recipe.score
         decode = DecodeCenter(
             keypoints=len(recipe.skeleton),
