@@ -15,12 +15,11 @@ from openvino import opset13 as opset
 
 from engines.base import Turns, check_crops, check_output_shape, no_people, split_people
 from engines.errors import EngineError, ModelFileError
-from engines.options import EngineOptions, count_threads
+from engines.options import BF16_GAIN, EngineOptions, count_threads
 from engines.spec import ModelSpec
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}  # fp16 on a CPU silently becomes bf16 or fp32
 _ISA = "ONEDNN_MAX_CPU_ISA"
-_BF16_GAIN = 0.85  # of fp32's time, at most: what is as fast in fp32 is more exact there
 _WITH_BF16 = ("BF16", "FP16", "AMX", "AVX10")  # parts of the names of instruction sets
 
 
@@ -145,7 +144,7 @@ def _gains_by_bf16() -> bool:
     if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return False
     try:
-        return _probe_s(core, "bf16") < _BF16_GAIN * _probe_s(core, "fp32")
+        return _probe_s(core, "bf16") < BF16_GAIN * _probe_s(core, "fp32")
     except RuntimeError:  # OpenVINO's only error: fp32 is always possible
         return False
 

@@ -61,7 +61,7 @@ def associate(
     return matched
 
 
-def likest(
+def likeliest(
     expected_xy: FloatArray, area: float, others: FloatArray, *, sigmas: FloatArray
 ) -> int | None:
     """Which of some roughly placed poses may be somebody who is looked for.

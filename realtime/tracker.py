@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from engines.skeleton import Skeleton
-from realtime.associate import SAME_PERSON, associate, likest
+from realtime.associate import SAME_PERSON, associate, likeliest
 from realtime.datatypes import BBox, FloatArray, Pose, State
 from realtime.framing import Framing
 from realtime.oks import oks_matrix
@@ -221,7 +221,7 @@ class Tracker:
         for track in self.tracks:
             if track.misses <= _MISSES:
                 continue
-            row = likest(self._expected(track), track.area, others, sigmas=self._sigmas)
+            row = likeliest(self._expected(track), track.area, others, sigmas=self._sigmas)
             if row is not None:
                 evidence = self._evidence(others[row])
                 if quality(evidence) >= self._accept:

@@ -14,13 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from engines.errors import EngineError, ModelFileError
+from engines.options import BF16_GAIN
 from export.graph import Preprocess
 from export.models.registry import IMAGENET_MEAN, IMAGENET_STD
 from training.batches import Batch
 from training.config import StageConfig
 from training.objectives import Objective
-
-_BF16_GAIN = 0.85  # of float32's time, at most: what is as fast in float32 is more exact there
 
 
 def rate_at(step: int, steps: int, stage: StageConfig) -> float:
@@ -53,7 +52,7 @@ def has_bf16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 - no public name
         return False
-    return _product_s(torch.bfloat16) < _BF16_GAIN * _product_s(torch.float32)
+    return _product_s(torch.bfloat16) < BF16_GAIN * _product_s(torch.float32)
 
 
 def _product_s(dtype: torch.dtype) -> float:
