@@ -54,12 +54,11 @@ doctor: setup
 lint: setup-dev
 	$(PY) -m ruff format --check -q .
 	$(PY) -m ruff check -q .
-	$(PY) -m mypy
-	$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.log || (cat $(VENV)/imports.log; exit 1)
+	$(PY) -m tests.support.lint
 
 # Tests that need a package which is not installed are skipped; the last lines name them.
 test: lint test-core test-export
-	@$(PY) -m tests.optional
+	@$(PY) -m tests.support.optional
 
 test-core: setup-dev
 	$(PY) -m pytest --cov --cov-report=term:skip-covered --ignore=tests/export --ignore=tests/training
@@ -74,15 +73,14 @@ test-all: setup-all test
 # What a plain `make test` leaves out, without the rest.
 test-more: export POSE_TEST_ALL = 1
 test-more: setup-all lint test-export
-	@$(PY) -m tests.optional
+	@$(PY) -m tests.support.optional
 
 # Every network through export, engines and loop: half an hour.
 test-networks: setup-export
 	POSE_TEST_NETWORKS=all $(PY) -m pytest tests/export/test_networks.py
 
 # Break the core a line at a time: does a test notice? Twenty minutes; see CONTRIBUTING.md.
-CORE := $(addprefix realtime/,smooth/ tracker.py track.py associate.py framing.py roi.py crop.py \
-    pipeline.py app.py oks.py)
+CORE := $(addprefix realtime/,smooth/ tracking/ app/)
 MUTANTS ?= --sample 60 --file $(CORE)
 mutants: setup-dev
 	$(PY) -m tests.mutants --pytest=--ignore=tests/export --pytest=--ignore=tests/training $(MUTANTS)
@@ -92,12 +90,12 @@ format: setup-dev
 	$(PY) -m ruff check -q --fix .
 
 bench: setup-dev
-	$(PY) -m benchmarks.backends
-	$(PY) -m benchmarks.loop
-	$(PY) -m benchmarks.age
-	$(PY) -m benchmarks.accuracy
-	$(PY) -m benchmarks.startup
-	$(PY) -m benchmarks.recording --minutes 6
+	$(PY) -m benchmarks.loop.backends
+	$(PY) -m benchmarks.loop.cost
+	$(PY) -m benchmarks.loop.age
+	$(PY) -m benchmarks.accuracy.app
+	$(PY) -m benchmarks.loop.startup
+	$(PY) -m benchmarks.loop.recording --minutes 6
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -5,12 +5,12 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from realtime.stop import Stop
+        from steadypose.realtime.command.stop import Stop
 
         stop = Stop()  # from here on: packages swallow interrupts while they load
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
-        from realtime.cli import main
+        from steadypose.realtime.cli import main
 
         sys.exit(main(stop=stop))
     except KeyboardInterrupt:  # while the program was still loading

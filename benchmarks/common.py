@@ -10,10 +10,9 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-
-from engines.errors import SteadyposeError
-from realtime.shipped import ROOT
-from realtime.summary import machine
+from steadypose.engines.errors import SteadyposeError
+from steadypose.realtime.command.summary import machine
+from steadypose.realtime.model.places import ROOT
 
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"
 

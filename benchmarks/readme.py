@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 
+from steadypose.engines.errors import UsageError
+from steadypose.realtime.model.places import ROOT
+
 from benchmarks.common import guarded
-from engines.errors import UsageError
-from realtime.shipped import ROOT
 
 _MARK = re.compile(r"(<!-- result: (?P<name>[\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -6,9 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.errors import EngineError, ShapeError
-from engines.spec import ModelSpec
+from steadypose.engines.errors import EngineError, ShapeError
+from steadypose.engines.spec import ModelSpec
 
 
 @runtime_checkable
@@ -100,7 +99,7 @@ def check_crops(crops: NDArray[np.uint8], spec: ModelSpec) -> None:
         raise ShapeError(
             f"crops are {crops.dtype} {crops.shape}, model {spec.name} takes "
             f"contiguous uint8 (N, {height}, {width}, 3)",
-            fix="cut crops with realtime.crop at the size in the model's spec",
+            fix="cut crops with steadypose.realtime.tracking.crop at the size in the model's spec",
         )
 
 

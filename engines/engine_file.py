@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines.errors import EngineError, ModelFileError, RecordError
-from engines.spec import ModelSpec
+from steadypose.engines.errors import EngineError, ModelFileError, RecordError
+from steadypose.engines.spec import ModelSpec
 
 SUFFIX = ".engine"
 BUILT = Path(__file__).resolve().parent / "built"

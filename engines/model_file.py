@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from engines.errors import ModelFileError
-from engines.spec import METADATA_KEY, ModelSpec
+from steadypose.engines.errors import ModelFileError
+from steadypose.engines.spec import METADATA_KEY, ModelSpec
 
 # Field numbers of ModelProto, OperatorSetIdProto and StringStringEntryProto (onnx.proto).
 _GRAPH, _OPSET_IMPORT, _METADATA_PROPS = 7, 8, 14

@@ -13,13 +13,12 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-
-from engines.base import Engine
-from engines.engine_file import SUFFIX, read_info
-from engines.errors import EngineUnavailableError, SteadyposeError
-from engines.model_file import read_spec
-from engines.options import EngineOptions
-from engines.spec import ModelSpec
+from steadypose.engines.base import Engine
+from steadypose.engines.engine_file import SUFFIX, read_info
+from steadypose.engines.errors import EngineUnavailableError, SteadyposeError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.spec import ModelSpec
 
 Opener = Callable[[Path, ModelSpec, EngineOptions], Engine]
 
@@ -43,17 +42,25 @@ class Backend:
     requirements: str
 
 
-# Fastest first, by benchmarks/backends.py; TensorRT is only taken where a GPU is.
+# Fastest first, by benchmarks/loop/backends.py; TensorRT is only taken where a GPU is.
 BACKENDS = (
     Backend(
-        "tensorrt", "engines.tensorrt_opening", "open_tensorrt", "tensorrt", "requirements-gpu.txt"
+        "tensorrt",
+        "steadypose.engines.backends.tensorrt.opening",
+        "open_tensorrt",
+        "tensorrt",
+        "requirements-gpu.txt",
     ),
     Backend(
-        "openvino", "engines.openvino_engine", "OpenVinoEngine", "openvino", "requirements.txt"
+        "openvino",
+        "steadypose.engines.backends.openvino_engine",
+        "OpenVinoEngine",
+        "openvino",
+        "requirements.txt",
     ),
     Backend(
         "onnxruntime",
-        "engines.onnxruntime_engine",
+        "steadypose.engines.backends.onnxruntime_engine",
         "OnnxRuntimeEngine",
         "onnxruntime",
         "requirements-onnxruntime.txt",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engines.errors import ModelFileError
+from steadypose.engines.errors import ModelFileError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engines.errors import ModelFileError
-from engines.skeleton import Skeleton
+from steadypose.engines.errors import ModelFileError
+from steadypose.engines.skeleton import Skeleton
 
 SPEC_VERSION = 1
 METADATA_KEY = "steadypose.model_spec"

@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if not __package__:  # run as a script: names are found from the root, not from this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import onnx
-
-from engines.cuda_driver import Device, load_driver
-from engines.engine_file import (
+from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
+from steadypose.engines.backends.tensorrt.cuda_driver import Device, load_driver
+from steadypose.engines.engine_file import (
     BUILT,
     SUFFIX,
     EngineInfo,
@@ -33,17 +34,16 @@ from engines.engine_file import (
     sidecar_of,
     write_engine,
 )
-from engines.errors import EngineError, EngineUnavailableError, UsageError
-from engines.model_file import read_spec
-from engines.spec import ModelSpec
-from engines.tensorrt_api import TensorRt, load_tensorrt
-from export.files import write_atomically
-from export.precision import network_nodes, to_float, to_half, to_opset17
-from export.trt_builder import Job, targets_of
-from export.trt_network import choose_network
-from export.trt_process import run_builder
-from realtime.command import Parser, run_command
-from realtime.shipped import POSE_RESNET, PUBLISHED
+from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.spec import ModelSpec
+from steadypose.export.files import write_atomically
+from steadypose.export.trt.builder import Job, targets_of
+from steadypose.export.trt.network import choose_network
+from steadypose.export.trt.precision import network_nodes, to_float, to_half, to_opset17
+from steadypose.export.trt.process import run_builder
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
 
 PRECISIONS = ("fp16", "fp32", "tf32", "int8")
 _TYPE_OF = {"fp16": "half", "fp32": "float", "tf32": "float", "int8": "int8"}
@@ -67,8 +67,8 @@ def prepare(
             fix="add --precision int8, or build from the original model file",
         )
     if precision == "int8" and not is_quantised:
-        from export.quantize import quantize  # noqa: PLC0415  # needs onnxruntime
-        from export.real_crops import gather_crops  # noqa: PLC0415
+        from steadypose.export.checking.real_crops import gather_crops  # noqa: PLC0415
+        from steadypose.export.quantize import quantize  # noqa: PLC0415  # needs onnxruntime
 
         model = quantize(model, gather_crops(calibration, read_spec(path), count=count))
     elif precision == "fp16":
@@ -249,7 +249,7 @@ def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) ->
     """
     if isinstance(device, str):
         return f"not run here, so not proved: {device}"
-    from export.parity import compare_engine  # noqa: PLC0415
+    from steadypose.export.checking.parity import compare_engine  # noqa: PLC0415
 
     try:
         verdict, is_good = compare_engine(

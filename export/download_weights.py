@@ -17,18 +17,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if not __package__:  # run as a script: names are found from the root, not from this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
-from engines.errors import SourceError, UsageError
-from export.download.checked_files import adopt
-from export.download.fetch import fetch, part_of
-from export.download.progress import ProgressLine
-from export.download.transfer import Patience, disk_errors, size_of
-from realtime.command import Parser, run_command
-from realtime.zoo import MODELS, ZooModel, cache_folder, find, weights_file
+from steadypose.engines.errors import SourceError, UsageError
+from steadypose.export.weights.download.checked_files import adopt
+from steadypose.export.weights.download.fetch import fetch, part_of
+from steadypose.export.weights.download.progress import ProgressLine
+from steadypose.export.weights.download.transfer import Patience, disk_errors, size_of
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.model.zoo import MODELS, ZooModel, cache_folder, find, weights_file
 
 _APART = (
     ("--list", ("NAME", "--weights", "--mirror"), "the list shows all names, fetches nothing"),

@@ -20,9 +20,10 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if not __package__:  # run as a script: names are found from the root, not from this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import numpy as np
@@ -31,23 +32,28 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnxscript import optimizer
-
-from engines.engine_file import sha256
-from engines.errors import ModelFileError, UsageError
-from engines.skeleton import SKELETONS
-from engines.spec import METADATA_KEY, ModelSpec
-from export.conventions import CONVENTIONS
-from export.files import write_atomically
-from export.graph import PoseModel
-from export.models.registry import NETWORKS, kind_of
-from export.option_values import channels, size, skeleton, triple
-from export.origin import find_origin, refuse_unused
-from export.real_crops import gather_crops
-from export.recipe import RECIPE_KEY, Origin, Recipe, build_model, build_network
-from export.stored_weights import keep_weights, store_half
-from export.weights import load_weights
-from realtime.command import Parser, run_command
-from realtime.shipped import MODELS, SHIPPED
+from steadypose.engines.engine_file import sha256
+from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.skeleton import SKELETONS
+from steadypose.engines.spec import METADATA_KEY, ModelSpec
+from steadypose.export.checking.real_crops import gather_crops
+from steadypose.export.files import write_atomically
+from steadypose.export.models.decoding import PoseModel
+from steadypose.export.models.registry import NETWORKS, kind_of
+from steadypose.export.option_values import channels, size, skeleton, triple
+from steadypose.export.weights.conventions import CONVENTIONS
+from steadypose.export.weights.origin import find_origin, refuse_unused
+from steadypose.export.weights.recipe import (
+    RECIPE_KEY,
+    Origin,
+    Recipe,
+    build_model,
+    build_network,
+)
+from steadypose.export.weights.state_dict import load_weights
+from steadypose.export.weights.stored import keep_weights, store_half
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.model.places import MODELS, SHIPPED
 
 TOLERANCE_PX = 0.25
 TOLERANCE_SCORE = 0.02

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from engines.errors import ModelFileError
+from steadypose.engines.errors import ModelFileError
 
 
 def write_atomically(data: bytes, path: Path) -> None:

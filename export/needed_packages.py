@@ -13,7 +13,6 @@ NEEDS = {
     "export_onnx.py": ("torch", "onnx", "onnxscript", "onnxruntime"),
     "wrap_onnx.py": ("onnx", "onnxruntime"),
     "quantize.py": ("onnx", "onnxruntime"),
-    "check_parity.py": ("onnxruntime",),
     "build_trt.py": ("onnx",),
     "download_weights.py": ("numpy",),
     "training/train.py": ("torch", "onnx", "tqdm", "matplotlib"),
@@ -21,10 +20,11 @@ NEEDS = {
     "training/mix.py": ("torch", "onnx"),
     "training/calibrate.py": ("torch", "onnx", "scipy"),
     "people/__main__.py": ("torch", "tqdm"),
-    "benchmarks/conditions.py": ("torch",),
-    "benchmarks/design.py": ("torch", "onnx", "onnxscript", "onnxruntime"),
-    "benchmarks/lspet.py": ("torch",),
-    "benchmarks/networks.py": ("torch", "onnx", "onnxscript", "onnxruntime"),
+    "accuracy/conditions.py": ("torch",),
+    "accuracy/design.py": ("torch", "onnx", "onnxscript", "onnxruntime"),
+    "accuracy/lspet.py": ("torch",),
+    "accuracy/parity.py": ("onnxruntime",),
+    "loop/networks.py": ("torch", "onnx", "onnxscript", "onnxruntime"),
 }
 REQUIREMENTS = {"export": "requirements-export.txt", "people": "requirements-people.txt"}
 """By folder of the command; others: requirements-train.txt."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from engines.skeleton import SKELETONS, Skeleton
+from steadypose.engines.skeleton import SKELETONS, Skeleton
 
 
 def size(text: str) -> tuple[int, int]:

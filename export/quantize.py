@@ -20,9 +20,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if not __package__:  # run as a script: names are found from the root, not from this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import numpy as np
@@ -36,14 +37,13 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
-
-from engines.errors import UsageError
-from engines.model_file import read_spec
-from engines.spec import METADATA_KEY
-from export.files import write_atomically
-from export.precision import network_nodes, to_float
-from export.real_crops import gather_crops
-from realtime.command import Parser, run_command
+from steadypose.engines.errors import UsageError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.spec import METADATA_KEY
+from steadypose.export.checking.real_crops import gather_crops
+from steadypose.export.files import write_atomically
+from steadypose.export.trt.precision import network_nodes, to_float
+from steadypose.realtime.command.parser import Parser, run_command
 
 _QUANTISED = ["Conv", "ConvTranspose", "Add", "MaxPool"]
 
@@ -124,7 +124,7 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     write_atomically(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
-        f"{arguments.source}; compare it: python export/check_parity.py --onnx "
+        f"{arguments.source}; compare it: python -m benchmarks.accuracy.parity --onnx "
         f"{arguments.onnx} --also {output}"
     )
 

@@ -15,25 +15,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if not __package__:  # run as a script: names are found from the root, not from this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
-from engines.engine_file import sha256
-from engines.errors import UsageError
-from engines.skeleton import COCO17
-from engines.spec import ModelSpec
-from export.files import write_atomically
-from export.option_values import size, skeleton
-from export.real_crops import gather_crops
-from export.wrap.check import check_wrapped
-from export.wrap.feed import SHORTHANDS, choose_feed
-from export.wrap.graph import foreign_domains, wrap
-from export.wrap.network import open_network
-from export.wrap.options import WrapOptions, load_toml
-from export.wrap.outputs import choose_reading
-from realtime.command import Parser, run_command
+from steadypose.engines.engine_file import sha256
+from steadypose.engines.errors import UsageError
+from steadypose.engines.skeleton import COCO17
+from steadypose.engines.spec import ModelSpec
+from steadypose.export.checking.real_crops import gather_crops
+from steadypose.export.files import write_atomically
+from steadypose.export.option_values import size, skeleton
+from steadypose.export.wrap.check import check_wrapped
+from steadypose.export.wrap.feed import SHORTHANDS, choose_feed
+from steadypose.export.wrap.graph import foreign_domains, wrap
+from steadypose.export.wrap.network import open_network
+from steadypose.export.wrap.options import WrapOptions, load_toml
+from steadypose.export.wrap.outputs import choose_reading
+from steadypose.realtime.command.parser import Parser, run_command
 
 
 def wrap_file(arguments: argparse.Namespace) -> str:

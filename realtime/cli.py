@@ -17,28 +17,27 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
 
 import cv2
-
-from engines.base import Engine
-from engines.errors import SteadyposeError, UsageError
-from engines.options import EngineOptions, default_threads
-from engines.registry import Opened, open_engine
-from realtime.app import App
-from realtime.arguments import build_parser, to_settings
-from realtime.best_built import Taken, open_best
-from realtime.display import open_display
-from realtime.engine_opening import open_chosen
-from realtime.facts import run_facts
-from realtime.output_checks import check_outputs
-from realtime.outputs import Outputs
-from realtime.pipeline import Pipeline
-from realtime.settings import Settings
-from realtime.shipped import DEFAULT_MODEL, QUALITIES
-from realtime.smooth.choice import make_smoother
-from realtime.sources import is_camera, open_source
-from realtime.stop import Stop
-from realtime.summary import summary, write_figures
-from realtime.thread_choice import open_on_fewest
-from realtime.tracker import CANDIDATES
+from steadypose.engines.base import Engine
+from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import Opened, open_engine
+from steadypose.realtime.app.display import open_display
+from steadypose.realtime.app.loop import App
+from steadypose.realtime.command.options import build_parser, to_settings
+from steadypose.realtime.command.output_checks import check_outputs
+from steadypose.realtime.command.run_info import run_facts
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.summary import summary, write_figures
+from steadypose.realtime.model.best_built import Taken, open_best
+from steadypose.realtime.model.opening import open_chosen
+from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
+from steadypose.realtime.model.threads import open_on_fewest
+from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.smooth.presets import make_smoother
+from steadypose.realtime.sources.opening import is_camera, open_source
+from steadypose.realtime.tracking.pipeline import Pipeline
+from steadypose.realtime.tracking.tracker import CANDIDATES
 
 sys.setswitchinterval(0.0005)
 
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         stop.check()
         arguments = build_parser().parse_args(argv)
         if arguments.doctor:
-            from realtime.doctor import examine  # noqa: PLC0415 - starting a camera needs none of it
+            from steadypose.realtime.command.doctor import examine  # noqa: PLC0415 - starting a camera needs none of it
 
             arguments.fetch = False  # it looks, and changes nothing
             try:
@@ -64,7 +63,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                 print(f"{examine(DEFAULT_MODEL)}\n{'--model':<14} {error.what}")
             return 0
         if arguments.list_models:
-            from realtime.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
+            from steadypose.realtime.model.listing import listing  # noqa: PLC0415 - nor the zoo
 
             try:
                 print(listing(), flush=True)
@@ -95,7 +94,7 @@ def model_of(arguments: argparse.Namespace) -> Path | None:
         if arguments.fetch:
             raise UsageError("--fetch needs --model NAME", fix="--list-models shows the names")
         return QUALITIES[arguments.quality] if arguments.quality else None
-    from realtime.model_choice import choose_model  # noqa: PLC0415 - the default needs none of it
+    from steadypose.realtime.model.choice import choose_model  # noqa: PLC0415 - the default needs none of it
 
     return choose_model(arguments.model, is_fetching=arguments.fetch)
 
@@ -233,7 +232,7 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
 
 def _smooth_again(path: Path, form: str) -> None:
     """Give a finished table its second pass."""
-    from realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
+    from steadypose.realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
 
     _say(f"second pass: {path} ({resmooth(path, path, form=form)})")
 

@@ -7,21 +7,30 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from engines.errors import RecordError, UsageError
-from engines.skeleton import Skeleton
-from realtime.arguments import whole
-from realtime.command import Parser, run_command
-from realtime.outputs import counted
-from realtime.record.background import check_writable, write_error
-from realtime.record.blocks import Facts
-from realtime.record.entry import Entry, Sink
-from realtime.record.jsonl import jsonl_sink
-from realtime.record.openpose import OPENPOSE_END, ORDERS, Order, write_openpose
-from realtime.record.parquet import parquet_sink
-from realtime.record.reading import read_frames, read_recording, skeleton_of
-from realtime.record.table import LAYOUTS, Layout, csv_sink
-from realtime.record.trc import Markers, to_markers, write_trc
-from realtime.record.whole import replace_file
+from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.record.background import check_writable, write_error
+from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.csv_rows import LAYOUTS, Layout, csv_sink
+from steadypose.realtime.record.formats.entry import Entry, Sink
+from steadypose.realtime.record.formats.jsonl import jsonl_sink
+from steadypose.realtime.record.formats.openpose import (
+    OPENPOSE_END,
+    ORDERS,
+    Order,
+    write_openpose,
+)
+from steadypose.realtime.record.formats.parquet import parquet_sink
+from steadypose.realtime.record.formats.reading import (
+    read_frames,
+    read_recording,
+    skeleton_of,
+)
+from steadypose.realtime.record.formats.trc import Markers, to_markers, write_trc
+from steadypose.realtime.record.formats.whole import replace_file
+from steadypose.realtime.record.outputs import counted
 
 _FORMATS = ("openpose", "trc", "csv", "jsonl", "parquet")
 _FLUSH_FRAMES = 1_000

@@ -7,9 +7,8 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.errors import ShapeError
-from engines.skeleton import Skeleton
+from steadypose.engines.errors import ShapeError
+from steadypose.engines.skeleton import Skeleton
 
 FloatArray = NDArray[np.float64]
 

@@ -13,19 +13,24 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.errors import RecordError, UsageError
-from realtime.command import Parser, run_command
-from realtime.convert import to_table
-from realtime.datatypes import BBox, FloatArray, Pose
-from realtime.framing import Framing
-from realtime.record.background import check_writable
-from realtime.record.blocks import Facts
-from realtime.record.entry import Entry
-from realtime.record.reading import PersonTrack, Recording, read_frames, read_recording, skeleton_of
-from realtime.roi import settle
-from realtime.smooth.hindsight import smooth_again
-from realtime.tracker import BOX_SCORE, SEEN_SCORE
+from steadypose.engines.errors import RecordError, UsageError
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.convert import to_table
+from steadypose.realtime.datatypes import BBox, FloatArray, Pose
+from steadypose.realtime.record.background import check_writable
+from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.reading import (
+    PersonTrack,
+    Recording,
+    read_frames,
+    read_recording,
+    skeleton_of,
+)
+from steadypose.realtime.smooth.second_pass import smooth_again
+from steadypose.realtime.tracking.boxes import settle
+from steadypose.realtime.tracking.framing import Framing
+from steadypose.realtime.tracking.tracker import BOX_SCORE, SEEN_SCORE
 
 TABLES = ("csv", "jsonl", "parquet")
 

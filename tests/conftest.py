@@ -13,11 +13,11 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.engines.spec import METADATA_KEY, ModelSpec
+from steadypose.realtime.datatypes import Frame, Pose, State
 
-from engines.skeleton import COCO17, Skeleton
-from engines.spec import METADATA_KEY, ModelSpec
-from realtime.datatypes import Frame, Pose, State
-from tests.optional import OPTIONAL
+from tests.support.optional import OPTIONAL
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)

@@ -1,1 +1,1 @@
-"""Trains weights for the networks of ``export.models``."""
+"""Trains weights for the networks of ``steadypose.export.models``."""

@@ -10,7 +10,7 @@ is of the scores as the file has them, perhaps fitted to the first half earlier.
 
 from __future__ import annotations
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import argparse
@@ -26,17 +26,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from steadypose.engines.errors import UsageError
+from steadypose.export.files import write_atomically
+from steadypose.export.models.registry import kind_of
+from steadypose.export.weights.recipe import Recipe, build_model, build_network, find_recipe
+from steadypose.export.weights.state_dict import load_weights
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.summary import machine
 
-from engines.errors import UsageError
-from export.files import write_atomically
-from export.models.registry import kind_of
-from export.recipe import Recipe, build_model, build_network, find_recipe
-from export.weights import load_weights
-from realtime.command import Parser, run_command
-from realtime.summary import machine
 from training.datasets.pack import HELD_OUT, PackDataset
-from training.measure import crop_of, in_batches
-from training.metrics import relative_error, torso_px
+from training.measures.measure import crop_of, in_batches
+from training.measures.metrics import relative_error, torso_px
 
 Floats = NDArray[np.float64]
 # How often Thunder is right (within a fifth of the torso) at a score: against people's labels of

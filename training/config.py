@@ -11,9 +11,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from engines.errors import UsageError
-from export.models.registry import PUBLISHED_SOFTNESS, kind_of
-from training.augment import Augment
+from steadypose.engines.errors import UsageError
+from steadypose.export.models.registry import PUBLISHED_SOFTNESS, kind_of
+
+from training.examples.augment import Augment
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,13 +31,13 @@ class NetworkConfig:
     """Which network.
 
     Attributes:
-        kind: A name of ``export.models.registry.NETWORKS``.
+        kind: A name of ``steadypose.export.models.registry.NETWORKS``.
         deconv: Filters of the three deconvolutions; PoseResNet only.
         final_kernel: 1 or 3; PoseResNet only.
         weights: State dict or model file to start from; none: random, as the network's code
             starts.
         frozen: So many of MoveNet's first blocks stay as they are.
-        softness: Of MoveNet's decoder, see ``export.center_decoding``.
+        softness: Of MoveNet's decoder, see ``steadypose.export.models.center_decoding``.
     """
 
     kind: str = "pose_resnet18"
@@ -156,7 +157,7 @@ class TeacherConfig:
         kind: Which network it is.
         deconv: Its deconvolutions.
         share: Weight of its heatmaps against the labels', 0 to 1. (MoveNet's maps stand but
-            where labels contradict them, see ``training.head_targets``.)
+            where labels contradict them, see ``training.runs.head_targets``.)
     """
 
     weights: str

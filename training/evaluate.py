@@ -9,7 +9,7 @@ files, every keypoint, and how far the scores can be trusted. ``weights.pt`` run
 
 from __future__ import annotations
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import argparse
@@ -18,19 +18,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from steadypose.engines.base import Engine
+from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.options import PRECISIONS, EngineOptions, default_threads
+from steadypose.engines.registry import open_engine
+from steadypose.engines.spec import ModelSpec
 
-from engines.base import Engine
-from engines.errors import SteadyposeError, UsageError
-from engines.options import PRECISIONS, EngineOptions, default_threads
-from engines.registry import open_engine
-from engines.spec import ModelSpec
 from training.config import load_config
 from training.datasets import Remapped, open_dataset
 from training.datasets.coco import CocoDataset
-from training.measure import Found, crop_of, infer_crops, measure
-from training.metrics import limb_joints, pck, pck_per_keypoint, relative_error, reliability
-from training.progress import draw_grid, write_picture
-from training.sample import PoseDataset
+from training.examples.sample import PoseDataset
+from training.measures.measure import Found, crop_of, infer_crops, measure
+from training.measures.metrics import (
+    limb_joints,
+    pck,
+    pck_per_keypoint,
+    relative_error,
+    reliability,
+)
+from training.runs.progress import draw_grid, write_picture
 
 _WORST = 20
 
@@ -46,9 +52,13 @@ def open_any(
     if path.suffix not in {".pt", ".pth"}:
         options = EngineOptions(precision=precision, threads=threads or default_threads())
         return open_engine(path, backend=backend, options=options).engine
-    from export.recipe import build_model, build_network, find_recipe  # noqa: PLC0415
-    from export.torch_engine import TorchEngine  # noqa: PLC0415  # torch only where needed
-    from export.weights import load_weights  # noqa: PLC0415
+    from steadypose.export.checking.torch_engine import TorchEngine  # noqa: PLC0415  # torch only where needed
+    from steadypose.export.weights.recipe import (  # noqa: PLC0415
+        build_model,
+        build_network,
+        find_recipe,
+    )
+    from steadypose.export.weights.state_dict import load_weights  # noqa: PLC0415
 
     state = load_weights(path)
     origin = find_recipe(path)
@@ -181,7 +191,7 @@ def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset
 def _average_precision(
     engine: Engine, dataset: CocoDataset, arguments: argparse.Namespace
 ) -> list[str]:
-    from training.coco_eval import (  # noqa: PLC0415  # needs pycocotools
+    from training.measures.coco_eval import (  # noqa: PLC0415  # needs pycocotools
         average_precision,
         find_poses,
         load_detections,

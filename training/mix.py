@@ -8,7 +8,7 @@ either, on pictures unlike the training's above all (Wortsman et al. 2022, arXiv
 
 from __future__ import annotations
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import argparse
@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.export.weights.recipe import find_recipe
+from steadypose.export.weights.state_dict import load_weights
+from steadypose.realtime.command.parser import Parser, run_command
 
-from engines.errors import ModelFileError, UsageError
-from export.recipe import find_recipe
-from export.weights import load_weights
-from realtime.command import Parser, run_command
-from training.trainer import save_checkpoint
+from training.runs.trainer import save_checkpoint
 
 
 def mix(first: Path, second: Path, *, share: float, out: Path) -> str:

@@ -9,7 +9,7 @@ command goes on exactly where it stopped.
 
 from __future__ import annotations
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import argparse
@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from steadypose.engines.errors import SteadyposeError, UsageError
 
-from engines.errors import SteadyposeError, UsageError
-from training.batches import default_workers
 from training.config import load_config
-from training.run import Run
+from training.examples.batches import default_workers
+from training.runs.run import Run
 
 
 class Stop:

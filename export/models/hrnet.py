@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from steadypose.engines.errors import UsageError
+from steadypose.export.models.resnet import BasicBlock, Bottleneck
 from torch import Tensor, nn
-
-from engines.errors import UsageError
-from export.models.resnet import BasicBlock, Bottleneck
 
 WIDTHS = (32, 48)
 BLOCKS = 4

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from steadypose.export.models.resnet import ResNet
 from torch import Tensor, nn
-
-from export.models.resnet import ResNet
 
 
 class PoseResNet(ResNet):

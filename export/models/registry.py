@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from engines.errors import UsageError
+from steadypose.engines.errors import UsageError
 
 if TYPE_CHECKING:  # configs and recipes are read where torch is not installed
     from torch import nn
@@ -17,7 +17,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 PUBLISHED_SOFTNESS = 1.8
-"""Of MoveNet's decoder, cells; see ``export.center_decoding``."""
+"""Of MoveNet's decoder, cells; see ``steadypose.export.models.center_decoding``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class NetworkKind:
     """How a network is made and what it gives.
 
     Attributes:
-        module: Of ``export.models``; imported when it is asked for.
+        module: Of ``steadypose.export.models``; imported when it is asked for.
         factory: Its class.
         arguments: For the class, before ``keypoints``.
         paper: Who published it, and where.
         stride: Crop pixels per heatmap cell.
         multiple: Crop sizes must be multiples of this.
         gives: ``heatmaps`` (N, K, h, w); ``coordinates`` (N, K, 2) as fractions of the
-            crop's width and height; or ``heads``, see ``export.models.movenet.Heads``.
+            crop's width and height; or ``heads``, see ``steadypose.export.models.movenet.Heads``.
         mean: Of the channels it is trained on here, R, G, B in 0 to 1.
         std: Like ``mean``.
     """
@@ -158,7 +158,9 @@ def keypoint_keys(network: str, options: Mapping[str, Any] | None = None) -> set
 
 def _construct(network: str, keypoints: int, options: Mapping[str, Any]) -> nn.Module:
     kind = kind_of(network)
-    factory = getattr(importlib.import_module(f"export.models.{kind.module}"), kind.factory)
+    factory = getattr(
+        importlib.import_module(f"steadypose.export.models.{kind.module}"), kind.factory
+    )
     try:
         made: nn.Module = factory(**kind.arguments, keypoints=keypoints, **options)
     except (TypeError, ValueError) as error:

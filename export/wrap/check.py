@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-
-from engines.errors import ModelFileError, UsageError
-from export.wrap.feed import Feed
-from export.wrap.network import Network
-from export.wrap.reading import HeatmapReading, Reading, SimccReading
-from export.wrap.run import first_line
+from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.export.wrap.feed import Feed
+from steadypose.export.wrap.network import Network
+from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
+from steadypose.export.wrap.run import first_line
 
 TOLERANCE_PX = 0.25
 TOLERANCE_SCORE = 0.02

@@ -12,9 +12,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, compose, helper, numpy_helper, version_converter
-
-from engines.errors import EngineUnavailableError
-from export.wrap.reading import HeatmapReading, Reading, SimccReading
+from steadypose.engines.errors import EngineUnavailableError
+from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
 
 Part = tuple[list[NodeProto], list[TensorProto]]
 OPSET = 18
@@ -82,7 +81,7 @@ def _simcc(reading: SimccReading, prefix: str) -> Part:
 
 
 def _heatmaps(reading: HeatmapReading, keypoints: int, prefix: str, opset: int) -> Part:
-    """``export.graph.Decode`` in cells, then one scale and offset to crop pixels."""
+    """``models.decoding.Decode`` in cells, then one scale and offset to crop pixels."""
     chain = _Chain()
     heatmaps = _scores(chain, prefix + reading.name, is_logit=reading.is_logit)
     if reading.is_nhwc:
@@ -114,8 +113,7 @@ def export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
     """
     try:
         import torch  # noqa: PLC0415  # a SimCC network is wrapped without it
-
-        from export.graph import Decode  # noqa: PLC0415
+        from steadypose.export.models.decoding import Decode  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise EngineUnavailableError(
             f"wrapping heatmaps needs {error.name}", fix="make setup-export"

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-
-from engines.errors import UsageError
-from export.wrap.network import Network
-from export.wrap.options import WrapOptions
+from steadypose.engines.errors import UsageError
+from steadypose.export.wrap.network import Network
+from steadypose.export.wrap.options import WrapOptions
 
 # Factor of pixels 0 to 255, then mean and standard deviation in RGB order.
 SHORTHANDS: dict[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {

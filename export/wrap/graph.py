@@ -16,14 +16,13 @@ from onnx import (
     numpy_helper,
     version_converter,
 )
-
-from engines.errors import ModelFileError
-from engines.spec import METADATA_KEY, ModelSpec
-from export.wrap.decode import OPSET, read_nodes
-from export.wrap.feed import Feed, feed_nodes
-from export.wrap.network import Network
-from export.wrap.reading import Reading
-from export.wrap.run import first_line
+from steadypose.engines.errors import ModelFileError
+from steadypose.engines.spec import METADATA_KEY, ModelSpec
+from steadypose.export.wrap.decode import OPSET, read_nodes
+from steadypose.export.wrap.feed import Feed, feed_nodes
+from steadypose.export.wrap.network import Network
+from steadypose.export.wrap.reading import Reading
+from steadypose.export.wrap.run import first_line
 
 _PREFIX = "net/"
 

@@ -9,12 +9,11 @@ import numpy as np
 import onnx
 import onnx.inliner
 from onnx import TensorProto
-
-from engines.errors import ModelFileError, UsageError
-from engines.model_file import read_metadata
-from engines.spec import METADATA_KEY
-from export.wrap.options import WrapOptions
-from export.wrap.run import Run, bound, check_batches, first_line, make_runner
+from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.model_file import read_metadata
+from steadypose.engines.spec import METADATA_KEY
+from steadypose.export.wrap.options import WrapOptions
+from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
 
 _TYPES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
 _LARGEST = 2_000_000_000  # bytes; protobuf, and so an ONNX file, ends at 2 GiB

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from engines.errors import ModelFileError, UsageError
-from engines.skeleton import Skeleton
-from realtime.command import Parser
+from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.command.parser import Parser
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,7 +34,7 @@ class WrapOptions:
         input: Crop height and width, pixels; only for a network of free size.
         layout: ``nchw`` or ``nhwc``, of the network's input.
         colour: ``rgb`` or ``bgr``, of the network's input.
-        normalise: A name of ``export.wrap.feed.SHORTHANDS``.
+        normalise: A name of ``steadypose.export.wrap.feed.SHORTHANDS``.
         scale: Factor of pixels 0 to 255, before ``mean`` and ``std``.
         mean: One or three numbers, in the order of the network's channels.
         std: Like ``mean``.
@@ -43,7 +43,7 @@ class WrapOptions:
         stride: Crop pixels per heatmap cell.
         cells: Where cell i lies, crop pixels: ``half`` (i + 0.5) * stride - 0.5, ``corner``
             i * stride, ``udp`` i * (W - 1) / (w - 1) (Huang et al. 2020, arXiv:1911.07524).
-        refine: ``quarter``, ``dark`` or ``none``, see ``export.graph.Decode``.
+        refine: ``quarter``, ``dark`` or ``none``, see ``steadypose.export.models.decoding.Decode``.
         sigma: Of the training targets, cells; for ``dark``.
         simcc: Outputs with the scores along x and along y (Li et al. 2022).
         split_ratio: SimCC bins per crop pixel.

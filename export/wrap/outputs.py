@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engines.errors import UsageError
-from engines.skeleton import Skeleton
-from export.wrap.network import Network
-from export.wrap.options import WrapOptions
-from export.wrap.reading import HeatmapReading, Reading, SimccReading
+from steadypose.engines.errors import UsageError
+from steadypose.engines.skeleton import Skeleton
+from steadypose.export.wrap.network import Network
+from steadypose.export.wrap.options import WrapOptions
+from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
 
 Shapes = dict[str, tuple[int, ...]]
 _STRIDES = (1, 64)  # crop pixels per cell that a guess believes

@@ -16,7 +16,7 @@ class HeatmapReading:
         heatmap_hw: Cells.
         step_xy: Crop pixels from cell to cell, along x and y.
         offset_xy: Crop pixels of cell 0.
-        refine: See ``export.graph.Decode``.
+        refine: See ``steadypose.export.models.decoding.Decode``.
         sigma: Of the training targets, cells.
         is_logit: A sigmoid comes first.
         cells: Name of the rule behind ``step_xy`` and ``offset_xy``.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from engines.errors import RecordError
+from steadypose.engines.errors import RecordError
 
 Item = TypeVar("Item")
 

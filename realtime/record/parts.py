@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from engines.errors import UsageError
-from realtime.record.background import write_error
-from realtime.record.entry import Sink
+from steadypose.engines.errors import UsageError
+from steadypose.realtime.record.background import write_error
+from steadypose.realtime.record.formats.entry import Sink
 
 Item = TypeVar("Item")
 

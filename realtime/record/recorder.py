@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engines.skeleton import Skeleton
-from realtime.datatypes import Frame, Pose
-from realtime.record.background import BackgroundWriter
-from realtime.record.entry import Entry, Sink
-from realtime.record.jsonl import jsonl_sink
-from realtime.record.parquet import parquet_sink
-from realtime.record.parts import Limit, Parts
-from realtime.record.table import Layout, csv_sink
+from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.datatypes import Frame, Pose
+from steadypose.realtime.record.background import BackgroundWriter
+from steadypose.realtime.record.formats.csv_rows import Layout, csv_sink
+from steadypose.realtime.record.formats.entry import Entry, Sink
+from steadypose.realtime.record.formats.jsonl import jsonl_sink
+from steadypose.realtime.record.formats.parquet import parquet_sink
+from steadypose.realtime.record.parts import Limit, Parts
 
 _CAPACITY = 4096  # frames that may wait for the disk
 

@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from engines.errors import UsageError
-from realtime.record.background import write_error
-from realtime.record.entry import UNITS
-from realtime.record.parts import first_part
-from realtime.record.whole import replace_file
+from steadypose.engines.errors import UsageError
+from steadypose.realtime.record.background import write_error
+from steadypose.realtime.record.formats.entry import UNITS
+from steadypose.realtime.record.formats.whole import replace_file
+from steadypose.realtime.record.parts import first_part
 
 _SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
 _PACKAGES = {

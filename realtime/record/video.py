@@ -11,11 +11,10 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.errors import RecordError
-from realtime.record.background import BackgroundWriter
-from realtime.record.fragments import cut_to_whole_fragments, size_of
-from realtime.record.parts import Limit, Parts
+from steadypose.engines.errors import RecordError
+from steadypose.realtime.record.background import BackgroundWriter
+from steadypose.realtime.record.fragments import cut_to_whole_fragments, size_of
+from steadypose.realtime.record.parts import Limit, Parts
 
 _CLOCK = 90_000  # ticks a second, the customary video clock
 _CAPACITY = 16  # frames that may wait for the encoder

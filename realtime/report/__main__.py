@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engines.errors import RecordError, UsageError
-from realtime.command import Parser, run_command
-from realtime.record import check_writable
-from realtime.record.background import write_error
-from realtime.record.reading import Recording, read_recording
-from realtime.record.sidecar import find_sidecar, sidecar_path
-from realtime.report.page import build_page
-from realtime.report.run_facts import find_run_facts
+from steadypose.engines.errors import RecordError, UsageError
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.record.background import check_writable, write_error
+from steadypose.realtime.record.formats.reading import Recording, read_recording
+from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
+from steadypose.realtime.report.page import build_page
+from steadypose.realtime.report.sidecar_text import find_run_facts
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -20,8 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from realtime.datatypes import FloatArray
+from steadypose.realtime.datatypes import FloatArray
 
 JOINTS = {
     "elbow": ("shoulder", "elbow", "wrist"),

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-
-from realtime.record.reading import PersonTrack
-from realtime.report.markup import DASH, TIMES, figure, legend, number, side_of, spoken
-from realtime.report.quality import Jitter, Timing, has_raw, presence, score_ranks
-from realtime.report.rows import Mark, Row, histogram, row_chart
-from realtime.report.scales import Scale, clock, number_scale, time_scale
+from steadypose.realtime.record.formats.reading import PersonTrack
+from steadypose.realtime.report.quality import Jitter, Timing, has_raw, presence, score_ranks
+from steadypose.realtime.report.rows import Mark, Row, histogram, row_chart
+from steadypose.realtime.report.scales import Scale, clock, number_scale, time_scale
+from steadypose.realtime.report.words import (
+    DASH,
+    TIMES,
+    figure,
+    legend,
+    number,
+    side_of,
+    spoken,
+)
 
 _STATES = (("measured", "measured"), ("predicted", "predicted"), ("lost", "lost"))
 _BARS = 61  # odd: an even camera's interval lies within a bar and not between two

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from realtime.datatypes import FloatArray, State
-from realtime.record.reading import PersonTrack
-from realtime.report.angles import JOINTS, joint_angle
-from realtime.report.markup import DASH, SIDES, figure, legend, number, side_of, spoken
-from realtime.report.motion import body_center, speed_px_s
-from realtime.report.parts import WAYS, parts_of, sure_and_guessed
-from realtime.report.plots import Line, line_chart
-from realtime.report.quality import has_raw
-from realtime.report.scales import DEGREE_STEPS, Scale, number_scale, time_scale
+from steadypose.realtime.datatypes import FloatArray, State
+from steadypose.realtime.record.formats.reading import PersonTrack
+from steadypose.realtime.report.angles import JOINTS, joint_angle
+from steadypose.realtime.report.body import body_center, speed_px_s
+from steadypose.realtime.report.body_parts import WAYS, parts_of, sure_and_guessed
+from steadypose.realtime.report.charts import Line, line_chart
+from steadypose.realtime.report.quality import has_raw
+from steadypose.realtime.report.scales import DEGREE_STEPS, Scale, number_scale, time_scale
+from steadypose.realtime.report.words import (
+    DASH,
+    SIDES,
+    figure,
+    legend,
+    number,
+    side_of,
+    spoken,
+)
 
 _LEAST_PX = 12.0  # an axis that shows less would magnify noise
 _SHORT_LIMB = 0.02  # of the body height: has no direction

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-
-from realtime.datatypes import FloatArray
-from realtime.record.reading import PersonTrack, Recording
-from realtime.report import checks, curves
-from realtime.report.markup import TIMES, facts, number, spoken
-from realtime.report.motion import body_height_px, with_breaks
-from realtime.report.parts import parts_of
-from realtime.report.plots import MOST_POINTS
-from realtime.report.quality import Timing, has_raw, jitter, presence, timing
-from realtime.report.run_facts import RunFacts
-from realtime.report.scales import clock
-from realtime.report.style import STYLE
-from realtime.report.trajectories import trajectories
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.record.formats.reading import PersonTrack, Recording
+from steadypose.realtime.report import checks, curves
+from steadypose.realtime.report.body import body_height_px, with_breaks
+from steadypose.realtime.report.body_parts import parts_of
+from steadypose.realtime.report.charts import MOST_POINTS
+from steadypose.realtime.report.quality import Timing, has_raw, jitter, presence, timing
+from steadypose.realtime.report.scales import clock
+from steadypose.realtime.report.sidecar_text import RunFacts
+from steadypose.realtime.report.style import STYLE
+from steadypose.realtime.report.trajectories import trajectories
+from steadypose.realtime.report.words import TIMES, facts, number, spoken
 
 MOST_SECTIONS = 12  # people with a section; the others only have a bar in the time line
 _MOST_BARS = 60

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.datatypes import FloatArray, State
-from realtime.record.reading import PersonTrack
+from steadypose.realtime.datatypes import FloatArray, State
+from steadypose.realtime.record.formats.reading import PersonTrack
 
 REST_HEIGHTS_S = 0.1  # slower than this share of the body height a second is at rest
 _REST_WINDOW_S = 0.25

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from realtime.datatypes import FloatArray
-from realtime.report.plots import drawing, x_axis
-from realtime.report.scales import Scale, number_scale
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.report.charts import drawing, x_axis
+from steadypose.realtime.report.scales import Scale, number_scale
 
 _ROW = 22  # pixels
 

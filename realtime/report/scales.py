@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from realtime.datatypes import FloatArray
-from realtime.report.markup import MINUS
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.report.words import MINUS
 
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 DEGREE_STEPS = (1.0, 5.0, 10.0, 15.0, 30.0, 45.0, 90.0, 180.0, 360.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Left and right as in realtime/draw.py (Okabe and Ito 2008), darker on white paper; what
+# Left and right as in realtime/app/draw.py (Okabe and Ito 2008), darker on white paper; what
 # draw.py shows white on a picture is green here.
 STYLE = """
 :root{color-scheme:light dark;--paper:#f6f5f2;--card:#fff;--ink:#1d1f22;--soft:#5d6269;

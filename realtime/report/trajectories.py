@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from realtime.datatypes import FloatArray, State
-from realtime.record.reading import PersonTrack, skeleton_of
-from realtime.report.markup import figure, legend, side_of, spoken
-from realtime.report.motion import body_center
-from realtime.report.parts import WAYS, parts_of, sure_and_guessed
-from realtime.report.plots import Line, line_chart
-from realtime.report.scales import Scale, number_scale
+from steadypose.realtime.datatypes import FloatArray, State
+from steadypose.realtime.record.formats.reading import PersonTrack, skeleton_of
+from steadypose.realtime.report.body import body_center
+from steadypose.realtime.report.body_parts import WAYS, parts_of, sure_and_guessed
+from steadypose.realtime.report.charts import Line, line_chart
+from steadypose.realtime.report.scales import Scale, number_scale
+from steadypose.realtime.report.words import figure, legend, side_of, spoken
 
 _GHOSTS = 5  # skeletons along the way
 

@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.datatypes import FloatArray
+from steadypose.realtime.datatypes import FloatArray
 
 
 class Smoother(Protocol):

@@ -4,7 +4,7 @@ A single constant-velocity filter must choose: steady and late, or quick and jit
 interacting multiple model (IMM) runs both and weighs them by how well each foretold the
 measurement, so a resting hand is held and a moving one is followed. With one mode it is
 the plain Kalman filter; filterpy computes the same numbers one keypoint at a time
-(``realtime.smooth.reference``), and the tests hold the two together.
+(``steadypose.realtime.smooth.filterpy_reference``), and the tests hold the two together.
 
 Everything is in closed form for all persons, keypoints and modes at once; x and y share
 one 2x2 covariance. Noise is in fractions of the person's size, so near and far people are
@@ -21,11 +21,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.datatypes import FloatArray
-from realtime.smooth.motion import displacement, matrices
-from realtime.smooth.noise import FRAME_S, Noise
-from realtime.smooth.presence import Presence
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.smooth.motion_model import displacement, matrices
+from steadypose.realtime.smooth.noise import FRAME_S, Noise
+from steadypose.realtime.smooth.presence import Presence
 
 _LEVELS = (0.25, 3.0)  # a person's noise is never believed to be less or more
 _LEAST_WEIGHT = 1e-12  # of a mode; mixing brings it back

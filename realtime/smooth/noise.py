@@ -87,7 +87,7 @@ BALANCED = Noise(
     gate=0.19,
     gate_speed=0.5,
 )
-"""The default: what ``benchmarks/smoothing.py --tune`` found, made a little quicker by hand."""
+"""The default: what ``benchmarks/smoothing --tune`` found, made a little quicker by hand."""
 
 STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
 """Measurements are believed less: steadier, later."""

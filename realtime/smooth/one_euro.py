@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-
-from realtime.datatypes import FloatArray
-from realtime.smooth.presence import Presence
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.smooth.presence import Presence
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.datatypes import FloatArray, State
+from steadypose.realtime.datatypes import FloatArray, State
 
 
 class Presence:

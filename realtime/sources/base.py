@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from realtime.datatypes import Frame
+from steadypose.realtime.datatypes import Frame
 
 
 @runtime_checkable

@@ -5,9 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime.sources.mannequin import LOOKS, draw_person
-from realtime.sources.motion import pose_at
+from steadypose.realtime.sources.mannequin import LOOKS, draw_person
+from steadypose.realtime.sources.mannequin_motion import pose_at
 
 
 class DemoScene:

@@ -11,10 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.errors import SourceError
-from realtime.datatypes import Frame
-from realtime.sources.demo import DemoScene
+from steadypose.engines.errors import SourceError
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.sources.demo import DemoScene
 
 Picture = tuple[NDArray[np.uint8], float]
 _Item = tuple[NDArray[np.uint8], int, float, float] | Exception | None

@@ -9,9 +9,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.errors import SourceError, SteadyposeError
-from realtime.datatypes import Frame
+from steadypose.engines.errors import SourceError, SteadyposeError
+from steadypose.realtime.datatypes import Frame
 
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 

@@ -9,18 +9,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import cv2
-
-from engines.errors import SourceError, UsageError
-from realtime.sources.base import Source
-from realtime.sources.camera import (
+from steadypose.engines.errors import SourceError, UsageError
+from steadypose.realtime.sources.base import Source
+from steadypose.realtime.sources.camera import (
     CameraMode,
     camera_opener,
     connect,
     stream_opener,
     without_password,
 )
-from realtime.sources.files import open_demo, open_images, open_video, play
-from realtime.sources.live import LiveSource
+from steadypose.realtime.sources.files import open_demo, open_images, open_video, play
+from steadypose.realtime.sources.live import LiveSource
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEMO_FRAMES = 480  # one period of the mannequin's motion

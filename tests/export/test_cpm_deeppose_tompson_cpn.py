@@ -14,25 +14,25 @@ torch: Any = pytest.importorskip("torch")
 
 
 def machine(stages: int = 3, **options: Any) -> Any:
-    from export.models.cpm import ConvolutionalPoseMachine
+    from steadypose.export.models.cpm import ConvolutionalPoseMachine
 
     return ConvolutionalPoseMachine(stages, **options)
 
 
 def regression(depth: int = 18, **options: Any) -> Any:
-    from export.models.deeppose import DeepPose
+    from steadypose.export.models.deeppose import DeepPose
 
     return DeepPose(depth, **options)
 
 
 def pyramid(depth: int = 18, **options: Any) -> Any:
-    from export.models.cpn import CascadedPyramidNetwork
+    from steadypose.export.models.cpn import CascadedPyramidNetwork
 
     return CascadedPyramidNetwork(depth, **options)
 
 
 def tompson(**options: Any) -> Any:
-    from export.models.tompson import TompsonConvNet
+    from steadypose.export.models.tompson import TompsonConvNet
 
     return TompsonConvNet(**options)
 
@@ -213,7 +213,7 @@ def test_convolving_before_up_sampling_gives_what_convolving_after_does() -> Non
 
 
 def test_up_sampled_heatmaps_stay_where_they_were() -> None:
-    from export.models.cpn import _upsample
+    from steadypose.export.models.cpn import _upsample
 
     def centre(heat: Any) -> float:
         """Along x, in parts of the width, of cells' middles."""

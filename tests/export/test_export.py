@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from engines.errors import ModelFileError
-from engines.model_file import read_spec
-from engines.options import EngineOptions
-from engines.registry import open_engine
-from engines.skeleton import COCO17
+from steadypose.engines.errors import ModelFileError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
+from steadypose.engines.skeleton import COCO17
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
@@ -31,7 +30,7 @@ def gaussian(x: float, y: float, *, hw: tuple[int, int], sigma: float) -> Any:
     [(18, 15_376_721), (34, 25_484_881), (50, 33_999_697), (101, 52_991_825), (152, 68_635_473)],
 )
 def test_parameter_counts_are_the_published_ones(depth: int, count: int) -> None:
-    from export.models.pose_resnet import PoseResNet
+    from steadypose.export.models.pose_resnet import PoseResNet
 
     network = PoseResNet(depth)
     assert sum(p.numel() for p in network.parameters()) == count
@@ -40,7 +39,7 @@ def test_parameter_counts_are_the_published_ones(depth: int, count: int) -> None
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
 @pytest.mark.parametrize("final_kernel", [1, 3])
 def test_heatmaps_are_a_quarter_of_the_input(depth: int, final_kernel: int) -> None:
-    from export.models.pose_resnet import PoseResNet
+    from steadypose.export.models.pose_resnet import PoseResNet
 
     network = PoseResNet(depth, deconv_filters=(32, 32, 32), final_kernel=final_kernel).eval()
     with torch.inference_mode():
@@ -48,7 +47,7 @@ def test_heatmaps_are_a_quarter_of_the_input(depth: int, final_kernel: int) -> N
 
 
 def test_the_stride_of_a_bottleneck_is_in_its_3x3() -> None:
-    from export.models.pose_resnet import PoseResNet
+    from steadypose.export.models.pose_resnet import PoseResNet
 
     block = PoseResNet(50).layer2[0]
     assert block.conv1.stride == (1, 1)
@@ -60,7 +59,7 @@ def test_the_stride_of_a_bottleneck_is_in_its_3x3() -> None:
 )
 @pytest.mark.parametrize("cells", ["half", "corner"])
 def test_a_gaussian_decodes_to_its_centre(refine: Any, tolerance: float, cells: Any) -> None:
-    from export.graph import Decode
+    from steadypose.export.models.decoding import Decode
 
     hw, rng = (32, 24), np.random.default_rng(0)
     centers = np.stack((rng.uniform(4, 19, 17), rng.uniform(4, 27, 17)), 1)
@@ -87,7 +86,7 @@ def published_quarter(heat: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def test_the_quarter_offset_is_the_published_one() -> None:
-    from export.graph import Decode
+    from steadypose.export.models.decoding import Decode
 
     heat = np.random.default_rng(4).random((60, 17, 16, 12), dtype=np.float32)
     decode = Decode(keypoints=17, heatmap_hw=(16, 12), stride=4, refine="quarter", cells="corner")
@@ -98,7 +97,7 @@ def test_the_quarter_offset_is_the_published_one() -> None:
 
 @pytest.mark.parametrize("refine", ["quarter", "dark", "none"])
 def test_decoding_keeps_its_invariants(refine: Any) -> None:
-    from export.graph import Decode
+    from steadypose.export.models.decoding import Decode
 
     rng = np.random.default_rng(2)
     heat = torch.from_numpy(rng.random((2, 17, 16, 12), dtype=np.float32))
@@ -114,7 +113,7 @@ def test_decoding_keeps_its_invariants(refine: Any) -> None:
 
 @pytest.mark.parametrize("corner", [(0, 0), (0, 11), (15, 0), (15, 11)])
 def test_a_peak_in_a_corner_stays_there(corner: tuple[int, int]) -> None:
-    from export.graph import Decode
+    from steadypose.export.models.decoding import Decode
 
     heat = torch.zeros(1, 17, 16, 12)
     heat[:, :, corner[0], corner[1]] = 1.0
@@ -133,7 +132,7 @@ def test_a_peak_in_a_corner_stays_there(corner: tuple[int, int]) -> None:
 
 
 def test_preprocessing_puts_colours_where_the_network_wants_them() -> None:
-    from export.graph import Preprocess
+    from steadypose.export.models.decoding import Preprocess
 
     crop = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
     crop[..., 0] = 255  # blue, as OpenCV orders it
@@ -145,7 +144,7 @@ def test_preprocessing_puts_colours_where_the_network_wants_them() -> None:
 
 
 def test_the_flip_test_of_a_symmetric_network_changes_nothing() -> None:
-    from export.graph import FlipTest
+    from steadypose.export.models.decoding import FlipTest
 
     class Symmetric(torch.nn.Module):  # type: ignore[misc]
         """Left and right heatmaps are mirror images of each other by construction."""
@@ -173,8 +172,8 @@ def test_the_flip_test_of_a_symmetric_network_changes_nothing() -> None:
 def test_a_state_dict_becomes_a_model_file_that_every_backend_runs(
     tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from export.export_onnx import main
-    from export.models.pose_resnet import PoseResNet
+    from steadypose.export.export_onnx import main
+    from steadypose.export.models.pose_resnet import PoseResNet
 
     kernel = 3 if "--final-kernel" in options else 1
     network = PoseResNet(18, deconv_filters=(32, 32, 32), final_kernel=kernel)
@@ -211,7 +210,7 @@ def test_a_state_dict_becomes_a_model_file_that_every_backend_runs(
 def test_weights_for_another_network_are_refused_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from export.export_onnx import main
+    from steadypose.export.export_onnx import main
 
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "w.pt")
     given = ["--weights", str(tmp_path / "w.pt"), "--convention", "steadypose"]
@@ -225,7 +224,7 @@ def test_weights_for_another_network_are_refused_by_name(
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None])
 def test_a_file_without_weights_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    from export.weights import load_weights
+    from steadypose.export.weights.state_dict import load_weights
 
     path = tmp_path / "w.pt"
     if content is not None:
@@ -235,7 +234,7 @@ def test_a_file_without_weights_is_refused(tmp_path: Path, content: bytes | None
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
-    from export.weights import load_weights
+    from steadypose.export.weights.state_dict import load_weights
 
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:

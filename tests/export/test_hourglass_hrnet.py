@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from steadypose.engines.errors import UsageError
 
-from engines.errors import UsageError
 from tests.export.layouts import hourglass as hourglass_layouts
 from tests.export.layouts import hourglass52 as hourglass52_layouts
 from tests.export.layouts import hrnet as hrnet_layouts
@@ -24,9 +24,9 @@ SIDES = {"hrnet32": 32, "hg1": 64, "hg2": 64, "hourglass52": 128}
 
 
 def build(name: str) -> Any:
-    from export.models.hourglass import StackedHourglass
-    from export.models.hourglass52 import Hourglass52
-    from export.models.hrnet import HRNet
+    from steadypose.export.models.hourglass import StackedHourglass
+    from steadypose.export.models.hourglass52 import Hourglass52
+    from steadypose.export.models.hrnet import HRNet
 
     if name == "hourglass52":
         return Hourglass52()
@@ -309,7 +309,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
 def test_unused_layers_of_published_files_are_dropped_and_nothing_else(
     name: str, shapes: Shapes, stray: str
 ) -> None:
-    from export.weights import to_our_names
+    from steadypose.export.weights.state_dict import to_our_names
 
     network = on_no_device(name)
     state = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
@@ -319,9 +319,9 @@ def test_unused_layers_of_published_files_are_dropped_and_nothing_else(
 
 
 def test_networks_that_do_not_exist_are_refused() -> None:
-    from export.models.hourglass import StackedHourglass
-    from export.models.hourglass52 import Hourglass52
-    from export.models.hrnet import HRNet
+    from steadypose.export.models.hourglass import StackedHourglass
+    from steadypose.export.models.hourglass52 import Hourglass52
+    from steadypose.export.models.hrnet import HRNet
 
     makers: list[Callable[[], Any]] = [
         lambda: HRNet(40),

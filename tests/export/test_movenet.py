@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-
-from engines.errors import ModelFileError, UsageError
+from steadypose.engines.errors import ModelFileError, UsageError
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
@@ -22,8 +21,8 @@ PARAMETERS = {"movenet_lightning": 2_317_974, "movenet_thunder": 6_226_046}
 
 def write_graph(folder: Path, *, cut: int = 0) -> tuple[Path, dict[str, NDArray[np.float16]]]:
     """A graph of Lightning as TensorFlow.js stores it, with made-up numbers in two shards."""
-    from export.models.registry import make_network
-    from export.movenet_weights import _names
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.movenet import _names
 
     state = make_network("movenet_lightning", keypoints=17).state_dict()
     rng = np.random.default_rng(3)
@@ -53,7 +52,7 @@ def write_graph(folder: Path, *, cut: int = 0) -> tuple[Path, dict[str, NDArray[
 
 @pytest.mark.parametrize("network", PARAMETERS)
 def test_it_has_as_many_weights_as_the_published_graph(network: str) -> None:
-    from export.models.registry import make_network
+    from steadypose.export.models.registry import make_network
 
     with torch.device("meta"):
         made = make_network(network, keypoints=17)
@@ -61,8 +60,8 @@ def test_it_has_as_many_weights_as_the_published_graph(network: str) -> None:
 
 
 def test_a_published_graph_is_read_with_its_axes_turned(tmp_path: Path) -> None:
-    from export.recipe import build_network, find_recipe
-    from export.weights import load_weights
+    from steadypose.export.weights.recipe import build_network, find_recipe
+    from steadypose.export.weights.state_dict import load_weights
 
     path, tensors = write_graph(tmp_path)
     state = load_weights(path)
@@ -106,14 +105,14 @@ PUBLISHED_NAMES = {
 @pytest.mark.parametrize("ours", PUBLISHED_NAMES)
 def test_a_layer_is_read_from_where_google_published_it(ours: str) -> None:
     """Regression and offset have the same shape: only their names tell them apart."""
-    from export.movenet_weights import _names
+    from steadypose.export.weights.movenet import _names
 
     assert _names()[ours] == PUBLISHED_NAMES[ours]
 
 
 def test_every_weight_of_the_network_has_its_own_place_in_the_graph() -> None:
-    from export.models.registry import make_network
-    from export.movenet_weights import _names
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.movenet import _names
 
     with torch.device("meta"):
         state = make_network("movenet_lightning", keypoints=17).state_dict()
@@ -123,7 +122,7 @@ def test_every_weight_of_the_network_has_its_own_place_in_the_graph() -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "no shard", "another graph", "no json"])
 def test_a_damaged_graph_is_a_sentence(damage: str, tmp_path: Path) -> None:
-    from export.weights import load_weights
+    from steadypose.export.weights.state_dict import load_weights
 
     path, _ = write_graph(tmp_path, cut=5000 if damage == "cut" else 0)
     if damage == "no shard":
@@ -143,7 +142,7 @@ def heads(people: list[tuple[int, int]], *, grid_hw: tuple[int, int]) -> Any:
         people: Row and column of each centre.
         grid_hw: Cells.
     """
-    from export.models.movenet import Heads
+    from steadypose.export.models.movenet import Heads
 
     h, w = grid_hw
     heatmap = torch.full((1, 2, h, w), -6.0)
@@ -159,7 +158,7 @@ def heads(people: list[tuple[int, int]], *, grid_hw: tuple[int, int]) -> Any:
 
 
 def test_the_person_in_the_middle_is_taken_though_a_neighbour_is_surer() -> None:
-    from export.center_decoding import DecodeCenter
+    from steadypose.export.models.center_decoding import DecodeCenter
 
     decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4)
     found = decode(heads([(12, 9), (12, 16)], grid_hw=(24, 20)))[0]
@@ -173,8 +172,8 @@ def test_softness_decides_between_a_near_joint_and_a_surer_one(
     softness: float, x_cell: int
 ) -> None:
     """They lie 5 cells apart: 0.5 / 1.8 > 0.9 / 6.8, but 0.5 / 8 < 0.9 / 13."""
-    from export.center_decoding import DecodeCenter
-    from export.models.movenet import Heads
+    from steadypose.export.models.center_decoding import DecodeCenter
+    from steadypose.export.models.movenet import Heads
 
     def logit(p: float) -> float:
         return float(np.log(p / (1 - p)))
@@ -191,13 +190,13 @@ def test_softness_decides_between_a_near_joint_and_a_surer_one(
 
 
 def test_a_decoder_left_alone_decides_as_published() -> None:
-    from export.models.registry import PUBLISHED_SOFTNESS
+    from steadypose.export.models.registry import PUBLISHED_SOFTNESS
 
     assert PUBLISHED_SOFTNESS == 1.8
 
 
 def test_a_score_weighs_the_keypoint_and_its_person() -> None:
-    from export.center_decoding import DecodeCenter
+    from steadypose.export.models.center_decoding import DecodeCenter
 
     maps = heads([(12, 9)], grid_hw=(24, 20))
     decode = DecodeCenter(keypoints=2, grid_hw=(24, 20), stride=4, score=(1.5, 0.5, -0.25))
@@ -209,7 +208,7 @@ def test_a_score_weighs_the_keypoint_and_its_person() -> None:
 
 def test_moving_the_picture_by_a_grid_step_moves_the_maps() -> None:
     """Fully convolutional: what lies far from the edges is seen alike anywhere."""
-    from export.models.registry import make_network
+    from steadypose.export.models.registry import make_network
 
     network = make_network("movenet_lightning", keypoints=17).eval()
     picture = torch.zeros(1, 3, 320, 256)
@@ -225,7 +224,7 @@ def test_moving_the_picture_by_a_grid_step_moves_the_maps() -> None:
 
 
 def test_further_people_are_given_from_the_likeliest_on_but_not_the_first_again() -> None:
-    from export.center_decoding import DecodeCenter
+    from steadypose.export.models.center_decoding import DecodeCenter
 
     maps = heads([(12, 9), (5, 4), (18, 15)], grid_hw=(24, 20))
     maps.center[0, 0, 18, 15] = 2.0
@@ -243,7 +242,7 @@ def test_further_people_are_given_from_the_likeliest_on_but_not_the_first_again(
 
 @pytest.mark.parametrize("score", [(1.0, 1.0, 0.0), (1.0, 0.0, 0.0)])
 def test_where_nobody_else_is_the_others_score_nothing(score: tuple[float, float, float]) -> None:
-    from export.center_decoding import DecodeCenter
+    from steadypose.export.models.center_decoding import DecodeCenter
 
     maps = heads([(12, 9)], grid_hw=(24, 20))
     maps.regress[0, :, 0, 0] = torch.tensor((12.0, 6.0, 12.0, 12.0))  # to the one person there is
@@ -254,7 +253,7 @@ def test_where_nobody_else_is_the_others_score_nothing(score: tuple[float, float
 
 
 def test_a_place_beyond_the_map_scores_like_the_nearest_cell() -> None:
-    from export.center_decoding import DecodeCenter
+    from steadypose.export.models.center_decoding import DecodeCenter
 
     maps = heads([(12, 9), (2, 17)], grid_hw=(24, 23))
     maps.regress[0, :, 2, 17] = torch.tensor((-9.0, -3.0, 0.0, 30.0))
@@ -268,8 +267,8 @@ def test_a_place_beyond_the_map_scores_like_the_nearest_cell() -> None:
 def test_heads_computed_where_asked_say_what_the_whole_maps_say(network: str) -> None:
     import copy
 
-    from export.models.movenet import Heads, MoveNet, SparseHeads
-    from export.models.registry import make_network
+    from steadypose.export.models.movenet import Heads, MoveNet, SparseHeads
+    from steadypose.export.models.registry import make_network
 
     dense = make_network(network, keypoints=17, seed=3).eval()
     assert isinstance(dense, MoveNet)
@@ -296,9 +295,9 @@ def test_heads_computed_where_asked_say_what_the_whole_maps_say(network: str) ->
 
 
 def test_building_for_export_leaves_the_trained_network_dense() -> None:
-    from export.models.movenet import MoveNet
-    from export.models.registry import make_network
-    from export.recipe import Recipe, build_model
+    from steadypose.export.models.movenet import MoveNet
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.recipe import Recipe, build_model
 
     network = make_network("movenet_lightning", keypoints=17)
     assert isinstance(network, MoveNet)
@@ -309,7 +308,7 @@ def test_building_for_export_leaves_the_trained_network_dense() -> None:
 
 
 def test_it_has_no_flip_test() -> None:
-    from export.recipe import Recipe
+    from steadypose.export.weights.recipe import Recipe
 
     with pytest.raises(UsageError, match="movenet_thunder has no flip test"):
         Recipe(network="movenet_thunder", has_flip_test=True)
@@ -319,9 +318,9 @@ def test_it_has_no_flip_test() -> None:
 def int8() -> tuple[Any, Any]:
     """The shipped Lightning, and what quantize.py makes of it."""
     pytest.importorskip("onnxruntime")
-    from engines.model_file import read_spec
-    from export.quantize import quantize
-    from export.real_crops import gather_crops
+    from steadypose.engines.model_file import read_spec
+    from steadypose.export.checking.real_crops import gather_crops
+    from steadypose.export.quantize import quantize
 
     model = onnx.load(SHIPPED)
     return model, quantize(model, gather_crops("demo", read_spec(SHIPPED), count=24))
@@ -347,10 +346,9 @@ def test_int8_finds_the_person_but_is_too_rough_to_be_called_the_same(
 ) -> None:
     """Measured: 2.5 crop pixels p50, 7 p95. build_trt.py asks for 2 px p95."""
     import onnxruntime
-
-    from engines.model_file import read_spec
-    from export.parity import TOLERANCE_PX, difference
-    from export.real_crops import gather_crops
+    from steadypose.engines.model_file import read_spec
+    from steadypose.export.checking.parity import TOLERANCE_PX, difference
+    from steadypose.export.checking.real_crops import gather_crops
 
     crops = gather_crops("demo", read_spec(SHIPPED), count=24)
 

@@ -10,13 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steadypose.engines.engine_file import read_info
+from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
 
-from engines.engine_file import read_info
-from engines.errors import ModelFileError, UsageError
-from engines.model_file import read_spec
-from engines.options import EngineOptions
-from engines.registry import open_engine
-from tests.export.layouts import cpm, cpn, deeppose, hourglass, hourglass52, hrnet, pose_resnet
+from tests.export.layouts import (
+    cpm,
+    cpn,
+    deeppose,
+    hourglass,
+    hourglass52,
+    hrnet,
+    pose_resnet,
+)
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
@@ -37,7 +45,7 @@ LAYOUTS: dict[str, Callable[[], dict[str, tuple[int, ...]]]] = {
     "cpn50": cpn.layout,
 }
 # Exported, built and run here. The others take long: make test-networks runs all of them, and
-# benchmarks/networks.py at the size of their published weights.
+# benchmarks/loop/networks.py at the size of their published weights.
 QUICK = ("deeppose_resnet50", "tompson", "cpm3", "hourglass1")
 CHOSEN = (*LAYOUTS, "tompson") if os.environ.get("POSE_TEST_NETWORKS") == "all" else QUICK
 SIDES = {"hourglass52": 128}
@@ -46,14 +54,14 @@ SIDES = {"hourglass52": 128}
 def shapes_of(network: str) -> dict[str, tuple[int, ...]]:
     if network in LAYOUTS:
         return LAYOUTS[network]()
-    from export.models.registry import make_network
+    from steadypose.export.models.registry import make_network
 
     made = make_network(network, keypoints=17)
     return {key: tuple(value.shape) for key, value in made.state_dict().items()}
 
 
 def test_every_network_has_a_layout_or_was_never_published() -> None:
-    from export.models.registry import NETWORKS
+    from steadypose.export.models.registry import NETWORKS
 
     assert set(NETWORKS) - set(LAYOUTS) == {
         "tompson",
@@ -68,8 +76,8 @@ def test_published_weights_load_strictly_in_every_layout(
     network: str, wrapping: str, tmp_path: Path
 ) -> None:
     """On torch's meta device, so that the largest costs no memory."""
-    from export.models.registry import NETWORKS, make_network
-    from export.weights import load_strictly, to_our_names
+    from steadypose.export.models.registry import NETWORKS, make_network
+    from steadypose.export.weights.state_dict import load_strictly, to_our_names
 
     with torch.device("meta"):
         made = make_network(network, keypoints=17)
@@ -83,8 +91,8 @@ def test_published_weights_load_strictly_in_every_layout(
 
 @pytest.mark.parametrize("network", ["hrnet_w32", "hourglass52", "deeppose_resnet50"])
 def test_weights_that_do_not_fit_are_listed(network: str) -> None:
-    from export.models.registry import make_network
-    from export.weights import load_strictly, to_our_names
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.state_dict import load_strictly, to_our_names
 
     with torch.device("meta"):
         made = make_network(network, keypoints=17)
@@ -104,8 +112,8 @@ def test_weights_that_do_not_fit_are_listed(network: str) -> None:
 
 
 def test_two_keys_that_become_one_are_refused() -> None:
-    from export.models.registry import make_network
-    from export.weights import to_our_names
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.state_dict import to_our_names
 
     made = make_network("pose_resnet18", keypoints=17)
     both = {"conv1.weight": torch.empty(1), "backbone.conv1.weight": torch.empty(1)}
@@ -121,7 +129,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     @functools.cache
     def make(network: str) -> Path:
-        from export.export_onnx import main as export
+        from steadypose.export.export_onnx import main as export
 
         wrapping = names[len(network) % len(names)]
         side = SIDES.get(network, 64)
@@ -141,8 +149,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def torch_keypoints(network: str, model: Path, crops: Any) -> Any:
-    from export.recipe import Recipe, build_model, build_network
-    from export.weights import load_weights
+    from steadypose.export.weights.recipe import Recipe, build_model, build_network
+    from steadypose.export.weights.state_dict import load_weights
 
     side = SIDES.get(network, 64)
     recipe = Recipe(
@@ -181,7 +189,7 @@ def test_tensorrt_builds_it(
     exported: Callable[[str], Path], network: str, precision: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("tensorrt_rtx")
-    from export.build_trt import main as build
+    from steadypose.export.build_trt import main as build
 
     output = tmp_path / "x.engine"
     given = ["--onnx", str(exported(network)), "--precision", precision, "--output", str(output)]
@@ -196,7 +204,7 @@ def test_tensorrt_builds_it(
 def test_it_runs_the_loop(
     exported: Callable[[str], Path], network: str, tmp_path: Path, capsys: Any
 ) -> None:
-    from realtime.cli import main
+    from steadypose.realtime.cli import main
 
     table = tmp_path / "out.csv"
     given = ["--source", "demo", "--headless", "--max-frames", "4", "--csv", str(table)]
@@ -206,8 +214,8 @@ def test_it_runs_the_loop(
 
 
 def test_the_committed_comparison_has_every_network() -> None:
-    """``python -m benchmarks.networks`` ends with an error where one differs or does not build."""
-    from export.models.registry import NETWORKS
+    """``python -m benchmarks.loop.networks`` fails where one differs or does not build."""
+    from steadypose.export.models.registry import NETWORKS
 
     path = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "networks.md"
     lines = [line for line in path.read_text().splitlines() if line.startswith("| ")]
@@ -231,14 +239,14 @@ def test_the_model_file_says_what_its_input_was(exported: Callable[[str], Path])
 
 @pytest.mark.parametrize(("network", "side"), [("hourglass2", 96), ("hourglass52", 192)])
 def test_a_crop_that_cannot_be_halved_often_enough_is_refused(network: str, side: int) -> None:
-    from export.recipe import Recipe
+    from steadypose.export.weights.recipe import Recipe
 
     with pytest.raises(UsageError, match=f"cannot take crops of {side}x{side}"):
         Recipe(network=network, input_hw=(side, side))
 
 
 def test_coordinates_become_pixels_and_are_unsure_outside() -> None:
-    from export.graph import Coordinates
+    from steadypose.export.models.decoding import Coordinates
 
     found = Coordinates(input_hw=(64, 48))(torch.tensor([[[0.5, 0.25], [-0.1, 0.5]]]))
     np.testing.assert_allclose(found.numpy()[0], np.array([[24, 16, 1], [-4.8, 32, 0]]), rtol=1e-6)
@@ -246,8 +254,8 @@ def test_coordinates_become_pixels_and_are_unsure_outside() -> None:
 
 def test_coordinates_are_averaged_with_their_mirror_images() -> None:
     """A network that finds the same in any picture: mirrored, left and right change places."""
-    from engines.skeleton import COCO17
-    from export.graph import FlipTest
+    from steadypose.engines.skeleton import COCO17
+    from steadypose.export.models.decoding import FlipTest
 
     class Fixed(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
@@ -271,7 +279,7 @@ def test_heads_are_told_from_backbones() -> None:
 @pytest.mark.parametrize("colour", ["rgb", "bgr"])
 def test_the_colour_order_reaches_the_network(colour: Any) -> None:
     """A pure blue crop: the network must see blue where its own order has it."""
-    from export.recipe import Recipe, build_model
+    from steadypose.export.weights.recipe import Recipe, build_model
 
     class Means(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:

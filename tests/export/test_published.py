@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from steadypose.engines.errors import ModelFileError
+from steadypose.engines.model_file import read_spec
+from steadypose.realtime.model import choice as model_choice
+from steadypose.realtime.model import zoo
+from steadypose.realtime.model.listing import COSTS
 
-from engines.errors import ModelFileError
-from engines.model_file import read_spec
-from realtime import model_choice, zoo
-from realtime.zoo_listing import COSTS
 from tests.export.layouts import pose_resnet
-from tests.unit.file_server import FileServer
+from tests.support.file_server import FileServer
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
@@ -28,9 +29,8 @@ DEFINED = [model for model in zoo.MODELS.values() if model.network]
 
 @pytest.mark.parametrize("key", COSTS, ids=lambda key: f"{key[0]}-{key[1]}-{key[2][0]}")
 def test_the_listed_costs_are_those_of_the_network(key: Any) -> None:
+    from steadypose.export.models.registry import make_network
     from torch.utils.flop_counter import FlopCounterMode
-
-    from export.models.registry import make_network
 
     network, keypoints, hw = key
     options = {"deconv_filters": (256, 256, 256)} if network.startswith("pose_resnet") else {}
@@ -44,7 +44,7 @@ def test_the_listed_costs_are_those_of_the_network(key: Any) -> None:
 
 @pytest.mark.parametrize("model", DEFINED, ids=lambda model: model.name)
 def test_every_entry_has_a_recipe_that_fits_its_network(model: zoo.ZooModel) -> None:
-    from export.published import published_origin
+    from steadypose.export.weights.published import published_origin
 
     origin = published_origin(model)
     assert origin.recipe.network == model.network
@@ -61,9 +61,9 @@ def test_one_option_downloads_exports_and_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """``run.py --model NAME --fetch``; random numbers in the published layout on a server here."""
-    from export.download_weights import main as download
-    from export.export_onnx import main as export
-    from realtime.cli import main as run
+    from steadypose.export.download_weights import main as download
+    from steadypose.export.export_onnx import main as export
+    from steadypose.realtime.cli import main as run
 
     torch.save(openmmlab_0(random_state(pose_resnet.layout(50, 16))), tmp_path / "made.pth")
     data = (tmp_path / "made.pth").read_bytes()
@@ -102,7 +102,7 @@ def test_one_option_downloads_exports_and_runs(
 def test_weights_that_are_not_here_name_the_download(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from export.export_onnx import main as export
+    from steadypose.export.export_onnx import main as export
 
     monkeypatch.setenv("STEADYPOSE_CACHE", str(tmp_path))
     assert export(["--model", "res50-coco-256x192"]) == 2
@@ -114,7 +114,7 @@ def test_weights_that_are_not_here_name_the_download(
 
 def test_a_training_log_inside_the_file_is_left_out_and_never_run(tmp_path: Path) -> None:
     """OpenMMLab 1.x pickles objects of its own beside the weights; a harmful one does nothing."""
-    from export.weights import load_weights
+    from steadypose.export.weights.state_dict import load_weights
 
     made = subprocess.run(
         [sys.executable, "-c", _HARMFUL, str(tmp_path)], check=False, capture_output=True, text=True
@@ -157,7 +157,7 @@ torch.save({"state_dict": {"a": Harm()}}, os.path.join(folder, "no_tensors.pth")
 def test_a_file_that_is_not_the_published_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, *, is_brought: bool
 ) -> None:
-    from export.export_onnx import main as export
+    from steadypose.export.export_onnx import main as export
 
     monkeypatch.setenv("STEADYPOSE_CACHE", str(tmp_path))
     model = zoo.find("res50-coco-256x192")
@@ -171,7 +171,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(
 
 
 def test_the_statistics_inside_a_file_must_be_the_recipes() -> None:
-    from export.recipe import Recipe, build_network
+    from steadypose.export.weights.recipe import Recipe, build_network
 
     state = random_state(pose_resnet.layout(18, filters=128))
     recipe = Recipe()
@@ -181,7 +181,7 @@ def test_the_statistics_inside_a_file_must_be_the_recipes() -> None:
 
 
 def test_the_oldest_files_have_no_counters_of_batches() -> None:
-    from export.recipe import Recipe, build_network
+    from steadypose.export.weights.recipe import Recipe, build_network
 
     state = random_state(pose_resnet.layout(18, filters=128))
     old = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
@@ -206,10 +206,9 @@ COLOURS = {
 @pytest.mark.parametrize("name", COLOURS)
 def test_each_code_bases_colours_reach_its_network(name: str) -> None:
     import numpy as np
-
-    from export.conventions import CONVENTIONS
-    from export.models.movenet import Heads
-    from export.recipe import Recipe, build_model
+    from steadypose.export.models.movenet import Heads
+    from steadypose.export.weights.conventions import CONVENTIONS
+    from steadypose.export.weights.recipe import Recipe, build_model
 
     class Means(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
@@ -259,7 +258,7 @@ def test_weights_of_unknown_origin_ask_for_it(
 ) -> None:
     import re
 
-    from export.export_onnx import main as export
+    from steadypose.export.export_onnx import main as export
 
     torch.save({"a": torch.zeros(1)}, tmp_path / "w.pth")
     assert export(["--weights", str(tmp_path / "w.pth"), *given]) == 2
@@ -267,7 +266,7 @@ def test_weights_of_unknown_origin_ask_for_it(
 
 
 def test_damaged_weights_are_not_exported(tmp_path: Path, capsys: Any) -> None:
-    from export.export_onnx import main as export
+    from steadypose.export.export_onnx import main as export
 
     state = random_state(pose_resnet.layout(18, filters=16))
     state["final_layer.bias"][3] = float("nan")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from steadypose.engines.errors import ModelFileError
+from steadypose.realtime.model.places import SHIPPED
 
-from engines.errors import ModelFileError
-from realtime.shipped import SHIPPED
 from tests.conftest import tiny_model
 from tests.export.layouts import pose_resnet
 
@@ -22,7 +22,7 @@ from tests.export.random_weights import random_state  # noqa: E402
 
 def made_of(state: dict[str, Any], output: Path, *options: str) -> Path:
     """The model file of a small PoseResNet-18."""
-    from export.export_onnx import main
+    from steadypose.export.export_onnx import main
 
     weights = output.with_suffix(".pt")
     torch.save(state, weights)
@@ -39,7 +39,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def loaded(state: dict[str, Any], network: str = "pose_resnet18") -> Any:
-    from export.models.registry import make_network
+    from steadypose.export.models.registry import make_network
 
     options = {"deconv_filters": (16, 16, 16)} if network == "pose_resnet18" else {}
     made = make_network(network, keypoints=17, options=options)
@@ -48,8 +48,8 @@ def loaded(state: dict[str, Any], network: str = "pose_resnet18") -> Any:
 
 
 def test_a_network_with_batch_norms_comes_back(small: Path) -> None:
-    from export.recipe import find_recipe
-    from export.weights import load_weights
+    from steadypose.export.weights.recipe import find_recipe
+    from steadypose.export.weights.state_dict import load_weights
 
     wanted, found = load_weights(small.with_suffix(".pt")), load_weights(small)
     assert found.keys() == wanted.keys()
@@ -69,8 +69,8 @@ def test_a_network_with_batch_norms_comes_back(small: Path) -> None:
 
 
 def test_a_model_file_is_exported_again_as_it_was(small: Path, tmp_path: Path) -> None:
-    from export.export_onnx import main
-    from export.weights import load_weights
+    from steadypose.export.export_onnx import main
+    from steadypose.export.weights.state_dict import load_weights
 
     again = tmp_path / "again.onnx"
     given = ["--weights", str(small), "--output", str(again), "--flip-test", "--check-crops", "2"]
@@ -84,11 +84,11 @@ def test_a_model_file_is_exported_again_as_it_was(small: Path, tmp_path: Path) -
 @pytest.mark.parametrize("network", ["movenet_lightning", "tompson", "cpn50"])
 def test_every_weight_comes_back_from_other_networks(network: str, tmp_path: Path) -> None:
     """Fresh ones: equal vectors, fixed filters, and heads that only training needs."""
-    from export.export_onnx import to_onnx
-    from export.models.registry import make_network
-    from export.recipe import Recipe, build_model
-    from export.stored_weights import keep_weights, store_half
-    from export.weights import load_weights
+    from steadypose.export.export_onnx import to_onnx
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.recipe import Recipe, build_model
+    from steadypose.export.weights.state_dict import load_weights
+    from steadypose.export.weights.stored import keep_weights, store_half
 
     recipe = Recipe(network=network, input_hw=(64, 64))
     made = make_network(network, keypoints=17, seed=2)
@@ -109,8 +109,8 @@ def test_every_weight_comes_back_from_other_networks(network: str, tmp_path: Pat
 
 @pytest.mark.parametrize("path", sorted(SHIPPED), ids=lambda path: path.stem)
 def test_training_and_export_can_start_from_what_ships(path: Path) -> None:
-    from export.recipe import build_network, find_recipe
-    from export.weights import load_weights
+    from steadypose.export.weights.recipe import build_network, find_recipe
+    from steadypose.export.weights.state_dict import load_weights
 
     origin = find_recipe(path)
     assert origin is not None
@@ -120,7 +120,7 @@ def test_training_and_export_can_start_from_what_ships(path: Path) -> None:
 
 def test_batch_norms_stay_in_the_file_and_are_folded_before_precision_changes(small: Path) -> None:
     onnxruntime: Any = pytest.importorskip("onnxruntime")
-    from export.precision import network_nodes, to_float, to_half
+    from steadypose.export.trt.precision import network_nodes, to_float, to_half
 
     model = onnx.load(small)
     assert sum(node.op_type == "BatchNormalization" for node in model.graph.node) == 23
@@ -159,7 +159,7 @@ def damaged(data: bytes) -> bytes:
 def test_a_file_that_cannot_give_weights_says_so(
     small: Path, tmp_path: Path, change: Any, sentence: str
 ) -> None:
-    from export.weights import load_weights
+    from steadypose.export.weights.state_dict import load_weights
 
     path = tmp_path / "x.onnx"
     path.write_bytes(change(small.read_bytes()))
@@ -168,7 +168,7 @@ def test_a_file_that_cannot_give_weights_says_so(
 
 
 def test_missing_files_say_so(tmp_path: Path) -> None:
-    from export.weights import load_weights
+    from steadypose.export.weights.state_dict import load_weights
 
     with pytest.raises(ModelFileError, match="cannot read model file"):
         load_weights(tmp_path / "none.onnx")
@@ -176,8 +176,8 @@ def test_missing_files_say_so(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_weights_that_were_made_int8_are_not_taken_for_ours(small: Path, tmp_path: Path) -> None:
-    from export.quantize import quantize
-    from export.weights import load_weights
+    from steadypose.export.quantize import quantize
+    from steadypose.export.weights.state_dict import load_weights
 
     crops = np.random.default_rng(1).integers(0, 256, (4, 64, 64, 3), np.uint8)
     onnx.save(quantize(onnx.load(small), crops), tmp_path / "int8.onnx")

@@ -14,12 +14,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
-
-from engines.engine_file import read_info, read_plan
-from engines.errors import EngineError, EngineUnavailableError, ModelFileError
-from engines.model_file import read_spec
-from engines.options import EngineOptions
-from engines.registry import open_engine
+from steadypose.engines.engine_file import read_info, read_plan
+from steadypose.engines.errors import EngineError, EngineUnavailableError, ModelFileError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
 
 pytestmark = [pytest.mark.export, pytest.mark.rtx]
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,8 +33,8 @@ MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model files of both kinds of block, with random weights, small to export fast."""
     torch: Any = pytest.importorskip("torch")
-    from export.export_onnx import main as export
-    from export.models.pose_resnet import PoseResNet
+    from steadypose.export.export_onnx import main as export
+    from steadypose.export.models.pose_resnet import PoseResNet
 
     folder = tmp_path_factory.mktemp("depths")
     for depth in (18, 50):
@@ -55,7 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(*arguments: str) -> int:
-    from export.build_trt import main
+    from steadypose.export.build_trt import main
 
     # The shipped one, also where somebody has fetched the published one.
     which = () if "--onnx" in arguments else ("--onnx", str(MODEL))
@@ -101,8 +100,8 @@ def test_the_shipped_model_becomes_an_engine_with_a_whole_sidecar(
 def test_without_a_network_or_torch_a_yes_ends_in_an_engine_of_what_ships(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from export import trt_network
-    from export.build_trt import main
+    from steadypose.export.build_trt import main
+    from steadypose.export.trt import network as trt_network
 
     def fail(*_: object, **__: object) -> Path:
         raise ModelFileError("it could not be made", fix="mend that")
@@ -110,7 +109,7 @@ def test_without_a_network_or_torch_a_yes_ends_in_an_engine_of_what_ships(
     monkeypatch.setattr(trt_network, "_is_terminal", lambda: True)
     monkeypatch.setattr(trt_network, "_says_yes", lambda _: True)
     monkeypatch.setattr(trt_network, "choose_model", fail)
-    monkeypatch.setattr("realtime.zoo.DEFAULT_MODEL", tmp_path / "default.onnx")
+    monkeypatch.setattr("steadypose.realtime.model.zoo.DEFAULT_MODEL", tmp_path / "default.onnx")
     given = ["--flavor", "tensorrt-rtx", "--output", str(tmp_path / "x.engine")]
     assert main(given) == 0
     assert "it could not be made (mend that); going on with" in capsys.readouterr().err
@@ -130,9 +129,9 @@ def test_int8_is_built_as_int8(tmp_path: Path) -> None:
 
 
 def test_preprocessing_is_one_kernel_and_half_is_really_half(tmp_path: Path) -> None:
-    from export.precision import network_nodes, to_half
-    from export.trt_builder import Job
-    from export.trt_builder import build as build_here
+    from steadypose.export.trt.builder import Job
+    from steadypose.export.trt.builder import build as build_here
+    from steadypose.export.trt.precision import network_nodes, to_half
 
     model = to_half(onnx.load(MODEL))
     onnx.save(model, tmp_path / "m.onnx")
@@ -179,7 +178,7 @@ def test_named_targets_are_built_and_others_refused(
 
 @pytest.fixture
 def no_gpu() -> None:
-    from engines.cuda_driver import load_driver
+    from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 
     try:
         load_driver().device()
@@ -190,7 +189,7 @@ def no_gpu() -> None:
 
 @pytest.mark.usefixtures("no_gpu")
 def test_tensorrt_itself_builds_only_where_a_gpu_is(capsys: pytest.CaptureFixture[str]) -> None:
-    from export.build_trt import main
+    from steadypose.export.build_trt import main
 
     assert main(["--flavor", "tensorrt"]) == 2
     said = capsys.readouterr().err
@@ -211,7 +210,7 @@ def test_an_engine_that_cannot_run_here_says_so(
 
 def test_the_real_runtime_refuses_with_a_reason(tmp_path: Path) -> None:
     """As far as TensorRT goes without a driver: None and a message, which we pass on."""
-    from engines.tensorrt_api import load_tensorrt
+    from steadypose.engines.backends.tensorrt.api import load_tensorrt
 
     api = load_tensorrt("tensorrt-rtx")
     runtime = api.module.Runtime(api.log.logger)
@@ -243,13 +242,13 @@ def test_a_builder_that_crashes_is_a_sentence(
         crash = "import os, sys; sys.stderr.write('last words'); sys.stderr.flush(); os.abort()"
         return real([command[0], "-c", crash], **more)
 
-    monkeypatch.setattr("export.trt_process.subprocess.Popen", crashing)
+    monkeypatch.setattr("steadypose.export.trt.process.subprocess.Popen", crashing)
     assert build("--output", str(tmp_path / "x.engine")) == 2
     assert "builder died (signal 6): last words" in capsys.readouterr().err
 
 
 def test_a_silent_fall_back_to_float_is_an_error() -> None:
-    from export.build_trt import check_built
+    from steadypose.export.build_trt import check_built
 
     with pytest.raises(EngineError, match=r"fp16 was asked for, but .* 24 float"):
         check_built({"float": 24}, "fp16")
@@ -283,9 +282,9 @@ def test_mistakes_of_the_command_line_are_sentences(
 
 def test_the_half_model_agrees_with_the_float_model() -> None:
     onnxruntime: Any = pytest.importorskip("onnxruntime")
-    from export.parity import difference
-    from export.precision import to_float, to_half, to_opset17
-    from export.real_crops import gather_crops
+    from steadypose.export.checking.parity import difference
+    from steadypose.export.checking.real_crops import gather_crops
+    from steadypose.export.trt.precision import to_float, to_half, to_opset17
 
     model = onnx.load(MODEL)
     crops = gather_crops("demo", read_spec(MODEL), count=60)
@@ -320,7 +319,7 @@ def float_types(model: onnx.ModelProto) -> dict[str, set[int]]:
 
 
 def test_movenets_network_is_half_and_its_preprocessing_and_decoding_stay_float() -> None:
-    from export.precision import network_nodes, to_float, to_half
+    from steadypose.export.trt.precision import network_nodes, to_float, to_half
 
     plain = to_float(onnx.load(MOVENET))
     types = float_types(to_half(plain))
@@ -347,9 +346,8 @@ def test_movenet_in_half_finds_every_keypoint_where_it_is_in_float() -> None:
     onnxruntime: Any = pytest.importorskip("onnxruntime")
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
-
-    from export.precision import to_half
-    from export.real_crops import gather_crops
+    from steadypose.export.checking.real_crops import gather_crops
+    from steadypose.export.trt.precision import to_half
 
     class GatherElements(OpRun):  # type: ignore[misc]  # the reference's own takes 64 at most
         def _run(self, data: Any, indices: Any, axis: int = 0) -> Any:
@@ -369,7 +367,8 @@ def test_movenet_in_half_finds_every_keypoint_where_it_is_in_float() -> None:
 
 
 def test_a_model_without_a_network_cannot_be_made_half(tmp_path: Path) -> None:
-    from export.precision import to_half
+    from steadypose.export.trt.precision import to_half
+
     from tests.conftest import tiny_model
 
     with pytest.raises(ModelFileError, match="no convolution"):
@@ -380,7 +379,7 @@ def test_a_model_without_a_network_cannot_be_made_half(tmp_path: Path) -> None:
 
 # What our variables hold.
 VARIABLES = {
-    "export/trt_builder.py": {
+    "export/trt/builder.py": {
         "builder": "Builder",
         "network": "INetworkDefinition",
         "parser": "OnnxParser",
@@ -397,7 +396,7 @@ VARIABLES = {
         "trt.DataType": "DataType",
         "sources": "TacticSource",
     },
-    "engines/tensorrt_engine.py": {
+    "engines/backends/tensorrt/engine.py": {
         "engine": "ICudaEngine",
         "self._engine": "ICudaEngine",
         "context": "IExecutionContext",

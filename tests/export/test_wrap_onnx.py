@@ -17,26 +17,25 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-
-from engines.model_file import read_spec
-from engines.options import EngineOptions
-from engines.registry import open_engine
-from engines.skeleton import COCO17, MPII16
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
+from steadypose.engines.skeleton import COCO17, MPII16
 
 pytestmark = pytest.mark.export
 ROOT = Path(__file__).resolve().parents[2]
 HW = (64, 48)
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 STD = np.array([58.395, 57.12, 57.375], np.float32)
-# Of our own part; see export/graph.py for what TensorRT does not take.
+# Of our own part; see export/models/decoding.py for what TensorRT does not take.
 REFUSED = {"ArgMax", "NonZero", "Mod", "ScatterND", "Loop", "If", "Unique"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _decoders_are_exported_once() -> Iterator[None]:
     """Torch needs one to ten seconds for each, and most tests want the same few."""
-    from export.wrap import decode
-    from export.wrap.reading import HeatmapReading
+    from steadypose.export.wrap import decode
+    from steadypose.export.wrap.reading import HeatmapReading
 
     real, made = decode.export_decode, dict[tuple[object, ...], bytes]()
 
@@ -52,7 +51,7 @@ def _decoders_are_exported_once() -> Iterator[None]:
 
 
 def wrap(*arguments: object) -> int:
-    from export.wrap_onnx import main
+    from steadypose.export.wrap_onnx import main
 
     return main([*(str(a) for a in arguments), "--check-crops", "8"])
 
@@ -609,7 +608,7 @@ def test_a_check_that_proves_nothing_is_an_error(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from export.wrap_onnx import main
+    from steadypose.export.wrap_onnx import main
 
     foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
     given = ["--onnx", str(foreign), "--output", str(output), "--check-crops", "8"]
@@ -638,7 +637,7 @@ def test_openvino_and_onnxruntime_agree_on_a_wrapped_network(kind: str, tmp_path
 def test_tensorrt_builds_a_wrapped_network(
     kind: str, precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from export.build_trt import main as build
+    from steadypose.export.build_trt import main as build
 
     made = simcc_net() if kind == "simcc" else heatmap_net(nhwc=True, batch=1)
     foreign, output = save(made, tmp_path / "f.onnx"), tmp_path / "m.onnx"
@@ -794,13 +793,13 @@ def test_a_wrong_wrapping_would_be_noticed(tmp_path: Path) -> None:
     """The check is no formality: another feed, or another reading, does not pass."""
     from dataclasses import replace
 
-    from engines.errors import ModelFileError
-    from export.wrap.check import check_wrapped
-    from export.wrap.feed import choose_feed
-    from export.wrap.network import open_network
-    from export.wrap.options import WrapOptions
-    from export.wrap.outputs import choose_reading
-    from export.wrap.reading import HeatmapReading
+    from steadypose.engines.errors import ModelFileError
+    from steadypose.export.wrap.check import check_wrapped
+    from steadypose.export.wrap.feed import choose_feed
+    from steadypose.export.wrap.network import open_network
+    from steadypose.export.wrap.options import WrapOptions
+    from steadypose.export.wrap.outputs import choose_reading
+    from steadypose.export.wrap.reading import HeatmapReading
 
     foreign, output = save(heatmap_net(), tmp_path / "f.onnx"), tmp_path / "m.onnx"
     assert wrap("--onnx", foreign, "--output", output, "--refine", "dark") == 0

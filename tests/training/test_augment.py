@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from steadypose.engines.skeleton import COCO17
 
-from engines.skeleton import COCO17
-from training.augment import Augment, disturb, place, place_randomly, warp
 from training.datasets.mannequin import MannequinDataset
-from training.sample import Sample
+from training.examples.augment import Augment, disturb, place, place_randomly, warp
+from training.examples.sample import Sample
 
 OFF = Augment(
     scale=0, shift=0, rotation_share=0, flip=0, half_body=0, occluder=0, blur=0, jpeg=0,
@@ -66,7 +66,7 @@ def test_a_spot_is_found_where_its_keypoint_says(
 
 
 def test_without_augmentation_the_crop_is_the_apps_crop() -> None:
-    from training.measure import crop_of
+    from training.measures.measure import crop_of
 
     sample = MannequinDataset(count=9).sample(7)
     rng = np.random.default_rng(0)

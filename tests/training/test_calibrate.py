@@ -98,7 +98,8 @@ def write_packs(folder: Path) -> None:
 def test_the_command_prints_numbers_and_what_comes_of_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from realtime.shipped import POSE_RESNET, QUALITIES
+    from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
+
     from training.calibrate import main
 
     write_packs(tmp_path)
@@ -115,9 +116,9 @@ def test_the_command_prints_numbers_and_what_comes_of_them(
 
 
 def test_every_network_of_a_quality_is_calibrated() -> None:
-    from engines.model_file import read_metadata
-    from export.recipe import RECIPE_KEY
-    from realtime.shipped import QUALITIES
+    from steadypose.engines.model_file import read_metadata
+    from steadypose.export.weights.recipe import RECIPE_KEY
+    from steadypose.realtime.model.places import QUALITIES
 
     for path in QUALITIES.values():
         recipe = json.loads(read_metadata(path)[RECIPE_KEY])["recipe"]

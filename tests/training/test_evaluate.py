@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from steadypose.engines.skeleton import COCO17
+from steadypose.engines.spec import ModelSpec
 
-from engines.skeleton import COCO17
-from engines.spec import ModelSpec
 from tests.conftest import tiny_model
 from tests.training.made_up import NAMES, coco_file
 
@@ -47,7 +47,8 @@ average = 0.9
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with arrows, a config, weights trained on them and their model file."""
-    from export.export_onnx import main as export
+    from steadypose.export.export_onnx import main as export
+
     from training.train import main as train
 
     folder = tmp_path_factory.mktemp("arrows")
@@ -74,7 +75,7 @@ def evaluate(*arguments: str) -> int:
 def test_a_skeleton_of_ones_own_reaches_an_engine(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from engines.model_file import read_spec
+    from steadypose.engines.model_file import read_spec
 
     spec = read_spec(trained / "arrows.onnx")
     assert spec.skeleton.keypoints == NAMES
@@ -129,7 +130,7 @@ def test_boxes_of_a_detector_and_the_flip_test(
 
 @pytest.mark.slow
 def test_the_app_runs_a_skeleton_of_ones_own(trained: Path) -> None:
-    from tests.app.test_cli import run
+    from tests.realtime.app.test_cli import run
 
     done = run(
         "--source", str(trained / "test"), "--model", str(trained / "arrows.onnx"), "--headless",
@@ -140,8 +141,8 @@ def test_the_app_runs_a_skeleton_of_ones_own(trained: Path) -> None:
 
 
 def test_perfect_results_have_an_average_precision_of_one(tmp_path: Path) -> None:
-    from training.coco_eval import STATISTICS, average_precision
     from training.datasets.coco import CocoDataset
+    from training.measures.coco_eval import STATISTICS, average_precision
 
     path = coco_file(tmp_path, count=5)
     data = json.loads(path.read_text())
@@ -169,8 +170,8 @@ def test_perfect_results_have_an_average_precision_of_one(tmp_path: Path) -> Non
 
 
 def test_average_precision_counts_missed_pictures_and_false_alarms(tmp_path: Path) -> None:
-    from training.coco_eval import average_precision
     from training.datasets.coco import CocoDataset
+    from training.measures.coco_eval import average_precision
 
     path = coco_file(tmp_path, count=10)
     data = json.loads(path.read_text())
@@ -209,8 +210,8 @@ def test_all_ten_statistics_of_coco_in_a_case_done_by_hand(tmp_path: Path) -> No
     and AR of the medium one are 0.5. Of both together AP is 1 at the easy thresholds; at the
     hard ones only the large one is a hit, whose recall of a half reaches 51 of COCO's 101 levels.
     """
-    from training.coco_eval import average_precision
     from training.datasets.coco import CocoDataset
+    from training.measures.coco_eval import average_precision
 
     path = coco_file(tmp_path, count=2)
     data = json.loads(path.read_text())
@@ -234,8 +235,9 @@ def test_all_ten_statistics_of_coco_in_a_case_done_by_hand(tmp_path: Path) -> No
 
 def made_found(error: NDArray[np.float64], **changes: Any) -> Any:
     """Predictions with these errors in pixels, (N, 16), of MPII's skeleton."""
-    from engines.skeleton import MPII16
-    from training.measure import Found
+    from steadypose.engines.skeleton import MPII16
+
+    from training.measures.measure import Found
 
     n = len(error)
     truth = np.zeros((n, 16, 2), np.float32)
@@ -251,7 +253,8 @@ def made_found(error: NDArray[np.float64], **changes: Any) -> Any:
 
 
 def test_pckh_in_a_case_done_by_hand() -> None:
-    from engines.skeleton import MPII16
+    from steadypose.engines.skeleton import MPII16
+
     from training.evaluate import summary
 
     error = np.full((2, 16), 1.0)  # a twentieth of the head
@@ -287,8 +290,9 @@ def test_the_worst_come_first() -> None:
 
 
 def test_the_flip_test_mirrors_back_swaps_and_takes_the_surer() -> None:
-    from engines.skeleton import COCO17
-    from training.measure import infer_crops
+    from steadypose.engines.skeleton import COCO17
+
+    from training.measures.measure import infer_crops
 
     left, right = COCO17.index("left_wrist"), COCO17.index("right_wrist")
     straight = np.zeros((1, 17, 3), np.float32)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steadypose.engines.errors import UsageError
 
-from engines.errors import UsageError
-from training.augment import Augment, end_frame
 from training.config import DataConfig, NetworkConfig, StageConfig, TeacherConfig, TrainConfig
+from training.examples.augment import Augment, end_frame
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
@@ -21,7 +21,7 @@ GRID_HW = (16, 12)
 
 def teacher_heads(cells: list[tuple[int, int]]) -> Any:
     """A teacher that sees keypoint k of one person, in the middle, at (row, column) k."""
-    from export.models.movenet import Heads
+    from steadypose.export.models.movenet import Heads
 
     h, w = GRID_HW
     k = len(cells)
@@ -39,7 +39,7 @@ def teacher_heads(cells: list[tuple[int, int]]) -> Any:
 def targets_for(
     xy: list[tuple[float, float]], *, is_known: list[bool], is_by_people: bool = False
 ) -> Any:
-    from training.head_targets import head_targets
+    from training.runs.head_targets import head_targets
 
     points = torch.tensor([xy])
     known = torch.tensor([is_known])
@@ -54,8 +54,8 @@ def targets_for(
 
 
 def decoded(targets: Any) -> Any:
-    from export.center_decoding import DecodeCenter
-    from export.models.movenet import Heads
+    from steadypose.export.models.center_decoding import DecodeCenter
+    from steadypose.export.models.movenet import Heads
 
     n, k, _, h, w = targets.offset.shape
     logits = (torch.logit(p.clamp(1e-4, 1 - 1e-4)) for p in (targets.heatmap, targets.center))
@@ -85,7 +85,7 @@ def test_a_label_that_contradicts_the_teacher_is_where_the_maps_then_say(
 
 
 def test_a_neighbour_whom_the_teacher_sees_is_no_mistake_beside_peoples_label() -> None:
-    from training.head_targets import head_targets
+    from training.runs.head_targets import head_targets
 
     taught = teacher_heads([(4, 5), (10, 6)])
     taught.heatmap[0, 1, 12, 1] = 1.0  # somebody else's
@@ -104,8 +104,9 @@ def test_unknown_keypoints_and_labels_beyond_the_crop_correct_nothing() -> None:
 
 
 def test_the_loss_is_nothing_at_the_targets_and_grows_with_every_map() -> None:
-    from export.models.movenet import Heads
-    from training.losses import heads_loss
+    from steadypose.export.models.movenet import Heads
+
+    from training.runs.losses import heads_loss
 
     taught = teacher_heads([(4, 5), (10, 6)])
     targets = targets_for([(22.5, 17.0), (26.0, 41.0)], is_known=[True, True])
@@ -130,10 +131,11 @@ def config(teacher: Path, **changes: Any) -> TrainConfig:
 
 
 def test_a_run_learns_maps_and_leaves_frozen_layers_alone(tmp_path: Path) -> None:
-    from export.models.registry import make_network
-    from export.recipe import find_recipe
-    from export.weights import load_weights
-    from training.run import Run
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.recipe import find_recipe
+    from steadypose.export.weights.state_dict import load_weights
+
+    from training.runs.run import Run
 
     teacher = tmp_path / "teacher.pt"
     torch.save(make_network("movenet_lightning", keypoints=17, seed=3).state_dict(), teacher)
@@ -192,9 +194,10 @@ def test_a_frame_that_ends_blackens_what_lies_beyond_and_says_which_keypoints() 
 
 
 def test_two_trainings_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from export.models.registry import make_network
-    from export.recipe import Recipe
-    from export.weights import load_weights
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.recipe import Recipe
+    from steadypose.export.weights.state_dict import load_weights
+
     from training.mix import main
 
     paths = []

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
+from steadypose.realtime.tracking.similarity import oks_matrix
 
-from engines.skeleton import COCO17, MPII16, Skeleton
-from realtime.oks import oks_matrix
-from training.metrics import (
+from training.measures.metrics import (
     limb_joints,
     pck,
     pck_per_keypoint,

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from engines.errors import UsageError
+from steadypose.engines.errors import UsageError
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
 
-from training.batches import Batch  # noqa: E402
 from training.config import NetworkConfig, StageConfig, load_config  # noqa: E402
-from training.trainer import Trainer  # noqa: E402
+from training.examples.batches import Batch  # noqa: E402
+from training.runs.trainer import Trainer  # noqa: E402
 
 SIDE = 64
 
@@ -23,7 +22,7 @@ SIDE = 64
 def mannequins(count: int) -> Batch:
     """Crops of the demo's figure, as training cuts them."""
     from training.datasets.mannequin import MannequinDataset
-    from training.measure import crop_of
+    from training.measures.measure import crop_of
 
     dataset = MannequinDataset(count=count)
     crops, points, known = [], [], []
@@ -37,8 +36,9 @@ def mannequins(count: int) -> Batch:
 
 
 def trainer(network: str, *, steps: int, rate: float, hard: int = 0) -> Trainer:
-    from export.models.registry import kind_of, make_network
-    from training.objectives import heatmap_objective
+    from steadypose.export.models.registry import kind_of, make_network
+
+    from training.runs.objectives import heatmap_objective
 
     stage = StageConfig((SIDE, SIDE), 1, sigma=1.5, rate=rate, warmup=5, hard=hard, average=0.8)
     made = make_network(network, keypoints=17, seed=5)
@@ -65,13 +65,13 @@ def test_every_stage_of_a_network_is_supervised(network: str, stages: int) -> No
 @pytest.mark.slow
 def test_a_trained_hourglass_follows_the_demo() -> None:
     """Learn four crops by heart; what follows the demo is the last stage of the average."""
-    from engines.skeleton import COCO17
-    from engines.spec import ModelSpec
-    from export.recipe import Recipe, build_model
-    from export.torch_engine import TorchEngine
-    from realtime.pipeline import Pipeline
-    from realtime.smooth.choice import make_smoother
-    from realtime.sources import SourceOptions, open_source
+    from steadypose.engines.skeleton import COCO17
+    from steadypose.engines.spec import ModelSpec
+    from steadypose.export.checking.torch_engine import TorchEngine
+    from steadypose.export.weights.recipe import Recipe, build_model
+    from steadypose.realtime.smooth.presets import make_smoother
+    from steadypose.realtime.sources.opening import SourceOptions, open_source
+    from steadypose.realtime.tracking.pipeline import Pipeline
 
     learning = trainer("hourglass2", steps=25, rate=1e-3)
     batch = mannequins(4)
@@ -107,8 +107,8 @@ def test_a_config_can_name_any_network(tmp_path: Path) -> None:
 
 
 def test_weights_for_other_keypoints_keep_all_but_the_last_layer() -> None:
-    from export.models.registry import keypoint_keys, make_network
-    from export.weights import with_other_keypoints
+    from steadypose.export.models.registry import keypoint_keys, make_network
+    from steadypose.export.weights.state_dict import with_other_keypoints
 
     assert keypoint_keys("hrnet_w32") == {"final_layer.weight", "final_layer.bias"}
     assert {"stem.9.conv.bias", "cpm_stages.1.model.0.conv.weight"} <= keypoint_keys("cpm3")

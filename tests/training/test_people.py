@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from steadypose.engines.errors import UsageError
 
-from engines.errors import UsageError
 from tests.training.made_up import pack
 from training.datasets.pack import PackDataset
 from training.people import body
@@ -309,7 +309,7 @@ def test_staging_is_kept(model: BodyModel) -> None:
 
 def test_conditions_count_what_lies_in_the_picture_against_the_whole_torso() -> None:
     pytest.importorskip("torch")
-    from benchmarks.conditions import Staged
+    from benchmarks.accuracy.conditions import Staged
 
     keypoints = np.full((17, 3), 2.0, np.float32)
     keypoints[:, :2] = 20

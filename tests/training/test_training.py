@@ -17,12 +17,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from steadypose.engines.errors import EngineError, ModelFileError, SourceError, UsageError
+from steadypose.engines.skeleton import COCO17, MPII16
 
-from engines.errors import EngineError, ModelFileError, SourceError, UsageError
-from engines.skeleton import COCO17, MPII16
 from tests.training.made_up import coco_file
 from training.config import DataConfig, StageConfig, TrainConfig, load_config
-from training.progress import read_log
+from training.runs.progress import read_log
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
@@ -44,8 +44,9 @@ CONFIGS = ROOT / "training" / "configs"
 def test_targets_and_decoding_are_inverse(
     size_hw: tuple[int, int], sigma: float, stride: int, worst_px: float
 ) -> None:
-    from export.graph import Decode
-    from training.targets import heatmap_targets
+    from steadypose.export.models.decoding import Decode
+
+    from training.examples.targets import heatmap_targets
 
     h, w = size_hw
     rng = np.random.default_rng(1)
@@ -70,7 +71,7 @@ def test_targets_and_decoding_are_inverse(
 
 
 def test_keypoints_outside_count_as_empty_and_unknown_ones_do_not_count() -> None:
-    from training.targets import heatmap_targets
+    from training.examples.targets import heatmap_targets
 
     xy = torch.tensor([[[50.0, 200.0], [50.0, 50.0], [50.0, 50.0]]])
     known = torch.tensor([[True, True, False]])
@@ -82,7 +83,7 @@ def test_keypoints_outside_count_as_empty_and_unknown_ones_do_not_count() -> Non
 
 
 def test_the_loss_is_the_mean_square_of_what_counts() -> None:
-    from training.losses import distillation_loss, heatmap_loss
+    from training.runs.losses import distillation_loss, heatmap_loss
 
     target = torch.zeros(2, 3, 2, 2)
     found = torch.stack([torch.full((3, 2, 2), 1.0), torch.full((3, 2, 2), 2.0)])
@@ -96,7 +97,7 @@ def test_the_loss_is_the_mean_square_of_what_counts() -> None:
 
 
 def test_hard_keypoints_are_those_with_the_largest_error() -> None:
-    from training.losses import heatmap_loss
+    from training.runs.losses import heatmap_loss
 
     found = torch.tensor([1.0, 3.0, 2.0]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
     target, weight = torch.zeros(1, 3, 2, 2), torch.ones(1, 3)
@@ -107,7 +108,7 @@ def test_hard_keypoints_are_those_with_the_largest_error() -> None:
 
 
 def test_rates_follow_their_schedules() -> None:
-    from training.trainer import rate_at
+    from training.runs.trainer import rate_at
 
     stage = StageConfig(input=(64, 64), epochs=1, rate=1.0, warmup=10)
     assert rate_at(0, 100, stage) == pytest.approx(0.1)
@@ -121,9 +122,9 @@ def test_rates_follow_their_schedules() -> None:
 
 
 def make_batches(**changes: Any) -> Any:
-    from training.augment import Augment
-    from training.batches import Batches
     from training.datasets.mannequin import MannequinDataset
+    from training.examples.augment import Augment
+    from training.examples.batches import Batches
 
     options = {
         "shares": (3.0, 1.0), "batch": 8, "size_hw": (64, 64), "padding": 1.25,
@@ -133,7 +134,7 @@ def make_batches(**changes: Any) -> Any:
 
 
 def test_shares_become_whole_examples() -> None:
-    from training.batches import split_batch
+    from training.examples.batches import split_batch
 
     assert split_batch([3, 1], 8) == [6, 2]
     assert split_batch([1, 1, 1], 8) == [3, 3, 2]
@@ -153,7 +154,7 @@ def test_every_picture_is_shown_once_before_any_twice() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_step_is_the_same_batch_wherever_it_is_made() -> None:
-    from training.batches import load_batches
+    from training.examples.batches import load_batches
 
     here = list(load_batches(make_batches(), first=0, last=4, workers=0))
     there = list(load_batches(make_batches(), first=2, last=4, workers=2))
@@ -167,9 +168,9 @@ def test_a_step_is_the_same_batch_wherever_it_is_made() -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_broken_picture_stops_training_with_its_name(tmp_path: Path, workers: int) -> None:
-    from training.augment import Augment
-    from training.batches import Batches, load_batches
     from training.datasets.coco import CocoDataset
+    from training.examples.augment import Augment
+    from training.examples.batches import Batches, load_batches
 
     data = CocoDataset(coco_file(tmp_path, count=4))
     (tmp_path / "2.png").write_bytes(b"broken")
@@ -195,7 +196,7 @@ def small_config(**changes: Any) -> TrainConfig:
 
 
 def start(config: TrainConfig, out: Path) -> Any:
-    from training.run import Run
+    from training.runs.run import Run
 
     device = torch.device("cpu")
     return Run(config, root=out, out=out, device=device, workers=0, is_quiet=True)
@@ -247,8 +248,8 @@ def test_a_stage_has_data_sets_and_a_padding_of_its_own(tmp_path: Path) -> None:
 
 
 def tiny_trainer(network: Any, **changes: Any) -> Any:
-    from training.objectives import heatmap_objective
-    from training.trainer import Trainer
+    from training.runs.objectives import heatmap_objective
+    from training.runs.trainer import Trainer
 
     stage = replace(StageConfig(input=(32, 32), epochs=1, sigma=1.0, warmup=0), **changes)
     objective = heatmap_objective(stage, stride=1, teacher_share=0.0)
@@ -257,7 +258,7 @@ def tiny_trainer(network: Any, **changes: Any) -> Any:
 
 
 def some_batch() -> Any:
-    from training.batches import Batch
+    from training.examples.batches import Batch
 
     numbers = torch.Generator().manual_seed(0)
     crops = torch.randint(0, 255, (2, 32, 32, 3), generator=numbers, dtype=torch.uint8)
@@ -300,7 +301,7 @@ def test_the_average_follows_by_its_decay() -> None:
 def test_pictures_are_channels_last_and_bf16_where_that_is_fast() -> None:
     from torch import nn
 
-    from training.trainer import has_bf16
+    from training.runs.trainer import has_bf16
 
     seen: dict[str, Any] = {}
 
@@ -322,7 +323,7 @@ def test_pictures_are_channels_last_and_bf16_where_that_is_fast() -> None:
 def test_bf16_is_used_only_where_it_is_measured_to_be_faster(
     monkeypatch: pytest.MonkeyPatch, *, bf16_s: float, is_used: bool
 ) -> None:
-    from training import trainer
+    from training.runs import trainer
 
     took_s = {torch.float32: 1.0, torch.bfloat16: bf16_s}
     monkeypatch.setattr(trainer, "_product_s", took_s.__getitem__)
@@ -338,7 +339,7 @@ def test_adam_decays_nothing_unless_told() -> None:
 
 
 def test_the_meter_tells_how_long_it_waited() -> None:
-    from training.progress import Meter
+    from training.runs.progress import Meter
 
     meter = Meter()
     meter.add(1.0, took_s=2.0, waited_s=0.5)
@@ -377,7 +378,7 @@ def test_an_interrupted_run_goes_on_exactly(
             def measure(*_: Any) -> Any:
                 raise InterruptError
 
-            patch.setattr("training.run.measure", measure)
+            patch.setattr("training.runs.run.measure", measure)
         else:
             real_add, seen = run_meter(), []
 
@@ -386,7 +387,7 @@ def test_an_interrupted_run_goes_on_exactly(
                 seen.append(1)
                 run.is_stopping = len(seen) == 3
 
-            patch.setattr("training.run.Meter.add", add)
+            patch.setattr("training.runs.run.Meter.add", add)
         if where == "after a step, by a signal":
             run.go()
             assert run.is_stopping
@@ -402,7 +403,7 @@ def test_an_interrupted_run_goes_on_exactly(
 
 
 def run_meter() -> Any:
-    from training.progress import Meter
+    from training.runs.progress import Meter
 
     return Meter.add
 
@@ -424,8 +425,9 @@ def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched(
 
 
 def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path) -> None:
-    from export.models.pose_resnet import PoseResNet
-    from training.run import Run
+    from steadypose.export.models.pose_resnet import PoseResNet
+
+    from training.runs.run import Run
 
     coco_file(tmp_path, count=4)
     trained = PoseResNet(18, deconv_filters=(16, 16, 16))
@@ -445,8 +447,8 @@ def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_run_starts_from_the_weights_of_a_model_file(tmp_path: Path, whole: Path) -> None:
-    from export.export_onnx import main as export
-    from export.weights import load_weights
+    from steadypose.export.export_onnx import main as export
+    from steadypose.export.weights.state_dict import load_weights
 
     model = tmp_path / "first.onnx"
     given = ["--weights", str(whole / "weights.pt"), "--check-crops", "1", "--output", str(model)]
@@ -525,11 +527,12 @@ def test_a_teacher_and_hard_keypoints_can_be_trained_with(tmp_path: Path) -> Non
 
 
 def test_a_teacher_of_other_pixels_or_keypoints_is_refused(tmp_path: Path) -> None:
-    from export.models.registry import make_network
-    from export.recipe import Recipe
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.recipe import Recipe
+
     from training.config import TeacherConfig
-    from training.teacher import open_teacher
-    from training.trainer import save_weights
+    from training.runs.teacher import open_teacher
+    from training.runs.trainer import save_weights
 
     recipe = Recipe(deconv=(16, 16, 16), final_kernel=3, input_hw=(64, 64))
     network = make_network("pose_resnet18", keypoints=17, options=recipe.options, seed=0)
@@ -555,8 +558,8 @@ def test_a_teacher_of_other_pixels_or_keypoints_is_refused(tmp_path: Path) -> No
 def test_a_student_comes_nearer_to_its_teacher() -> None:
     from torch import nn
 
-    from training.objectives import heatmap_objective
-    from training.trainer import Trainer
+    from training.runs.objectives import heatmap_objective
+    from training.runs.trainer import Trainer
 
     torch.manual_seed(3)
     teacher = nn.Conv2d(3, 17, 3, padding=1)
@@ -652,7 +655,7 @@ def test_a_missing_config_is_a_sentence() -> None:
 
 @pytest.mark.slow
 def test_the_smoke_config_really_learns(tmp_path: Path) -> None:
-    from training.run import Run
+    from training.runs.run import Run
 
     config = load_config(CONFIGS / "smoke.toml")
     run = Run(

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from steadypose.engines.errors import UsageError
+from steadypose.engines.skeleton import SKELETONS, Skeleton
 
-from engines.errors import UsageError
-from engines.skeleton import SKELETONS, Skeleton
 from training.config import DataConfig
 from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset
 from training.datasets.mannequin import MannequinDataset
 from training.datasets.mpii import MpiiDataset
 from training.datasets.pack import LISTS, PackDataset
-from training.sample import PoseDataset, Sample
+from training.examples.sample import PoseDataset, Sample
 
 KINDS: Mapping[str, Callable[..., PoseDataset]] = {
     "pack": PackDataset,

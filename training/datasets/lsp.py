@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from steadypose.engines.errors import SourceError
+from steadypose.engines.skeleton import COCO17
 
-from engines.errors import SourceError
-from engines.skeleton import COCO17
 from training.datasets.matlab import read_mat
-from training.sample import Outside, Sample, check_inside, read_image, tight_bbox
+from training.examples.sample import Outside, Sample, check_inside, read_image, tight_bbox
 
 # COCO index of each of LSP's 14 joints; neck and head top have none.
 TO_COCO = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, -1, -1)

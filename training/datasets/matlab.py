@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engines.errors import SourceError
+from steadypose.engines.errors import SourceError
 
 
 def read_mat(path: Path) -> dict[str, Any]:

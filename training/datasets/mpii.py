@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from steadypose.engines.errors import SourceError
+from steadypose.engines.skeleton import MPII16
 
-from engines.errors import SourceError
-from engines.skeleton import MPII16
 from training.datasets.matlab import read_mat
-from training.sample import Outside, Sample, check_inside, read_image
+from training.examples.sample import Outside, Sample, check_inside, read_image
 
 _HEAD_SHARE = 0.6
 

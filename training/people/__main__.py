@@ -9,7 +9,7 @@ ours. The pack is read by ``kind = "pack"`` with ``outside = "keep"``.
 
 from __future__ import annotations
 
-from export import needed_packages  # noqa: F401
+from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import argparse
@@ -17,9 +17,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engines.errors import UsageError
-from realtime.arguments import whole
-from realtime.command import Parser, run_command
+from steadypose.engines.errors import UsageError
+from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.parser import Parser, run_command
+
 from training.people.pack import draw_sheet, render
 
 _LARGEST_SEED = 2**31 - 1

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from engines.errors import UsageError
-from engines.skeleton import COCO17
+from steadypose.engines.errors import UsageError
+from steadypose.engines.skeleton import COCO17
 
 Floats = NDArray[np.float32]
 Rotation = NDArray[Any]

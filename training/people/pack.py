@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from steadypose.engines.errors import EngineError, RecordError, UsageError
 
-from engines.errors import EngineError, RecordError, UsageError
 from training.datasets.pack import PackDataset
 from training.people.body import BodyModel, Floats, not_installed
 from training.people.render import Images
 from training.people.scene import Studio
-from training.progress import draw_grid, write_picture
+from training.runs.progress import draw_grid, write_picture
 
 _BACKGROUNDS = 1500
 _QUALITY = 90

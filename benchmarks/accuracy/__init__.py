@@ -1,0 +1,1 @@
+"""How often keypoints are right."""

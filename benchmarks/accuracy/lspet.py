@@ -1,0 +1,142 @@
+"""The shipped model beside MediaPipe Pose on labelled pictures: LSPET 9001 to 9500.
+
+    python -m benchmarks.accuracy.lspet --data PACKS
+
+Both see the same pictures (one athlete each, cut out with a margin). Ours gets the labelled
+box, MediaPipe finds its person itself, picture by picture, with its default threshold and with
+one that fits pictures that always hold somebody; whom it does not find counts as wrong. Labels
+are people's, and not all right. Ours learned from pictures 1 to 9000 of the same set, MediaPipe
+from others: this says what the default is worth here, not which network is better everywhere.
+"""
+
+from __future__ import annotations
+
+from steadypose.export import needed_packages  # noqa: F401
+
+# isort: split
+import argparse
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.errors import EngineError
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import open_engine
+from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+
+from benchmarks.accuracy.app import GROUPS as BODY_GROUPS
+from benchmarks.accuracy.app import SUMS
+from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.loop.peers import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
+from training.config import load_config
+from training.datasets import open_dataset
+from training.examples.sample import PoseDataset
+from training.measures.measure import Found, measure
+from training.measures.metrics import pck, relative_error
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+THRESHOLDS = (0.5, 0.1)  # MediaPipe's own, and a low one
+LIMBS = "12 limb joints"
+GROUPS = {name: k for name, k in BODY_GROUPS.items() if name != "face"} | {LIMBS: SUMS[LIMBS]}
+RUNNER = """
+import json, sys
+import cv2
+from mediapipe.python.solutions.pose import Pose
+
+order, found = json.loads(sys.argv[3]), []
+sure = float(sys.argv[4])
+with Pose(static_image_mode=True, model_complexity=1, min_detection_confidence=sure) as pose:
+    for name in json.loads(sys.argv[2]):
+        image = cv2.imread(sys.argv[1] + "/" + name)
+        h, w = image.shape[:2]
+        marks = pose.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).pose_landmarks
+        rows = marks and [marks.landmark[i] for i in order]
+        found.append(rows and [[m.x * w - 0.5, m.y * h - 0.5] for m in rows])
+json.dump(found, open(sys.argv[1] + "/found.json", "w"))
+"""
+
+
+def find_with_mediapipe(dataset: PoseDataset, rows: Ints, *, least: float) -> Floats:
+    """(N, 17, 2) picture pixels; NaN where nobody was found.
+
+    Args:
+        dataset: Pictures.
+        rows: (N,) which.
+        least: MediaPipe's detection threshold.
+
+    Raises:
+        EngineError: MediaPipe failed.
+    """
+    prepare_mediapipe()
+    with tempfile.TemporaryDirectory() as folder:
+        names = []
+        for row in rows:
+            names.append(f"{row}.png")
+            cv2.imwrite(f"{folder}/{row}.png", dataset.sample(int(row)).image_bgr)
+        command = [str(VENV / "bin" / "python"), "-I", "-c", RUNNER, folder]
+        command += [json.dumps(names), json.dumps(LANDMARKS), str(least)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise EngineError(
+                f"MediaPipe exited with code {done.returncode}: {done.stderr.strip()[-200:]}",
+                fix=f"reinstall it: rm -r {VENV}",
+            )
+        answers = json.loads((Path(folder) / "found.json").read_text())
+    nobody = [[np.nan] * 2] * len(COCO17)
+    return np.array([nobody if found is None else found for found in answers])
+
+
+def row_of(name: str, found: Found, xy: Floats) -> tuple[str, ...]:
+    """A table row: PCK@0.2 of every group, and PCK@0.5 of all."""
+    error = relative_error(xy, found.truth, found.reference_px)
+    fine = [pck(error[:, list(k)], found.is_counted[:, list(k)], 0.2) for k in GROUPS.values()]
+    limbs = list(GROUPS[LIMBS])
+    coarse = pck(error[:, limbs], found.is_counted[:, limbs], 0.5)
+    return name, *(f"{value:.3f}" for value in (*fine, coarse))
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    made = parser(__doc__)
+    made.add_argument("--data", type=Path, required=True, help="folder of the packs")
+    made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
+    return made.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = options()
+    config = load_config(ROOT / "training" / "configs" / "default.toml")
+    dataset = open_dataset(config.validate[0], root=arguments.data)
+    engine = open_engine(
+        arguments.model, backend="auto", options=EngineOptions(threads=default_threads())
+    ).engine
+    found = measure(engine, dataset)
+    flipped = measure(engine, dataset, is_flip_tested=True)
+    peer = f"{PACKAGE.replace('==', ' ')} full"
+    theirs = {}
+    for least in THRESHOLDS:
+        xy = find_with_mediapipe(dataset, found.rows, least=least)
+        missed = int(np.isnan(xy).any(axis=(1, 2)).sum())
+        theirs[f"{peer}, detection from {least} on: {missed} not found"] = xy
+    ours = f"{engine.spec.name} on {engine.label}"
+    rows = [
+        row_of(ours, found, found.xy),
+        row_of("· with a flip test", found, flipped.xy),
+        *(row_of(name, found, xy) for name, xy in theirs.items()),
+    ]
+    head = ("PCK@0.2 of the torso", *GROUPS, f"{LIMBS} at 0.5")
+    publish(
+        f"LSPET 9001 to 9500: {len(found.rows)} people\n{provenance()}\n\n{table(head, rows)}",
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,155 @@
+"""Compare everything that runs a model here, on the same real crops.
+
+    python -m benchmarks.accuracy.parity                              # the default model
+    python -m benchmarks.accuracy.parity --also NAME_int8.onnx --source VIDEO
+    python -m benchmarks.accuracy.parity --weights weights.pt         # torch is the reference
+
+Differences are in crop pixels, over keypoints that the reference scores above 0.2. With
+``--coco`` (a COCO keypoint file) or ``--config`` (a training config) each also gets its PCK
+on those labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from steadypose.export import needed_packages  # noqa: F401
+
+# isort: split
+import numpy as np
+from steadypose.engines.base import Engine
+from steadypose.engines.engine_file import BUILT, SUFFIX, read_info
+from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import BACKENDS, open_engine
+from steadypose.engines.spec import ModelSpec
+from steadypose.export.checking.parity import Difference, difference, open_reference, run_all
+from steadypose.export.checking.real_crops import gather_crops
+from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.model.places import DEFAULT_MODEL
+
+from training.config import DataConfig, load_config
+from training.datasets import open_datasets
+from training.examples.sample import PoseDataset
+from training.measures.measure import measure
+
+Candidate = tuple[str, Path, str, EngineOptions]
+
+
+def candidates(paths: Sequence[Path], precisions: Sequence[str]) -> list[Candidate]:
+    """Every backend and precision for every file: title, path, backend, options."""
+    found: list[Candidate] = []
+    for path in paths:
+        if path.suffix == SUFFIX:
+            found.append((f"{path.name}, built {read_info(path).built}", path, "tensorrt",
+                          EngineOptions()))  # fmt: skip
+            continue
+        for backend in (entry.name for entry in BACKENDS if entry.name != "tensorrt"):
+            for precision in precisions:
+                options = EngineOptions(precision, threads=default_threads())
+                found.append((f"{path.name} on {backend} {precision}", path, backend, options))
+    return found
+
+
+def open_torch(weights: Path) -> Engine:
+    """Weights with a recipe beside them, in float32.
+
+    Raises:
+        SteadyposeError: They cannot be read.
+    """
+    from training.evaluate import open_any  # noqa: PLC0415  # imports torch
+
+    return open_any(weights)
+
+
+def labelled(arguments: argparse.Namespace) -> list[PoseDataset]:
+    """The data sets to measure PCK on; none where none was given."""
+    if arguments.coco is not None:
+        options = {"annotations": str(arguments.coco.resolve())}
+        if arguments.images is not None:
+            options["images"] = str(arguments.images.resolve())
+        return open_datasets([DataConfig("coco", options=options)], root=Path())
+    if arguments.config is not None:
+        root = arguments.data or arguments.config.parent
+        return open_datasets(load_config(arguments.config).validate, root=root)[:1]
+    return []
+
+
+def built_engines(spec: ModelSpec) -> list[Path]:
+    """Engines of this model in engines/built."""
+    return sorted(BUILT.glob(f"{spec.name}-*{SUFFIX}"))
+
+
+def report(arguments: argparse.Namespace) -> str:
+    """Do what the command line says; returns a Markdown table."""
+    spec = read_spec(arguments.onnx)
+    share = -(-arguments.count // len(arguments.source))
+    crops = np.concatenate([gather_crops(s, spec, count=share) for s in arguments.source])
+    labels = labelled(arguments)
+    options = EngineOptions("fp32", threads=default_threads())
+    engine = (
+        open_torch(arguments.weights)
+        if arguments.weights
+        else open_reference(arguments.onnx, options)
+    )
+    wanted = run_all(engine, crops)
+    more = [f" PCK@0.2, {d.name} |" for d in labels]
+    names = ", ".join(Path(source).name for source in arguments.source)
+    lines = [
+        f"{spec.name}, {len(crops)} crops of {names}; differences from the first row, in crop "
+        "pixels",
+        "",
+        "| engine | p50 | p95 | max | score |" + "".join(more),
+        "|---|---:|---:|---:|---:|" + "---:|" * len(more),
+        _row(engine.label, difference(wanted, wanted), engine, labels),
+    ]
+    engine.close()
+    refusals = []
+    paths = [arguments.onnx, *arguments.also, *built_engines(spec)]
+    for title, path, backend, chosen in candidates(paths, ("fp32", "bf16")):
+        try:
+            engine = open_engine(path, backend=backend, options=chosen).engine
+            got = difference(run_all(engine, crops), wanted)
+            lines.append(_row(f"{path.name}: {engine.label}", got, engine, labels))
+            engine.close()
+        except SteadyposeError as error:
+            refusals.append(f"not run: {title}: {error.what}")
+    text = "\n".join([*lines, "", *refusals]).rstrip()
+    if arguments.output is not None:
+        arguments.output.write_text(text + "\n", encoding="utf-8")
+    return text
+
+
+def _row(title: str, got: Difference, engine: Engine, labels: Sequence[PoseDataset]) -> str:
+    cells = [f"{got.p50:.3f}", f"{got.p95:.3f}", f"{got.largest:.2f}", f"{got.score:.4f}"]
+    cells += [f"{measure(engine, data).pck():.4f}" for data in labels]
+    return f"| {title} | " + " | ".join(cells) + " |"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--onnx", type=Path, default=DEFAULT_MODEL, help="model file")
+    parser.add_argument(
+        "--also", type=Path, nargs="+", default=[], help="more model files, engines"
+    )
+    parser.add_argument("--weights", type=Path, help="compare with these weights in torch")
+    parser.add_argument(
+        "--source", nargs="+", default=["demo"], help="videos or folders the crops are cut from"
+    )
+    parser.add_argument("--count", type=int, default=500, help="crops at most")
+    parser.add_argument("--coco", type=Path, help="COCO keypoint file for PCK")
+    parser.add_argument("--images", type=Path, help="folder of its pictures")
+    parser.add_argument("--config", type=Path, help="or a training config, for its validation set")
+    parser.add_argument("--data", type=Path, help="where the config's paths start")
+    parser.add_argument("--output", type=Path, help="also write the table to this file")
+    arguments = parser.parse_args(argv)
+    return run_command(lambda: report(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Every network that ships: accuracy on people nobody trained on, time, size.
+
+    python -m benchmarks.accuracy.shipped --data PACKS [MODEL.onnx ...]
+
+Boxes are given. The 300 everyday pictures (training/configs/people_held_out.txt) were left out of
+training with all other pictures of their sources; their labels are MoveNet Thunder's, which looked
+twice, so they say how near a network comes to it. LSPET 9001 to 9500 was labelled by people.
+Further model files, such as the published weights, get a row each. Times are of one thread and
+one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as this one does it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from steadypose.engines.errors import EngineError
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.model.places import POSE_RESNET, QUALITIES, ROOT
+from steadypose.realtime.tracking.similarity import oks_matrix
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.loop.avx2_only import avx2_only
+from training.datasets.pack import HELD_OUT, PackDataset
+from training.measures.measure import Found, measure
+from training.measures.metrics import pck
+
+_THRESHOLDS = np.arange(0.5, 0.96, 0.05)
+_BODY_SHARE = 0.53  # of a box: what COCO's area is of it, about
+_CALLS = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from engines.options import EngineOptions
+from engines.registry import open_engine
+path, precision = sys.argv[1:]
+engine = open_engine(Path(path), backend="openvino", options=EngineOptions(precision, 1)).engine
+crops = np.random.default_rng(0).integers(0, 256, (1, *engine.spec.input_hw, 3), np.uint8)
+took = []
+for _ in range(60):
+    begin = time.perf_counter()
+    engine.infer(crops)
+    took.append(time.perf_counter() - begin)
+print(1e3 * min(took))
+"""
+
+
+def call_ms(model: Path, *, is_avx2: bool) -> float:
+    """Fastest of 60 calls with one crop on one thread, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _CALLS, str(model), "fp32" if is_avx2 else "auto"],
+        env={**os.environ, **(avx2_only()[0] if is_avx2 else {})},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        why = done.stderr.strip().splitlines()[-1:] or ["it ended without a word"]
+        raise EngineError(f"{model.name} did not run: {why[0]}", fix="run.py --model says more")
+    return float(done.stdout.split()[-1])
+
+
+def matched(found: Found) -> float:
+    """Mean over COCO's thresholds of the share of people whose OKS reaches them."""
+    reached = []
+    for xy, truth, counted in zip(found.xy, found.truth, found.is_counted, strict=True):
+        if counted.sum() < 2:
+            continue
+        area = _BODY_SHARE * np.ptp(truth[counted], axis=0).prod()
+        alike = oks_matrix(
+            truth[None].astype(np.float64),
+            xy[None],
+            counted[None].astype(np.float64),
+            np.array([area]),
+            np.array(found.skeleton.sigmas),
+        )
+        reached.append(alike[0, 0] >= _THRESHOLDS)
+    return float(np.mean(reached))
+
+
+def of_teacher(found: Found) -> Found:
+    """Count a teacher's labels too: these pictures have no others."""
+    is_somebody = found.is_known.sum(axis=1) > 1
+    return replace(found, is_counted=found.is_known & is_somebody[:, None])
+
+
+def figures(found: Found) -> list[str]:
+    """PCK at 0.2 and 0.1 over all counted keypoints, and the share matched."""
+    error, counted = found.error, found.is_counted & np.isfinite(found.reference_px)[:, None]
+    return [f"{pck(error, counted, t):.3f}" for t in (0.2, 0.1)] + [f"{matched(found):.3f}"]
+
+
+def row_of(model: Path, name: str, sets: Sequence[tuple[PackDataset, bool]]) -> list[str]:
+    """One row of the table."""
+    engine = open_engine(model, backend="openvino", options=EngineOptions("fp32", 2)).engine
+    cells = []
+    try:
+        for dataset, is_taught in sets:
+            found = measure(engine, dataset)
+            cells += figures(of_teacher(found) if is_taught else found)
+    finally:
+        engine.close()
+    times = [f"{call_ms(model, is_avx2=isa):.1f}" for isa in (True, False)]
+    return [name, *cells, *times, f"{model.stat().st_size / 1e6:.1f}"]
+
+
+def main() -> None:
+    """Measure all, print and keep the table."""
+    made = parser(__doc__)
+    made.add_argument("models", nargs="*", type=Path, metavar="MODEL", help="further model files")
+    made.add_argument("--data", type=Path, required=True, help="folder of the packs")
+    arguments = made.parse_args()
+    data: Path = arguments.data
+    sets = (
+        (PackDataset(data / "people.tar", only=HELD_OUT, outside="drop"), True),
+        (PackDataset(data / "lspet.tar", first=9001, last=9500, outside="drop"), False),
+    )
+    named = [(path, f"{quality}: {path.stem}") for quality, path in QUALITIES.items()]
+    named += [(path, path.stem) for path in (POSE_RESNET, *arguments.models)]
+    head = [
+        "network",
+        *(f"{s} {f}" for s in ("everyday", "LSPET") for f in ("@0.2", "@0.1", "AP*")),
+    ]
+    head += ["AVX2 fp32, ms", "native, ms", "MB"]
+    rows = [row_of(path, name, sets) for path, name in named]
+    text = (
+        "300 everyday pictures, LSPET 9001 to 9500; boxes given, openvino fp32; PCK of the torso; "
+        "AP*: mean over COCO's thresholds of the share of people matched; times: one thread, one "
+        "crop, the fastest of 60 calls"
+    )
+    publish("\n".join((text, provenance(), "", table(head, rows))), arguments.output)
+
+
+if __name__ == "__main__":
+    guarded(main)

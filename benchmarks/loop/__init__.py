@@ -1,0 +1,1 @@
+"""What a frame, a start and a recording cost."""

@@ -1,0 +1,94 @@
+"""A 60 fps camera before an engine that takes 50 ms: does any queue grow? And memory.
+
+python -m benchmarks.loop.age [--seconds 60] [--memory-frames 10000]
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.realtime.app.display import NullDisplay
+from steadypose.realtime.app.loop import App
+from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.sources.demo import DemoScene
+from steadypose.realtime.sources.live import LiveSource
+from steadypose.realtime.tracking.pipeline import Pipeline
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+
+
+class SimulatedCamera:
+    """Gives frames at exact times, as a driver with its own clock does."""
+
+    label = "simulated camera"
+
+    def __init__(self, fps: float) -> None:
+        self.fps = fps
+        scene = DemoScene()
+        self._images = [scene.draw(i) for i in range(8)]
+        self._next_s = time.perf_counter()
+        self._count = 0
+
+    def read(self) -> tuple[NDArray[np.uint8], float] | None:
+        """Wait for the next tick."""
+        self._next_s += 1.0 / self.fps
+        time.sleep(max(0.0, self._next_s - time.perf_counter()))
+        self._count += 1
+        return self._images[self._count % 8], time.perf_counter()
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def live_run(fps: float, latency_s: float, *, seconds: float | None, frames: int | None) -> App:
+    """Run the loop on a simulated camera."""
+    source = LiveSource(lambda: SimulatedCamera(fps))
+    engine = FakeEngine(latency_s=latency_s)
+    outputs = Outputs(engine.spec.skeleton, fps, is_live=True)
+    limit = frames if frames is not None else int((seconds or 0) / max(latency_s, 1 / fps)) + 1
+    app = App(source, Pipeline(engine), NullDisplay(), outputs, max_frames=limit)
+    app.run()
+    source.close()
+    return app
+
+
+def resident_mb() -> float:
+    """Resident memory of this process, MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+def main() -> None:
+    """Measure and print."""
+    options = parser(__doc__)
+    options.add_argument("--seconds", type=float, default=60.0)
+    options.add_argument("--memory-frames", type=int, default=10_000)
+    arguments = options.parse_args()
+    rows = []
+    app = live_run(60.0, 0.05, seconds=arguments.seconds, frames=None)
+    half = app.watch.frames // 2
+    ages = app.watch.column("age")
+    for name, part in (("first half", ages[:half]), ("second half", ages[half:]), ("all", ages)):
+        low, high, most = np.percentile(part, (50, 95, 100))
+        rows.append(
+            (f"frame age, {name}, ms p50 / p95 / max", f"{low:.1f} / {high:.1f} / {most:.1f}")
+        )
+    rows.append(("frames shown / dropped", f"{app.watch.frames} / {app.source.dropped}"))
+    live_run(1000.0, 0.0, seconds=None, frames=500)
+    before = resident_mb()
+    live_run(1000.0, 0.0, seconds=None, frames=arguments.memory_frames)
+    grown = resident_mb() - before
+    rows.append((f"memory grown over {arguments.memory_frames} frames, MB", f"{grown:.1f}"))
+    publish(
+        f"60 fps camera, 50 ms engine, {arguments.seconds:g} s\n{provenance()}\n\n"
+        f"{table(('', ''), rows)}",
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

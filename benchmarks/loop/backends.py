@@ -1,0 +1,188 @@
+"""Which CPU backend, precision and thread count runs the shipped model best.
+
+Speed, cold start and keypoint agreement side by side: rounds alternate between the
+candidates, so a noisy machine disturbs all alike.
+
+    python -m benchmarks.loop.backends
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.base import Engine
+from steadypose.engines.options import EngineOptions, usable_cpus
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+from steadypose.realtime.sources.opening import SourceOptions, open_source
+from steadypose.realtime.tracking.pipeline import Pipeline
+
+from benchmarks.common import VIDEOS, guarded, p50_p95, parser, provenance, publish, table
+
+ROUNDS, CALLS = 6, 60
+COLD = """
+import sys, time, json
+begin = time.perf_counter()
+from pathlib import Path
+from engines.options import EngineOptions
+from engines.registry import open_engine
+opened = open_engine(Path(sys.argv[1]), backend=sys.argv[2],
+                     options=EngineOptions(sys.argv[3], int(sys.argv[4])))
+print(json.dumps(time.perf_counter() - begin))
+"""
+
+
+@dataclass
+class Candidate:
+    """One way to run the model, and what was measured of it."""
+
+    backend: str
+    precision: str
+    threads: int
+    engine: Engine
+    one: list[float] = field(default_factory=list)
+    eight: list[float] = field(default_factory=list)
+    cold: list[float] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """As in the table."""
+        return f"{self.backend} {self.precision}, {self.threads} threads"
+
+
+class Keeper:
+    """An engine that keeps the crops it was given: real crops, as the app cuts them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.crops: list[NDArray[np.uint8]] = []
+        self.spec, self.label = engine.spec, engine.label
+
+    took_ms = 0.0
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """Pass on."""
+        return self.engine.others
+
+    def start(self, crops: NDArray[np.uint8]) -> None:
+        """Keep and pass on."""
+        self.crops.extend(crops.copy())
+        self.engine.start(crops)
+
+    def finish(self) -> NDArray[np.float32]:
+        """Pass on."""
+        return self.engine.finish()
+
+    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pass on."""
+        self.start(crops)
+        return self.finish()
+
+    def close(self) -> None:
+        """Pass on."""
+        self.engine.close()
+
+
+def real_crops(count: int) -> tuple[NDArray[np.uint8], str]:
+    """Crops of the followed person from the development videos, or from the demo."""
+    videos = [str(path) for path in sorted(VIDEOS.glob("*.mp4"))] or ["demo"]
+    crops: list[NDArray[np.uint8]] = []
+    for text in videos:
+        engine = open_engine(
+            DEFAULT_MODEL, backend="onnxruntime", options=EngineOptions("fp32", usable_cpus())
+        ).engine
+        keeper, source = Keeper(engine), open_source(SourceOptions(text))
+        pipeline = Pipeline(keeper)
+        while len(keeper.crops) < 17 + count // len(videos) and not source.is_over:
+            frame = source.read(5.0)
+            if frame is not None and frame.index % 2 == 0:
+                pipeline.process(frame)
+        source.close()
+        keeper.close()
+        crops += keeper.crops[17:]
+    names = ", ".join(Path(text).name for text in videos)
+    return np.stack(crops[:count]), f"{min(count, len(crops))} crops of {names}"
+
+
+def cold_start(candidate: Candidate) -> float:
+    """Seconds from a fresh interpreter's first import to a warm engine."""
+    arguments = (str(DEFAULT_MODEL), candidate.backend, candidate.precision)
+    done = subprocess.run(
+        [sys.executable, "-c", COLD, *arguments, str(candidate.threads)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    return float(json.loads(done.stdout))
+
+
+def main() -> None:
+    """Measure all candidates and print the table."""
+    output = parser(__doc__).parse_args().output
+    crops, what = real_crops(240)
+    candidates = []
+    for backend, precision in (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")):
+        for threads in sorted({1, usable_cpus()}):
+            options = EngineOptions(precision, threads)
+            engine = open_engine(DEFAULT_MODEL, backend=backend, options=options).engine
+            candidates.append(Candidate(backend, precision, threads, engine))
+    for _ in range(ROUNDS):
+        for c in candidates:
+            for i in range(CALLS):
+                begin = time.perf_counter()
+                c.engine.infer(crops[i : i + 1])
+                c.one.append(time.perf_counter() - begin)
+            for i in range(0, 64, 8):
+                begin = time.perf_counter()
+                c.engine.infer(crops[i : i + 8])
+                c.eight.append((time.perf_counter() - begin) / 8)
+        for c in candidates[:: len({x.threads for x in candidates})]:
+            c.cold.append(cold_start(c))
+    wanted = np.concatenate(
+        [candidates[0].engine.infer(crops[i : i + 8]).copy() for i in range(0, len(crops), 8)]
+    )
+    is_seen = wanted[..., 2] >= 0.2
+    rows = []
+    base = float(np.median(candidates[-1].one))
+    for c in candidates:
+        got = np.concatenate(
+            [c.engine.infer(crops[i : i + 8]).copy() for i in range(0, len(crops), 8)]
+        )
+        moved = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)[is_seen]
+        score = np.abs(got[..., 2] - wanted[..., 2])
+        low, high, most = np.percentile(moved, (50, 95, 99))
+        rows.append(
+            (
+                c.name,
+                p50_p95(c.one),
+                f"{float(np.median(c.one)) / base:.2f}",
+                p50_p95(c.eight),
+                f"{np.median(c.cold):.2f}" if c.cold else "",
+                f"{low:.3f} / {high:.3f} / {most:.3f}",
+                f"{score.max():.3f}",
+            )
+        )
+    head = (
+        *("backend", "1 crop, ms p50 / p95", "ratio", "of 8 crops, each"),
+        *("cold start, s", "keypoints moved, crop px p50 / p95 / p99", "score moved, max"),
+    )
+    spec = candidates[0].engine.spec
+    publish(
+        f"{spec.name}, {what}; {ROUNDS} alternating rounds of {CALLS} calls; "
+        f"moved: against {candidates[0].name}, keypoints with score >= 0.2\n"
+        f"{provenance()}\n\n{table(head, rows)}",
+        output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,184 @@
+"""What recording costs over a long time, format by format.
+
+A made-up run is given to each recorder as fast as it takes it: frames a second are what
+the disk and the formatting allow, not what a camera gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.datatypes import Pose, State
+from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.reading import read_recording
+from steadypose.realtime.record.recorder import (
+    PoseRecorder,
+    csv_recorder,
+    jsonl_recorder,
+    parquet_recorder,
+)
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+
+_FPS = 60
+_LOST = 0.1  # share of keypoints without a position
+_KINDS = 500  # different poses, so that compression does not see one pose again and again
+_HEAD = (
+    *("format", "write rows/s", "us a frame, first tenth", "last tenth", "close s"),
+    *("memory MiB, last - first tenth", "closing MiB", "file MB", "read s"),
+)
+FORMATS: dict[str, Callable[[Path], PoseRecorder]] = {
+    "wide.csv": lambda path: csv_recorder(path, COCO17),
+    "long.csv": lambda path: csv_recorder(path, COCO17, "long"),
+    "all.jsonl": lambda path: jsonl_recorder(path, COCO17),
+    "all.parquet": lambda path: parquet_recorder(path, COCO17),
+}
+ROWS = {"wide.csv": 1, "long.csv": 17, "all.jsonl": 1, "all.parquet": 17}  # jsonl: a frame
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one format.
+
+    Attributes:
+        rows: Rows or lines in the file.
+        write_s: From the first frame to the closed file.
+        first_us: Per frame, first tenth.
+        last_us: Per frame, last tenth.
+        close_s: Of that, closing.
+        grown_mib: Resident memory after the last tenth, over that after the first.
+        closing_mib: Resident memory after closing, over that before.
+        size_mb: File, megabytes.
+        read_s: Reading it back whole; None where that was not asked for.
+    """
+
+    rows: int
+    write_s: float
+    first_us: float
+    last_us: float
+    close_s: float
+    grown_mib: float
+    closing_mib: float
+    size_mb: float
+    read_s: float | None
+
+
+def make_people(persons: int) -> list[list[Pose]]:
+    """Frames of people who walk on random paths."""
+    rng = np.random.default_rng(0)
+    frames = []
+    xy = rng.uniform(100, 900, (persons, 17, 2))
+    for _ in range(_KINDS):
+        xy = xy + rng.normal(0, 2, xy.shape)
+        poses = []
+        for person in range(persons):
+            place, state = xy[person].copy(), np.full(17, State.MEASURED, np.int8)
+            lost = rng.random(17) < _LOST
+            place[lost], state[lost] = np.nan, State.LOST
+            raw = place + rng.normal(0, 2, place.shape)
+            poses.append(Pose(place, rng.random(17), raw, state, COCO17, person + 1))
+        frames.append(poses)
+    return frames
+
+
+def measure(name: str, folder: Path, frames: int, persons: int, *, is_read: bool) -> Cost:
+    """Write and, if asked, read one file."""
+    path, people = folder / name, make_people(persons)
+    per_frame = ROWS[name] if name == "all.jsonl" else ROWS[name] * persons
+    marks = [frames * i // 10 for i in range(11)]
+    ends_s, memory_mib = [], []
+    begin_s = time.perf_counter()
+    recorder = FORMATS[name](path)
+    for begin, end in pairwise(marks):
+        for index in range(begin, end):
+            recorder.put(Entry(index, index / _FPS, people[index % _KINDS]))
+        while recorder.rows < end * per_frame:  # until the queue is empty
+            time.sleep(0.0005)
+        ends_s.append(time.perf_counter())
+        memory_mib.append(resident_mib())
+    recorder.close()
+    closed_s, after_mib = time.perf_counter(), resident_mib()
+    cost = Cost(
+        recorder.rows,
+        closed_s - begin_s,
+        (ends_s[0] - begin_s) / marks[1] * 1e6,
+        (ends_s[9] - ends_s[8]) / (marks[10] - marks[9]) * 1e6,
+        closed_s - ends_s[9],
+        memory_mib[9] - memory_mib[0],
+        after_mib - memory_mib[9],
+        path.stat().st_size / 1e6,
+        read_seconds(path, frames * persons) if is_read else None,
+    )
+    path.unlink()
+    gc.collect()
+    return cost
+
+
+def read_seconds(path: Path, expected: int) -> float:
+    """Read a recording back, and see that nothing is missing."""
+    begin_s = time.perf_counter()
+    recording = read_recording(path)
+    read_s = time.perf_counter() - begin_s
+    found = sum(len(person.frame) for person in recording.people)
+    if found != expected:
+        raise RuntimeError(f"{path.name} has {found} poses of {expected}")
+    return read_s
+
+
+def resident_mib() -> float:
+    """Resident memory of this process; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    sizes = [int(line.split()[1]) for line in lines if line.startswith("VmRSS")]
+    return sizes[0] / 1024 if sizes else 0.0
+
+
+def _row(name: str, cost: Cost) -> list[str]:
+    return [
+        name,
+        f"{cost.rows / cost.write_s:,.0f}",
+        f"{cost.first_us:.0f}",
+        f"{cost.last_us:.0f}",
+        f"{cost.close_s:.1f}",
+        f"{cost.grown_mib:+.1f}",
+        f"{cost.closing_mib:+.1f}",
+        f"{cost.size_mb:.1f}",
+        "..." if cost.read_s is None else f"{cost.read_s:.1f}",
+    ]
+
+
+def main() -> None:
+    """Measure every format and print a table."""
+    options = parser(__doc__)
+    options.formatter_class = argparse.RawDescriptionHelpFormatter
+    options.add_argument("--minutes", type=float, default=60.0, help="length of the run")
+    options.add_argument("--persons", type=int, default=3, help="in every frame")
+    options.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    options.add_argument("--folder", type=Path, help="disk to write to (default: temporary)")
+    options.add_argument("--read", action="store_true", help="also read each file back")
+    arguments = options.parse_args()
+    frames = max(10, round(arguments.minutes * 60 * _FPS))
+    rows = []
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        for name in arguments.formats:
+            cost = measure(name, Path(folder), frames, arguments.persons, is_read=arguments.read)
+            rows.append(_row(name, cost))
+    head = (
+        f"{frames} frames, {arguments.minutes:g} min at {_FPS} fps, {arguments.persons} people, "
+        f"{_LOST:.0%} of the keypoints lost, given as fast as the recorder takes them\n"
+        f"{provenance()}\n"
+    )
+    publish(head + "\n" + table(_HEAD, rows), arguments.output)
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,134 @@
+"""Whole programs on one clip, on two kinds of processor: this one, and one with AVX2 alone.
+
+    python -m benchmarks.loop.speed CLIP [--rounds 3]
+
+Most laptops have AVX2 and nothing newer. Intel's processors can be made to say so to every
+program on Linux (``avx2_only``), then MediaPipe is held back too; elsewhere only steadypose is.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from steadypose.engines.errors import SourceError
+from steadypose.engines.options import default_threads
+from steadypose.realtime.command.options import whole
+from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.loop.avx2_only import avx2_only
+from benchmarks.loop.peers import Run, prepare_mediapipe, run_mediapipe, run_ours
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to run the app.
+
+    Attributes:
+        quality: A name of ``steadypose.realtime.model.places.QUALITIES``.
+        threads: Of the network.
+        is_avx2: As on a processor with AVX2 alone.
+        runs: One a round.
+    """
+
+    quality: str
+    threads: int
+    is_avx2: bool
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        default = " (default)" if self.quality == DEFAULT_QUALITY else ""
+        return f"{self.quality}{default}, {self.threads} thread{'s' * (self.threads > 1)}"
+
+    def run(self, clip: Path, folder: Path) -> None:
+        """Run the app once."""
+        options = ["--quality", self.quality, "--threads", str(self.threads)]
+        options += ["--precision", "fp32"] if self.is_avx2 else []
+        environment = avx2_only()[0] if self.is_avx2 else None
+        self.runs.append(run_ours(clip, folder, options=options, environment=environment))
+
+
+def cells(row: Row, peers: list[Run]) -> tuple[str, ...]:
+    """A table row: medians over the rounds, and ratios to MediaPipe round by round."""
+    fps = [run.fps for run in row.runs]
+    rate = [run.fps / peer.fps for run, peer in zip(row.runs, peers, strict=True)]
+    work = [run.loop_cpu_ms / peer.loop_cpu_ms for run, peer in zip(row.runs, peers, strict=True)]
+    return (
+        row.name,
+        "AVX2 fp32" if row.is_avx2 else row.runs[0].engine.split(" on ")[1].split(",")[0],
+        f"{np.median(fps):.1f}",
+        f"{np.median([run.call_ms for run in row.runs]):.2f}",
+        f"{np.median([run.loop_cpu_ms for run in row.runs]):.1f}",
+        f"{np.median(rate):.2f} ({min(rate):.2f} to {max(rate):.2f})",
+        f"{np.median(work):.2f} ({min(work):.2f} to {max(work):.2f})",
+    )
+
+
+def peer_cells(runs: list[Run], *, is_avx2: bool) -> tuple[str, ...]:
+    """MediaPipe's own row."""
+    return (
+        "MediaPipe Pose full",
+        "AVX2" if is_avx2 else "native",
+        f"{np.median([run.fps for run in runs]):.1f}",
+        f"{np.median([run.call_ms for run in runs]):.2f} (1)",
+        f"{np.median([run.loop_cpu_ms for run in runs]):.1f}",
+        "1",
+        "1",
+    )
+
+
+def main() -> None:
+    """Alternate all rows with MediaPipe, print and keep the table."""
+    made = parser(__doc__)
+    made.add_argument("clip", type=Path, metavar="CLIP", help="video file")
+    made.add_argument("--rounds", type=whole(1, 100), default=3, metavar="N")
+    arguments = made.parse_args()
+    clip = arguments.clip.resolve()
+    if not clip.is_file():
+        raise SourceError(f"{clip} is not a file", fix="name a video file that exists")
+    prepare_mediapipe()
+    threads = sorted({1, min(2, default_threads())}, reverse=True)
+    rows = [Row(q, n, isa) for isa in (True, False) for q in QUALITIES for n in threads]
+    holds_all = avx2_only()[1]
+    natively: list[Run] = []
+    # Where it cannot be held back, one list of its runs stands beside both halves.
+    peers = {True: [] if holds_all else natively, False: natively}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(arguments.rounds):
+            natively.append(run_mediapipe(clip, Path(folder)))
+            if holds_all:
+                held = run_mediapipe(clip, Path(folder), environment=avx2_only()[0])
+                peers[True].append(held)
+            for row in rows:
+                row.run(clip, Path(folder))
+    head = ("program, --quality, --threads", "processor as", "fps", "network, ms p50",
+            "CPU ms a frame", "fps / MediaPipe", "CPU a frame / MediaPipe")  # fmt: skip
+    lines = []
+    for is_avx2, runs in peers.items():
+        lines += [cells(row, runs) for row in rows if row.is_avx2 == is_avx2]
+        if holds_all or not is_avx2:
+            lines.append(peer_cells(runs, is_avx2=is_avx2))
+    first = natively[0]
+    publish(
+        "\n".join(
+            (
+                f"clip {clip.name}, {first.frames} frames; {arguments.rounds} alternating "
+                "rounds, medians (smallest to largest); decoding and CSV counted, the start not  ",
+                f"{provenance()}; peer: {first.engine}",
+                "",
+                table(head, lines),
+                "",
+                "(1) `process()`, which also crops and smooths.",
+            )
+        ),
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,63 @@
+"""From the command to the first annotated frame, as a user waits for it.
+
+python -m benchmarks.loop.startup
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from steadypose.realtime.model.places import ROOT
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+
+RUNS = 9
+PROGRAM = """
+import sys, time
+from realtime import cli, app
+deliver = app.App._deliver
+def first(self, result):
+    deliver(self, result)
+    print("FIRST", time.monotonic(), flush=True)
+    app.App._deliver = deliver
+app.App._deliver = first
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def first_frame(folder: Path) -> float:
+    """Seconds from starting the interpreter to the first drawn, recorded frame."""
+    video = folder / "first.mp4"
+    command = [sys.executable, "-c", PROGRAM, "--source", "demo", "--max-frames", "3"]
+    begin = time.monotonic()
+    done = subprocess.run(
+        [*command, "--save-video", str(video)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("FIRST"))
+    return float(line.split()[1]) - begin
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = parser(__doc__).parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        times = [first_frame(Path(folder)) for _ in range(RUNS + 1)][1:]
+    low, middle, high = np.percentile(times, (0, 50, 100))
+    rows = [("command to first annotated frame, s", f"{middle:.2f}", f"{low:.2f}", f"{high:.2f}")]
+    publish(
+        f"demo source, {RUNS} runs\n{provenance()}\n\n{table(('', 'median', 'min', 'max'), rows)}",
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

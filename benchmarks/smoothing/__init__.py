@@ -1,0 +1,1 @@
+"""Filters compared on simulated people: ``python -m benchmarks.smoothing``."""

@@ -1,0 +1,195 @@
+"""OpenVINO on the CPU: the fastest way to run the model file without a GPU."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from openvino import opset13 as opset
+from steadypose.engines.base import (
+    Turns,
+    check_crops,
+    check_output_shape,
+    no_people,
+    split_people,
+)
+from steadypose.engines.errors import EngineError, ModelFileError
+from steadypose.engines.options import BF16_GAIN, EngineOptions, count_threads
+from steadypose.engines.spec import ModelSpec
+
+_HINTS = {"fp32": "f32", "bf16": "bf16"}  # fp16 on a CPU silently becomes bf16 or fp32
+_ISA = "ONEDNN_MAX_CPU_ISA"
+_WITH_BF16 = ("BF16", "FP16", "AMX", "AVX10")  # parts of the names of instruction sets
+
+
+class OpenVinoEngine:
+    """A model file compiled by OpenVINO. ``start`` overlaps with the caller's work."""
+
+    def __init__(self, path: Path, spec: ModelSpec, options: EngineOptions) -> None:
+        core = openvino.Core()
+        precision = options.precision
+        if precision == "auto":
+            precision = "bf16" if _is_bf16_allowed() and _gains_by_bf16() else "fp32"
+        if precision not in _HINTS:
+            raise EngineError(
+                f"backend openvino does not build {precision} from a model file",
+                fix=f"choose --precision from auto, {', '.join(_HINTS)}",
+            )
+        if precision == "bf16" and not _is_bf16_allowed():
+            raise EngineError(
+                f"the environment variable {_ISA}={os.environ[_ISA]} forbids bf16",
+                fix=f"unset {_ISA}, or run with --precision fp32",
+            )
+        config: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+        }
+        if options.threads:
+            config["INFERENCE_NUM_THREADS"] = options.threads
+        try:
+            model = core.read_model(str(path))
+            self._compiled = core.compile_model(model, "CPU", config)
+        except Exception as error:  # OpenVINO raises plain RuntimeError
+            raise ModelFileError(
+                f"openvino cannot load {path}: {_last_line(error)}",
+                fix="export the model again, or restore the default: git checkout models/",
+            ) from error
+        self._request = self._compiled.create_infer_request()
+        self._spec = spec
+        built = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+        self._label = f"openvino {_our_name(built)}, {count_threads(threads)}"
+        self._turns = Turns("openvino")
+        self._others = no_people(spec)
+        self._batch = 0
+        self._took_ms = 0.0
+        self._tensor: openvino.Tensor | None = None
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Contract of the loaded model."""
+        return self._spec
+
+    @property
+    def label(self) -> str:
+        """Backend, the precision really built, and threads."""
+        return self._label
+
+    def start(self, crops: NDArray[np.uint8]) -> None:
+        """Begin in OpenVINO's own threads; see ``Engine.start``."""
+        check_crops(crops, self._spec)
+        self._turns.start()
+        self._batch = len(crops)
+        # The tensor shares the array's memory, so both must live until finish.
+        self._tensor = openvino.Tensor(crops, shared_memory=True)
+        try:
+            self._request.set_input_tensor(self._tensor)
+            self._request.start_async()
+        except Exception as error:
+            self._turns.finish()
+            raise self._failed(error) from error
+
+    def finish(self) -> NDArray[np.float32]:
+        """Wait for the batch; see ``Engine.finish``."""
+        self._turns.finish()
+        try:
+            self._request.wait()
+            keypoints: NDArray[np.float32] = self._request.get_output_tensor().data
+        except Exception as error:
+            raise self._failed(error) from error
+        self._took_ms = self._request.latency
+        check_output_shape(keypoints.shape, self._spec, self._batch)
+        central, self._others = split_people(keypoints, self._spec)
+        return central
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """See ``Engine.others``."""
+        return self._others
+
+    @property
+    def took_ms(self) -> float:
+        """See ``Engine.took_ms``; OpenVINO's own measurement."""
+        return self._took_ms
+
+    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Keypoints of a batch; see ``Engine.infer``."""
+        self.start(crops)
+        return self.finish()
+
+    def _failed(self, error: Exception) -> EngineError:
+        return EngineError(
+            f"openvino failed on a batch of {self._batch}: {_last_line(error)}",
+            fix="run with --backend onnxruntime, or export the model again",
+        )
+
+    def close(self) -> None:
+        """Wait for work in flight and free the network."""
+        if self._turns.close():
+            self._request.wait()
+            self._others = no_people(self._spec)  # a view of memory that goes now
+            del self._request, self._compiled, self._tensor
+
+
+@functools.cache
+def _gains_by_bf16() -> bool:
+    """Whether the processor multiplies bf16, and gains by it.
+
+    Measured, because there are processors that know the instructions and lose time by them;
+    once, so that all engines of a program agree.
+    """
+    core = openvino.Core()
+    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        return False
+    try:
+        return _probe_s(core, "bf16") < BF16_GAIN * _probe_s(core, "fp32")
+    except RuntimeError:  # OpenVINO's only error: fp32 is always possible
+        return False
+
+
+def _probe_s(core: openvino.Core, precision: str) -> float:
+    """What a small convolution takes on one thread, seconds: the fastest of some."""
+    shape = [1, 96, 64, 48]
+    source = opset.parameter(shape, np.float32)
+    weights = opset.constant(np.full((96, 96, 1, 1), 0.01, np.float32))
+    found = source
+    for _ in range(3):  # the first and the last also convert
+        found = opset.convolution(found, weights, [1, 1], [0, 0], [0, 0], [1, 1])
+    compiled = core.compile_model(
+        openvino.Model([found], [source], "probe"),
+        "CPU",
+        {"INFERENCE_PRECISION_HINT": _HINTS[precision], "INFERENCE_NUM_THREADS": 1},
+    )
+    request = compiled.create_infer_request()
+    request.set_input_tensor(openvino.Tensor(np.ones(shape, np.float32)))
+    took = []
+    for _ in range(5):
+        begin_s = time.perf_counter()
+        request.infer()
+        took.append(time.perf_counter() - begin_s)
+    return min(took)
+
+
+def _is_bf16_allowed() -> bool:
+    """Whether ``ONEDNN_MAX_CPU_ISA`` allows bf16; unset or empty, it allows everything.
+
+    OpenVINO asks the processor alone, and crashes where that variable forbids what it finds.
+    """
+    limit = os.environ.get(_ISA, "").upper()
+    return limit in {"", "DEFAULT", "ALL"} or any(name in limit for name in _WITH_BF16)
+
+
+def _our_name(hint: str) -> str:
+    return {theirs: ours for ours, theirs in _HINTS.items()}.get(hint, hint)
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else repr(error)

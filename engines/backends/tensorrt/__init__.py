@@ -1,0 +1,1 @@
+"""The TensorRT backend: driver, memory, plans. Start reading at ``opening``."""

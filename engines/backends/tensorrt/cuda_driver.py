@@ -1,0 +1,170 @@
+"""The CUDA driver through ctypes: is a GPU here, and graphs and events on a stream.
+
+The driver is asked before any TensorRT object is made: without one, TensorRT 10 and 11
+hand back an object that crashes the process at the first use. Graphs are recorded here
+and not by a package because pycuda has no function for them.
+
+Source: CUDA driver API reference; names and codes are facts of that interface.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from steadypose.engines.errors import EngineError, EngineUnavailableError
+
+_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
+_CAPTURE_THREAD_LOCAL = 1
+_CPU_FIX = "install NVIDIA's driver, or run with --backend auto for the CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One GPU.
+
+    Attributes:
+        index: Number in CUDA's order.
+        name: Such as ``NVIDIA GeForce RTX 4070``.
+        capability: Compute capability, such as ``8.9``.
+        driver: Newest CUDA version of the driver, such as ``12.4``.
+    """
+
+    index: int
+    name: str
+    capability: str
+    driver: str
+
+
+class CudaDriver:
+    """What we need of ``libcuda``, with every return code checked.
+
+    Args:
+        library: Its functions by name; a ctypes library, or a stand-in in tests.
+
+    Raises:
+        EngineUnavailableError: The driver is there but does not work.
+    """
+
+    def __init__(self, library: Any) -> None:
+        self._cuda = library
+        code = int(library.cuInit(0))
+        if code != 0:
+            raise EngineUnavailableError(
+                f"the CUDA driver does not start: {self._explain(code)}", fix=_CPU_FIX
+            )
+
+    def device(self, index: int = 0) -> Device:
+        """Name and capability of a GPU.
+
+        Raises:
+            EngineUnavailableError: There is no such GPU.
+        """
+        count, version = ctypes.c_int(), ctypes.c_int()
+        self._call("cuDeviceGetCount", ctypes.byref(count))
+        self._call("cuDriverGetVersion", ctypes.byref(version))
+        if count.value <= index:
+            raise EngineUnavailableError(
+                f"the CUDA driver sees {count.value} GPUs, number {index} was asked for",
+                fix="check nvidia-smi and CUDA_VISIBLE_DEVICES",
+            )
+        handle, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+        name = ctypes.create_string_buffer(128)
+        self._call("cuDeviceGet", ctypes.byref(handle), index)
+        self._call("cuDeviceGetName", name, 128, handle)
+        for value, attribute in ((major, _CAPABILITY_MAJOR), (minor, _CAPABILITY_MINOR)):
+            self._call("cuDeviceGetAttribute", ctypes.byref(value), attribute, handle)
+        return Device(
+            index=index,
+            name=name.value.decode(errors="replace"),
+            capability=f"{major.value}.{minor.value}",
+            driver=f"{version.value // 1000}.{version.value % 1000 // 10}",
+        )
+
+    def begin_capture(self, stream: int) -> None:
+        """Record what follows on the stream instead of running it."""
+        self._call("cuStreamBeginCapture_v2", ctypes.c_void_p(stream), _CAPTURE_THREAD_LOCAL)
+
+    def end_capture(self, stream: int) -> int:
+        """Finish recording; returns a graph that can be launched.
+
+        Raises:
+            EngineError: Something in between could not be recorded.
+        """
+        graph, ready, no_flags = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_ulonglong(0)
+        self._call("cuStreamEndCapture", ctypes.c_void_p(stream), ctypes.byref(graph))
+        try:
+            self._call("cuGraphInstantiateWithFlags", ctypes.byref(ready), graph, no_flags)
+        finally:
+            self._cuda.cuGraphDestroy(graph)
+        return int(ready.value or 0)
+
+    def launch(self, graph: int, stream: int) -> None:
+        """Replay a graph on the stream."""
+        self._call("cuGraphLaunch", ctypes.c_void_p(graph), ctypes.c_void_p(stream))
+
+    def free_graph(self, graph: int) -> None:
+        """Destroy a graph; errors are ignored, it is called while closing."""
+        self._cuda.cuGraphExecDestroy(ctypes.c_void_p(graph))
+
+    def make_event(self) -> int:
+        """A mark that can be put on a stream."""
+        event = ctypes.c_void_p()
+        self._call("cuEventCreate", ctypes.byref(event), 0)
+        return int(event.value or 0)
+
+    def record(self, event: int, stream: int) -> None:
+        """Put the mark behind everything given to the stream so far."""
+        self._call("cuEventRecord", ctypes.c_void_p(event), ctypes.c_void_p(stream))
+
+    def elapsed_ms(self, begin: int, end: int) -> float:
+        """Milliseconds between two marks that were passed."""
+        took = ctypes.c_float()
+        self._call(
+            "cuEventElapsedTime", ctypes.byref(took), ctypes.c_void_p(begin), ctypes.c_void_p(end)
+        )
+        return took.value
+
+    def free_event(self, event: int) -> None:
+        """Destroy a mark; errors are ignored."""
+        self._cuda.cuEventDestroy_v2(ctypes.c_void_p(event))
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        try:
+            function = getattr(self._cuda, name)
+        except AttributeError as error:
+            raise EngineError(
+                f"this CUDA driver has no {name}", fix="update NVIDIA's driver"
+            ) from error
+        code = int(function(*arguments))
+        if code != 0:
+            raise EngineError(
+                f"CUDA's {name} failed: {self._explain(code)}",
+                fix="look at nvidia-smi; run with --backend auto for the CPU",
+            )
+
+    def _explain(self, code: int) -> str:
+        text = ctypes.c_char_p()
+        if int(self._cuda.cuGetErrorString(code, ctypes.byref(text))) != 0 or not text.value:
+            return f"code {code}"
+        return f"{text.value.decode(errors='replace')} (code {code})"
+
+
+def load_driver() -> CudaDriver:
+    """Open the machine's CUDA driver.
+
+    Raises:
+        EngineUnavailableError: It is not installed, or does not work.
+    """
+    name = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
+    try:
+        library = ctypes.CDLL(name)
+    except OSError as error:
+        raise EngineUnavailableError(
+            f"no CUDA driver is installed ({name} is missing), as on any machine without an "
+            "NVIDIA GPU",
+            fix=_CPU_FIX,
+        ) from error
+    return CudaDriver(library)

@@ -1,0 +1,1 @@
+"""Whether exported files compute what the network computes. Start reading at ``parity``."""

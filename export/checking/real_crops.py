@@ -1,0 +1,56 @@
+"""Crops as the app sees them, for checks and calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.errors import UsageError
+from steadypose.engines.spec import ModelSpec
+from steadypose.realtime.sources.opening import SourceOptions, open_source
+from steadypose.realtime.tracking.boxes import scan_windows
+from steadypose.realtime.tracking.crop import cut, place_crop
+
+_EVERY = 15  # frames between two that are used, at most: neighbours look the same
+_WINDOWS = 6  # of each frame, from the whole picture inwards
+
+
+def gather_crops(source: str, spec: ModelSpec, *, count: int) -> NDArray[np.uint8]:
+    """Cut windows out of a video, folder of pictures or the demo.
+
+    Args:
+        source: As for ``run.py --source``.
+        spec: Gives the crop size.
+        count: How many are wanted.
+
+    Returns:
+        (N, H, W, 3) uint8 BGR; N is smaller where the source is short.
+
+    Raises:
+        SourceError: The source cannot be read.
+        UsageError: It gave no frame.
+    """
+    if count < 1:
+        raise UsageError(f"{count} crops cannot be checked with", fix="ask for at least one")
+    opened = open_source(SourceOptions(source))
+    every = _EVERY
+    if opened.frame_count:
+        every = max(1, min(_EVERY, opened.frame_count * _WINDOWS // count))
+    crops: list[NDArray[np.uint8]] = []
+    try:
+        while len(crops) < count and not opened.is_over:
+            frame = opened.read(5.0)
+            if frame is None or frame.index % every:
+                continue
+            for window in scan_windows(frame.size_hw, spec.input_hw)[:_WINDOWS]:
+                crop = np.empty((*spec.input_hw, 3), np.uint8)
+                cut(
+                    frame.image_bgr,
+                    place_crop(window, size_hw=spec.input_hw, padding=1.0),
+                    crop,
+                )
+                crops.append(crop)
+    finally:
+        opened.close()
+    if not crops:
+        raise UsageError(f"{source} gave no frame to check with", fix="choose another source")
+    return np.stack(crops[:count])

@@ -1,0 +1,1 @@
+"""How ONNX becomes a TensorRT plan. Start reading at ``process``."""

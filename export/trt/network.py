@@ -1,0 +1,75 @@
+"""Which network ``build_trt.py`` builds where ``--onnx`` does not say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from steadypose.engines.errors import SteadyposeError
+from steadypose.realtime.model import zoo
+from steadypose.realtime.model.choice import choose_model
+from steadypose.realtime.model.listing import cost_of
+from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
+
+_SHIPS = f"{POSE_RESNET.stem}, which ships"
+
+
+def choose_network(*, is_fetching: bool) -> Path:
+    """The published PoseResNet-50 where it is here or wanted, else the one that ships.
+
+    Args:
+        is_fetching: Download and export the published one where it is not here.
+
+    Raises:
+        SteadyposeError: ``is_fetching``, and it could not be made.
+        KeyboardInterrupt: During the question, or the download that it began.
+    """
+    model = zoo.find(PUBLISHED.stem)
+    output = zoo.model_file(model)
+    if is_fetching or zoo.lies_here(output):
+        return choose_model(model.name, is_fetching=is_fetching)
+    if not (_is_terminal() and _says_yes(model)):
+        _say(
+            f"building {_SHIPS}; --fetch would take the more accurate {model.name} "
+            f"({_accuracy(model)}, a download of {_size(model)})"
+        )
+        return POSE_RESNET
+    try:
+        return choose_model(model.name, is_fetching=True)
+    except SteadyposeError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None  # who stops the download wants no build either
+        _say(f"{error.what} ({error.fix}); going on with {_SHIPS}")
+        return POSE_RESNET
+
+
+def _is_terminal() -> bool:
+    """Whether somebody sees a question and can answer it."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def _says_yes(model: zoo.ZooModel) -> bool:
+    sys.stderr.write(
+        f"{model.name} is more accurate than {_SHIPS}: {_accuracy(model)}, "
+        f"a download of {_size(model)}, licence {model.licence}. Fetch and export it now? [y/N] "
+    )
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")  # the end of the input leaves the cursor behind the question
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def _accuracy(model: zoo.ZooModel) -> str:
+    return f"COCO {model.accuracy}"
+
+
+def _size(model: zoo.ZooModel) -> str:
+    """Of the download: four bytes a parameter."""
+    cost = cost_of(model)
+    assert cost is not None, model.name
+    return f"about {cost[0] * 4 / 1e6:.0f} MB"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

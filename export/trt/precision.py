@@ -1,0 +1,232 @@
+"""Change the precision of a model file's network; preprocessing and decoding stay float32.
+
+Precision lives in the graph, because TensorRT 10 and later take it from there
+(strongly typed networks) and TensorRT 11 knows no precision flags at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from steadypose.engines.errors import ModelFileError
+from steadypose.export.trt.batch_norms import fold_batch_norms
+
+_CONVOLUTIONS = {"Conv", "ConvTranspose"}
+# Inputs that say where or how much, and are float32 by ONNX's definition.
+_KEPT_FLOAT = {"Resize": {1, 2}, "Upsample": {1}}
+_LARGEST_HALF = 65504.0
+
+
+def to_float(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy with float32 weights, where the file stores fp16 and casts them.
+
+    Batch norms are folded into the convolutions before them.
+
+    Args:
+        model: A model file of ours; not modified.
+    """
+    copy = _copy(model)
+    tensors = {tensor.name: tensor for tensor in copy.graph.initializer}
+    kept = []
+    for node in copy.graph.node:
+        source = tensors.get(node.input[0]) if _is_unfolding(node) else None
+        if source is None or source.data_type != TensorProto.FLOAT16:
+            kept.append(node)
+            continue
+        value = numpy_helper.to_array(source).astype(np.float32)
+        copy.graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+    used = {name for node in kept for name in node.input}
+    stale = [t for t in copy.graph.initializer if t.name in tensors and t.name not in used]
+    for tensor in stale:
+        copy.graph.initializer.remove(tensor)
+    _replace_nodes(copy, kept)
+    fold_batch_norms(copy)
+    return copy
+
+
+def _is_unfolding(node: NodeProto) -> bool:
+    """A cast to float32, as stored weights have it."""
+    return node.op_type == "Cast" and any(a.i == TensorProto.FLOAT for a in node.attribute)
+
+
+def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose network, from its first to its last convolution, computes in fp16.
+
+    The heatmaps are cast to float32 before they are decoded, so that the arg-max and the
+    sub-pixel fit lose nothing more.
+
+    Args:
+        model: A model file of ours; not modified.
+
+    Raises:
+        ModelFileError: The graph has no convolution, or a weight does not fit in fp16.
+    """
+    copy = to_float(model)
+    graph = copy.graph
+    inside = network_nodes(copy)
+    ids = {id(node) for node in inside}
+    made_inside = {output for node in inside for output in node.output}
+    outside = {name for node in graph.node if id(node) not in ids for name in node.input}
+    outside |= {value.name for value in graph.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    weights: dict[str, str] = {}  # initialisers, and their names as fp16
+    entering: dict[str, str] = {}  # what the network reads, likewise
+    leaving = {name: f"{name}_fp16" for name in made_inside & outside}
+    for node in inside:
+        _rename_inputs(node, constants, made_inside, weights, entering, leaving)
+        node.output[:] = [leaving.get(name, name) for name in node.output]
+    for name, half in weights.items():
+        graph.initializer.append(_half_tensor(constants[name], half))
+        if name not in outside:
+            graph.initializer.remove(constants[name])
+    _replace_nodes(copy, _with_casts(list(graph.node), ids, entering, leaving))
+    return copy
+
+
+def _rename_inputs(
+    node: NodeProto,
+    constants: dict[str, TensorProto],
+    made_inside: set[str],
+    weights: dict[str, str],
+    entering: dict[str, str],
+    leaving: dict[str, str],
+) -> None:
+    """Let a node of the network read fp16; what must be made for it is noted."""
+    kept = _KEPT_FLOAT.get(node.op_type, ())
+    for place, name in enumerate(node.input):
+        if place in kept or not name:
+            continue
+        if name in made_inside:
+            node.input[place] = leaving.get(name, name)
+        elif name not in constants:
+            node.input[place] = entering.setdefault(name, f"{name}_fp16")
+        elif constants[name].data_type == TensorProto.FLOAT:
+            node.input[place] = weights.setdefault(name, f"{name}_fp16")
+
+
+def network_nodes(model: onnx.ModelProto) -> list[NodeProto]:
+    """The nodes between the first and the last learnt convolutions, both included.
+
+    A network may end in several heads, each with its last convolution. Fixed filters of
+    the decoding (depthwise, one channel in and out per group, behind the prediction layer)
+    are not part of the network.
+
+    Raises:
+        ModelFileError: There is no convolution.
+    """
+    nodes = list(model.graph.node)
+    shapes = {t.name: tuple(t.dims) for t in model.graph.initializer}
+    learnt = [n for n in nodes if n.op_type in _CONVOLUTIONS and not _is_fixed(n, shapes)]
+    if not learnt:
+        raise ModelFileError(
+            "the model file has no convolution whose precision could be changed",
+            fix="choose --precision fp32, or export the model again",
+        )
+    readers: defaultdict[str, list[int]] = defaultdict(list)
+    for index, node in enumerate(nodes):
+        for name in node.input:
+            readers[name].append(index)
+    makers = {output: index for index, node in enumerate(nodes) for output in node.output}
+    downstream = _closure(
+        [nodes.index(learnt[0])], lambda i: [r for o in nodes[i].output for r in readers[o]]
+    )
+    upstream = _closure(
+        [nodes.index(n) for n in learnt],
+        lambda i: [makers[n] for n in nodes[i].input if n in makers],
+    )
+    return [nodes[i] for i in sorted(downstream & upstream)]
+
+
+def to_opset17(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy declared as opset 17, the last that TensorRT 8 reads.
+
+    Raises:
+        ModelFileError: An operator of the graph changed after opset 17.
+    """
+    copy = _copy(model)
+    for entry in copy.opset_import:
+        if entry.domain not in {"", "ai.onnx"} or entry.version <= 17:
+            continue
+        for node in copy.graph.node:
+            since = onnx.defs.get_schema(node.op_type, entry.version).since_version
+            if since > 17 and node.op_type not in _SAME_SINCE_17:
+                raise ModelFileError(
+                    f"operator {node.op_type} of the model file needs opset {since}, TensorRT 8 "
+                    "reads up to 17",
+                    fix="export the model again with --opset 17",
+                )
+        entry.version = 17
+    copy.ir_version = min(copy.ir_version, 8)
+    return copy
+
+
+# These changed after 17 only in the types they accept (bfloat16, float8), or gained an
+# attribute whose default is the old meaning.
+_SAME_SINCE_17 = {
+    *("Cast", "Reshape", "Identity", "Constant", "Equal", "Shape", "Pad", "Flatten"),
+    *("Transpose", "Unsqueeze", "Squeeze", "AveragePool", "ConstantOfShape"),
+}
+
+
+def _is_fixed(node: NodeProto, shapes: dict[str, tuple[int, ...]]) -> bool:
+    group = next((a.i for a in node.attribute if a.name == "group"), 1)
+    shape = shapes.get(node.input[1], ())
+    return group > 1 and len(shape) == 4 and shape[0] == group and 1 in shape[2:]
+
+
+def _closure(start: list[int], step: Callable[[int], list[int]]) -> set[int]:
+    found, todo = set(start), list(start)
+    while todo:
+        for index in step(todo.pop()):
+            if index not in found:
+                found.add(index)
+                todo.append(index)
+    return found
+
+
+def _half_tensor(tensor: TensorProto, name: str) -> TensorProto:
+    value: NDArray[np.float32] = numpy_helper.to_array(tensor)
+    if value.size and float(np.abs(value).max()) > _LARGEST_HALF:
+        raise ModelFileError(
+            f"weight {tensor.name} has a value beyond fp16's range", fix="choose --precision fp32"
+        )
+    return numpy_helper.from_array(value.astype(np.float16), name)
+
+
+def _with_casts(
+    nodes: list[NodeProto], inside: set[int], before: dict[str, str], after: dict[str, str]
+) -> list[NodeProto]:
+    """Put a cast right before the first reader of each input, and behind each output."""
+    result: list[NodeProto] = []
+    waiting = dict(before)
+    back = {half: name for name, half in after.items()}
+    for node in nodes:
+        if id(node) in inside:
+            for name, half in list(waiting.items()):
+                if half in node.input:
+                    result.append(helper.make_node("Cast", [name], [half], to=TensorProto.FLOAT16))
+                    del waiting[name]
+        result.append(node)
+        result.extend(
+            helper.make_node("Cast", [output], [back[output]], to=TensorProto.FLOAT)
+            for output in node.output
+            if output in back
+        )
+    return result
+
+
+def _replace_nodes(model: onnx.ModelProto, nodes: list[NodeProto]) -> None:
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy

@@ -1,0 +1,1 @@
+"""Checkpoints and published weights: their names, recipes and downloads. Start at ``recipe``."""

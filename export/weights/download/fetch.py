@@ -1,0 +1,147 @@
+"""Published weights into the cache: whole and checked, or not at all.
+
+The SHA-256 prefix that every file carries in its name is checked before the file gets its
+final name, and again each time it is fetched from the cache: that takes a fraction of a
+second and turns a damaged file into a sentence instead of a riddle of torch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from steadypose.engines.errors import ModelFileError, SourceError
+from steadypose.export.weights.download.addresses import urls
+from steadypose.export.weights.download.checked_files import digest_of, is_whole
+from steadypose.export.weights.download.file_lock import held_lock
+from steadypose.export.weights.download.progress import Progress, Silent
+from steadypose.export.weights.download.transfer import (
+    Patience,
+    disk_errors,
+    size_of,
+    transfer,
+)
+from steadypose.realtime.model.zoo import ZooModel, lies_here
+
+
+def part_of(target: Path) -> Path:
+    """Where a download grows until it is complete and checked."""
+    return target.with_name(target.name + ".part")
+
+
+def fetch(
+    model: ZooModel,
+    *,
+    folder: Path,
+    offline: bool = False,
+    mirrors: Sequence[str] = (),
+    progress: Progress | None = None,
+    patience: Patience | None = None,
+) -> Path:
+    """The weights of a published model, downloaded where they are not in the cache yet.
+
+    A second process that wants the same file waits for the first. What a broken or
+    interrupted download (also by KeyboardInterrupt) got so far is resumed next time.
+
+    Args:
+        model: What to fetch.
+        folder: The cache; made where it is missing.
+        offline: Never touch the network.
+        mirrors: Tried in this order before those of STEADYPOSE_MIRRORS and the origin.
+        progress: Is told how it goes.
+        patience: When to give up; None for the usual.
+
+    Returns:
+        The file in ``folder``, whole.
+
+    Raises:
+        UsageError: A mirror is no web address.
+        SourceError: No server gave the file, or it is not here and ``offline``.
+        ModelFileError: The file here is damaged, and ``offline``; or it cannot be read.
+        RecordError: The cache cannot be written.
+    """
+    target = folder / model.file_name
+    told = progress or Silent()
+    addresses = urls(model, mirrors)
+    if is_whole(target, model):
+        return target
+    if offline:
+        raise _not_here(model, target)
+    with disk_errors(target):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _alone(target, told):
+        if is_whole(target, model):  # another process was faster
+            return target
+        if lies_here(target):
+            told.note(f"{target} is damaged and will be downloaded again")
+            with disk_errors(target):
+                target.unlink()
+        if not is_whole(part_of(target), model):
+            _download(addresses, model, part_of(target), told, patience or Patience())
+        with disk_errors(target):
+            part_of(target).replace(target)
+    return target
+
+
+def _download(
+    addresses: Sequence[str], model: ZooModel, part: Path, told: Progress, patience: Patience
+) -> None:
+    """One address after the other, until one gives the right file.
+
+    Raises:
+        SourceError: None did; it says why for each.
+    """
+    failures: list[SourceError] = []
+    for url in addresses:
+        if failures:
+            told.note(f"{failures[-1].what}; now {url}")
+        try:
+            _download_from(url, model, part, told, patience)
+        except SourceError as error:
+            failures.append(error)
+        else:
+            return
+    what = "; ".join(error.what for error in failures)
+    fix = failures[-1].fix.replace(" NAME ", f" {model.name} ")
+    raise SourceError(what, fix=f"{fix}; the file is {model.url}") from failures[-1]
+
+
+def _download_from(
+    url: str, model: ZooModel, part: Path, told: Progress, patience: Patience
+) -> None:
+    is_resumed = size_of(part) > 0
+    transfer(url, part, progress=told, patience=patience)
+    digest = digest_of(part) or ""
+    if digest.startswith(model.hash_prefix):
+        return
+    with disk_errors(part):
+        part.unlink()
+    if is_resumed:  # its beginning came from elsewhere, long ago
+        told.note("the resumed file does not fit together; once more from its beginning")
+        _download_from(url, model, part, told, patience)
+        return
+    raise SourceError(
+        f"{url} sent another file: its SHA-256 begins with {digest[:8]}, "
+        f"its name promises {model.hash_prefix}",
+        fix="nothing was kept; try again later, or name a --mirror (STEADYPOSE_MIRRORS)",
+    )
+
+
+def _not_here(model: ZooModel, target: Path) -> SourceError | ModelFileError:
+    fix = f"run it once without --offline, or bring {model.url} with --weights"
+    if lies_here(target):
+        return ModelFileError(f"{target} is damaged: its SHA-256 is not that of its name", fix=fix)
+    return SourceError(f"the weights of {model.name} are not in {target.parent}", fix=fix)
+
+
+@contextmanager
+def _alone(target: Path, told: Progress) -> Iterator[None]:
+    """No other process downloads the same file meanwhile."""
+    lock = target.with_name(f".{target.name}.lock")
+    with ExitStack() as stack:
+        with disk_errors(target):
+            stack.enter_context(
+                held_lock(lock, on_wait=lambda: told.note("another process downloads it; waiting"))
+            )
+        yield

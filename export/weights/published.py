@@ -1,0 +1,64 @@
+"""What each published weight file needs, so that ``--model NAME`` is enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from steadypose.engines.errors import ModelFileError
+from steadypose.engines.skeleton import SKELETONS
+from steadypose.export.weights.conventions import CONVENTIONS
+from steadypose.export.weights.download.checked_files import is_whole
+from steadypose.export.weights.recipe import Origin, Recipe
+from steadypose.realtime.model.zoo import ZooModel, weights_file
+
+
+def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
+    """The published file, checked by its hash.
+
+    Args:
+        model: Which.
+        brought: Where the user has it; None: in the cache.
+
+    Raises:
+        ModelFileError: It is not there, or is another or a damaged file.
+    """
+    path = brought or weights_file(model)
+    if is_whole(path, model):
+        return path
+    if not path.exists():
+        fix = f"python export/download_weights.py {model.name}"
+        raise ModelFileError(f"the weights of {model.name} are not here ({path})", fix=fix)
+    if brought is None:
+        fix = f"python export/download_weights.py {model.name} fetches it again"
+    else:
+        fix = "for weights of your own leave --model out and give --convention (whose code it was)"
+    raise ModelFileError(
+        f"{path} is not the published file of {model.name}, or is damaged: its SHA-256 does not "
+        f"begin with {model.hash_prefix}",
+        fix=fix,
+    )
+
+
+def published_origin(model: ZooModel) -> Origin:
+    """The recipe of a published file.
+
+    Raises:
+        ModelFileError: It is a network that is not defined here.
+    """
+    if not model.network:
+        raise ModelFileError(
+            f"{model.name} is a network that export/ does not define",
+            fix="export it to ONNX where it comes from, then python export/wrap_onnx.py",
+        )
+    chosen = {
+        **CONVENTIONS["openmmlab"],
+        "network": model.network,
+        "input_hw": model.input_hw,
+        "refine": model.refine,
+        "sigma": model.sigma,
+        "skeleton": SKELETONS[model.skeleton],
+    }
+    source = f"OpenMMLab, {model.url} ({model.accuracy})"
+    return Origin(
+        Recipe(**chosen), model.name, source, f"{model.licence} (code); see the data's terms"
+    )

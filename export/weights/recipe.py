@@ -1,0 +1,288 @@
+"""How weights become a network, and how its heatmaps are read."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.model_file import read_metadata
+from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.export.models.center_decoding import OTHERS, PEAK_SCORE, DecodeCenter
+from steadypose.export.models.decoding import (
+    Cells,
+    Coordinates,
+    Decode,
+    FlipTest,
+    PoseModel,
+    Preprocess,
+    Refine,
+)
+from steadypose.export.models.movenet import MoveNet
+from steadypose.export.models.registry import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    PUBLISHED_SOFTNESS,
+    kind_of,
+    make_network,
+)
+from steadypose.export.weights.conventions import CONVENTIONS
+from steadypose.export.weights.movenet import MOVENET_SOURCE, is_movenet_graph
+from steadypose.export.weights.state_dict import load_strictly, to_our_names
+
+RECIPE_KEY = "steadypose.recipe"
+"""Of a model file's metadata: how to train and export its weights again."""
+
+
+def _are_numbers(values: Sequence[float]) -> bool:
+    return len(values) == 3 and all(math.isfinite(value) for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a state dict does not say about itself.
+
+    Attributes:
+        network: A name of ``steadypose.export.models.registry.NETWORKS``.
+        deconv: Channels of the deconvolutions; PoseResNet only.
+        final_kernel: 1 or 3; PoseResNet only.
+        input_hw: Crop size the weights were trained with, pixels.
+        colour: Channel order they were trained with.
+        mean: Of the channels in that order, pixels in 0 to 1.
+        std: Like ``mean``.
+        refine: Sub-pixel decoding.
+        cells: Where heatmap cells lie; ``corner`` for published weights.
+        sigma: Of the training targets, cells.
+        has_flip_test: Average with the mirror image: slower by two, a little better.
+        padding: Box factor of the training.
+        softness: How much the distance from the rough place counts, see
+            ``steadypose.export.models.center_decoding.DecodeCenter``; MoveNet only.
+        score: Weights of heatmap, centre and constant in the score's logit, see
+            ``steadypose.export.models.center_decoding.DecodeCenter``; MoveNet only.
+        skeleton: Names and order of the keypoints.
+
+    Raises:
+        UsageError: A value cannot be used, or the network cannot take such crops.
+    """
+
+    network: str = "pose_resnet18"
+    deconv: tuple[int, ...] = (128, 128, 128)
+    final_kernel: int = 1
+    input_hw: tuple[int, int] = (192, 160)
+    colour: str = "rgb"
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    refine: Refine = "dark"
+    cells: Cells = "half"
+    sigma: float = 1.75
+    has_flip_test: bool = False
+    padding: float = 1.25
+    softness: float = PUBLISHED_SOFTNESS
+    score: tuple[float, ...] = PEAK_SCORE
+    skeleton: Skeleton = COCO17
+
+    def __post_init__(self) -> None:
+        checks = (
+            (self.refine in {"quarter", "dark", "none"}, "refine", self.refine),
+            (self.cells in {"half", "corner"}, "cells", self.cells),
+            (self.colour in {"rgb", "bgr"}, "colour", self.colour),
+            (0.1 < self.sigma < 20, "sigma", self.sigma),
+            (1.0 <= self.padding <= 4.0, "padding", self.padding),
+            (_are_numbers(self.mean), "mean", self.mean),
+            (0.1 < self.softness < 1000, "softness", self.softness),
+            (_are_numbers(self.score), "score", self.score),
+            (_are_numbers(self.std) and min(self.std) > 0, "std", self.std),
+        )
+        for is_good, name, value in checks:
+            if not is_good:
+                raise UsageError(
+                    f"{name} cannot be {value!r}", fix="see python export/export_onnx.py --help"
+                )
+        kind = kind_of(self.network)
+        if self.has_flip_test and kind.gives == "heads":
+            raise UsageError(f"{self.network} has no flip test", fix="leave --flip-test out")
+        if any(side % kind.multiple for side in self.input_hw):
+            height, width = self.input_hw
+            raise UsageError(
+                f"{self.network} cannot take crops of {height}x{width}",
+                fix=f"choose an --input in multiples of {kind.multiple}",
+            )
+
+    @property
+    def decoder(self) -> str:
+        """How keypoints are read, in words, for the model file."""
+        if kind_of(self.network).gives == "heads":
+            return "the most central person: centre, regression, heatmap, offset"
+        if kind_of(self.network).gives == "coordinates":
+            return "coordinates without scores" + (", flip test" if self.has_flip_test else "")
+        return f"{self.refine}, {self.cells} cells" + (", flip test" if self.has_flip_test else "")
+
+    @property
+    def others(self) -> int:
+        """Further people that a crop's answer holds."""
+        return OTHERS if kind_of(self.network).gives == "heads" else 0
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether scores were fitted to be probabilities."""
+        return kind_of(self.network).gives == "heads" and self.score != PEAK_SCORE
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the network's class must be told."""
+        if not self.network.startswith("pose_resnet"):
+            return {}
+        return {"deconv_filters": self.deconv, "final_kernel": self.final_kernel}
+
+    def save(self, path: Path, *, name: str, source: str, licence: str = "unknown") -> None:
+        """Write the recipe as JSON beside the weights it belongs to.
+
+        Args:
+            path: The state dict's path; the recipe gets its name with ``.json``.
+            name: Model id.
+            source: Where the weights come from.
+            licence: Of the weights.
+        """
+        text = Origin(self, name, source, licence).to_json()
+        path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A recipe with the model's name and the weights' source."""
+
+    recipe: Recipe
+    name: str = "pose_resnet18_192x160"
+    source: str = "unknown"
+    licence: str = "unknown"
+
+    def to_json(self) -> str:
+        """As it stands beside weights, and inside a model file."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Origin:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            UsageError, ValueError, KeyError, TypeError, AttributeError: It is something else.
+        """
+        data: dict[str, Any] = json.loads(text)
+        raw = dict(data["recipe"])
+        raw["skeleton"] = Skeleton.from_dict(raw["skeleton"])
+        for key in ("deconv", "input_hw", "mean", "std", "score"):
+            if key in raw:
+                raw[key] = tuple(raw[key])
+        licence = str(data.get("licence", "unknown"))
+        return cls(Recipe(**raw), str(data["name"]), str(data["source"]), licence)
+
+
+def find_recipe(weights: Path) -> Origin | None:
+    """What is known of how weights were trained; None where nothing is.
+
+    A model file carries it, MoveNet's graphs are known, and beside a state dict lies what
+    ``Recipe.save`` wrote.
+
+    Raises:
+        ModelFileError: The file is there and damaged.
+        UsageError: It is another graph than Lightning's or Thunder's.
+    """
+    if is_movenet_graph(weights):
+        fields = {**CONVENTIONS["movenet"], "network": weights.stem.replace("-", "_")}
+        recipe = Recipe(**fields, input_hw=(256, 192))
+        return Origin(recipe, f"{recipe.network}_256x192", MOVENET_SOURCE, "Apache-2.0")
+    path = weights if weights.suffix == ".onnx" else weights.with_suffix(".json")
+    if not path.exists():
+        return None
+    try:
+        if path is weights:
+            text = read_metadata(path).get(RECIPE_KEY)
+            return None if text is None else Origin.from_json(text)
+        return Origin.from_json(path.read_text(encoding="utf-8"))
+    except (UsageError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        fix = "remove it and give the options instead"
+        if path is weights:
+            fix = "export the model again, or copy it again"
+        raise ModelFileError(f"{path} holds no usable recipe: {error!r}", fix=fix) from error
+
+
+def build_network(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+    """The network with its weights, whatever published layout their keys follow.
+
+    Raises:
+        ModelFileError: The weights do not belong to this network.
+    """
+    network = make_network(recipe.network, keypoints=len(recipe.skeleton), options=recipe.options)
+    _check_statistics(recipe, state)
+    detail = f" with deconvolutions {recipe.deconv}" if recipe.options else ""
+    load_strictly(
+        network,
+        to_our_names(network, state),
+        name=f"{recipe.network}{detail} and {len(recipe.skeleton)} keypoints",
+        fix="name the network, its keypoints and its layers as they were trained",
+    )
+    return network
+
+
+def _check_statistics(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None:
+    """OpenMMLab 1.x writes its input's mean and deviation into some files."""
+    for key, ours in (("mean", recipe.mean), ("std", recipe.std)):
+        theirs = state.get(f"data_preprocessor.{key}")
+        if theirs is None:
+            continue
+        found = (theirs.flatten() / 255).tolist()
+        if len(found) != 3 or any(abs(a - b) > 1e-3 for a, b in zip(found, ours, strict=True)):
+            text = ",".join(f"{value:.4f}" for value in found)
+            raise ModelFileError(
+                f"the weights were trained with {key} {text}, the recipe says {ours}",
+                fix=f"--{key} {text}",
+            )
+
+
+def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
+    """Preprocessing, network and decoding as one module, ready to run or export."""
+    kind = kind_of(recipe.network)
+    if recipe.has_flip_test:
+        network = FlipTest(
+            network,
+            flip_order=recipe.skeleton.flip_order,
+            cells=recipe.cells,
+            gives="coordinates" if kind.gives == "coordinates" else "heatmaps",
+        )
+    height, width = recipe.input_hw
+    decode: torch.nn.Module
+    grid_hw = (height // kind.stride, width // kind.stride)
+    if kind.gives == "coordinates":
+        decode = Coordinates(input_hw=recipe.input_hw)
+    elif kind.gives == "heads":
+        if isinstance(network, MoveNet):
+            network = copy.copy(network)  # training goes on with the dense one, of the same weights
+            network.is_sparse = True
+        of_heatmap, of_center, constant = recipe.score
+        decode = DecodeCenter(
+            keypoints=len(recipe.skeleton),
+            grid_hw=grid_hw,
+            stride=kind.stride,
+            softness=recipe.softness,
+            score=(of_heatmap, of_center, constant),
+            others=recipe.others,
+        )
+    else:
+        decode = Decode(
+            keypoints=len(recipe.skeleton),
+            heatmap_hw=grid_hw,
+            stride=kind.stride,
+            refine=recipe.refine,
+            cells=recipe.cells,
+            sigma=recipe.sigma,
+        )
+    colour: Literal["rgb", "bgr"] = "bgr" if recipe.colour == "bgr" else "rgb"
+    preprocess = Preprocess(colour=colour, mean=recipe.mean, std=recipe.std)
+    return PoseModel(preprocess, network, decode).eval()  # type: ignore[no-any-return]

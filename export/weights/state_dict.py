@@ -1,0 +1,194 @@
+"""Read a state dict safely, and give its keys the names of our networks."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import struct
+from collections.abc import Mapping, Set
+from pathlib import Path
+from typing import Any
+
+import torch
+from steadypose.engines.errors import ModelFileError
+from steadypose.export.weights.movenet import is_movenet_graph, load_movenet
+from steadypose.export.weights.stored import load_from_model_file
+from torch import Tensor, nn
+
+_SHOWN = 5
+# What torch raises for files that are damaged or something else altogether.
+_DAMAGE = (
+    *(RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError),
+    *(AttributeError, TypeError, struct.error),
+)
+# Mean and deviation of the training's input (OpenMMLab 1.x): ours are in the recipe.
+_STATISTICS = r"^data_preprocessor\."
+# DataParallel; then OpenMMLab's two halves, its 0.x and 1.x names of the second.
+_PREFIXES = (
+    r"^(model\.)?module\.",
+    r"^backbone\.",
+    r"^(keypoint_head|head)\.",
+)
+
+
+class _Ignored:
+    """Stands for whatever else a checkpoint carries: holds nothing, does nothing."""
+
+    def __new__(cls, *_arguments: Any, **_options: Any) -> _Ignored:
+        return object.__new__(cls)
+
+    def __setstate__(self, _state: Any) -> None:
+        pass
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Load a state dict as float32, unwrapping the usual containers.
+
+    Model files of ours (``.onnx``) and MoveNet's published graphs (``.json``) are read as well.
+    A training checkpoint (``{"state_dict": ...}``) is unwrapped. Nothing in the file is
+    executed: plain objects beside the weights (a training's log, say) become empty ones;
+    a file whose other objects cannot be emptied so is refused.
+
+    Raises:
+        ModelFileError: The file is missing, not a checkpoint, or holds no state dict.
+    """
+    if is_movenet_graph(path):
+        return load_movenet(path)
+    if path.suffix == ".onnx":
+        return load_from_model_file(path)
+    try:
+        loaded = _load(path)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path} does not exist", fix="check --weights") from error
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read {path}: {error.strerror}", fix="check --weights"
+        ) from error
+    except _DAMAGE as error:
+        raise ModelFileError(
+            f"{path} {_what_is_wrong(error)}",
+            fix="fetch or copy it again; of your own model save only the state dict: "
+            "torch.save(model.state_dict(), path)",
+        ) from error
+    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+        loaded = loaded["state_dict"]
+    if not isinstance(loaded, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in loaded.items()
+    ):
+        raise ModelFileError(
+            f"{path} holds no state dict",
+            fix="save only the state dict: torch.save(model.state_dict(), path)",
+        )
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in loaded.items()
+    }
+
+
+def _what_is_wrong(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "weights_only" in str(error):
+        found = re.search(r"(?:GLOBAL|whose module|instantiate|class) ([\w.]+)", str(error))
+        what = f" ({found.group(1)})" if found else ""
+        return f"holds objects that cannot be read safely{what}"
+    reason = first.partition(". ")[0][:160]
+    return f"is damaged, cut short or not a plain file of weights: {reason}"
+
+
+def _load(path: Path) -> Any:
+    """Unpickle with nothing but tensors allowed; everything else is replaced."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        if not names:
+            raise
+    with torch.serialization.safe_globals([(_Ignored, name) for name in names]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Turn published key names into those of the papers' own code, which are ours.
+
+    Args:
+        network: That the weights are for. Its class may list ``UNUSED``: regular expressions
+            for keys of layers that published code builds and never calls.
+        state: With the names of Microsoft's, leoxiaobin's or princeton-vl's code (which
+            stay), or of OpenMMLab 0.x (``backbone.``, ``keypoint_head.``) or 1.x
+            (``backbone.``, ``head.``), any of them inside DataParallel's ``module.``.
+
+    Raises:
+        ModelFileError: Two keys become one.
+    """
+    own = network.state_dict().keys()
+    unused = (_STATISTICS, *getattr(network, "UNUSED", ()))
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        new = name
+        for prefix in _PREFIXES:
+            new = re.sub(prefix, "", new)
+        if new not in own and any(re.search(pattern, new) for pattern in unused):
+            continue
+        if new in found:
+            raise ModelFileError(
+                f"the weights have two tensors that would become {new!r}",
+                fix="take a file with one network in it",
+            )
+        found[new] = value
+    return found
+
+
+def with_other_keypoints(
+    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor], keypoint_keys: Set[str]
+) -> dict[str, Tensor]:
+    """Weights of a network for another number of keypoints, to train on from.
+
+    Args:
+        state: Trained, with our names.
+        fresh: Random, for the new number of keypoints.
+        keypoint_keys: Tensors whose shape depends on that number, see
+            ``steadypose.export.models.registry.keypoint_keys``.
+
+    Returns:
+        ``state``, with the fresh values of those tensors if their shapes differ.
+    """
+    differing = {k for k in keypoint_keys if k in state and state[k].shape != fresh[k].shape}
+    if not differing:
+        return dict(state)
+    return {k: fresh[k] if k in keypoint_keys else v for k, v in state.items()}
+
+
+def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str, fix: str) -> None:
+    """Put the weights in; every key and shape must fit.
+
+    Args:
+        network: Changed in place.
+        state: With our names. Batch norm's counters of batches, which the oldest files do
+            not have, may be missing: nothing but training reads them.
+        name: Of the network, for the message.
+        fix: What the user can do when they do not fit.
+
+    Raises:
+        ModelFileError: Keys are missing, left over, or of another shape; it lists them.
+    """
+    wanted = network.state_dict()
+    counters = {k: torch.tensor(0) for k in wanted if k.endswith(".num_batches_tracked")}
+    state = {**counters, **state}
+    problems = {
+        "missing": [key for key in wanted if key not in state],
+        "left over": [key for key in state if key not in wanted],
+        "of another shape": [
+            f"{key} {tuple(state[key].shape)} instead of {tuple(wanted[key].shape)}"
+            for key in wanted
+            if key in state and state[key].shape != wanted[key].shape
+        ],
+    }
+    said = [f"{_list(keys)} {what}" for what, keys in problems.items() if keys]
+    if said:
+        raise ModelFileError(f"the weights do not fit {name}: {'; '.join(said)}", fix=fix)
+    network.load_state_dict(state, strict=True)
+
+
+def _list(keys: list[str]) -> str:
+    more = f" and {len(keys) - _SHOWN} more are" if len(keys) > _SHOWN else " is"
+    return ", ".join(keys[:_SHOWN]) + more

@@ -1,0 +1,68 @@
+"""What is written over the picture: figures that can be read, and messages that fade."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from steadypose.realtime.app.loop import App
+
+CAPTION_EVERY_S = 0.25
+"""Figures that change in every frame cannot be read."""
+
+_MESSAGE_S = 1.5
+
+
+@dataclass(slots=True)
+class Caption:
+    """The lines in the corner and the message at the bottom."""
+
+    _lines: tuple[str, ...] = ()
+    _made_s: float | None = None
+    _frames: int = 0
+    _message: str | None = None
+    _until_s: float = 0.0
+
+    @property
+    def message(self) -> str | None:
+        """What was last said, while it is fresh."""
+        return self._message if time.perf_counter() < self._until_s else None
+
+    def say(self, message: str) -> None:
+        """Show a message for a moment."""
+        self._message = message
+        self._until_s = time.perf_counter() + _MESSAGE_S
+
+    def renew(self) -> None:
+        """Make the lines anew for the next picture."""
+        self._lines = ()
+
+    def lines(self, app: App, age_ms: float) -> tuple[str, ...]:
+        """Rate, age and backend; the same for a quarter of a second.
+
+        Args:
+            app: The run.
+            age_ms: Since the frame was taken.
+        """
+        now_s = time.perf_counter()
+        if not self._lines or self._made_s is None or now_s - self._made_s > CAPTION_EVERY_S:
+            elapsed_s = 0.0 if self._made_s is None else now_s - self._made_s
+            fps = (app.watch.frames - self._frames) / elapsed_s if elapsed_s > 0 else 0.0
+            self._made_s, self._frames = now_s, app.watch.frames
+            self._lines = _compose(app, fps, age_ms)
+        return self._lines
+
+
+def _compose(app: App, fps: float, age_ms: float) -> tuple[str, ...]:
+    lines = [
+        f"{fps:.0f} fps  {app.watch.recent('engine'):.1f} ms inference"
+        if app.watch.frames
+        else "starting",
+        f"{age_ms:.0f} ms old  {app.source.dropped} dropped",
+        app.pipeline.engine.label,
+    ]
+    if not app.is_smooth:
+        lines.append("smoothing off")
+    return tuple(lines)

@@ -1,0 +1,1 @@
+"""The command line: options, settings, checks and messages. Start reading at ``options``."""

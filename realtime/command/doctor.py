@@ -1,0 +1,178 @@
+"""Say what works on this machine, and why the rest does not."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import cv2
+from steadypose.engines import registry
+from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
+from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions, default_threads, usable_cpus
+from steadypose.realtime.app.display import gui_backend, why_headless
+from steadypose.realtime.command.summary import cpu_name
+from steadypose.realtime.model.best_built import open_best
+from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.sources.camera import list_cameras
+
+_CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")
+_PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterpy")
+_GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
+
+
+def examine(model: Path | None, *, backend: str = "auto") -> str:
+    """Everything a bug report needs, a line each.
+
+    Args:
+        model: Model file that the backends are tried with; None: the one that a run without
+            ``--model`` and ``--quality`` would take, and why.
+        backend: On which such a run would want it.
+    """
+    taken = []
+    if model is None:
+        model, text = _default(backend)
+        taken = [_line("default", text)]
+    lines = [
+        _line("Python", f"{platform.python_version()} at {sys.executable}"),
+        _line("system", f"{platform.platform()}"),
+        _line("processor", f"{cpu_name()}, {usable_cpus()} usable CPUs, {_cpu_features()}"),
+        *(_line(name, _version(name)) for name in _PACKAGES),
+        _line("window", _window()),
+        _line("video", _video_backends()),
+        *_cameras(),
+        _line("GPU", _nvidia_gpu()),
+        _line("CUDA driver", _cuda_driver()),
+        *(_line(name, _version(name)) for name in _GPU_PACKAGES),
+        *taken,
+        *_model_lines(model),
+    ]
+    return "\n".join(lines)
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<14} {text}"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_features() -> str:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return "features unknown on this system"
+    words = set(re.findall(r"\w+", info.read_text()))
+    return " ".join(flag for flag in _CPU_FLAGS if flag in words) or "no vector extensions"
+
+
+def _window() -> str:
+    reason = why_headless()
+    return f"{gui_backend()}, works" if reason is None else f"{gui_backend()}, no window: {reason}"
+
+
+def _video_backends() -> str:
+    names = {cv2.videoio_registry.getBackendName(b) for b in cv2.videoio_registry.getBackends()}
+    return ", ".join(sorted(names))
+
+
+def _cameras() -> list[str]:
+    devices = list_cameras()
+    if not devices:
+        where = "no /dev/video* here" if platform.system() == "Linux" else "listed on Linux only"
+        return [_line("cameras", f"none found ({where})")]
+    return [_line("camera", f"{device}: {_modes(device)}") for device in devices]
+
+
+def _modes(device: str) -> str:
+    """Sizes and rates of a camera, from v4l2-ctl where it is installed."""
+    try:
+        listed = subprocess.run(  # noqa: S603 - a fixed program and a device path
+            ["v4l2-ctl", "--device", device, "--list-formats-ext"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "install v4l-utils to see its modes"
+    sizes = re.findall(r"'(\w{4})'|Size: \w+ (\d+x\d+)", listed)
+    modes: dict[str, list[str]] = {}
+    for code, size in sizes:
+        if code:
+            modes.setdefault(code, [])
+        elif modes:
+            modes[list(modes)[-1]].append(size)
+    return "; ".join(f"{code} {' '.join(found)}" for code, found in modes.items()) or "no modes"
+
+
+def _nvidia_gpu() -> str:
+    query = "name,driver_version,memory.total"
+    try:
+        run = subprocess.run(  # noqa: S603 - fixed arguments
+            ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "no NVIDIA GPU (nvidia-smi is not here)"
+    return (
+        run.stdout.strip().replace("\n", "; ") or f"nvidia-smi failed: {run.stderr.strip()[:100]}"
+    )
+
+
+def _cuda_driver() -> str:
+    """Ask the driver itself, without any CUDA package."""
+    try:
+        device = load_driver().device()
+    except SteadyposeError as error:
+        return error.what
+    return f"CUDA {device.driver}, {device.name}, compute capability {device.capability}"
+
+
+def _default(backend: str) -> tuple[Path, str]:
+    """The model file that a run takes where nobody chose one, and why."""
+    try:
+        taken = open_best(
+            backend=backend, options=EngineOptions(threads=default_threads()), is_auto_build=False
+        )
+    except SteadyposeError as error:
+        return DEFAULT_MODEL, f"none: {error.what}; {error.fix}"
+    label = taken.opened.engine.label
+    taken.opened.engine.close()
+    told = [f"passed over {reason}" for reason in taken.opened.passed_over]
+    chosen = taken.reason or f"{taken.model.stem}, the default on the CPU"
+    return taken.model, "; ".join([f"{chosen} ({label})", *told])
+
+
+def _model_lines(model: Path) -> list[str]:
+    try:
+        spec = read_spec(model)
+    except SteadyposeError as error:
+        return [_line("model", f"{error.what}; {error.fix}")]
+    height, width = spec.input_hw
+    lines = [_line("model", f"{spec.name}, {height}x{width}, {len(spec.skeleton)} keypoints")]
+    backends = (f"{entry.name}: {_try(entry.name, model)}" for entry in registry.BACKENDS)
+    return lines + [_line("backend", text) for text in backends]
+
+
+def _try(backend: str, model: Path) -> str:
+    try:
+        opened = registry.open_engine(
+            model, backend=backend, options=EngineOptions(threads=default_threads())
+        )
+    except SteadyposeError as error:
+        return f"does not work: {error.what}; {error.fix}"
+    label = opened.engine.label
+    opened.engine.close()
+    return f"works ({label}, ready in {opened.open_s:.2f} s)"

@@ -1,0 +1,226 @@
+"""The options of the command line: typed, ranged, each with its unit and default."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from steadypose.engines import registry
+from steadypose.engines.options import PRECISIONS
+from steadypose.realtime.command.parser import Parser
+from steadypose.realtime.command.settings import MOST_PERSONS, Settings
+from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
+from steadypose.realtime.record.formats.csv_rows import LAYOUTS
+from steadypose.realtime.record.parts import parse_limit
+from steadypose.realtime.smooth import presets as smoothers
+from steadypose.realtime.sources.camera import CameraMode
+from steadypose.realtime.sources.opening import SourceOptions
+
+VERSION = "0.1.0"
+DEFAULTS = Settings()
+_ANY = 10**9  # no limit worth naming
+
+
+def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
+    """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
+    mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
+    text = arguments.source if arguments.source is not None else str(arguments.camera or 0)
+    return Settings(
+        source=SourceOptions(text, mode, is_paced=arguments.realtime),
+        model=model or DEFAULT_MODEL,
+        has_chosen_model=model is not None,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        threads=arguments.threads,
+        is_auto_build=arguments.auto_build,
+        persons=arguments.persons,
+        smoother="off" if arguments.no_smooth else arguments.smooth,
+        is_predicting=not arguments.no_predict,
+        is_offline_smoothed=arguments.offline_smooth,
+        is_mirrored=arguments.mirror,
+        is_headless=arguments.headless,
+        csv=arguments.csv,
+        csv_layout=arguments.csv_layout,
+        jsonl=arguments.jsonl,
+        parquet=arguments.parquet,
+        split=arguments.split,
+        video=arguments.save_video,
+        benchmark=arguments.benchmark,
+        max_frames=arguments.max_frames,
+    )
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A parser for whole numbers in a range."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not low <= value <= high:
+            limits = f"between {low} and {high}" if high < _ANY else f"{low} or more"
+            raise argparse.ArgumentTypeError(f"{value} is not {limits}")
+        return value
+
+    return parse
+
+
+def rate(text: str) -> float:
+    """Parse frames a second."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0.5 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.5 and 1000")
+    return value
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All options, grouped."""
+    parser = Parser(
+        prog="run.py",
+        description="Steady human poses from a webcam, on screen and in a CSV.",
+        epilog="examples: run.py --camera 0 --csv out.csv; "
+        "run.py --source clip.mp4 --save-video out.mp4; "
+        "run.py --camera 0 --model res50-coco-256x192 --fetch",
+    )
+    parser.stray_fix = "to read {word}: run.py --source {word}"
+    parser.add_argument("--version", action="version", version=f"steadypose {VERSION}")
+    parser.add_argument(
+        "--doctor", action="store_true", help="say what works on this machine, and why the rest not"
+    )
+    parser.add_argument(
+        "--list-models", action="store_true", help="show the published models, and which are here"
+    )
+    source = parser.add_argument_group("source")
+    which = source.add_mutually_exclusive_group()
+    which.add_argument(
+        "--camera", type=whole(0, 99), metavar="N", help="camera number (default: 0)"
+    )
+    which.add_argument(
+        "--source",
+        metavar="WHAT",
+        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, "
+        "demo or demo:2 (mannequins)",
+    )
+    source.add_argument(
+        "--width", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
+    )
+    source.add_argument(
+        "--height", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
+    )
+    source.add_argument(
+        "--fps",
+        type=rate,
+        metavar="HZ",
+        help="frame rate to ask the camera for; playback rate of pictures",
+    )
+    source.add_argument("--fourcc", metavar="CODE", help="pixel format, for instance MJPG or YUYV")
+    source.add_argument(
+        "--realtime",
+        action="store_true",
+        help="play a file at its own speed, not as fast as possible",
+    )
+    source.add_argument(
+        "--max-frames", type=whole(1, _ANY), metavar="N", help="stop after N frames"
+    )
+    engine = parser.add_argument_group("engine")
+    which = engine.add_mutually_exclusive_group()
+    which.add_argument(
+        "--quality",
+        choices=tuple(QUALITIES),
+        help="which of the networks that ship: quicker, or more accurate "
+        f"(default: {DEFAULT_QUALITY}; on a GPU what is built for it)",
+    )
+    which.add_argument(
+        "--model", metavar="MODEL", help="another model file, or the name of a published model"
+    )
+    engine.add_argument(
+        "--fetch",
+        action="store_true",
+        help="download and export the published model first where it is not here yet",
+    )
+    engine.add_argument(
+        "--backend",
+        choices=registry.NAMES,
+        default=DEFAULTS.backend,
+        help="default: %(default)s, the fastest that works",
+    )
+    engine.add_argument(
+        "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
+    )
+    engine.add_argument(
+        "--threads",
+        type=whole(0, 256),
+        default=DEFAULTS.threads,
+        metavar="N",
+        help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
+        "(default: 0)",
+    )
+    engine.add_argument(
+        "--auto-build",
+        action="store_true",
+        help="build the TensorRT engine first where it is missing or stale",
+    )
+    people = parser.add_argument_group("people")
+    people.add_argument(
+        "--persons",
+        type=whole(1, MOST_PERSONS),
+        default=DEFAULTS.persons,
+        metavar="N",
+        help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
+    )
+    people.add_argument(
+        "--smooth",
+        choices=smoothers.NAMES,
+        default=DEFAULTS.smoother,
+        help="steadier, or quicker to follow; others to compare with (default: %(default)s)",
+    )
+    people.add_argument(
+        "--no-predict",
+        action="store_true",
+        help="draw people where they were in the picture, not where they are when it is seen",
+    )
+    people.add_argument(
+        "--offline-smooth",
+        action="store_true",
+        help="at the end, smooth the recorded positions again with knowledge of what came after",
+    )
+    people.add_argument("--no-smooth", action="store_true", help="show and record raw keypoints")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--mirror", action="store_true", help="show the picture as a mirror; data stay as they are"
+    )
+    output.add_argument("--headless", action="store_true", help="open no window")
+    output.add_argument("--csv", type=Path, metavar="FILE", help="write keypoints")
+    output.add_argument(
+        "--csv-layout",
+        choices=LAYOUTS,
+        default=DEFAULTS.csv_layout,
+        help="a row per person, or per keypoint (default: %(default)s)",
+    )
+    output.add_argument(
+        "--jsonl", type=Path, metavar="FILE", help="write keypoints, an object per frame"
+    )
+    output.add_argument(
+        "--parquet",
+        type=Path,
+        metavar="FILE",
+        help="write keypoints, a row per keypoint (pip install pyarrow)",
+    )
+    output.add_argument(
+        "--split",
+        type=parse_limit,
+        metavar="LIMIT",
+        help="go on in out.002.csv and so on after a size or a time: 500MB, 10min",
+    )
+    output.add_argument(
+        "--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)"
+    )
+    output.add_argument(
+        "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
+    )
+    return parser

@@ -1,0 +1,50 @@
+"""How all commands read their options and end: with a result, or a sentence and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from steadypose.engines.errors import SteadyposeError, UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors look like all others: a fact and a fix, exit code 2."""
+
+    stray_fix = ""
+    """What to do about a word that belongs to no option; ``{word}`` stands for it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of exiting.
+
+        Raises:
+            UsageError: Always.
+        """
+        words = message.removeprefix("unrecognized arguments: ").split()
+        fix = f"{self.prog} --help lists the options"
+        is_stray = message.startswith("unrecognized") and words and not words[0].startswith("-")
+        if is_stray and self.stray_fix:
+            fix = self.stray_fix.format(word=words[0])
+        raise UsageError(message, fix=fix)
+
+
+def run_command(work: Callable[[], str]) -> int:
+    """Do the work and print what it returns; returns the exit code.
+
+    Args:
+        work: Leaves nothing half-written when it is interrupted.
+    """
+    try:
+        sys.stdout.write(f"{work()}\n")
+    except SteadyposeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted; nothing was written\n  fix: run it again\n")
+        return 2
+    return 0

@@ -1,0 +1,45 @@
+"""What a recording says about the run it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from steadypose.engines.base import Engine
+from steadypose.realtime.command.options import VERSION
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.summary import machine
+from steadypose.realtime.sources.base import Source
+from steadypose.realtime.sources.camera import without_password
+
+
+def run_facts(
+    settings: Settings,
+    engine: Engine,
+    source: Source,
+    *,
+    smoothing: dict[str, Any],
+    typed: Sequence[str],
+) -> dict[str, Any]:
+    """Facts for the sidecar of a recording.
+
+    Args:
+        settings: Of the run.
+        engine: Opened.
+        source: Opened; what was granted may differ from what was asked for.
+        smoothing: Name and parameters of the filter.
+        typed: The command line. Passwords in addresses are left out.
+    """
+    return {
+        "steadypose": VERSION,
+        "model": engine.spec.name,
+        "model_file": settings.model,
+        "skeleton": engine.spec.skeleton.name,
+        "backend": engine.label,
+        "precision": settings.precision,
+        "source": {"label": source.label, "fps": source.fps, "is_live": source.is_live},
+        "persons": settings.persons,
+        "smoothing": smoothing,
+        "machine": machine(),
+        "options": [without_password(text) for text in typed],
+    }

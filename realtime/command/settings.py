@@ -1,0 +1,71 @@
+"""Every setting of a run, with its default written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.record.formats.csv_rows import Layout
+from steadypose.realtime.record.parts import Limit
+from steadypose.realtime.sources.opening import SourceOptions
+
+MOST_PERSONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one run of the app does.
+
+    Attributes:
+        source: Where frames come from.
+        model: Model file.
+        has_chosen_model: Somebody chose ``model``. Where nobody did, a network that is built
+            for the GPU takes its place (``best_built``).
+        backend: A name of ``steadypose.engines.registry.NAMES``.
+        precision: A name of ``steadypose.engines.options.PRECISIONS``.
+        threads: CPU threads of the network, 0 for the default.
+        is_auto_build: Build a TensorRT engine that is missing or stale before starting.
+        persons: How many people to follow.
+        smoother: A name of ``steadypose.realtime.smooth.presets.NAMES``.
+        is_predicting: Draw people in the window where they will be when it is seen.
+        is_offline_smoothed: Give the recording a second pass at the end.
+        is_mirrored: Show the picture as a mirror does.
+        is_headless: Open no window even where one could be.
+        csv: CSV to write.
+        csv_layout: Of that CSV.
+        jsonl: JSON lines to write.
+        parquet: Parquet file to write.
+        split: Where recordings go on in another file.
+        video: Annotated video to write.
+        benchmark: JSON of figures to write.
+        max_frames: Stop after this many.
+    """
+
+    source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
+    model: Path = DEFAULT_MODEL
+    has_chosen_model: bool = True
+    backend: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    is_auto_build: bool = False
+    persons: int = 1
+    smoother: str = "balanced"
+    is_predicting: bool = True
+    is_offline_smoothed: bool = False
+    is_mirrored: bool = False
+    is_headless: bool = False
+    csv: Path | None = None
+    csv_layout: Layout = "wide"
+    jsonl: Path | None = None
+    parquet: Path | None = None
+    split: Limit | None = None
+    video: Path | None = None
+    benchmark: Path | None = None
+    max_frames: int | None = None
+
+    @property
+    def recordings(self) -> tuple[Path, ...]:
+        """The recordings to write, the one that names the sidecar first."""
+        paths = (self.csv, self.jsonl, self.parquet, self.video)
+        return tuple(path for path in paths if path is not None)

@@ -1,0 +1,92 @@
+"""What a run says at its end: three lines for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from pathlib import Path
+from typing import Any
+
+from steadypose.engines.options import usable_cpus
+from steadypose.realtime.app.clock import STAGES
+from steadypose.realtime.app.loop import App
+from steadypose.realtime.record.background import write_error
+from steadypose.realtime.record.outputs import counted
+
+
+def summary(app: App) -> str:
+    """Three lines: frames and speed, age and drops, files."""
+    watch = app.watch
+    if not watch.frames:
+        return f"0 frames\n{app.source.dropped} dropped\nfiles: {app.outputs.describe()}"
+    return "\n".join(
+        (
+            f"{counted(watch.frames, 'frame')}, {app.fps:.1f} fps: "
+            f"engine {watch.percentile('engine', 50):.2f} ms, "
+            f"everything else {watch.percentile('overhead', 50):.2f} ms (p50) "
+            f"on {app.pipeline.engine.label}",
+            f"frame age p50 {watch.percentile('age', 50):.0f} ms, p95 "
+            f"{watch.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
+            f"files: {app.outputs.describe()}",
+        )
+    )
+
+
+def figures(app: App) -> dict[str, Any]:
+    """The figures of a run for ``--benchmark``; milliseconds unless the name says more."""
+    watch = app.watch
+
+    def ms(name: str, share: float) -> float | None:
+        value = watch.percentile(name, share)
+        return None if math.isnan(value) else round(value, 4)
+
+    return {
+        "frames": watch.frames,
+        "fps": round(app.fps, 3),
+        "cpu_ms_per_frame": round(app.cpu_ms_per_frame, 3),
+        "first_frame_s": round(app.first_frame_s, 4),
+        "engine_ms_p50": ms("engine", 50),
+        "engine_ms_p95": ms("engine", 95),
+        "overhead_ms_p50": ms("overhead", 50),
+        "overhead_ms_p95": ms("overhead", 95),
+        "frame_age_ms_p50": ms("age", 50),
+        "frame_age_ms_p95": ms("age", 95),
+        "dropped": app.source.dropped,
+        "stages_ms": {name: {"p50": ms(name, 50), "p95": ms(name, 95)} for name in STAGES},
+        "engine": app.pipeline.engine.label,
+        "model": app.pipeline.engine.spec.name,
+        "source": app.source.label,
+        "persons": app.pipeline.persons,
+        "machine": machine(),
+    }
+
+
+def machine() -> str:
+    """Processor, usable cores and system, one line."""
+    return f"{cpu_name()}, {usable_cpus()} CPUs, {platform.system()} {platform.machine()}"
+
+
+def cpu_name() -> str:
+    """Marketing name of the processor where the system tells, and its best vector instructions."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    lines = [line.partition(":") for line in info.read_text().splitlines()]
+    told = {name.strip(): value.strip() for name, _, value in reversed(lines)}
+    flags = told.get("flags", "").split()
+    best = next((isa for isa in ("avx512_bf16", "avx512f", "avx2") if isa in flags), "")
+    name = told.get("model name") or platform.processor() or platform.machine()
+    return f"{name} ({best})" if best else name
+
+
+def write_figures(app: App, path: Path) -> None:
+    """Write ``figures`` as JSON.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+    try:
+        path.write_text(json.dumps(figures(app), indent=2) + "\n")
+    except OSError as error:
+        raise write_error(path, error) from error

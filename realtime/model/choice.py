@@ -1,0 +1,108 @@
+"""From ``--model`` to a file: a path, or a published model by name, made where it is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from steadypose.engines.engine_file import SUFFIX
+from steadypose.engines.errors import EngineUnavailableError, ModelFileError, UsageError
+from steadypose.realtime.model import zoo
+from steadypose.realtime.model.places import QUALITIES, ROOT, SHIPPED
+
+_SHIPPED = {path.stem: path for path in SHIPPED}
+_NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime")
+
+
+def choose_model(
+    text: str, *, is_fetching: bool, run: Callable[[list[str]], int] | None = None
+) -> Path:
+    """The model file, or engine file, that ``--model`` means.
+
+    Args:
+        text: A path, or a name of ``steadypose.realtime.model.zoo.MODELS`` or of a file that ships.
+        is_fetching: Download and export a published model that is not here yet.
+        run: Runs a Python command line, for tests; returns its exit code.
+
+    Raises:
+        UsageError: It is neither a file nor a known name, or there is nothing to fetch.
+        ModelFileError: The published model is not here, or could not be made.
+        EngineUnavailableError: What the export needs is not installed.
+    """
+    path = Path(text)
+    published = zoo.MODELS.get(path.stem)
+    if published is not None and path.suffix == ".onnx" and not zoo.lies_here(path):
+        raise ModelFileError(
+            f"{path} is not here", fix=f"--model {path.stem} --fetch downloads and exports it"
+        )
+    if zoo.lies_here(path) or path.suffix in {".onnx", SUFFIX} or "/" in text or "\\" in text:
+        if is_fetching:
+            raise UsageError(
+                f"--fetch makes published models, and {text} is a path",
+                fix="leave --fetch out, or give --model a name of --list-models",
+            )
+        return path
+    if text in QUALITIES:
+        raise UsageError(f"{text!r} is no model", fix=f"--quality {text} is what you mean")
+    if text in _SHIPPED:
+        return _SHIPPED[text]
+    model = zoo.find(text)
+    output = zoo.model_file(model)
+    if zoo.lies_here(output):
+        return output
+    if not model.network:
+        raise ModelFileError(
+            f"{model.name} is a network that steadypose does not define",
+            fix="export it to ONNX where it comes from, then python export/wrap_onnx.py",
+        )
+    if not is_fetching:
+        typed = ", then ".join(f"python {' '.join(command)}" for command in steps(model))
+        raise ModelFileError(
+            f"{model.name} is not here yet ({output})",
+            fix=f"{typed}; or add --fetch to this command",
+        )
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EngineUnavailableError(
+            f"--fetch needs {', '.join(missing)} to export {model.name}",
+            fix="pip install -r requirements-export.txt",
+        )
+    _make(model, run or _run)
+    return output
+
+
+def steps(model: zoo.ZooModel) -> list[list[str]]:
+    """The command lines, after ``python``, that make a published model's file.
+
+    The first checks what is in the cache already and downloads only what is missing.
+    """
+    return [
+        ["export/download_weights.py", model.name],
+        ["export/export_onnx.py", "--model", model.name],
+    ]
+
+
+def _make(model: zoo.ZooModel, run: Callable[[list[str]], int]) -> None:
+    download, export = steps(model)
+    for command in ([*download, "--no-hint"], export):
+        try:
+            code = run(command)
+        except KeyboardInterrupt:
+            raise ModelFileError(
+                f"{model.name} was not made: interrupted",
+                fix="run the same command again, it goes on where it was",
+            ) from None
+        if code != 0:
+            raise ModelFileError(
+                f"{model.name} could not be made: {command[0]} failed, see above",
+                fix="mend that and run the same command again; a started download goes on",
+            )
+
+
+def _run(command: list[str]) -> int:
+    return subprocess.run(  # noqa: S603 - our own scripts
+        [sys.executable, *command], cwd=ROOT, check=False
+    ).returncode

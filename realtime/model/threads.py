@@ -1,0 +1,76 @@
+"""How many CPU threads a camera's network needs: as few as keep up, found out by trying."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from steadypose.engines.base import Engine
+from steadypose.engines.registry import Opened
+
+_SHARE = 0.5  # of the time between two frames that the network may take; search and drawing follow
+_CALLS = 8
+_USUAL_HZ = 30.0
+
+
+def open_on_fewest(
+    first: Opened,
+    reopen: Callable[[int], Opened],
+    *,
+    most: int,
+    persons: int,
+    camera_hz: float | None,
+) -> Opened:
+    """Go from an engine on one thread to one on more, where it is too slow for the camera.
+
+    A little latency is traded for CPU time: more threads would answer some milliseconds
+    sooner, but a single one works for less CPU time in all, and what the network does not
+    need is left to the user's other programs.
+
+    Args:
+        first: On one thread; closed here where it is too slow. TensorRT's is not tried:
+            threads mean nothing to it.
+        reopen: Opens the same file on the same backend on a number of threads.
+        most: Threads that may be used.
+        persons: Crops a frame.
+        camera_hz: Frames a second that were asked for; None: as cameras usually have.
+
+    Returns:
+        The engine on the fewest threads that keep up, or on ``most``. What ``first`` passed
+        over is said of it, and its ``open_s`` covers all openings and trial calls.
+
+    Raises:
+        SteadyposeError: An opening or a trial call failed; no engine is left open.
+    """
+    if first.engine.label.startswith("tensorrt"):
+        return first
+    begin_s = time.perf_counter()
+    budget_ms = _SHARE * 1e3 / (camera_hz or _USUAL_HZ)
+    opened, threads = first, 1
+    while threads < most and persons * _tried_ms(opened.engine) > budget_ms:
+        opened.engine.close()
+        threads = min(most, 2 * threads)
+        opened = reopen(threads)
+    open_s = first.open_s + time.perf_counter() - begin_s
+    return replace(opened, passed_over=first.passed_over, open_s=open_s)
+
+
+def call_ms(engine: Engine) -> float:
+    """Median time of a call with one crop, milliseconds."""
+    crop = np.zeros((1, *engine.spec.input_hw, 3), np.uint8)
+    took = []
+    for _ in range(_CALLS):
+        engine.infer(crop)
+        took.append(engine.took_ms)
+    return float(np.median(took))
+
+
+def _tried_ms(engine: Engine) -> float:
+    """``call_ms``; nobody else knows the engine yet, so a failure closes it."""
+    try:
+        return call_ms(engine)
+    except BaseException:
+        engine.close()
+        raise

@@ -1,0 +1,1 @@
+"""One writer and one reader for each table format. Start reading at ``entry``."""

@@ -1,0 +1,190 @@
+"""Rows of a recording as arrays, a bounded number at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.errors import RecordError
+from steadypose.realtime.datatypes import FloatArray, State
+
+LIMIT = 2**53  # whole numbers below it are exact in every format
+PERSON_LIMIT = 2**31  # as Parquet has them
+AGAIN = "record again, or remove the part that is damaged"
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a reader finds out on its way.
+
+    Attributes:
+        path: The file.
+        keypoints: The K names, known with the first block or the header.
+        is_cut: The end was incomplete and was left out.
+    """
+
+    path: Path
+    keypoints: tuple[str, ...] = ()
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """N rows, one person in one frame each, in the order of the file.
+
+    Attributes:
+        frame: (N,) int64.
+        time_s: (N,) seconds.
+        person: (N,) int64.
+        xy: (N, K, 2) pixels, both NaN where lost.
+        score: (N, K), 0 where there is none.
+        raw_xy: (N, K, 2) pixels, both NaN where nothing or not recorded.
+        state: (N, K) int8.
+        all_frames: (F,) frames in it, also those with nobody where the format has them.
+        all_times_s: (F,) their times.
+    """
+
+    frame: NDArray[np.int64]
+    time_s: FloatArray
+    person: NDArray[np.int64]
+    xy: FloatArray
+    score: FloatArray
+    raw_xy: FloatArray
+    state: NDArray[np.int8]
+    all_frames: NDArray[np.int64]
+    all_times_s: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """M rows of the long layout, one keypoint each.
+
+    Attributes:
+        frame: (M,) int64.
+        time_s: (M,) seconds.
+        person: (M,) int64.
+        code: (M,) index in the keypoint names.
+        numbers: (M, 5) x, y, score, raw x, raw y; NaN where empty.
+        state: (M,) int8.
+    """
+
+    frame: NDArray[np.int64]
+    time_s: FloatArray
+    person: NDArray[np.int64]
+    code: NDArray[np.int64]
+    numbers: FloatArray
+    state: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def cut(self, begin: int, end: int | None = None) -> Cells:
+        """Some of the rows."""
+        return Cells(*(getattr(self, field.name)[begin:end] for field in fields(self)))
+
+    def then(self, other: Cells) -> Cells:
+        """These rows and the rows of another."""
+        return Cells(
+            *(
+                np.concatenate((getattr(self, field.name), getattr(other, field.name)))
+                for field in fields(self)
+            )
+        )
+
+
+def group_cells(chunks: Iterable[Cells], facts: Facts, *, first_line: int) -> Iterator[Block]:
+    """Put the keypoints of each person together, which stand in K rows below each other.
+
+    Args:
+        chunks: Rows in the order of the file.
+        facts: Its ``keypoints`` are known; an incomplete last person sets ``is_cut``.
+        first_line: What the first row is called in messages.
+
+    Raises:
+        RecordError: A keypoint is missing, or stands in another order.
+    """
+    left: Cells | None = None
+    line = first_line
+    for chunk in chunks:
+        cells = chunk if left is None else left.then(chunk)
+        whole = len(cells) // len(facts.keypoints) * len(facts.keypoints)
+        if whole:
+            yield _block(cells.cut(0, whole), facts, line)
+        left, line = cells.cut(whole), line + whole
+    if left is not None and len(left):
+        facts.is_cut = True
+
+
+def _block(cells: Cells, facts: Facts, line: int) -> Block:
+    k = len(facts.keypoints)
+    shape = (-1, k)
+    frame, person = cells.frame.reshape(shape), cells.person.reshape(shape)
+    time_s = cells.time_s.reshape(shape)
+    wrong = cells.code.reshape(shape) != np.arange(k)
+    wrong |= frame != frame[:, :1]
+    wrong |= (person != person[:, :1]) | (time_s != time_s[:, :1])
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        raise RecordError(
+            f"{facts.path}, line {line + at}: expected {facts.keypoints[at % k]} of person "
+            f"{person.flat[at // k * k]} in frame {frame.flat[at // k * k]}",
+            fix=AGAIN,
+        )
+    place = frame[:, 0], time_s[:, 0], person[:, 0]
+    return make_block(*place, cells.numbers.reshape(-1, k, 5), cells.state.reshape(shape))
+
+
+def make_block(
+    frame: NDArray[np.int64],
+    time_s: FloatArray,
+    person: NDArray[np.int64],
+    numbers: FloatArray,
+    state: NDArray[np.int8],
+    *,
+    all_frames: NDArray[np.int64] | None = None,
+    all_times_s: FloatArray | None = None,
+) -> Block:
+    """A block; half a position is none.
+
+    Args:
+        frame: As in ``Block``.
+        time_s: As in ``Block``.
+        person: As in ``Block``.
+        numbers: (N, K, 5) x, y, score, raw x, raw y; NaN where empty.
+        state: As in ``Block``.
+        all_frames: As in ``Block``; None: the format has only frames with people.
+        all_times_s: Given together with ``all_frames``.
+    """
+    if all_frames is None or all_times_s is None:
+        is_new = np.append(True, frame[1:] != frame[:-1])
+        all_frames, all_times_s = frame[is_new], time_s[is_new]
+    xy, score, raw_xy = numbers[..., :2].copy(), numbers[..., 2].copy(), numbers[..., 3:].copy()
+    is_half = np.isnan(xy[..., 0]) != np.isnan(xy[..., 1])
+    xy[is_half] = np.nan
+    raw_xy[np.isnan(raw_xy).any(axis=-1)] = np.nan
+    score[np.isnan(score)] = 0.0
+    state = np.where(is_half, np.int8(State.LOST), state)
+    return Block(frame, time_s, person, xy, score, raw_xy, state, all_frames, all_times_s)
+
+
+def check_place(
+    place: FloatArray, facts: Facts, line: int
+) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
+    """Frame, time and person of (N, 3) cells, which are never empty.
+
+    Raises:
+        RecordError: One is missing, not whole, not finite or too large.
+    """
+    whole, most = place[:, ::2], np.array([LIMIT, LIMIT, PERSON_LIMIT])
+    is_good = (np.abs(place) < most).all(axis=1) & (whole == np.rint(whole)).all(axis=1)
+    if not is_good.all():
+        at = int(np.flatnonzero(~is_good)[0])
+        raise RecordError(
+            f"{facts.path}, line {line + at}: frame, time_s or person is missing, not whole or "
+            "too large",
+            fix=AGAIN,
+        )
+    return place[:, 0].astype(np.int64), place[:, 1].copy(), place[:, 2].astype(np.int64)

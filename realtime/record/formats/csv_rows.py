@@ -1,0 +1,87 @@
+"""Keypoints as CSV: one row per person and frame, or one per keypoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.datatypes import Pose
+from steadypose.realtime.record.formats.entry import STATE_NAMES, Entry, round_px, round_score
+from steadypose.realtime.record.formats.lines import LineSink
+
+Layout = Literal["wide", "long"]
+LAYOUTS: tuple[Layout, ...] = ("wide", "long")
+
+WIDE_HEAD = ("frame", "time_s", "person", "score")
+LONG_HEAD = (
+    *("frame", "time_s", "person", "keypoint"),
+    *("x", "y", "score", "raw_x", "raw_y", "state"),
+)
+
+
+def csv_sink(path: Path, *, skeleton: Skeleton, layout: Layout) -> LineSink:
+    """Open a CSV file. A keypoint that is lost is an empty cell.
+
+    Args:
+        path: Replaced at once.
+        skeleton: Gives the columns.
+        layout: ``wide``: ``frame,time_s,person,score`` and x, y, score per keypoint.
+            ``long``: ``frame,time_s,person,keypoint,x,y,score,raw_x,raw_y,state``.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+    to_lines = _wide_lines if layout == "wide" else _long_lines
+    return LineSink(path, ",".join(header(skeleton, layout)), to_lines)
+
+
+def header(skeleton: Skeleton, layout: Layout) -> list[str]:
+    """Column names of a layout."""
+    if layout == "long":
+        return list(LONG_HEAD)
+    columns = list(WIDE_HEAD)
+    for name in skeleton.keypoints:
+        columns += [f"{name}_x", f"{name}_y", f"{name}_score"]
+    return columns
+
+
+def _wide_lines(entry: Entry) -> list[str]:
+    return [wide_row(entry.frame, entry.time_s, pose) for pose in entry.poses]
+
+
+def _long_lines(entry: Entry) -> Iterator[str]:
+    for pose in entry.poses:
+        yield from long_rows(entry.frame, entry.time_s, pose)
+
+
+def wide_row(index: int, time_s: float, pose: Pose) -> str:
+    """The one line of a person in a frame."""
+    cells = [f"{index},{time_s:.4f},{pose.track_id},{_score(pose.person_score)}"]
+    places, scores = round_px(pose.xy).tolist(), round_score(pose.score).tolist()
+    cells += [f",{_xy(xy)},{_score(score)}" for xy, score in zip(places, scores, strict=True)]
+    return "".join(cells) + "\n"
+
+
+def long_rows(index: int, time_s: float, pose: Pose) -> Iterator[str]:
+    """The lines of a person in a frame, one per keypoint."""
+    head = f"{index},{time_s:.4f},{pose.track_id}"
+    columns = zip(
+        pose.skeleton.keypoints,
+        round_px(pose.xy).tolist(),
+        round_score(pose.score).tolist(),
+        round_px(pose.raw_xy).tolist(),
+        pose.state.tolist(),
+        strict=True,
+    )
+    for name, xy, score, raw, state in columns:
+        yield f"{head},{name},{_xy(xy)},{_score(score)},{_xy(raw)},{STATE_NAMES[state]}\n"
+
+
+def _xy(xy: list[float]) -> str:
+    return f"{xy[0]:.2f},{xy[1]:.2f}" if xy[0] == xy[0] else ","
+
+
+def _score(score: float) -> str:
+    return f"{score:.3f}" if score == score else ""  # noqa: PLR0124 - NaN

@@ -1,0 +1,208 @@
+"""Read a recording back: what every tool that works on recordings starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.errors import RecordError
+from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
+from steadypose.realtime.datatypes import FloatArray, Pose
+from steadypose.realtime.record.formats.blocks import AGAIN, Block, Facts
+from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.journal import journal_path
+from steadypose.realtime.record.formats.reading_arrow import journal_blocks, parquet_blocks
+from steadypose.realtime.record.formats.reading_csv import csv_blocks
+from steadypose.realtime.record.formats.reading_jsonl import jsonl_blocks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonTrack:
+    """One person's way through a recording; T frames in which the person was followed.
+
+    Attributes:
+        person: The id.
+        frame: (T,) int64, growing; gaps are frames without this person.
+        time_s: (T,) capture times, seconds, never decreasing.
+        xy: (T, K, 2) filtered positions, frame pixels, NaN where lost.
+        score: (T, K) in [0, 1], 0 where none was recorded.
+        raw_xy: (T, K, 2) what the network said, NaN where nothing or not recorded.
+        state: (T, K) int8, values of ``State``.
+    """
+
+    person: int
+    frame: NDArray[np.int64]
+    time_s: FloatArray
+    xy: FloatArray
+    score: FloatArray
+    raw_xy: FloatArray
+    state: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """A recording, person by person.
+
+    Attributes:
+        path: Where it was read.
+        keypoints: The K names, in order.
+        people: In order of their ids.
+        is_cut: The last row was incomplete and was left out, as after a power failure.
+    """
+
+    path: Path
+    keypoints: tuple[str, ...]
+    people: tuple[PersonTrack, ...]
+    is_cut: bool = False
+
+
+def read_recording(path: Path) -> Recording:
+    """Read what ``--csv``, ``--jsonl`` or ``--parquet`` wrote, or a journal.
+
+    The content tells the format. A wide CSV has neither raw positions nor states: raw
+    is NaN, and every position counts as measured.
+
+    Raises:
+        RecordError: The file is missing, damaged or something else, or has nobody in it.
+        UsageError: It needs pyarrow, which is not installed.
+    """
+    facts = Facts(path)
+    blocks = list(read_blocks(facts))
+    if not sum(len(block.frame) for block in blocks):
+        raise RecordError(f"{path} has no person in it", fix="record again with somebody in sight")
+    person = np.concatenate([block.person for block in blocks])
+    columns = [
+        np.concatenate([getattr(block, name) for block in blocks])
+        for name in ("frame", "time_s", "xy", "score", "raw_xy", "state")
+    ]
+    del blocks
+    people = []
+    for number in np.unique(person):
+        rows = person == number
+        track = PersonTrack(int(number), *(column[rows] for column in columns))
+        back = np.flatnonzero(np.diff(track.frame) <= 0)
+        if len(back):
+            before, after = track.frame[back[0]], track.frame[back[0] + 1]
+            raise RecordError(
+                f"{path}: for person {number}, frame {after} comes after frame {before}", fix=AGAIN
+            )
+        back = np.flatnonzero(np.diff(track.time_s) < 0)
+        if len(back):
+            raise _time_error(path, track.frame[back[0] + 1], number)
+        people.append(track)
+    return Recording(path, facts.keypoints, tuple(people), facts.is_cut)
+
+
+def read_blocks(facts: Facts) -> Iterator[Block]:
+    """Read a recording of any length in bounded memory.
+
+    Args:
+        facts: Has the path; learns the rest on the way.
+
+    Raises:
+        RecordError: The file is missing, damaged or something else.
+        UsageError: It needs pyarrow, which is not installed.
+    """
+    path = facts.path
+    try:
+        with path.open("rb") as file:
+            begin = file.read(4)
+        if not begin:
+            raise RecordError(f"{path} is empty (0 bytes)", fix="record again")
+        if begin == b"PAR1":
+            yield from parquet_blocks(facts)
+        elif begin == b"\xff\xff\xff\xff":
+            yield from journal_blocks(facts)
+        elif begin[:1] == b"{":
+            yield from jsonl_blocks(facts)
+        else:
+            yield from csv_blocks(facts)
+    except OSError as error:
+        raise _read_error(path, error) from error
+
+
+def read_frames(facts: Facts) -> Iterator[Entry]:
+    """Read a recording frame by frame in bounded memory, as it was written.
+
+    Args:
+        facts: Has the path; learns the rest on the way.
+
+    Raises:
+        RecordError: As ``read_blocks``; or a frame comes after a later one, or a person's
+            times decrease.
+        UsageError: It needs pyarrow, which is not installed.
+    """
+    skeleton: Skeleton | None = None
+    waiting: Entry | None = None
+    last_s: dict[int, float] = {}
+    for block in read_blocks(facts):
+        skeleton = skeleton or skeleton_of(facts.keypoints)
+        for entry in _entries(block, skeleton):
+            for pose in entry.poses:
+                if entry.time_s < last_s.get(pose.track_id, entry.time_s):
+                    raise _time_error(facts.path, entry.frame, pose.track_id)
+                last_s[pose.track_id] = entry.time_s
+            if waiting is None:
+                waiting = entry
+            elif entry.frame == waiting.frame:  # a frame across two blocks
+                waiting = Entry(entry.frame, entry.time_s, [*waiting.poses, *entry.poses])
+            elif entry.frame < waiting.frame:
+                raise RecordError(
+                    f"{facts.path}: frame {entry.frame} comes after frame {waiting.frame}",
+                    fix=AGAIN,
+                )
+            else:
+                yield waiting
+                waiting = entry
+    if waiting is not None:
+        yield waiting
+
+
+def _entries(block: Block, skeleton: Skeleton) -> Iterator[Entry]:
+    row, rows = 0, len(block.frame)
+    for frame, time_s in zip(block.all_frames.tolist(), block.all_times_s.tolist(), strict=True):
+        poses = []
+        while row < rows and block.frame[row] == frame:
+            poses.append(
+                Pose(
+                    block.xy[row],
+                    block.score[row],
+                    block.raw_xy[row],
+                    block.state[row],
+                    skeleton,
+                    int(block.person[row]),
+                )
+            )
+            row += 1
+        yield Entry(frame, time_s, poses)
+
+
+def skeleton_of(keypoints: tuple[str, ...]) -> Skeleton:
+    """The skeleton with these keypoints; one without limbs where none is known."""
+    for known in (COCO17, MPII16):
+        if known.keypoints == keypoints:
+            return known
+    return Skeleton("unknown", keypoints, (), (), (0.1,) * len(keypoints))
+
+
+def _time_error(path: Path, frame: int, person: int) -> RecordError:
+    return RecordError(
+        f"{path}: for person {person}, frame {frame} has an earlier time than the one before",
+        fix=AGAIN,
+    )
+
+
+def _read_error(path: Path, error: OSError) -> RecordError:
+    journal = journal_path(path)
+    if not path.exists() and journal.exists():
+        return RecordError(
+            f"{path} does not exist, for its recording was killed", fix=f"read {journal} instead"
+        )
+    if path.is_dir():
+        return RecordError(f"{path} is a folder", fix="give the file of a recording")
+    return RecordError(
+        f"cannot read {path}: {error.strerror or error}", fix="check the name and its permissions"
+    )

@@ -1,0 +1,146 @@
+"""Read Parquet files and their journals, a bounded number of rows at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.errors import RecordError
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.record.formats.blocks import (
+    AGAIN,
+    LIMIT,
+    Block,
+    Cells,
+    Facts,
+    check_place,
+    group_cells,
+)
+from steadypose.realtime.record.formats.csv_rows import LONG_HEAD
+from steadypose.realtime.record.formats.entry import STATE_NAMES
+from steadypose.realtime.record.formats.journal import arrow, whole_batches
+
+_CHUNK_ROWS = 65_536
+
+
+def parquet_blocks(facts: Facts) -> Iterator[Block]:
+    """Read a Parquet file.
+
+    Raises:
+        RecordError: It is damaged, or not a recording.
+        UsageError: pyarrow is not installed.
+    """
+    pa = arrow(str(facts.path))
+    try:
+        with pa.parquet.ParquetFile(facts.path) as file:
+            facts.keypoints = _keypoints(file.schema_arrow, facts)
+            batches = file.iter_batches(_CHUNK_ROWS, columns=list(LONG_HEAD))
+            yield from group_cells(_all_cells(batches, facts), facts, first_line=1)
+    except (pa.ArrowException, OSError) as error:
+        raise RecordError(
+            f"{facts.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
+        ) from error
+
+
+def journal_blocks(facts: Facts) -> Iterator[Block]:
+    """Read a journal up to its last whole batch.
+
+    Raises:
+        RecordError: It is not a journal of a recording.
+        UsageError: pyarrow is not installed.
+    """
+    pa = arrow(str(facts.path))
+    try:
+        with pa.OSFile(str(facts.path)) as file:
+            batches = whole_batches(pa, file)
+            yield from group_cells(_journal_cells(batches, facts), facts, first_line=1)
+    except pa.ArrowException as error:
+        raise RecordError(
+            f"{facts.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
+        ) from error
+
+
+def _journal_cells(batches: Generator[Any, None, bool], facts: Facts) -> Iterator[Cells]:
+    def counted() -> Iterator[Any]:
+        is_cut = yield from batches
+        facts.is_cut = facts.is_cut or is_cut
+
+    return _all_cells(counted(), facts)
+
+
+def _all_cells(batches: Iterator[Any], facts: Facts) -> Iterator[Cells]:
+    line = 1
+    for batch in batches:
+        if not facts.keypoints:
+            facts.keypoints = _keypoints(batch.schema, facts)
+        yield _cells(batch, facts, line)
+        line += batch.num_rows
+
+
+def _keypoints(schema: Any, facts: Facts) -> tuple[str, ...]:
+    """The names that the file carries in its metadata.
+
+    Raises:
+        RecordError: It carries none, or other columns.
+    """
+    try:
+        head = json.loads((schema.metadata or {})[b"steadypose"])
+        keypoints = tuple(str(name) for name in head["keypoints"])
+    except (KeyError, ValueError, TypeError, RecursionError):
+        keypoints = ()
+    missing = [name for name in LONG_HEAD if name not in schema.names]
+    if not keypoints or missing:
+        what = f"the column {missing[0]}" if missing else "the metadata 'steadypose'"
+        raise RecordError(
+            f"{facts.path} lacks {what} of a steadypose recording",
+            fix="give a file that --csv, --jsonl or --parquet wrote",
+        )
+    return keypoints
+
+
+def _cells(batch: Any, facts: Facts, line: int) -> Cells:
+    def numbers(*names: str) -> FloatArray:
+        columns = []
+        for name in names:
+            try:
+                column = batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+            except (ValueError, TypeError, OverflowError) as error:
+                raise RecordError(f"{facts.path}: {name} has no numbers", fix=AGAIN) from error
+            columns.append(column)
+        return np.stack(columns, axis=1)
+
+    values = numbers("x", "y", "score", "raw_x", "raw_y")
+    wrong = np.flatnonzero((np.abs(values) >= LIMIT).any(axis=1))
+    if len(wrong):
+        raise RecordError(
+            f"{facts.path}, line {line + int(wrong[0])}: a number is not finite or too large",
+            fix=AGAIN,
+        )
+    return Cells(
+        *check_place(numbers("frame", "time_s", "person"), facts, line),
+        _codes(batch.column("keypoint"), facts.keypoints, facts).astype(np.int64),
+        values,
+        _codes(batch.column("state"), STATE_NAMES, facts).astype(np.int8),
+    )
+
+
+def _codes(column: Any, names: tuple[str, ...], facts: Facts) -> NDArray[np.int64]:
+    """Index of each cell's text in ``names``; the column may be a dictionary or not.
+
+    Raises:
+        RecordError: A text that is not among them.
+    """
+    encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    places = {name: index for index, name in enumerate(names)}
+    unknown = [text for text in texts if text not in places]
+    if unknown or encoded.null_count:
+        raise RecordError(
+            f"{facts.path}: {unknown[0] if unknown else 'nothing'!r} is no keypoint or state",
+            fix=AGAIN,
+        )
+    table = np.array([places[text] for text in texts], np.int64)
+    return table[encoded.indices.to_numpy()]

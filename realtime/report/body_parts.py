@@ -1,0 +1,43 @@
+"""Body parts, and curves that tell measured from predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.report.charts import Line
+from steadypose.realtime.report.words import side_of
+
+WAYS = ("wrist", "ankle")
+
+
+def parts_of(keypoints: Sequence[str]) -> dict[str, list[int]]:
+    """Keypoints by body part: left and right of one part together, in order."""
+    parts: dict[str, list[int]] = {}
+    for k, name in enumerate(keypoints):
+        part = name if side_of(name) == "middle" else name.split("_", 1)[-1]
+        parts.setdefault(part, []).append(k)
+    return parts
+
+
+def sure_and_guessed(
+    x: FloatArray,
+    y: FloatArray,
+    is_sure: NDArray[np.bool_],
+    style: str,
+    name: str,
+    *,
+    is_path: bool = False,
+) -> list[Line]:
+    """A curve in two: where it was measured, and dotted where it was predicted."""
+    is_guess = ~is_sure
+    # Dotted lines reach the measured ones on both sides.
+    is_guess[:-1] |= ~is_sure[1:]
+    is_guess[1:] |= ~is_sure[:-1]
+    sure, guess = np.where(is_sure, y, np.nan), np.where(is_guess, y, np.nan)
+    return [
+        Line(x, guess, f"{style} guess", f"{name}, predicted", is_path),
+        Line(x, sure, style, f"{name}, filtered", is_path),
+    ]

@@ -1,0 +1,81 @@
+"""What a run wrote beside its recordings, ``out.meta.json``, as plain text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steadypose.realtime.record.sidecar import find_sidecar
+from steadypose.realtime.report.words import DASH
+
+# What a reader of the report asks for first.
+_MAIN = {
+    *("model", "model name", "backend", "precision", "smoothing", "smoothing name", "source"),
+    *("source label", "started", "dropped", "machine", "versions", "steadypose"),
+}
+_NEVER = {"format", "version", "space"}  # about the file, not about the run
+_LONGEST = 200
+
+
+@dataclass(slots=True)
+class RunFacts:
+    """Names and values, plain text.
+
+    Attributes:
+        main: Those a reader of the report asks for first.
+        rest: All others.
+        problem: Why there are none although the file exists; empty otherwise.
+    """
+
+    main: list[tuple[str, str]] = field(default_factory=list)
+    rest: list[tuple[str, str]] = field(default_factory=list)
+    problem: str = ""
+
+
+def find_run_facts(recording: Path) -> RunFacts | None:
+    """Read the facts about a recording; None where there is no such file.
+
+    The report does not depend on them: a file that cannot be read is only mentioned.
+    """
+    path = find_sidecar(recording)
+    if path is None:
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        facts = flatten(content if isinstance(content, dict) else {"content": content})
+    except (OSError, ValueError, RecursionError) as error:
+        return RunFacts(problem=f"{path.name} beside the recording could not be read: {error}")
+    found = RunFacts()
+    for name, value in facts:
+        (found.main if name in _MAIN else found.rest).append((name, value))
+    return found
+
+
+def flatten(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nested JSON as name and text; plain lists, and versions, stay on one line."""
+    found = []
+    for key, value in content.items():
+        if key in _NEVER:
+            continue
+        name = str(key).replace("_", " ")
+        if key == "versions" and isinstance(value, dict):
+            found.append((name, ", ".join(f"{of} {_text(number)}" for of, number in value.items())))
+        elif isinstance(value, dict):
+            found += [(f"{name} {inner}", text) for inner, text in flatten(value)]
+        else:
+            found.append((name, _text(value)))
+    return found
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return DASH
+    if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
+        text = ", ".join(map(_text, value))
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,225 @@
+"""The second pass over a recording: what only hindsight gives.
+
+The filter is run forwards and backwards over the measurements. Both runs together tell
+what was an outlier (neither believed it) and when a keypoint moved (their odds multiply).
+With that known, one Kalman filter per keypoint whose noise follows the motion is run
+forwards and smoothed backwards (Rauch, Tung and Striebel 1965), and measurements that
+disagree with the outcome are weighed down and the pass repeated (Huber's M-estimator by
+iteratively reweighted least squares). There is no lag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.realtime.datatypes import FloatArray, State
+from steadypose.realtime.smooth.kalman import KalmanSmoother
+from steadypose.realtime.smooth.noise import BALANCED, FRAME_S, Noise
+
+_PASSES = 3
+_LASTS_S = 0.1  # less than the filter takes to believe what it refused
+_ODDS = 12.0  # log-odds are never believed to be more
+
+
+@dataclass(frozen=True, slots=True)
+class Hindsight:
+    """Parameters of the second pass, beside those of the filter it starts from.
+
+    The defaults were chosen by hand on the tuning scenes of ``benchmarks/smoothing``,
+    where the error hardly depends on them.
+
+    Attributes:
+        noise: Of the runs forwards and backwards.
+        measurement: Standard deviation of a keypoint with score 1, in S.
+        agitation: Accelerations, as a multiple of those of ``noise``.
+        huber: Measurements beyond this many standard deviations from the outcome pull less.
+        bridge_s: Longest way to the nearest measurement; farther away a keypoint is lost.
+    """
+
+    noise: Noise = BALANCED
+    measurement: float = 0.5 * BALANCED.measurement
+    agitation: float = 0.5
+    huber: float = 1.0
+    bridge_s: float = 0.5
+
+
+def smooth_again(
+    time_s: FloatArray,
+    measured: FloatArray,
+    score: FloatArray,
+    size_px: FloatArray,
+    parameters: Hindsight | None = None,
+) -> tuple[FloatArray, NDArray[np.int8]]:
+    """Smooth one person's recorded measurements with knowledge of what came after.
+
+    Args:
+        time_s: (T,) growing capture times, seconds.
+        measured: (T, K, 2) raw positions, frame pixels, NaN where there is none.
+        score: (T, K) in [0, 1], 0 where there is no measurement.
+        size_px: (T,) size of the person, frame pixels.
+        parameters: None takes the defaults.
+
+    Returns:
+        (T, K, 2) positions, NaN where lost, and (T, K) values of ``State``.
+    """
+    p = parameters or Hindsight()
+    is_given = ~(np.isnan(measured).any(axis=2) | np.isnan(score))
+    score = np.where(is_given, score, 0.0)
+    measured = np.where(is_given[..., None], measured, np.nan)
+    there = _run(time_s, measured, score, size_px, p.noise)
+    back = _run(-time_s[::-1], measured[::-1], score[::-1], size_px[::-1], p.noise)
+    forwards, backwards = there.is_believed, back.is_believed[::-1]
+    # Each run believes its first measurement, with nothing to compare it with. What one
+    # run alone believes must last, as it does on either side of a true jump.
+    lonely = _lasting(forwards & ~backwards, time_s) | _lasting(backwards & ~forwards, time_s)
+    is_good = (forwards & backwards) | lonely
+    odds = np.clip(there.odds + back.odds[::-1], -_ODDS, _ODDS)
+    moving = 1.0 / (1.0 + np.exp(-odds))
+    speed = 0.5 * (there.speed + back.speed[::-1])
+
+    # Where one run believed the frame before and the other this one, the keypoint jumped:
+    # a cut in the film, or another person. It may then be anywhere.
+    jumped = np.zeros_like(is_good)
+    jumped[1:] = (lonely & forwards)[:-1] & (lonely & backwards)[1:]
+    steps = np.maximum(np.diff(time_s, prepend=time_s[0] - FRAME_S), 1e-3)[:, None]
+    anywhere = 3.0 * size_px[:, None] ** 2 / steps**3
+
+    sigma = p.measurement * size_px[:, None] / np.maximum(score, p.noise.min_score)
+    weight = is_good.astype(float)
+    xy = measured
+    for _ in range(_PASSES):
+        density = np.where(jumped, anywhere, _density(p, moving, speed, size_px[:, None]))
+        xy, velocity = _rts(time_s, measured, weight / (sigma * sigma), density, size_px)
+        away = np.linalg.norm(np.where(is_good[..., None], measured, xy) - xy, axis=2)
+        weight = is_good * np.minimum(1.0, p.huber * sigma / np.maximum(away, 1e-9))
+        speed = np.linalg.norm(velocity, axis=2)
+    state = _states(time_s, is_good, p.bridge_s)
+    return np.where((state == State.LOST)[..., None], np.nan, xy), state
+
+
+def _lasting(mask: NDArray[np.bool_], time_s: FloatArray) -> NDArray[np.bool_]:
+    """(T, K) a mask without its runs that are shorter than ``_LASTS_S``."""
+    found = mask.copy()
+    for k in np.flatnonzero(mask.any(axis=0)):
+        edges = np.flatnonzero(np.diff(mask[:, k].astype(np.int8), prepend=0, append=0))
+        for begin, end in edges.reshape(-1, 2):
+            if time_s[end - 1] - time_s[begin] < _LASTS_S:
+                found[begin:end, k] = False
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """What one run of the filter thought, (T, K) each."""
+
+    is_believed: NDArray[np.bool_]
+    odds: FloatArray
+    speed: FloatArray
+
+
+def _run(
+    time_s: FloatArray, measured: FloatArray, score: FloatArray, size_px: FloatArray, noise: Noise
+) -> _Run:
+    """Run the filter over one person in one direction; odds are of moving, in logarithms."""
+    count, k = score.shape
+    smoother = KalmanSmoother(1, k, replace(noise, coast_s=2 * noise.coast_s))
+    is_believed = np.zeros((count, k), np.bool_)
+    moving, speed = np.empty((count, k)), np.empty((count, k))
+    for n in range(count):
+        smoother.predict(float(time_s[n]))
+        smoother.update(measured[n : n + 1], score[n : n + 1], size_px[n : n + 1])
+        is_believed[n] = smoother.state[0] == State.MEASURED
+        moving[n] = smoother.weight[1]
+        speed[n] = np.linalg.norm(smoother.velocity[0], axis=1)
+    moving = np.clip(moving, 1e-6, 1.0 - 1e-6)
+    return _Run(is_believed, np.log(moving / (1.0 - moving)), speed)
+
+
+def _density(p: Hindsight, moving: FloatArray, speed: FloatArray, size: FloatArray) -> FloatArray:
+    """(T, K) spectral density of the acceleration, px²/s³."""
+    modes = [
+        a * size + g * speed for a, g in zip(p.noise.acceleration, p.noise.agility, strict=True)
+    ]
+    squared = (1.0 - moving) * modes[0] ** 2 + moving * modes[1] ** 2
+    return p.agitation**2 * squared * FRAME_S
+
+
+def _rts(
+    time_s: FloatArray,
+    measured: FloatArray,
+    information: FloatArray,
+    density: FloatArray,
+    size_px: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Kalman filter and Rauch-Tung-Striebel smoother with constant velocity.
+
+    Args:
+        time_s: (T,) seconds.
+        measured: (T, K, 2) pixels; not used where ``information`` is 0.
+        information: (T, K) of each measurement, 1/px², 0 for none.
+        density: (T, K) of the acceleration on the way to each frame, px²/s³.
+        size_px: (T,) velocities are at first unknown by about this much a second.
+
+    Returns:
+        (T, K, 2) positions and (T, K, 2) velocities.
+    """
+    count, k = information.shape
+    z = np.where((information > 0)[..., None], measured, 0.0)
+    first = _first_places(z, information)
+    x, v = first.copy(), np.zeros_like(first)
+    a = np.full(k, float(size_px[0]) ** 2 * 4.0)  # nothing is known of the place
+    b, c = np.zeros(k), np.full(k, float(size_px[0]) ** 2)
+    means = np.empty((count, 2, k, 2))
+    covariances = np.empty((count, 3, k))
+    foretold = np.empty((count, 3, k))
+    for n in range(count):
+        if n:
+            dt = float(time_s[n] - time_s[n - 1])
+            q = density[n] * dt
+            x = x + dt * v
+            a = a + dt * (2.0 * b + dt * c) + q * dt * dt / 3.0
+            b = b + dt * c + q * dt / 2.0
+            c = c + q
+        foretold[n] = a, b, c
+        gain = information[n] / (1.0 + a * information[n])
+        offset = z[n] - x
+        x = x + (a * gain)[:, None] * offset
+        v = v + (b * gain)[:, None] * offset
+        c = c - b * gain * b
+        b, a = b - a * gain * b, a - a * gain * a
+        means[n, 0], means[n, 1] = x, v
+        covariances[n] = a, b, c
+    for n in range(count - 2, -1, -1):
+        dt = float(time_s[n + 1] - time_s[n])
+        a, b, c = covariances[n]
+        fa, fb, fc = foretold[n + 1]
+        # Gain G = P F' (F P F' + Q)^-1, two by two, written out.
+        fpa, fpb, fpc = a + dt * b, b + dt * c, c
+        determinant = fa * fc - fb * fb
+        g00 = (fpa * fc - b * fb) / determinant
+        g01 = (b * fa - fpa * fb) / determinant
+        g10 = (fpb * fc - fpc * fb) / determinant
+        g11 = (fpc * fa - fpb * fb) / determinant
+        dx = means[n + 1, 0] - (means[n, 0] + dt * means[n, 1])
+        dv = means[n + 1, 1] - means[n, 1]
+        means[n, 0] += g00[:, None] * dx + g01[:, None] * dv
+        means[n, 1] += g10[:, None] * dx + g11[:, None] * dv
+    return means[:, 0], means[:, 1]
+
+
+def _first_places(z: FloatArray, information: FloatArray) -> FloatArray:
+    """(K, 2) where each keypoint was first measured."""
+    rows = np.argmax(information > 0, axis=0)
+    return z[rows, np.arange(z.shape[1])]
+
+
+def _states(time_s: FloatArray, is_good: NDArray[np.bool_], bridge_s: float) -> NDArray[np.int8]:
+    """(T, K): measured, near enough to a measurement, or lost."""
+    times = np.where(is_good, time_s[:, None], np.nan)
+    before = np.fmax.accumulate(np.where(np.isnan(times), -np.inf, times), axis=0)
+    after = np.fmin.accumulate(np.where(np.isnan(times), np.inf, times)[::-1], axis=0)[::-1]
+    nearest = np.minimum(time_s[:, None] - before, after - time_s[:, None])
+    found = np.where(nearest <= bridge_s, np.int8(State.PREDICTED), np.int8(State.LOST))
+    return np.where(is_good, np.int8(State.MEASURED), found).astype(np.int8)

@@ -1,0 +1,1 @@
+"""From a frame to poses of people with ids. Start reading at ``pipeline``."""

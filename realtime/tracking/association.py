@@ -1,0 +1,79 @@
+"""Who is who: give each track the pose that continues it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.tracking.similarity import oks_matrix
+
+SAME_PERSON = 0.5
+"""OKS above which two poses are one person."""
+
+_SAME_TRACK = 0.15  # OKS above which a pose may continue a predicted track
+_SHARPNESS = 4.0  # predictions are less sharp than measurements: tolerance doubled
+
+
+def associate(
+    predicted_xy: FloatArray,
+    areas: FloatArray,
+    candidates: FloatArray,
+    *,
+    is_good: NDArray[np.bool_],
+    own: list[int | None],
+    own_bonus: FloatArray,
+    sigmas: FloatArray,
+) -> list[int | None]:
+    """Match predicted poses with found ones, best OKS first, each found pose once.
+
+    When a pose is given away, all poses that show the same person are withdrawn, so
+    that two crops of one person cannot feed two tracks.
+
+    Args:
+        predicted_xy: (T, K, 2) pixels; NaN where a keypoint is lost.
+        areas: (T,) of the persons, square pixels.
+        candidates: (C, K, 3) x, y, score.
+        is_good: (C,) whether a candidate looks like a person at all.
+        own: Row of the candidate that came from each track's own crop.
+        own_bonus: (T,) added to the OKS of the own candidate.
+        sigmas: (K,) OKS sigmas.
+
+    Returns:
+        For each track the row of its candidate, or None.
+    """
+    matched: list[int | None] = [None] * len(predicted_xy)
+    if not len(candidates) or not len(predicted_xy):
+        return matched
+    xy, score = candidates[..., :2], candidates[..., 2]
+    alike = oks_matrix(predicted_xy, xy, score, _SHARPNESS * areas, sigmas)
+    for row, column in enumerate(own):
+        if column is not None:
+            alike[row, column] += own_bonus[row]
+    alike[:, ~is_good] = 0.0
+    while float(alike.max()) > _SAME_TRACK:
+        row, column = (int(i) for i in np.unravel_index(int(alike.argmax()), alike.shape))
+        matched[row] = column
+        alike[row] = 0.0
+        same = oks_matrix(xy[[column]], xy, score, areas[[row]], sigmas)[0]
+        alike[:, same > SAME_PERSON] = 0.0
+        alike[:, column] = 0.0
+    return matched
+
+
+def likeliest(
+    expected_xy: FloatArray, area: float, others: FloatArray, *, sigmas: FloatArray
+) -> int | None:
+    """Which of some roughly placed poses may be somebody who is looked for.
+
+    Args:
+        expected_xy: (K, 2) pixels; NaN where a keypoint is lost.
+        area: Of the person, square pixels.
+        others: (L, K, 3) x, y, score.
+        sigmas: (K,) OKS sigmas.
+    """
+    if not len(others):
+        return None
+    areas = np.array([_SHARPNESS * area])
+    alike = oks_matrix(expected_xy[None], others[..., :2], others[..., 2], areas, sigmas)[0]
+    row = int(alike.argmax())
+    return row if alike[row] > _SAME_TRACK else None

@@ -1,0 +1,130 @@
+"""How much of the picture a person's crop must hold.
+
+The tight box of the keypoints that are seen is not enough: where an arm was missed
+once, the next crop would leave it out, and never see it again; on a person at a
+desk the crop would shrink to the face. So the box reaches out to where the unseen
+end of every half-seen limb can be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.datatypes import BBox, FloatArray
+
+# Lengths as shares of the standing height, after Drillis and Contini 1966 (in Winter,
+# Biomechanics and Motor Control of Human Movement, figure 4.1); ears from head breadth.
+LENGTHS = {
+    ("left_ear", "right_ear"): 0.090,
+    ("left_ear", "left_shoulder"): 0.130,
+    ("right_ear", "right_shoulder"): 0.130,
+    ("left_shoulder", "right_shoulder"): 0.230,
+    ("left_shoulder", "left_elbow"): 0.186,
+    ("right_shoulder", "right_elbow"): 0.186,
+    ("left_elbow", "left_wrist"): 0.146,
+    ("right_elbow", "right_wrist"): 0.146,
+    ("left_shoulder", "left_hip"): 0.288,
+    ("right_shoulder", "right_hip"): 0.288,
+    ("left_hip", "right_hip"): 0.170,
+    ("left_hip", "left_knee"): 0.245,
+    ("right_hip", "right_knee"): 0.245,
+    ("left_knee", "left_ankle"): 0.246,
+    ("right_knee", "right_ankle"): 0.246,
+}
+# From the trunk to a joint of the limb: nothing of a person is farther away than this.
+_SPANS = {
+    ("left_shoulder", "left_elbow"): 0.186,
+    ("right_shoulder", "right_elbow"): 0.186,
+    ("left_shoulder", "left_wrist"): 0.332,
+    ("right_shoulder", "right_wrist"): 0.332,
+    ("left_hip", "left_knee"): 0.245,
+    ("right_hip", "right_knee"): 0.245,
+    ("left_hip", "left_ankle"): 0.491,
+    ("right_hip", "right_ankle"): 0.491,
+}
+_STRETCH = 1.5  # perspective and a wrong height make limbs look longer than they are
+_REACH = 0.55  # how much of a limb's length is reached for; padding adds the rest
+_HEIGHT_RANK = 0.6  # foreshortening makes limbs look short, so a high quantile is the height
+
+
+class Framing:
+    """Finds the box around a person for one skeleton.
+
+    Args:
+        skeleton: Keypoints it has none of the lengths for are only boxed tightly.
+    """
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        self._a, self._b, self._length = _indices(LENGTHS, skeleton)
+        self._root, self._end, self._span = _indices(_SPANS, skeleton)
+
+    def plausible(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the seen keypoints can belong to one person.
+
+        An elbow, wrist, knee or ankle that is farther from its shoulder or hip than
+        the person's size allows was found on somebody else.
+
+        Args:
+            xy: (K, 2) frame pixels.
+            is_seen: (K,) which keypoints have a score worth trusting.
+        """
+        height = self._height(xy, is_seen)
+        if height is None:
+            return is_seen
+        offset = xy[self._end] - xy[self._root]
+        is_far = np.hypot(offset[:, 0], offset[:, 1]) > _STRETCH * height * self._span
+        is_good = is_seen.copy()
+        is_good[self._end[is_far & is_seen[self._root]]] = False
+        return is_good
+
+    def _height(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> float | None:
+        """Standing height from the limbs that are seen whole, frame pixels."""
+        is_whole = is_seen[self._a] & is_seen[self._b]
+        count = int(is_whole.sum())
+        if count == 0:
+            return None
+        offset = xy[self._a[is_whole]] - xy[self._b[is_whole]]
+        heights = np.sort(np.hypot(offset[:, 0], offset[:, 1]) / self._length[is_whole])
+        return float(heights[int(_HEIGHT_RANK * (count - 1))])
+
+    def box(
+        self, xy: FloatArray, is_used: NDArray[np.bool_], frame_hw: tuple[int, int]
+    ) -> BBox | None:
+        """Box of the keypoints that are used and of what must be near them.
+
+        Args:
+            xy: (K, 2) frame pixels.
+            is_used: (K,) which keypoints are trusted.
+            frame_hw: Height and width of the frame; only keypoints reach beyond it.
+
+        Returns:
+            None where fewer than three keypoints are used.
+        """
+        used = xy[is_used]
+        if len(used) < 3:
+            return None
+        low, high = used.min(axis=0), used.max(axis=0)
+        has_a, has_b = is_used[self._a], is_used[self._b]
+        is_open = has_a != has_b
+        height = self._height(xy, is_used) if is_open.any() else None
+        if height is not None:
+            seen = np.where(has_a, self._a, self._b)[is_open]
+            reach = (_REACH * height * self._length[is_open])[:, None]
+            limit = np.array((frame_hw[1] - 0.5, frame_hw[0] - 0.5))
+            low = np.minimum(low, np.maximum((xy[seen] - reach).min(axis=0), -0.5))
+            high = np.maximum(high, np.minimum((xy[seen] + reach).max(axis=0), limit))
+        return BBox(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _indices(
+    table: dict[tuple[str, str], float], skeleton: Skeleton
+) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
+    """The pairs of a table that a skeleton has, as index arrays and their lengths."""
+    names = skeleton.keypoints
+    known = [(a, b, n) for (a, b), n in table.items() if a in names and b in names]
+    return (
+        np.array([names.index(a) for a, _, _ in known], np.intp),
+        np.array([names.index(b) for _, b, _ in known], np.intp),
+        np.array([n for _, _, n in known]),
+    )

@@ -1,0 +1,252 @@
+"""From a frame to poses: the one module that puts the stages together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.base import Engine
+from steadypose.realtime.datatypes import BBox, FloatArray, Frame, Pose
+from steadypose.realtime.smooth.base import Smoother
+from steadypose.realtime.smooth.presets import make_smoother
+from steadypose.realtime.tracking.boxes import scan_windows
+from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
+from steadypose.realtime.tracking.track import Track, quality
+from steadypose.realtime.tracking.tracker import (
+    ACCEPT_CALIBRATED,
+    ACCEPT_PEAKS,
+    CANDIDATES,
+    KEEP,
+    Tracker,
+)
+
+SWEEP_S = 0.7
+"""Capture time in which the scan visits every window once."""
+
+_SCAN_BATCH = 8  # windows in one batch at most
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The crops of one frame, on their way through the engine.
+
+    Attributes:
+        frame: Where they were cut from.
+        tracks: Whose crops come first.
+        places: Where each crop was cut; scan windows follow the tracks.
+        crops: (len(places), H, W, 3) uint8, a view of a buffer of the pipeline.
+        others: (M, K, 3) further people in the scan windows, frame pixels.
+        crop_ms: What forecasting and cutting took.
+        engine_ms: What the engine says it took.
+        track_ms: What following took.
+    """
+
+    frame: Frame
+    tracks: list[Track]
+    places: list[CropTransform]
+    crops: NDArray[np.uint8]
+    others: FloatArray
+    crop_ms: float = 0.0
+    engine_ms: float = 0.0
+    track_ms: float = 0.0
+
+
+class Pipeline:
+    """Finds and follows people with one engine.
+
+    A frame passes ``prepare``, ``start``, ``finish``, ``complete``. The steps are
+    separate so that the caller can work while the engine does: a file's next frame
+    is prepared before the one in the engine is finished, and completed after the
+    next was started; a live frame goes straight through.
+
+    Args:
+        engine: Used on this thread only.
+        persons: How many people to follow.
+        smoother: For ``persons + CANDIDATES`` slots; None makes the default filter.
+        is_paced: Frames come at their own time, so what the engine leaves of it is free
+            for the search.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        persons: int = 1,
+        smoother: Smoother | None = None,
+        is_paced: bool = False,
+    ) -> None:
+        spec = engine.spec
+        slots = persons + CANDIDATES
+        self.engine = engine
+        self.persons = persons
+        self.tracker = Tracker(
+            persons,
+            spec.skeleton,
+            smoother or make_smoother("balanced", slots, len(spec.skeleton)),
+            accept=ACCEPT_CALIBRATED if spec.is_calibrated else ACCEPT_PEAKS,
+        )
+        # One buffer may be in the engine while the next is filled.
+        shape = (slots + _SCAN_BATCH, *spec.input_hw, 3)
+        self._buffers = (np.empty(shape, np.uint8), np.empty(shape, np.uint8))
+        self._turn = 0
+        self._windows: list[BBox] = []
+        self._is_paced = is_paced
+        self._nobody = np.empty((0, spec.keypoint_count, 3))
+        self._crop_ms = 0.0  # what the engine takes for one crop, slowly filtered
+        self._frame_hw = (0, 0)
+        self._next_window = 0
+        self._credit = 0.0
+        self._time_s = -np.inf
+
+    def prepare(self, frame: Frame) -> Batch:
+        """Forecast where people are in a frame, and cut their crops.
+
+        The very first frame is searched everywhere, on the spot.
+        """
+        begin_s = time.perf_counter()
+        is_first = not self._windows
+        if frame.size_hw != self._frame_hw:
+            self._frame_hw = frame.size_hw
+            self._windows = scan_windows(frame.size_hw, self.engine.spec.input_hw)
+            self._next_window = 0
+        if is_first:
+            self._search(frame)
+        dt_s = min(max(0.0, frame.time_s - self._time_s), SWEEP_S)
+        self._time_s = frame.time_s
+        self.tracker.boxes(frame.time_s, frame.size_hw)
+        tracks, windows = self._choose(dt_s)
+        places = [self._place(track.box) for track in tracks]
+        places += [self._place(window, padding=1.0) for window in windows]
+        batch = Batch(frame, tracks, places, self._cut(frame, places), self._nobody)
+        batch.crop_ms = (time.perf_counter() - begin_s) * 1e3
+        return batch
+
+    def start(self, batch: Batch) -> None:
+        """Hand a batch to the engine."""
+        if batch.places:
+            self.engine.start(batch.crops)
+
+    def finish(self, batch: Batch) -> FloatArray:
+        """Wait for the engine.
+
+        Returns:
+            (N, K, 3) keypoints in crop pixels, one per place of the batch; a copy.
+        """
+        if not batch.places:
+            return self._nobody
+        found = self.engine.finish().astype(np.float64)
+        if len(batch.places) > len(batch.tracks):
+            batch.others = self._others(batch)
+        batch.engine_ms = self.engine.took_ms
+        each = batch.engine_ms / len(batch.places)
+        self._crop_ms = each if not self._crop_ms else 0.9 * self._crop_ms + 0.1 * each
+        return found
+
+    def complete(self, batch: Batch, found: FloatArray) -> None:
+        """Bring the tracks up to date with what ``finish`` returned."""
+        _to_frame(batch.places, found)
+        count = len(batch.tracks)
+        tracks, time_s = batch.tracks, batch.frame.time_s
+        self.tracker.update(time_s, tracks, found[:count], found[count:], batch.others)
+
+    def process(self, frame: Frame) -> list[Pose]:
+        """All steps in a row: people in a frame, filtered, in order of their ids."""
+        batch = self.prepare(frame)
+        self.start(batch)
+        self.complete(batch, self.finish(batch))
+        return self.poses()
+
+    def poses(self, *, is_smooth: bool = True) -> list[Pose]:
+        """People in the last completed frame, in order of their ids."""
+        return self.tracker.poses(is_smooth=is_smooth)
+
+    def poses_ahead(self, time_s: float) -> list[Pose]:
+        """The same people as they will be at ``time_s``, a little after that frame."""
+        return self.tracker.poses_ahead(time_s)
+
+    def _search(self, frame: Frame) -> None:
+        """Look everywhere until enough people are found, then twice closer at each.
+
+        The whole frame and the large windows come first; the others are looked at only
+        where too few people were seen well.
+        """
+        self.tracker.boxes(frame.time_s, frame.size_hw)  # tells it the size of the frame
+        for first in range(0, len(self._windows), _SCAN_BATCH):
+            windows = self._windows[first : first + _SCAN_BATCH]
+            found, others = self._look(frame, [self._place(w, padding=1.0) for w in windows])
+            self.tracker.update(frame.time_s, [], self._nobody, found, others)
+            if self.tracker.well_seen >= self.persons:
+                break
+        for _ in range(2):
+            places = [self._place(box) for box in self.tracker.boxes(frame.time_s, frame.size_hw)]
+            tracks = list(self.tracker.tracks)
+            closer, _ = self._look(frame, places)
+            self.tracker.update(frame.time_s, tracks, closer, self._nobody)
+        # Three looks at one frame are one measurement: the first pose is taken as it is.
+        for track in self.tracker.tracks:
+            self.tracker.smoother.clear(track.slot)
+
+    def _look(self, frame: Frame, places: list[CropTransform]) -> tuple[FloatArray, FloatArray]:
+        """The central person of each place, and the others that were seen there."""
+        batch = Batch(frame, [], places, self._cut(frame, places), self._nobody)
+        self.start(batch)
+        found = self.finish(batch)
+        _to_frame(places, found)
+        return found, batch.others
+
+    def _others(self, batch: Batch) -> FloatArray:
+        """(M, K, 3) further people in a batch's windows that look like somebody, frame pixels."""
+        count = len(batch.tracks)
+        windows = self.engine.others[count:].astype(np.float64)
+        rows, columns = np.nonzero(quality(windows[..., 2]) >= KEEP)
+        people = windows[rows, columns]
+        _to_frame([batch.places[count + row] for row in rows], people)
+        return people
+
+    def _place(self, box: BBox, padding: float | None = None) -> CropTransform:
+        spec = self.engine.spec
+        chosen = spec.box_padding if padding is None else padding
+        return place_crop(box, size_hw=spec.input_hw, padding=chosen)
+
+    def _cut(self, frame: Frame, places: list[CropTransform]) -> NDArray[np.uint8]:
+        self._turn = 1 - self._turn
+        buffer = self._buffers[self._turn]
+        for place, crop in zip(places, buffer, strict=False):
+            cut(frame.image_bgr, place, crop)
+        return buffer[: len(places)]
+
+    def _choose(self, dt_s: float) -> tuple[list[Track], list[BBox]]:
+        """Whose crops and which scan windows this frame pays for.
+
+        The search (closer looks at candidates, then windows) costs at most two
+        thirds of a crop for each person who is followed, so that it never halves
+        the frame rate; while nobody is followed, one crop, as following one would.
+        """
+        followed = [t for t in self.tracker.tracks if t.track_id]
+        candidates = [t for t in self.tracker.tracks if not t.track_id]
+        if not self.tracker.is_missing_someone:
+            self._credit = 0.0
+            return followed, []
+        due = len(self._windows) * dt_s / SWEEP_S + len(candidates)
+        allowed = len(followed) * 2 / 3 if followed else 1.0
+        if self._is_paced and self._crop_ms:
+            # A slow camera leaves the engine time: half of it may go to the search.
+            allowed = max(allowed, 0.5 * dt_s * 1e3 / self._crop_ms - len(followed))
+        self._credit += min(due, allowed) if followed else max(1.0, min(due, allowed))
+        count = min(int(self._credit), _SCAN_BATCH)
+        self._credit -= count
+        # Those looked at least come first, so that every candidate has its turn.
+        chosen = sorted(candidates, key=lambda t: t.hits + t.misses)[:count]
+        windows = []
+        for _ in range(min(count - len(chosen), len(self._windows))):
+            windows.append(self._windows[self._next_window])
+            self._next_window = (self._next_window + 1) % len(self._windows)
+        return followed + chosen, windows
+
+
+def _to_frame(places: list[CropTransform], found: FloatArray) -> None:
+    """Move (N, K, 3) keypoints from crop to frame pixels, in place."""
+    for place, keypoints in zip(places, found, strict=True):
+        place.move_to_frame(keypoints)

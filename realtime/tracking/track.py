@@ -1,0 +1,105 @@
+"""One person being followed, and how much a pose looks like a person."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from steadypose.realtime.datatypes import BBox, FloatArray
+
+_DRIFT_S = 0.7  # a hidden body is believed to go on for this long
+_VELOCITY_SETTLES_S = 0.15
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """One person being followed.
+
+    Attributes:
+        slot: Row in the smoother.
+        box: Settled box around the pose, frame pixels.
+        seen_s: Capture time of the last good measurement.
+        score: (K,) scores of the last frame, 0 where nothing was accepted.
+        raw_xy: (K, 2) of the last frame, NaN where nothing was accepted.
+        shape: (K,) scores of the last good measurement; they shape the box.
+        track_id: 0 while the person is not confirmed yet.
+        hits: Good frames since it was proposed.
+        misses: Frames without a good measurement since the last one.
+        returns: Good frames in a row of somebody who had been lost.
+        anchor_xy: (K, 2) filtered pose when last seen, NaN where lost; None before.
+        velocity: (2,) of the whole body, pixels a second, slowly filtered.
+        alone_s: Capture time when it last lay on nobody else.
+    """
+
+    slot: int
+    box: BBox
+    seen_s: float
+    score: FloatArray
+    raw_xy: FloatArray
+    shape: FloatArray
+    track_id: int = 0
+    hits: int = 0
+    misses: int = 0
+    returns: int = 0
+    anchor_xy: FloatArray | None = None
+    velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
+    alone_s: float = -math.inf
+
+    @property
+    def size_px(self) -> float:
+        """Longer side of the box, frame pixels."""
+        return max(self.box.width, self.box.height, 8.0)
+
+    def drift(self, time_s: float) -> FloatArray:
+        """(2,) how far the body has gone since it was last seen, pixels."""
+        away: FloatArray = self.velocity * min(max(0.0, time_s - self.seen_s), _DRIFT_S)
+        return away
+
+    def remember(self, xy: FloatArray, time_s: float) -> None:
+        """Note the filtered pose of a frame in which the person was seen."""
+        dt_s = time_s - self.seen_s
+        if self.anchor_xy is not None and dt_s > 0:
+            moved = xy - self.anchor_xy
+            moved = moved[moved[:, 0] == moved[:, 0]]  # drops NaN, the fast way
+            if len(moved):
+                gain = 1.0 - math.exp(-dt_s / _VELOCITY_SETTLES_S)
+                self.velocity += gain * (moved.sum(axis=0) / (len(moved) * dt_s) - self.velocity)
+        self.anchor_xy, self.seen_s = xy, time_s
+
+    @property
+    def area(self) -> float:
+        """Of the box, square pixels."""
+        return area_of(self.box)
+
+
+def area_of(box: BBox) -> float:
+    """Square pixels, never so few that a similarity becomes meaningless."""
+    return max(box.width, 4.0) * max(box.height, 4.0)
+
+
+def quality(score: FloatArray) -> FloatArray:
+    """How much a pose looks like a person: mean score of its better half.
+
+    Half, because a person at a desk shows no legs.
+
+    Args:
+        score: (..., K) keypoint scores.
+    """
+    half = max(1, score.shape[-1] // 2)
+    best: FloatArray = np.sort(score, axis=-1)[..., -half:].mean(axis=-1)
+    return best
+
+
+def prominence(score: FloatArray, box: BBox, frame_hw: tuple[int, int]) -> float:
+    """Who is followed first: well seen counts most, then large, then central.
+
+    Args:
+        score: (K,) of a pose.
+        box: Around it, frame pixels.
+        frame_hw: Height and width of the frame.
+    """
+    (height, width), (x, y) = frame_hw, box.center_xy
+    off_center = math.hypot(x / max(1, width) - 0.5, y / max(1, height) - 0.5)
+    size = math.sqrt(max(1.0, box.width * box.height))
+    return float(quality(score)) ** 3 * size * (1.0 - 0.5 * min(1.0, off_center))

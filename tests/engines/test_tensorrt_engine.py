@@ -1,0 +1,569 @@
+"""The TensorRT runtime's own logic on a made-up GPU (limits: tests/support/fake_cuda.py)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from steadypose.engines import registry
+from steadypose.engines.backends.tensorrt import api as tensorrt_api
+from steadypose.engines.backends.tensorrt.api import Log, TensorRt
+from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
+from steadypose.engines.backends.tensorrt.cuda_memory import (
+    CudaMemory,
+    CudaPythonMemory,
+    PycudaMemory,
+    open_memory,
+)
+from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
+from steadypose.engines.engine_file import (
+    EngineInfo,
+    Present,
+    StaleEngineError,
+    find_engine,
+    read_info,
+    read_plan,
+    sha256,
+    sidecar_of,
+    write_engine,
+)
+from steadypose.engines.errors import (
+    EngineError,
+    EngineUnavailableError,
+    ModelFileError,
+    RecordError,
+)
+from steadypose.engines.options import EngineOptions
+
+from tests.conftest import TINY_SPEC
+from tests.support.fake_cuda import FakeCuda, fake_cuda_python, fake_pycuda, fake_tensorrt
+
+INFO = EngineInfo(
+    spec=TINY_SPEC,
+    onnx="tiny.onnx",
+    onnx_sha256="ab" * 32,
+    flavor="tensorrt",
+    version="10.3.0",
+    precision="fp16",
+    built={"half": 3},
+    max_batch=8,
+    gpu="Fake GPU",
+    capabilities=("8.9",),
+    built_at="2026-01-01T00:00:00+00:00",
+)
+NOW = Present("tensorrt", "10.3.0", "Fake GPU", "8.9")
+
+
+@pytest.fixture
+def cuda() -> FakeCuda:
+    return FakeCuda()
+
+
+@pytest.fixture(params=["pycuda", "cuda-python"])
+def memory(
+    request: pytest.FixtureRequest, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> CudaMemory:
+    modules = fake_pycuda(cuda) if request.param == "pycuda" else fake_cuda_python(cuda)
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return PycudaMemory() if request.param == "pycuda" else CudaPythonMemory()
+
+
+@pytest.fixture
+def trt(cuda: FakeCuda) -> Any:
+    return fake_tensorrt(cuda, TINY_SPEC)
+
+
+Maker = Callable[..., TensorRtEngine]
+
+
+@pytest.fixture
+def make(cuda: FakeCuda, memory: CudaMemory, trt: Any) -> Maker:
+    def made(plan: bytes = b"plan", info: EngineInfo = INFO, **more: Any) -> TensorRtEngine:
+        api = TensorRt(trt, info.flavor, trt.__version__, Log(trt))  # type: ignore[arg-type]
+        return TensorRtEngine(
+            plan,
+            info,
+            api=api,
+            driver=CudaDriver(cuda.library),
+            memory=memory,
+            gpu="Fake GPU",
+            **more,
+        )
+
+    return made
+
+
+def crops(*values: int) -> Any:
+    return np.stack([np.full((64, 48, 3), value, np.uint8) for value in values])
+
+
+# Memory: one contract for both packages.
+
+
+def test_bytes_go_to_the_gpu_and_back_only_when_waited_for(memory: CudaMemory) -> None:
+    host, back = memory.host(100), memory.host(100)
+    host[:], back[:] = np.arange(100), 0
+    device = memory.device(100)
+    memory.upload(device, host)
+    memory.download(back, device)
+    assert not back.any()
+    memory.synchronize()
+    np.testing.assert_array_equal(back, host)
+    memory.close()
+
+
+def test_memory_and_context_are_given_back_once(memory: CudaMemory, cuda: FakeCuda) -> None:
+    memory.host(10)
+    memory.device(10)
+    assert cuda.contexts == 1
+    memory.close()
+    memory.close()
+    assert cuda.contexts == 0
+    assert cuda.memory == {}
+    assert cuda.pinned == {}
+
+
+def test_a_refusing_gpu_is_an_engine_error(cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch) -> None:
+    for modules, kind, failure in (
+        (fake_pycuda(cuda), PycudaMemory, "mem_alloc"),
+        (fake_cuda_python(cuda), CudaPythonMemory, "cuMemAlloc"),
+    ):
+        for name, module in modules.items():
+            monkeypatch.setitem(sys.modules, name, module)
+        cuda.fails = {}
+        opened = kind()
+        cuda.fails = {failure: 2}
+        with pytest.raises(EngineError, match="emAlloc failed"):
+            opened.device(10)
+
+
+def test_without_either_package_both_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pycuda", "pycuda.driver", "cuda", "cuda.bindings", "cuda.bindings.driver"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(EngineUnavailableError, match="pycuda or cuda-python"):
+        open_memory()
+
+
+def test_pycuda_is_preferred_and_autoinit_is_never_imported(
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, module in {**fake_pycuda(cuda), **fake_cuda_python(cuda)}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    opened = open_memory()
+    assert opened.name == "pycuda"
+    opened.close()
+    assert "pycuda.autoinit" not in sys.modules
+    assert "pycuda.autoprimaryctx" not in sys.modules
+
+
+# Driver.
+
+
+def test_the_driver_names_the_gpu(cuda: FakeCuda) -> None:
+    device = CudaDriver(cuda.library).device()
+    assert (device.name, device.capability, device.driver) == ("Fake GPU", "8.9", "12.4")
+
+
+def test_a_driver_that_does_not_start_or_sees_no_gpu_is_a_sentence(cuda: FakeCuda) -> None:
+    cuda.init_code = 999
+    with pytest.raises(EngineUnavailableError, match="made-up error 999"):
+        CudaDriver(cuda.library)
+    cuda.init_code, cuda.count = 0, 0
+    with pytest.raises(EngineUnavailableError, match="sees 0 GPUs"):
+        CudaDriver(cuda.library).device()
+
+
+# Runtime.
+
+
+def test_one_graph_per_batch_size_replays_on_new_input(make: Maker, cuda: FakeCuda) -> None:
+    engine = make()
+    for values in ((51,), (204,), (51, 102), (102,), (255, 0)):
+        found = engine.infer(crops(*values))
+        np.testing.assert_allclose(found[:, 0, 2], np.array(values) / 255, atol=1e-6)
+        np.testing.assert_allclose(found[0, :, 1], 2 * np.arange(17))
+    assert cuda.calls.count("cuStreamBeginCapture_v2") == 2  # sizes 1 and 2
+    assert cuda.calls.count("cuGraphLaunch") == 5
+    engine.close()
+
+
+def test_nothing_is_ready_before_finish(make: Maker) -> None:
+    engine = make()
+    first = engine.infer(crops(51)).copy()
+    engine.start(crops(204))
+    assert first[0, 0, 2] == pytest.approx(0.2)
+    assert engine.finish()[0, 0, 2] == pytest.approx(0.8)
+    engine.close()
+
+
+def test_the_crops_may_change_after_start(make: Maker) -> None:
+    engine = make()
+    given = crops(51)
+    engine.start(given)
+    given[:] = 255
+    assert engine.finish()[0, 0, 2] == pytest.approx(0.2)
+    engine.close()
+
+
+def test_a_batch_above_the_profile_goes_in_parts(make: Maker, cuda: FakeCuda) -> None:
+    engine = make()
+    values = [int(v) for v in np.linspace(0, 255, 19)]
+    found = engine.infer(crops(*values))
+    np.testing.assert_allclose(found[:, 0, 2], np.array(values) / 255, atol=1e-6)
+    assert found.shape == (19, 17, 3)
+    assert engine.took_ms == pytest.approx(1.5)  # half a millisecond for each of three parts
+    engine.close()
+
+
+def test_the_gpus_own_time_is_reported(make: Maker) -> None:
+    engine = make()
+    engine.infer(crops(1))
+    assert engine.took_ms == pytest.approx(0.5)
+    assert "fp16, Fake GPU" in engine.label
+    assert "no CUDA graph" not in engine.label
+    engine.close()
+
+
+def test_closing_in_the_middle_of_a_batch_waits_for_the_gpu(make: Maker, cuda: FakeCuda) -> None:
+    """Memory that is freed under a running network takes the whole process down."""
+    engine = make()
+    engine.infer(crops(1))
+    engine.start(crops(2))
+    assert any(cuda.queues.values())
+    engine.close()
+    assert cuda.memory == {}
+
+
+def test_nobody_sees_the_pose_of_the_frame_before(make: Maker) -> None:
+    """In every way a batch can go: the first and later ones of a size, and in parts."""
+    engine = make()
+    for count in (1, 1, 2, 9, 9, 1):
+        for value in (51, 204):
+            found = engine.infer(crops(*[value] * count))
+            np.testing.assert_allclose(found[..., 2], value / 255, atol=1e-6)
+            assert engine.took_ms == pytest.approx(0.5 * -(-count // 8))
+    engine.close()
+
+
+def test_closing_frees_everything_and_the_context_last(
+    make: Maker, cuda: FakeCuda, trt: Any
+) -> None:
+    engine = make()
+    engine.infer(crops(1))
+    engine.infer(crops(1, 2))
+    engine.close()
+    engine.close()
+    assert (cuda.memory, cuda.graphs, cuda.events, cuda.contexts) == ({}, {}, {}, 0)
+    assert trt.state["alive"] == 0
+    assert not any(call.startswith("pop with") and " 0 " not in call for call in cuda.calls)
+    with pytest.raises(EngineError, match="closed"):
+        engine.infer(crops(1))
+
+
+def test_a_refused_plan_says_why_and_leaves_nothing_behind(make: Maker, cuda: FakeCuda) -> None:
+    with pytest.raises(EngineError, match="does not load this engine: magicTag"):
+        make(b"garbage")
+    assert (cuda.memory, cuda.contexts) == ({}, 0)
+
+
+def test_a_refused_enqueue_is_an_error_and_never_a_stale_result(make: Maker, trt: Any) -> None:
+    engine = make()
+    trt.state["refuse_enqueue"] = True
+    with pytest.raises(EngineError, match="failed on a batch of 1: enqueueV3: made-up refusal"):
+        engine.infer(crops(51))
+    trt.state["refuse_enqueue"] = False
+    assert engine.infer(crops(51))[0, 0, 2] == pytest.approx(0.2)
+    engine.close()
+
+
+def test_an_enqueue_refused_while_recording_ends_the_recording(
+    make: Maker, trt: Any, cuda: FakeCuda
+) -> None:
+    engine = make()
+    trt.state["refuse_capture"] = True
+    found = engine.infer(crops(51))
+    assert found[0, 0, 2] == pytest.approx(0.2)  # runs without a graph
+    assert cuda.recording == {}
+    assert "no CUDA graph" in engine.label
+    assert engine.infer(crops(204))[0, 0, 2] == pytest.approx(0.8)
+    engine.close()
+
+
+def test_a_driver_without_graphs_still_runs(make: Maker, cuda: FakeCuda) -> None:
+    cuda.fails["cuGraphInstantiateWithFlags"] = 801
+    engine = make()
+    assert engine.infer(crops(51))[0, 0, 2] == pytest.approx(0.2)
+    assert "cuGraphInstantiateWithFlags failed" in engine.label
+    engine.close()
+
+
+def test_no_memory_for_a_context_and_a_refused_shape_are_sentences(make: Maker, trt: Any) -> None:
+    engine = make()
+    trt.state["refuse_batch"] = 3
+    with pytest.raises(EngineError, match="refuses a batch of 3"):
+        engine.infer(crops(1, 2, 3))
+    trt.state["no_memory"] = True
+    with pytest.raises(EngineError, match="no context for a batch of 2"):
+        engine.infer(crops(1, 2))
+    trt.state["no_memory"] = False
+    assert engine.infer(crops(51)).shape == (1, 17, 3)
+    engine.close()
+
+
+@pytest.mark.parametrize("answer", ["null object", "type error"])
+def test_a_driver_too_old_for_tensorrt_is_a_sentence_and_never_touched(
+    make: Maker, trt: Any, cuda: FakeCuda, answer: str
+) -> None:
+    trt.state["old_driver"] = answer
+    with pytest.raises(EngineUnavailableError, match="cannot use this GPU"):
+        make()
+    assert (cuda.memory, cuda.contexts) == ({}, 0)
+
+
+def test_before_8_6_one_context_serves_one_batch_size_after_another(
+    cuda: FakeCuda, memory: CudaMemory
+) -> None:
+    trt = fake_tensorrt(cuda, TINY_SPEC, version="8.5.3.1")
+    engine = TensorRtEngine(
+        b"plan", replace(INFO, version="8.5.3.1"),
+        api=TensorRt(trt, "tensorrt", "8.5.3.1", Log(trt)), driver=CudaDriver(cuda.library),
+        memory=memory, gpu="Fake GPU",
+    )  # fmt: skip
+    for values in ((51,), (51, 204), (204,)):
+        found = engine.infer(crops(*values))
+        np.testing.assert_allclose(found[:, 0, 2], np.array(values) / 255, atol=1e-6)
+    engine.close()
+    assert (cuda.graphs, cuda.contexts, trt.state["alive"]) == ({}, 0, 0)
+
+
+def test_a_stream_that_cannot_be_made_leaves_no_context_behind(
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, module in fake_pycuda(cuda).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    cuda.fails = {"stream": 2}
+    with pytest.raises(EngineError, match="cuStreamCreate failed"):
+        PycudaMemory()
+    assert cuda.contexts == 0
+
+
+def test_an_engine_whose_warm_up_fails_is_closed(
+    machine: Path, tiny_path: Path, trt: Any, cuda: FakeCuda
+) -> None:
+    info = fitting(tiny_path)
+    write_engine(machine / info.file_name(), b"plan", info)
+    trt.state["refuse_enqueue"] = True
+    opened = registry.open_engine(tiny_path, backend="auto", options=EngineOptions(threads=1))
+    assert opened.engine.label.startswith("openvino")
+    assert "made-up refusal" in opened.passed_over[0]
+    assert (cuda.contexts, cuda.memory) == (0, {})
+
+
+def test_an_engine_of_another_contract_is_refused(make: Maker) -> None:
+    other = replace(INFO, spec=replace(TINY_SPEC, input_hw=(96, 64)))
+    with pytest.raises(EngineError, match="promises"):
+        make(info=other)
+
+
+def test_rtx_keeps_what_it_compiled(make: Maker, trt: Any, tmp_path: Path) -> None:
+    info, cache = replace(INFO, flavor="tensorrt-rtx"), tmp_path / "x.engine.cache"
+    engine = make(info=info, cache=cache)
+    engine.infer(crops(1))
+    engine.close()
+    assert cache.read_bytes() == b"compiled kernels"
+    assert "cache" not in trt.state
+
+
+def test_rtx_reads_its_cache_at_the_next_start(make: Maker, trt: Any, tmp_path: Path) -> None:
+    cache = tmp_path / "x.engine.cache"
+    cache.write_bytes(b"from last time")
+    make(info=replace(INFO, flavor="tensorrt-rtx"), cache=cache).close()
+    assert trt.state["cache"] == b"from last time"
+    assert cache.read_bytes() == b"from last time"  # nothing ran, so nothing new
+
+
+# Files, and what makes them stale.
+
+
+def test_an_engine_file_is_read_back_whole(tmp_path: Path) -> None:
+    path = tmp_path / "built" / INFO.file_name()
+    written = write_engine(path, b"plan of some bytes", INFO)
+    assert read_info(path) == written
+    assert read_plan(path, written) == b"plan of some bytes"
+    assert path.name == "tiny-abababab-fp16-b8-sm89-trt10.3.0.engine"
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name, path.name + ".json"]
+
+
+def test_damage_is_told_from_staleness(tmp_path: Path) -> None:
+    path = tmp_path / "x.engine"
+    info = write_engine(path, b"0123456789", INFO)
+    path.write_bytes(b"01234")
+    with pytest.raises(ModelFileError, match="damaged: it has 5 bytes, 10 were written"):
+        read_plan(path, info)
+    path.write_bytes(b"012345678X")
+    with pytest.raises(ModelFileError, match="not what was written"):
+        read_plan(path, info)
+    sidecar_of(path).write_text("{")
+    with pytest.raises(ModelFileError, match="is damaged"):
+        read_info(path)
+    sidecar_of(path).write_text(json.dumps({"spec": 3}))
+    with pytest.raises(ModelFileError):
+        read_info(path)
+    sidecar_of(path).unlink()
+    with pytest.raises(ModelFileError, match="bare plan"):
+        read_info(path)
+    path.unlink()
+    with pytest.raises(ModelFileError, match="does not exist"):
+        read_info(path)
+
+
+def test_an_unwritable_folder_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="cannot write"):
+        write_engine(tmp_path / "file" / "x.engine", b"1", INFO)
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (replace(NOW, version="10.5.0"), "built by tensorrt 10.3.0, here is 10.5.0"),
+        (replace(NOW, flavor="tensorrt-rtx"), "is for tensorrt, tensorrt-rtx is installed"),
+        (replace(NOW, capability="8.6"), "runs on compute capability 8.9, Fake GPU has 8.6"),
+        (replace(NOW, gpu="Other GPU"), "built on Fake GPU, this is Other GPU"),
+        (replace(NOW, onnx_sha256="cd" * 32), "model file changed"),
+        (replace(NOW, spec=replace(TINY_SPEC, box_padding=1.5)), "spec changed"),
+        (replace(NOW, precision="fp32"), "computes in fp16, fp32 was asked for"),
+    ],
+)
+def test_what_makes_an_engine_stale_is_named(tmp_path: Path, now: Present, message: str) -> None:
+    assert INFO.what_differs(NOW) == []
+    assert any(message in text for text in INFO.what_differs(now))
+    write_engine(tmp_path / INFO.file_name(), b"plan", INFO)
+    with pytest.raises(StaleEngineError, match="nearest is") as caught:
+        find_engine(Path("m.onnx"), now, folder=tmp_path)
+    assert message in caught.value.what
+    assert caught.value.command[0] == "export/build_trt.py"
+    assert "--auto-build" in caught.value.fix
+
+
+def test_half_precision_is_taken_before_others_and_damaged_neighbours_are_ignored(
+    tmp_path: Path,
+) -> None:
+    for precision in ("fp32", "fp16", "int8"):
+        info = replace(INFO, precision=precision)
+        write_engine(tmp_path / info.file_name(), precision.encode(), info)
+    (tmp_path / "broken.engine.json").write_text("{")
+    path, info = find_engine(Path("m.onnx"), NOW, folder=tmp_path)
+    assert read_plan(path, info) == b"fp16"
+    path, info = find_engine(Path("m.onnx"), replace(NOW, precision="int8"), folder=tmp_path)
+    assert info.precision == "int8"
+    for precision in ("fp32", "fp16"):
+        (tmp_path / replace(INFO, precision=precision).file_name()).unlink()
+    with pytest.raises(StaleEngineError):  # never by itself: it may cost accuracy
+        find_engine(Path("m.onnx"), NOW, folder=tmp_path)
+
+
+def test_no_engine_at_all_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(StaleEngineError, match=r"no TensorRT engine of m\.onnx") as caught:
+        find_engine(Path("m.onnx"), replace(NOW, precision="fp32"), folder=tmp_path)
+    assert caught.value.command == (
+        *("export/build_trt.py", "--onnx", str(Path("m.onnx").resolve())),
+        *("--precision", "fp32"),
+    )
+
+
+# Through the registry, as the app opens it.
+
+
+@pytest.fixture
+def machine(
+    cuda: FakeCuda, trt: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_path: Path
+) -> Path:
+    """A machine with the made-up GPU, TensorRT and pycuda; returns the engines' folder."""
+    # Not the real one: it must not be imported while ctypes is made up.
+    for name, module in {**fake_pycuda(cuda), "tensorrt": trt, "tensorrt_rtx": None}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(tensorrt_api, "_loaded", {})
+    monkeypatch.setattr(
+        "steadypose.engines.backends.tensorrt.cuda_driver.ctypes.CDLL", lambda _: cuda.library
+    )
+    folder = tmp_path / "built"
+    monkeypatch.setattr("steadypose.engines.backends.tensorrt.opening.BUILT", folder)
+    return folder
+
+
+def fitting(tiny_path: Path) -> EngineInfo:
+    return replace(INFO, onnx_sha256=sha256(tiny_path.read_bytes()))
+
+
+def test_auto_takes_tensorrt_where_its_engine_fits(machine: Path, tiny_path: Path) -> None:
+    info = fitting(tiny_path)
+    write_engine(machine / info.file_name(), b"plan", info)
+    opened = registry.open_engine(tiny_path, backend="auto", options=EngineOptions(threads=1))
+    assert opened.engine.label.startswith("tensorrt 10.3.0 fp16")
+    assert opened.passed_over == ()
+    opened.engine.close()
+
+
+def test_auto_goes_on_with_the_cpu_and_says_what_is_missing(machine: Path, tiny_path: Path) -> None:
+    opened = registry.open_engine(tiny_path, backend="auto", options=EngineOptions(threads=1))
+    assert opened.engine.label.startswith("openvino")
+    assert "no TensorRT engine of tiny.onnx is built for Fake GPU (8.9)" in opened.passed_over[0]
+    with pytest.raises(StaleEngineError):
+        registry.open_engine(tiny_path, backend="tensorrt", options=EngineOptions())
+    assert not machine.exists()
+
+
+def test_an_engine_file_is_opened_directly_or_refused_with_the_reason(
+    machine: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: FakeCuda
+) -> None:
+    path = machine / "mine.engine"
+    write_engine(path, b"plan", INFO)
+    registry.open_engine(path, backend="auto", options=EngineOptions()).engine.close()
+    cuda.gpu_name = "Another GPU"
+    with pytest.raises(StaleEngineError, match="built on Fake GPU, this is Another GPU"):
+        registry.open_engine(path, backend="auto", options=EngineOptions())
+
+
+def test_auto_build_builds_once_and_opens(
+    machine: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from steadypose.realtime.model import opening as engine_opening
+
+    commands: list[Any] = []
+
+    def run(command: list[str], **_: Any) -> Any:
+        commands.append(command)
+        info = fitting(tiny_path)
+        write_engine(machine / info.file_name(), b"plan", info)
+        return type("Done", (), {"returncode": 0})()
+
+    monkeypatch.setattr("steadypose.realtime.model.opening.subprocess.run", run)
+    for _ in range(2):
+        opened = engine_opening.open_chosen(
+            tiny_path, backend="auto", options=EngineOptions(threads=1), is_auto_build=True
+        )
+        assert opened.engine.label.startswith("tensorrt")
+        opened.engine.close()
+    assert [command[1:3] for command in commands] == [["export/build_trt.py", "--onnx"]]
+
+
+def test_a_failed_auto_build_is_a_sentence(
+    machine: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from steadypose.realtime.model import opening as engine_opening
+
+    failed = type("Done", (), {"returncode": 2})()
+    monkeypatch.setattr("steadypose.realtime.model.opening.subprocess.run", lambda *_, **__: failed)
+    with pytest.raises(EngineError, match=r"building one failed \(exit code 2\)"):
+        engine_opening.open_chosen(
+            tiny_path, backend="tensorrt", options=EngineOptions(), is_auto_build=True
+        )
+    assert not machine.exists()

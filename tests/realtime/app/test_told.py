@@ -1,0 +1,94 @@
+"""What a run tells while it works: progress, and what the doctor found."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.realtime import cli
+from steadypose.realtime.command import doctor
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.sources.opening import SourceOptions
+
+from tests.realtime.app.test_loop import gray_source
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def open_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Called within the test: pytest sets its own stderr when a test begins."""
+    found = Terminal()
+    monkeypatch.setattr(sys, "stderr", found)
+    return found
+
+
+def bars(terminal: Terminal) -> list[str]:
+    """What stood on the line of the progress bar, one after another."""
+    texts = [part.split("\n")[0].strip() for part in terminal.getvalue().split("\r")]
+    return [text for text in texts if " frames, " in text]
+
+
+def demo(frames: int) -> Settings:
+    return replace(Settings(), source=SourceOptions("demo"), is_headless=True, max_frames=frames)
+
+
+def test_a_file_shows_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = open_terminal(monkeypatch)
+    assert cli._run_with(FakeEngine(), demo(6), []) == 0
+    assert bars(terminal)[0].startswith(f"[{'#' * 5}{'.' * 25}] 1/6 frames, ")
+    # The bar is taken away before the summary.
+    assert terminal.getvalue().endswith(f"\r{'':<78}\r")
+
+
+def test_a_camera_has_no_end_and_so_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = gray_source(6)
+    monkeypatch.setattr(source, "is_live", True)
+    monkeypatch.setattr(cli, "open_source", lambda _options: source)
+    terminal = open_terminal(monkeypatch)
+    assert cli._run_with(FakeEngine(), demo(6), []) == 0
+    assert "source: gray" in terminal.getvalue()
+    assert bars(terminal) == []
+
+
+def test_nothing_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli._run_with(FakeEngine(), demo(3), []) == 0
+    told = capsys.readouterr()
+    assert "frames, " not in told.err
+    assert "\r" not in told.err
+    assert told.out.startswith("3 frames")
+
+
+def test_the_bar_says_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = open_terminal(monkeypatch)
+    now_s = [50.0]
+    monkeypatch.setattr(cli, "time", SimpleNamespace(perf_counter=lambda: now_s[0]))
+    show, count = cli._progress_printer(300), cli._progress_printer(None)
+    assert show is not None
+    assert count is not None
+    now_s[0] = 54.0
+    show(100)
+    count(100)
+    assert bars(terminal) == [
+        f"[{'#' * 10}{'.' * 20}] 100/300 frames, 25 fps, 8 s left",
+        "100 frames, 25 fps",
+    ]
+
+
+def test_the_doctor_names_what_the_processor_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "cpuinfo"
+    monkeypatch.setattr(doctor, "Path", lambda _name: info)
+    assert doctor._cpu_features() == "features unknown on this system"
+    info.write_text("flags : fpu avx2 sse4_2 amx_int8 avx512fx\n")
+    assert doctor._cpu_features() == "avx2 amx_int8"
+    info.write_text("flags : fpu\n")
+    assert doctor._cpu_features() == "no vector extensions"

@@ -1,0 +1,140 @@
+"""The window: its size, its keys, and why there is none."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import pytest
+from steadypose.realtime.app.display import NullDisplay, Window, why_headless
+
+from tests.realtime.app.test_loop import gray_source, make_app
+
+
+class Screen:
+    """What OpenCV's window functions were told, and the keys that somebody presses."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sizes: list[tuple[int, int]] = []
+        self.shown = 0
+        self.keys: list[int] = []
+        self.is_open = True
+        self.when_shown: Callable[[], None] = lambda: None
+        for name, stand_in in (
+            ("namedWindow", lambda *_: None),
+            ("destroyAllWindows", self._close),
+            ("resizeWindow", lambda _title, width, height: self.sizes.append((width, height))),
+            ("imshow", self._show),
+            ("pollKey", lambda: self.keys.pop(0) if self.keys else -1),
+            ("getWindowProperty", lambda *_: 1.0 if self.is_open else 0.0),
+        ):
+            monkeypatch.setattr(cv2, name, stand_in)
+
+    def _show(self, *_: object) -> None:
+        self.shown += 1
+        self.when_shown()
+
+    def _close(self) -> None:
+        self.is_open = False
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    return Screen(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("hw", "size"),
+    [
+        ((240, 320), (640, 480)),  # twice as large, so that something is seen
+        ((480, 640), (1067, 800)),
+        ((1080, 1920), (1280, 720)),  # fits on a laptop
+        ((2000, 1000), (400, 800)),
+    ],
+)
+def test_the_window_fits_the_picture_on_the_screen(
+    screen: Screen, hw: tuple[int, int], size: tuple[int, int]
+) -> None:
+    window = Window()
+    for _ in range(3):
+        window.show(np.zeros((*hw, 3), np.uint8))
+    assert screen.sizes == [size]  # once: whoever resized it keeps its size
+    assert screen.shown == 3
+    assert window.is_window
+    assert not NullDisplay().is_window
+
+
+def test_keys_are_told_by_name(screen: Screen) -> None:
+    window = Window()
+    screen.keys = [ord("q"), 27, ord(" "), 0x100000 + ord("m")]  # GTK adds flags above a byte
+    assert window.pressed() == ["q", "escape", " ", "m"]
+    assert window.pressed() == []
+
+
+def test_a_closed_window_is_noticed_once_it_was_shown(screen: Screen) -> None:
+    window = Window()
+    screen.is_open = False
+    assert window.pressed() == []  # not yet on the screen
+    window.show(np.zeros((48, 64, 3), np.uint8))
+    assert window.pressed() == ["close"]
+    screen.is_open = True
+    window.close()
+    assert window.pressed() == ["close"]
+
+
+def test_esc_in_the_window_quits(screen: Screen) -> None:
+    screen.when_shown = lambda: screen.keys.append(27) if screen.shown == 3 else None
+    app = make_app(gray_source(200), Window())
+    app.run()
+    assert 3 <= screen.shown < 20
+    assert app.watch.frames < 20
+
+
+@pytest.fixture
+def x_server() -> Iterator[str]:
+    """A display on this machine's network that answers."""
+    for number in range(40, 90):
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", 6000 + number))
+            except OSError:
+                continue
+            listener.listen()
+            yield f"127.0.0.1:{number}.0"
+            return
+    pytest.skip("no port is free")
+
+
+def test_a_display_that_answers_gets_a_window(
+    x_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setattr("steadypose.realtime.app.display.gui_backend", lambda: "QT5")
+    monkeypatch.setenv("DISPLAY", x_server)
+    assert why_headless() is None
+    for nonsense in ("nonsense", "127.0.0.1:4711.0"):
+        monkeypatch.setenv("DISPLAY", nonsense)
+        assert "does not answer" in str(why_headless())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="addresses of Linux")
+def test_a_display_of_this_machine_gets_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setattr("steadypose.realtime.app.display.gui_backend", lambda: "QT5")
+    monkeypatch.setenv("DISPLAY", ":4712")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("\0/tmp/.X11-unix/X4712")  # no file
+        listener.listen()
+        assert why_headless() is None
+
+
+def test_elsewhere_than_on_linux_a_window_needs_no_display(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("steadypose.realtime.app.display.gui_backend", lambda: "COCOA")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert why_headless() is None

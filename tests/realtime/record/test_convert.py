@@ -1,0 +1,359 @@
+"""Recordings for other programs, read back by readers that are not ours."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.realtime.convert import main
+from steadypose.realtime.datatypes import FloatArray, Pose, State
+from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.reading import read_recording
+
+from tests.realtime.record.test_formats import (
+    HEAD,
+    LONG,
+    RECORDERS,
+    assert_same,
+    random_run,
+    record,
+)
+
+# OpenPose, doc/02_output.md, typed from there and not from our table.
+BODY_25_NAMES = [
+    *("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist"),
+    *("MidHip", "RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle"),
+    *("REye", "LEye", "REar", "LEar"),
+    *("LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel"),
+]
+
+
+def read_openpose(folder: Path, stem: str, keypoints: int) -> list[dict[int, FloatArray]]:
+    """A strict reader: every frame from 0, in order, with nothing unexpected in it."""
+    frames = []
+    for number, path in enumerate(sorted(folder.iterdir())):
+        assert path.name == f"{stem}_{number:012d}_keypoints.json"
+        content = json.loads(path.read_text())
+        assert set(content) == {"version", "people"}
+        assert content["version"] == 1.3
+        people = {}
+        for person in content["people"]:
+            (number_of,) = person["person_id"]
+            rows = np.array(person["pose_keypoints_2d"], np.float64).reshape(keypoints, 3)
+            assert np.isfinite(rows).all()
+            others = {
+                k: v for k, v in person.items() if k not in {"person_id", "pose_keypoints_2d"}
+            }
+            assert all(k.endswith(("_2d", "_3d")) and v == [] for k, v in others.items())
+            people[number_of] = rows
+        frames.append(people)
+    return frames
+
+
+@pytest.mark.parametrize("name", RECORDERS)
+def test_openpose_has_every_frame_and_zeros_where_nothing_is(tmp_path: Path, name: str) -> None:
+    entries = random_run(1, 60)
+    path = record(tmp_path / name, entries)
+    assert main([str(path), str(tmp_path / "json")]) == 0
+    frames = read_openpose(tmp_path / "json", path.stem, 17)
+    last = [entry.frame for entry in entries if entry.poses or name.endswith("jsonl")][-1]
+    assert len(frames) == last + 1
+    by_frame = {entry.frame: entry.poses for entry in entries}
+    for number, people in enumerate(frames):
+        poses = by_frame.get(number, ())
+        assert list(people) == [pose.track_id for pose in poses]
+        for pose in poses:
+            rows, lost = people[pose.track_id], pose.state == State.LOST
+            assert (rows[lost] == 0).all()
+            np.testing.assert_allclose(rows[~lost, :2], pose.xy[~lost], atol=0.0051)
+            np.testing.assert_allclose(rows[~lost, 2], pose.score[~lost], atol=0.00051)
+
+
+def test_body25_has_openposes_order(tmp_path: Path) -> None:
+    k = np.arange(17.0)
+    xy = np.stack((100 + 10 * k, 200 + 10 * k), 1)
+    state = np.full(17, State.MEASURED, np.int8)
+    lost = COCO17.index("left_elbow")
+    xy[lost], state[lost] = np.nan, State.LOST
+    pose = Pose(xy, 0.5 + k / 100, xy, state, COCO17, 7)
+    path = record(tmp_path / "long.csv", [Entry(0, 0.0, [pose])])
+    assert main([str(path), str(tmp_path / "json"), "--order", "body25"]) == 0
+    ((people),) = read_openpose(tmp_path / "json", "long", 25)
+    rows = dict(zip(BODY_25_NAMES, people[7].tolist(), strict=True))
+
+    def expected(*names: str) -> object:
+        index = [COCO17.index(name) for name in names]
+        return pytest.approx([*xy[index].mean(axis=0), pose.score[index].min()])
+
+    assert rows["Nose"] == expected("nose")
+    assert rows["Neck"] == expected("left_shoulder", "right_shoulder")
+    assert rows["MidHip"] == expected("left_hip", "right_hip")
+    assert rows["LElbow"] == [0, 0, 0]
+    for short, long in (("R", "right"), ("L", "left")):
+        for part in ("Shoulder", "Wrist", "Hip", "Knee", "Ankle", "Eye", "Ear"):
+            assert rows[short + part] == expected(f"{long}_{part.lower()}")
+    for name in BODY_25_NAMES[19:]:
+        assert rows[name] == [0, 0, 0]
+
+
+def walking(frames: int, *, rate_hz: float = 30.0, dropped: tuple[int, ...] = ()) -> list[Entry]:
+    """One person who stands 400 pixels from eyes to ankles and walks 30 pixels a second."""
+    entries = []
+    for i in range(frames):
+        if i in dropped:
+            continue
+        xy = np.stack((np.linspace(100, 140, 17) + i, np.linspace(120, 500, 17)), 1)
+        xy[[1, 2], 1], xy[[15, 16], 1] = 100, 500
+        state = np.full(17, State.MEASURED, np.int8)
+        if 40 <= i < 50:
+            xy[[9, 16]], state[[9, 16]] = np.nan, State.LOST
+        entries.append(Entry(i, i / rate_hz, [Pose(xy, np.ones(17), xy, state, COCO17, 1)]))
+    return entries
+
+
+def parse_trc(path: Path) -> tuple[dict[str, str], list[str], FloatArray, FloatArray]:
+    """Header, marker names, times (T,) and positions (T, K, 3), by the letter of the format."""
+    lines = path.read_text().split("\n")
+    assert lines[0].split("\t") == ["PathFileType", "4", "(X/Y/Z)", path.name]
+    head = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=True))
+    names = lines[3].split("\t")
+    assert names[:2] == ["Frame#", "Time"]
+    assert all(cell == "" for i, cell in enumerate(names[2:]) if i % 3)
+    markers = names[2::3]
+    axes = [f"{a}{n}" for n in range(1, 1 + len(markers)) for a in "XYZ"]
+    assert lines[4].split("\t") == ["", "", *axes]
+    assert lines[5] == lines[-1] == ""
+    cells = [line.split("\t") for line in lines[6:-1]]
+    assert [row[0] for row in cells] == [str(i) for i in range(1, 1 + len(cells))]
+    assert len(cells) == int(head["NumFrames"]) == int(head["OrigNumFrames"])
+    assert len(markers) == int(head["NumMarkers"])
+    values = np.array([[float(cell or "nan") for cell in row[1:]] for row in cells])
+    return head, markers, values[:, 0], values[:, 1:].reshape(len(cells), -1, 3)
+
+
+@pytest.mark.parametrize(("rate_hz", "text"), [(30.0, "30.00"), (29.97, "29.97"), (60, "60.00")])
+def test_trc_has_a_constant_rate_and_y_up(tmp_path: Path, rate_hz: float, text: str) -> None:
+    entries = walking(400, rate_hz=rate_hz, dropped=(7, 200))
+    path = record(tmp_path / "long.csv", entries)
+    out = tmp_path / "walk.trc"
+    assert main([str(path), str(out)]) == 0
+    head, names, time_s, xyz = parse_trc(out)
+    assert head["DataRate"] == head["CameraRate"] == text
+    assert head["Units"] == "mm"
+    assert names == list(COCO17.keypoints)
+    np.testing.assert_allclose(np.diff(time_s), 1 / float(text), atol=2e-6)
+    assert len(time_s) == 400
+    assert np.isnan(xyz[:, 9]).any(axis=1).tolist() == [40 <= i < 50 for i in range(400)]
+    assert (xyz[:, 0, 2] == 0).all()
+    np.testing.assert_allclose(xyz[:, 1, 1], 400, atol=0.01)  # eyes 400 above the ankles
+    np.testing.assert_allclose(xyz[:, 15, 1], 0, atol=0.01)
+    np.testing.assert_allclose(xyz[:, 0, 0], 100 + np.arange(400), atol=0.05)
+
+
+def test_a_height_turns_pixels_into_metres(tmp_path: Path) -> None:
+    path = record(tmp_path / "all.jsonl", walking(60))
+    out = tmp_path / "walk.trc"
+    assert main([str(path), str(out), "--height", "1.75", "--person", "1"]) == 0
+    head, _, _, xyz = parse_trc(out)
+    assert head["Units"] == "m"
+    np.testing.assert_allclose(xyz[:, 1, 1], 1.75 * (0.936 - 0.039), atol=1e-4)
+
+
+def test_a_long_absence_is_a_gap_in_the_trc(tmp_path: Path) -> None:
+    path = record(tmp_path / "long.csv", walking(100, dropped=tuple(range(60, 80))))
+    assert main([str(path), str(tmp_path / "walk.trc")]) == 0
+    _, _, _, xyz = parse_trc(tmp_path / "walk.trc")
+    assert np.isnan(xyz[:, 0, 0]).tolist() == [60 <= i < 80 for i in range(100)]
+
+
+def test_opensim_itself_reads_the_trc(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its bindings
+        opensim = pytest.importorskip("opensim", reason="pip install opensim")
+    path = record(tmp_path / "long.csv", walking(100, dropped=tuple(range(60, 80))))
+    assert main([str(path), str(tmp_path / "walk.trc"), "--height", "1.75"]) == 0
+    table = opensim.TimeSeriesTableVec3(str(tmp_path / "walk.trc"))
+    assert table.getNumRows() == 100
+    assert list(table.getColumnLabels()) == list(COCO17.keypoints)
+    assert table.getTableMetaDataString("Units") == "m"
+    assert float(table.getTableMetaDataString("DataRate")) == 30.0
+    _, _, time_s, xyz = parse_trc(tmp_path / "walk.trc")
+    np.testing.assert_allclose(list(table.getIndependentColumn()), time_s, atol=1e-6)
+    for k, name in enumerate(COCO17.keypoints):
+        column = table.getDependentColumn(name)
+        found = [[column[i][axis] for axis in range(3)] for i in range(100)]
+        np.testing.assert_allclose(found, xyz[:, k], atol=1e-9)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("name", RECORDERS)
+def test_tables_convert_into_each_other_without_loss(
+    tmp_path: Path, name: str, suffix: str
+) -> None:
+    path = record(tmp_path / name, random_run(2, 40))
+    out = tmp_path / f"out.{suffix}"
+    assert main([str(path), str(out)]) == 0
+    assert_same(read_recording(out), read_recording(path))
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, out.name])
+
+
+def test_a_cut_journal_becomes_a_parquet_file_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from steadypose.realtime.record.formats.parquet import ParquetSink
+
+    sink = ParquetSink(tmp_path / "all.parquet", COCO17)
+    for entry in random_run(3, 30):
+        sink.add(entry)
+        sink.flush()
+    journal = tmp_path / "all.parquet.journal"
+    journal.write_bytes(journal.read_bytes()[:-10])
+    assert main([str(journal), str(tmp_path / "all.parquet")]) == 0
+    assert "the end of the recording is cut off" in capsys.readouterr().out
+    assert_same(read_recording(tmp_path / "all.parquet"), read_recording(journal))
+
+
+def test_what_a_killed_conversion_left_is_no_obstacle(tmp_path: Path) -> None:
+    path = record(tmp_path / "long.csv", random_run(3, 30))
+    left = tmp_path / "json.tmp"
+    left.mkdir()
+    (left / "long_000000000099_keypoints.json").write_text("{")
+    assert main([str(path), str(tmp_path / "json")]) == 0
+    assert read_openpose(tmp_path / "json", "long", 17)
+    assert not left.exists()
+
+
+def test_a_folder_of_somebody_else_is_not_taken_for_a_left_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(tmp_path / "long.csv", random_run(3, 30))
+    (tmp_path / "json.tmp").mkdir()
+    (tmp_path / "json.tmp" / "mine.txt").write_text("mine")
+    assert main([str(path), str(tmp_path / "json")]) == 2
+    assert "json.tmp is in the way" in capsys.readouterr().err
+    assert (tmp_path / "json.tmp" / "mine.txt").read_text() == "mine"
+
+
+HALF = [
+    ("long.csv", LONG + "0,0,1,a,5,,,,7,measured\n0,0,1,b,1,2,0.5,1,2,measured\n"),
+    (
+        "wide.csv",
+        "frame,time_s,person,score,a_x,a_y,a_score,b_x,b_y,b_score\n0,0,1,0.5,5,,,1,2,0.5\n",
+    ),
+    (
+        "all.jsonl",
+        HEAD.replace('["a"]', '["a","b"]') + '{"frame":0,"time_s":0,"persons":[{"id":1,"score":1,'
+        '"keypoints":[[5,null,null],[1,2,0.5]],"raw":[[null,7],[1,2]],'
+        '"state":["measured","measured"]}]}\n',
+    ),
+]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(("name", "text"), HALF)
+def test_half_a_position_is_none_and_no_score_is_zero(
+    tmp_path: Path, name: str, text: str, suffix: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    out = tmp_path / f"out.{suffix}"
+    assert main([str(tmp_path / name), str(out)]) == 0
+    for path in (tmp_path / name, out):
+        (person,) = read_recording(path).people
+        assert np.isnan(person.xy[0, 0]).all()
+        assert np.isnan(person.raw_xy[0, 0]).all()
+        assert person.score[0].tolist() == [0.0, 0.5]
+        assert person.state[0].tolist() == [State.LOST, State.MEASURED]
+        assert person.xy[0, 1].tolist() == [1, 2]
+
+
+def test_half_a_position_in_a_parquet_file_is_none(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = record(tmp_path / "all.parquet", walking(3))
+    table = pq.read_table(path)
+    for name in ("y", "raw_x", "score"):
+        cells = [None, *table[name].to_pylist()[1:]]
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(name), [cells])
+    pq.write_table(table, path)
+    (person,) = read_recording(path).people
+    assert np.isnan(person.xy[0, 0]).all()
+    assert np.isnan(person.raw_xy[0, 0]).all()
+    assert person.score[0, 0] == 0
+    assert person.state[0, 0] == State.LOST
+
+
+MISTAKES = [
+    (["far.csv", "keep.trc"], "a TRC may have 3000000"),
+    (["still.csv", "keep.trc"], "the times of person 1 do not grow"),
+    (["back.csv", "keep.jsonl"], "for person 1, frame 2 has an earlier time than the one before"),
+    (["back.csv", "keep.trc"], "for person 1, frame 2 has an earlier time than the one before"),
+    (["many.csv", "new"], "frame 999999999999 has no place among OpenPose's files"),
+    (["minus.csv", "new"], "frame -1 has no place among OpenPose's files"),
+    (["none.csv", "out.jsonl"], "cannot read none.csv: No such file"),
+    (["long.csv", "long.csv"], "is the recording itself"),
+    (["long.csv", "out.xlsx"], "does not end in .csv"),
+    (["long.csv", "no/such/out.csv"], "does not exist"),
+    (["long.csv", "FULL"], "is not empty"),
+    (["long.csv", "bad.csv", "--to", "openpose"], "is a file, OpenPose needs a folder"),
+    (["bad.csv", "keep.jsonl"], "line 1: this is not the header"),
+    (["bad.csv", "keep.parquet"], "line 1: this is not the header"),
+    (["bad.csv", "keep.trc"], "line 1: this is not the header"),
+    (["late.csv", "keep.jsonl"], "'x' in column x is not a number"),
+    (["late.csv", "new"], "'x' in column x is not a number"),
+    (["long.csv", "keep.trc", "--person", "99"], "--person 99 is not in the recording"),
+    (["long.csv", "keep.trc", "--height", "175"], "175 is not between 0.3 and 3 metres"),
+    (["long.csv", "keep.trc", "--height", "tall"], "invalid float value"),
+    (["one.csv", "keep.trc"], "too few for a rate"),
+    (["mpii.csv", "keep.trc", "--height", "1.7"], "--height needs eyes and ankles"),
+    (["mpii.csv", "new", "--order", "body25"], "needs the 17 keypoints of COCO"),
+    (["long.csv"], "the following arguments are required: OUT"),
+]
+
+
+STRANGE = {  # frame and time_s
+    "far": ["0,0", "1,0.03", "2,0.07", "3,1e12"],
+    "still": ["0,1", "1,1", "2,1"],
+    "back": ["0,0", "1,0.2", "2,0.1"],
+    "many": ["0,0", "999999999999,1"],
+    "minus": ["-1,0", "0,1"],
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda v: str(v)[:40])
+def test_a_mistake_is_one_sentence_and_destroys_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record(Path("long.csv"), random_run(4, 30))
+    Path("bad.csv").write_text("a,b\n1,2\n")
+    Path("late.csv").write_text(Path("long.csv").read_text() + "900,9,1,nose,x,1,1,1,1,lost\n")
+    Path("mpii.csv").write_text(
+        record(tmp_path / "all.jsonl", random_run(5, 30, MPII16), MPII16).read_text()
+    )
+    first = Path("long.csv").read_text().splitlines(keepends=True)[:18]
+    Path("one.csv").write_text("".join(first))
+    for name, places in STRANGE.items():
+        rows = "".join(f"{place},1,a,1,2,0.5,1,2,measured\n" for place in places)
+        Path(f"{name}.csv").write_text(LONG + rows)
+    Path("FULL").mkdir()
+    Path("FULL/mine.txt").write_text("mine")
+    for suffix in ("jsonl", "parquet", "trc"):
+        Path(f"keep.{suffix}").write_text("mine")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.startswith("error: ")
+    assert said.err.count("\n") == 2
+    assert "  fix: " in said.err
+    assert not said.out
+    assert before == {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}

@@ -1,0 +1,206 @@
+"""What people find after something went wrong: a full disk, a broken encoder, a wrong name."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.command.output_checks import check_outputs
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.reading_csv import csv_blocks
+from steadypose.realtime.record.formats.whole import WholeFile, replace_file
+from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.record.recorder import csv_recorder
+from steadypose.realtime.record.video import VideoRecorder, VideoSink
+from steadypose.realtime.sources.opening import SourceOptions
+
+from tests.conftest import make_pose
+
+GRAY: NDArray[np.uint8] = np.full((48, 64, 3), 90, np.uint8)
+
+
+class SmallDisk:
+    """``os.write`` of a disk with so many bytes of room; a write may end half way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+        self.room = room
+        self._write = os.write
+        monkeypatch.setattr("steadypose.realtime.record.formats.whole.os.write", self.write)
+
+    def write(self, handle: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = self._write(handle, data[: self.room])
+        self.room -= written
+        return written
+
+
+def test_after_a_full_disk_rows_go_on_where_the_last_whole_one_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not behind a hole of NUL bytes, which no reader takes."""
+    disk = SmallDisk(monkeypatch, 14)
+    file = WholeFile(tmp_path / "a.csv")
+    file.append(b"one\n", end=b"\n")
+    with pytest.raises(OSError, match="No space"):
+        file.append(b"two\nthree\nfour\n", end=b"\n")
+    assert (tmp_path / "a.csv").read_bytes() == b"one\ntwo\nthree\n"
+    assert file.size_bytes == 14
+    disk.room = 100
+    file.append(b"five\n", end=b"\n")
+    file.close()
+    file.close()
+    assert (tmp_path / "a.csv").read_bytes() == b"one\ntwo\nthree\nfive\n"
+    assert file.size_bytes == 19
+
+
+def test_a_batch_that_was_half_written_is_cut_off_and_the_next_one_follows_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SmallDisk(monkeypatch, 6)
+    file = WholeFile(tmp_path / "a.journal")
+    file.append(b"aaaa")
+    with pytest.raises(OSError, match="No space"):
+        file.append(b"bbbb")
+    disk.room = 100
+    file.append(b"cccc")
+    file.close()
+    assert (tmp_path / "a.journal").read_bytes() == b"aaaacccc"
+    assert file.size_bytes == 8
+
+
+def test_a_file_that_cannot_be_replaced_keeps_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("old")
+
+    def half(fresh: Path) -> None:
+        fresh.write_text("ne")
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        replace_file(path, half)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.json", "old")]
+
+
+class BreakingStream:
+    """An encoder that fails with its fourth picture."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.pictures = stream, 0
+
+    def encode(self, frame: Any = None) -> Iterable[Any]:
+        self.pictures += 1
+        if self.pictures == 4:
+            raise av.error.ExternalError(1, "generic error in an external library")
+        packets: Iterable[Any] = self.stream.encode(frame)
+        return packets
+
+
+def test_an_encoder_that_fails_is_said_and_what_it_wrote_before_plays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opens = VideoSink._open_stream
+
+    def breaking(sink: VideoSink, image: NDArray[np.uint8]) -> Any:
+        return BreakingStream(opens(sink, image))
+
+    monkeypatch.setattr(VideoSink, "_open_stream", breaking)
+    recorder = VideoRecorder(tmp_path / "a.mp4", fps=30, is_live=False)
+    with pytest.raises(RecordError, match=r"failed at frame 3: .*external") as told:
+        for n in range(100):
+            recorder.write(lambda: GRAY, 0.6 * n)
+        recorder.close()
+    assert "without --save-video" in told.value.fix
+    with pytest.raises(RecordError, match="encoder failed"):
+        recorder.close()
+    with av.open(str(tmp_path / "a.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 3
+
+
+def test_the_summary_names_every_file_and_what_is_in_it(tmp_path: Path) -> None:
+    outputs = Outputs(COCO17, 30.0, is_live=False, csv=tmp_path / "a.csv", video=tmp_path / "a.mp4")
+    assert outputs.describe() == "nothing recorded"
+    assert outputs.wants_video
+    for n in range(2):
+        outputs.write_poses(Frame(GRAY, n, n / 30, 0.0), [make_pose()])
+        outputs.write_picture(lambda: GRAY, n / 30)
+    outputs.close()
+    assert outputs.describe() == (f"{tmp_path / 'a.csv'} (2 rows), {tmp_path / 'a.mp4'} (2 frames)")
+    assert outputs._film is not None
+    outputs._film.given_up = 3
+    assert outputs.describe().endswith("a.mp4 (2 frames, 3 given up)")
+
+
+@pytest.mark.parametrize("option", ["benchmark", "csv", "jsonl"])
+def test_no_output_may_be_written_over_the_model(tmp_path: Path, option: str) -> None:
+    model = tmp_path / "mine.onnx"
+    model.write_bytes(b"weights of a week")
+    settings = Settings(SourceOptions("demo"), model=model, **{option: model})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"mine\.onnx is read, by this run"):
+        check_outputs(settings)
+    assert model.read_bytes() == b"weights of a week"
+
+
+@pytest.mark.parametrize("layout", ["wide", "long"])
+@pytest.mark.parametrize("spoilt", ["number", "columns", "place"])
+def test_a_damaged_line_is_named_by_its_number_however_long_the_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Any, spoilt: str
+) -> None:
+    monkeypatch.setattr("steadypose.realtime.record.formats.reading_csv._CHUNK_ROWS", 17)
+    path = tmp_path / "a.csv"
+    recorder = csv_recorder(path, COCO17, layout)
+    for n in range(60):
+        recorder.write(Frame(GRAY, n, n / 30, 0.0), [make_pose()])
+    recorder.close()
+    lines = path.read_text().splitlines()
+    cells = lines[49].split(",")  # line 50 of an editor, in the third or fourth block
+    if spoilt == "columns":
+        cells.append("more")
+    else:
+        cells[4 if spoilt == "number" else 0] = "much"
+    lines[49] = ",".join(cells)
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RecordError, match=r"a\.csv, line 50: "):
+        list(csv_blocks(Facts(path)))
+
+
+def test_a_person_whose_keypoints_are_not_in_order_is_named_by_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steadypose.realtime.record.formats.reading_csv._CHUNK_ROWS", 20)
+    path = tmp_path / "a.csv"
+    recorder = csv_recorder(path, COCO17, "long")
+    for n in range(6):
+        recorder.write(Frame(GRAY, n, n / 30, 0.0), [make_pose()])
+    recorder.close()
+    lines = path.read_text().splitlines()
+    lines[69], lines[70] = lines[70], lines[69]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RecordError, match=r"line 70: expected \w+ of person 1 in frame 4"):
+        list(csv_blocks(Facts(path)))
+
+
+def test_a_disk_with_less_than_two_megabytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(SourceOptions("demo"), csv=tmp_path / "a.csv")
+    for free, is_enough in ((1_900_000, False), (2_100_000, True)):
+        monkeypatch.setattr("shutil.disk_usage", lambda _, f=free: SimpleNamespace(free=f))
+        if is_enough:
+            check_outputs(settings)
+        else:
+            with pytest.raises(RecordError, match="only 1900 kB"):
+                check_outputs(settings)
+    assert not (tmp_path / "a.csv").exists()

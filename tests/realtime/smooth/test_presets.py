@@ -1,0 +1,19 @@
+"""The default filter is the one that the benchmark reports."""
+
+from __future__ import annotations
+
+from steadypose.realtime.smooth.presets import PRESETS
+
+from benchmarks.smoothing.__main__ import ENTRIES, parameters
+from benchmarks.smoothing.filters import imm_noise
+
+
+def test_the_default_is_what_was_measured() -> None:
+    assert PRESETS["balanced"] == imm_noise(parameters()["steadypose balanced"])
+
+
+def test_every_filter_that_has_parameters_was_tuned_within_its_ranges() -> None:
+    known = parameters()
+    for entry in ENTRIES:
+        for parameter, (low, high) in entry.ranges.items():
+            assert low * 0.999 <= known[entry.title][parameter] <= high * 1.001, entry.title

@@ -1,0 +1,88 @@
+"""What a lost camera is said to do, and when it is tried again, on a given clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from steadypose.engines.errors import SourceError
+from steadypose.realtime.sources.live import Device, LiveSource
+
+
+class Waits:
+    """The event that ends a source, and the clock: waiting takes no time of ours."""
+
+    def __init__(self, source: LiveSource, *, most: int = 50) -> None:
+        self.source, self.most = source, most
+        self.now_s = 5000.0  # the machine has been up for a while
+        self.waited_s: list[float] = []
+        self.said: list[str | None] = []
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def is_set(self) -> bool:
+        return len(self.waited_s) >= self.most
+
+    def wait(self, seconds: float) -> bool:
+        self.said.append(self.source.trouble)
+        self.waited_s.append(seconds)
+        self.now_s += seconds
+        return self.is_set()
+
+
+class Back:
+    label, fps = "the camera, in another mode", 15.0
+
+    def read(self) -> Any:
+        return np.zeros((4, 4, 3), np.uint8), 0.0
+
+    def close(self) -> None:
+        pass
+
+
+def lost(
+    monkeypatch: pytest.MonkeyPatch, open_device: Callable[[], Device], *, most: int = 50
+) -> tuple[LiveSource, Waits, Device | None]:
+    """What a source does after its camera was lost, without its thread."""
+    source = object.__new__(LiveSource)
+    source._open_device, source._changed = open_device, threading.Condition()
+    source.label, source.trouble = "the camera", None
+    waits = Waits(source, most=most)
+    source._stop = waits  # type: ignore[assignment]
+    monkeypatch.setattr("steadypose.realtime.sources.live.time", waits)
+    return source, waits, source._reconnect()
+
+
+def test_a_lost_camera_says_for_how_long_and_is_tried_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = 0
+
+    def open_device() -> Device:
+        nonlocal tries
+        tries += 1
+        if tries < 7:
+            raise SourceError("gone", fix="plug it in")
+        return Back()
+
+    source, waits, device = lost(monkeypatch, open_device)
+    assert isinstance(device, Back)
+    assert source.label == "the camera, in another mode"
+    assert waits.waited_s == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    assert waits.said == [
+        f"camera lost {gone} s ago, reconnecting (try {number})"
+        for number, gone in enumerate((0, 0, 2, 4, 8, 16, 24), 1)
+    ]
+
+
+def test_closing_ends_the_waiting_for_a_lost_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_device() -> Device:
+        raise SourceError("gone", fix="plug it in")
+
+    _, waits, device = lost(monkeypatch, open_device, most=3)
+    assert device is None
+    assert len(waits.waited_s) == 3

@@ -1,0 +1,420 @@
+"""A small CUDA and TensorRT that run on the CPU, for the logic around them.
+
+What it shows: that buffers have the right sizes, that copies, network and copies are
+queued on one stream in the right order, that nothing is read before the stream was
+waited for (work runs only then), that a recorded graph replays on new input, that the
+warm-up is over before the recording begins, that contexts, graphs, events, memory and the
+context are freed in order and not while the GPU works.
+
+What it cannot show: anything about speed, numbers, real memory or real synchronisation;
+that a driver or TensorRT accepts our arguments; what cannot be captured on a real GPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.spec import ModelSpec
+
+Work = Callable[[], None]
+
+
+class FakeCuda:
+    """One GPU: memory, streams that work only when waited for, graphs, events."""
+
+    def __init__(self, *, capability: tuple[int, int] = (8, 9), name: str = "Fake GPU") -> None:
+        self.capability, self.gpu_name = capability, name
+        self.init_code, self.count = 0, 1
+        self.calls: list[str] = []
+        self.fails: dict[str, int] = {}
+        self.memory: dict[int, NDArray[np.uint8]] = {}
+        self.pinned: dict[int, Any] = {}
+        self.queues: dict[int, list[Work]] = {}
+        self.recording: dict[int, list[Work]] = {}
+        self.graphs: dict[int, list[Work]] = {}
+        self.events: dict[int, float] = {}
+        self.contexts = 0
+        self._next = 0x1000
+        self.alive: Callable[[], int] = lambda: 0
+        self.clock_ms = 0.0
+
+    def handle(self) -> int:
+        self._next += 0x100
+        return self._next
+
+    def queue(self, stream: int, work: Work) -> None:
+        (self.recording[stream] if stream in self.recording else self.queues[stream]).append(work)
+
+    def wait(self, stream: int) -> None:
+        assert stream not in self.recording, "a stream must not be waited for while recording"
+        for work in self.queues[stream]:
+            work()
+        self.queues[stream].clear()
+
+    def free(self, address: int) -> None:
+        can_wait = not {"synchronize", "cuStreamSynchronize"} & set(self.fails)
+        assert not (can_wait and any(self.queues.values())), "freed while the GPU works with it"
+        self.memory.pop(address)
+
+    def at(self, address: int, size: int) -> NDArray[np.uint8]:
+        block = self.memory[address]
+        assert size <= block.size, "a copy beyond the end of device memory"
+        return block[:size]
+
+    @property
+    def library(self) -> Any:
+        """The driver's functions, as ctypes would offer them."""
+        return _Library(self)
+
+
+class _Library:
+    def __init__(self, cuda: FakeCuda) -> None:
+        self._cuda = cuda
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return object.__getattribute__(self, name)
+        cuda: FakeCuda = self._cuda
+        inner = object.__getattribute__(self, name)
+
+        def call(*arguments: Any) -> int:
+            cuda.calls.append(name)
+            if name in cuda.fails:
+                return cuda.fails[name]
+            return int(inner(*[_plain(a) for a in arguments]) or 0)
+
+        return call
+
+    def cuInit(self, _: int) -> int:  # noqa: N802
+        return self._cuda.init_code
+
+    def cuDeviceGetCount(self, out: Any) -> None:  # noqa: N802
+        out.value = self._cuda.count
+
+    def cuDriverGetVersion(self, out: Any) -> None:  # noqa: N802
+        out.value = 12040
+
+    def cuDeviceGet(self, out: Any, index: int) -> None:  # noqa: N802
+        out.value = index
+
+    def cuDeviceGetName(self, out: Any, _: int, __: Any) -> None:  # noqa: N802
+        out.value = self._cuda.gpu_name.encode()
+
+    def cuDeviceGetAttribute(self, out: Any, which: int, _: Any) -> None:  # noqa: N802
+        out.value = self._cuda.capability[which - 75]
+
+    def cuGetErrorString(self, code: int, out: Any) -> int:  # noqa: N802
+        out.value = f"made-up error {code}".encode()
+        return 0
+
+    def cuStreamBeginCapture_v2(self, stream: int, _: int) -> None:  # noqa: N802
+        assert not self._cuda.queues[stream], "what comes first must be over before a recording"
+        self._cuda.recording[stream] = []
+
+    def cuStreamEndCapture(self, stream: int, out: Any) -> None:  # noqa: N802
+        out.value = self._cuda.handle()
+        self._cuda.graphs[out.value] = self._cuda.recording.pop(stream)
+
+    def cuGraphInstantiateWithFlags(self, out: Any, graph: Any, _: Any) -> None:  # noqa: N802
+        out.value = self._cuda.handle()
+        self._cuda.graphs[out.value] = self._cuda.graphs[graph]
+
+    def cuGraphDestroy(self, graph: int) -> None:  # noqa: N802
+        self._cuda.graphs.pop(graph)
+
+    def cuGraphExecDestroy(self, graph: int) -> None:  # noqa: N802
+        self._cuda.graphs.pop(graph)
+
+    def cuGraphLaunch(self, graph: int, stream: int) -> None:  # noqa: N802
+        for work in self._cuda.graphs[graph]:
+            self._cuda.queue(stream, work)
+
+    def cuEventCreate(self, out: Any, _: int) -> None:  # noqa: N802
+        out.value = self._cuda.handle()
+        self._cuda.events[out.value] = 0.0
+
+    def cuEventRecord(self, event: int, stream: int) -> None:  # noqa: N802
+        cuda = self._cuda
+
+        def mark() -> None:
+            cuda.clock_ms += 0.5
+            cuda.events[event] = cuda.clock_ms
+
+        cuda.queue(stream, mark)
+
+    def cuEventElapsedTime(self, out: Any, begin: int, end: int) -> None:  # noqa: N802
+        out.value = self._cuda.events[end] - self._cuda.events[begin]
+
+    def cuEventDestroy_v2(self, event: int) -> None:  # noqa: N802
+        self._cuda.events.pop(event)
+
+
+def _plain(argument: Any) -> Any:
+    """What C would see: the object behind byref, the number in a pointer."""
+    if hasattr(argument, "_obj"):
+        return argument._obj
+    if isinstance(argument, (ctypes.c_void_p, ctypes.c_ulonglong, ctypes.c_int)):
+        return argument.value
+    return argument
+
+
+def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
+    """Modules to put into ``sys.modules`` as pycuda."""
+
+    class LogicError(Exception):
+        pass
+
+    LogicError.__module__ = "pycuda._driver"
+
+    class Stream:
+        def __init__(self, flags: int) -> None:
+            assert flags == 1, "the stream must not wait for the default stream"
+            if "stream" in cuda.fails:
+                raise LogicError("cuStreamCreate failed: out of memory")
+            self.handle = cuda.handle()
+            cuda.queues[self.handle] = []
+
+        def synchronize(self) -> None:
+            if "synchronize" in cuda.fails:
+                raise LogicError("cuStreamSynchronize failed: an illegal memory access")
+            cuda.wait(self.handle)
+
+    class Context:
+        def push(self) -> None:
+            cuda.calls.append("push")
+            cuda.contexts += 1
+
+        def pop(self) -> None:
+            cuda.calls.append(f"pop with {cuda.alive()} TensorRT contexts alive")
+            cuda.contexts -= 1
+
+        def detach(self) -> None:
+            cuda.calls.append("detach")
+
+    class Device:
+        def __init__(self, index: int) -> None:
+            self.index = index
+
+        def retain_primary_context(self) -> Context:
+            return Context()
+
+    class Allocation:
+        def __init__(self, address: int) -> None:
+            self._address = address
+
+        def __int__(self) -> int:
+            return self._address
+
+        def free(self) -> None:
+            cuda.free(self._address)
+
+    def mem_alloc(size: int) -> Allocation:
+        if "mem_alloc" in cuda.fails:
+            raise LogicError("cuMemAlloc failed: out of memory")
+        address = cuda.handle()
+        cuda.memory[address] = np.zeros(size, np.uint8)
+        return Allocation(address)
+
+    def to_device(address: int, host: NDArray[np.uint8], stream: Stream) -> None:
+        cuda.queue(stream.handle, lambda: np.copyto(cuda.at(address, host.size), host))
+
+    def to_host(host: NDArray[np.uint8], address: int, stream: Stream) -> None:
+        cuda.queue(stream.handle, lambda: np.copyto(host, cuda.at(address, host.size)))
+
+    driver: Any = ModuleType("pycuda.driver")
+    driver.init = lambda: None
+    driver.Device, driver.Stream, driver.mem_alloc = Device, Stream, mem_alloc
+    driver.pagelocked_empty = np.zeros
+    driver.memcpy_htod_async, driver.memcpy_dtoh_async = to_device, to_host
+    package: Any = ModuleType("pycuda")
+    package.driver = driver
+    return {"pycuda": package, "pycuda.driver": driver}
+
+
+def fake_cuda_python(cuda: FakeCuda) -> dict[str, ModuleType]:
+    """Modules to put into ``sys.modules`` as cuda-python."""
+
+    def answer(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> tuple[Any, ...]:
+            cuda.calls.append(name)
+            if name in cuda.fails:
+                return (cuda.fails[name],)
+            value = work(*arguments)
+            return (0,) if value is None else (0, value)
+
+        return call
+
+    def stream_create(_: int) -> int:
+        handle = cuda.handle()
+        cuda.queues[handle] = []
+        return handle
+
+    def mem_alloc(size: int) -> int:
+        address = cuda.handle()
+        cuda.memory[address] = np.zeros(size, np.uint8)
+        return address
+
+    def host_alloc(size: int, _: int) -> int:
+        block = (ctypes.c_uint8 * size)()
+        cuda.pinned[ctypes.addressof(block)] = block
+        return ctypes.addressof(block)
+
+    def view(address: int, size: int) -> NDArray[np.uint8]:
+        block: Any = (ctypes.c_uint8 * size).from_address(address)
+        return np.frombuffer(block, np.uint8)
+
+    def htod(device: int, host: int, size: int, stream: int) -> None:
+        cuda.queue(stream, lambda: np.copyto(cuda.at(device, size), view(host, size)))
+
+    def dtoh(host: int, device: int, size: int, stream: int) -> None:
+        cuda.queue(stream, lambda: np.copyto(view(host, size), cuda.at(device, size)))
+
+    def push(_: int) -> None:
+        cuda.contexts += 1
+
+    def pop() -> int:
+        cuda.contexts -= 1
+        return 7
+
+    functions: dict[str, Callable[..., Any]] = {
+        "cuInit": lambda _: None,
+        "cuDeviceGet": lambda index: index,
+        "cuDevicePrimaryCtxRetain": lambda _: 7,
+        "cuDevicePrimaryCtxRelease": lambda _: None,
+        "cuCtxPushCurrent": push,
+        "cuCtxPopCurrent": pop,
+        "cuStreamCreate": stream_create,
+        "cuStreamDestroy": lambda stream: cuda.queues.pop(stream) and None,
+        "cuStreamSynchronize": cuda.wait,
+        "cuMemAlloc": mem_alloc,
+        "cuMemFree": cuda.free,
+        "cuMemHostAlloc": host_alloc,
+        "cuMemFreeHost": lambda address: cuda.pinned.pop(address) is None or None,
+        "cuMemcpyHtoDAsync": htod,
+        "cuMemcpyDtoHAsync": dtoh,
+    }
+    driver: Any = ModuleType("cuda.bindings.driver")
+    for name, work in functions.items():
+        setattr(driver, name, answer(name, work))
+    bindings: Any = ModuleType("cuda.bindings")
+    bindings.driver = driver
+    package: Any = ModuleType("cuda")
+    package.bindings = bindings
+    return {"cuda": package, "cuda.bindings": bindings, "cuda.bindings.driver": driver}
+
+
+def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -> Any:
+    """A TensorRT module whose only engine puts keypoint k at (k, 2k).
+
+    Its score is the crop's mean brightness, so results follow the input. The plan
+    ``b"garbage"`` is refused as TensorRT does: None, and a message to the logger.
+    """
+    height, width = spec.input_hw
+    count = spec.output_rows
+    types = SimpleNamespace(UINT8="uint8", FLOAT="float32")
+    state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0}
+
+    cuda.alive = lambda: int(state["alive"])
+
+    class Severity(int):
+        ERROR = 1
+
+    class ILogger:
+        pass
+
+    ILogger.Severity = Severity  # type: ignore[attr-defined]
+
+    class Context:
+        def __init__(self, engine: Engine) -> None:
+            self.engine, self.shape, self.address = engine, (0, 0, 0, 0), {"": 0}
+            state["alive"] += 1
+
+        def __del__(self) -> None:
+            state["alive"] -= 1
+
+        def set_input_shape(self, name: str, shape: tuple[int, int, int, int]) -> bool:
+            assert name == "crops"
+            self.shape = shape
+            return 1 <= shape[0] <= 8 and shape[0] != state["refuse_batch"]
+
+        def set_tensor_address(self, name: str, address: int) -> bool:
+            self.address[name] = address
+            return True
+
+        def execute_async_v3(self, stream: int) -> bool:
+            if state["refuse_enqueue"] or (
+                state.get("refuse_capture") and stream in cuda.recording
+            ):
+                self.engine.runtime.logger.log(1, "enqueueV3: made-up refusal")
+                return False
+            batch = self.shape[0]
+
+            def work() -> None:
+                crops = cuda.at(self.address["crops"], batch * height * width * 3)
+                means = crops.reshape(batch, -1).mean(axis=1) / 255
+                poses = np.empty((batch, count, 3), np.float32)
+                poses[..., 0], poses[..., 1] = np.arange(count), 2 * np.arange(count)
+                poses[..., 2] = means[:, None]
+                cuda.at(self.address["keypoints"], poses.nbytes)[:] = poses.view(np.uint8).ravel()
+
+            cuda.queue(stream, work)
+            return True
+
+    class Engine:
+        num_io_tensors = 2
+        names = ("crops", "keypoints")
+
+        def __init__(self, runtime: Runtime) -> None:
+            self.runtime = runtime
+
+        def get_tensor_name(self, index: int) -> str:
+            return self.names[index]
+
+        def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+            return (-1, height, width, 3) if name == "crops" else (-1, count, 3)
+
+        def get_tensor_dtype(self, name: str) -> str:
+            return types.UINT8 if name == "crops" else types.FLOAT
+
+        def create_execution_context(self, *_: Any) -> Context | None:
+            if state["alive"] and version.startswith("8.5"):
+                self.runtime.logger.log(1, "Profile 0 has been chosen by another context")
+                return None
+            return None if state.get("no_memory") else Context(self)
+
+        def create_runtime_config(self) -> Any:
+            return SimpleNamespace(
+                create_runtime_cache=lambda: SimpleNamespace(
+                    deserialize=lambda data: state.update(cache=bytes(data)),
+                    serialize=lambda: b"compiled kernels",
+                ),
+                set_runtime_cache=lambda cache: state.update(cached=cache),
+            )
+
+    class Runtime:
+        def __init__(self, logger: Any) -> None:
+            assert cuda.contexts > 0, "a context must be current before TensorRT is used"
+            self.logger = logger
+            if state.get("old_driver") == "null object":
+                logger.log(1, "CUDA initialization failure with error: 35")
+            elif state.get("old_driver"):
+                raise TypeError("pybind11::init(): factory function returned nullptr")
+
+        def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
+            assert not state.get("old_driver"), "touching this object would crash the process"
+            if plan == b"garbage":
+                self.logger.log(1, "magicTag == kEXPECTED_MAGIC_TAG failed")
+                return None
+            return Engine(self)
+
+    module: Any = ModuleType("tensorrt")
+    module.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
+    module.__version__ = version
+    module.ILogger, module.Runtime, module.DataType = ILogger, Runtime, types
+    module.state, module.Engine = state, Engine
+    return module

@@ -1,0 +1,199 @@
+"""The loop with a given clock: nothing waits, and every millisecond is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.app.loop import App
+from steadypose.realtime.datatypes import FloatArray, Frame, Pose
+from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.tracking.pipeline import Batch
+
+from tests.conftest import make_pose
+
+
+@dataclass
+class Clock:
+    """What ``time`` is to the loop: it goes on only where a part takes time."""
+
+    now_s: float = 1000.0
+    slept_s: list[float] = field(default_factory=list)
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def process_time(self) -> float:
+        return 0.5 * self.now_s  # half a core
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        self.now_s += seconds
+
+    def passes(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@dataclass
+class ScriptedSource:
+    """Gives a frame at each of some times; None is a wait in vain."""
+
+    clock: Clock
+    script: list[float | None]
+    age_s: float = 0.0
+    is_live: bool = True
+    is_paced: bool = True
+    label: str = "scripted"
+    fps: float = 30.0
+    dropped: int = 0
+    trouble: str | None = None
+    frame_count: int | None = None
+    waits_s: list[float] = field(default_factory=list)
+    on_read: Callable[[int], None] = lambda _: None
+    given: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        return not self.script
+
+    def read(self, timeout_s: float) -> Frame | None:
+        self.waits_s.append(timeout_s)
+        self.on_read(len(self.waits_s))
+        time_s = self.script.pop(0) if self.script else None
+        if time_s is None:
+            self.clock.passes(timeout_s)
+            return None
+        self.given += 1
+        image = np.full((120, 160, 3), 90, np.uint8)
+        return Frame(image, self.given - 1, time_s, self.clock.now_s - self.age_s)
+
+    def close(self) -> None:
+        pass
+
+
+class ScriptedPipeline:
+    """One person who stands still; ``ahead`` is where they are drawn in the window."""
+
+    persons = 1
+
+    def __init__(self, clock: Clock, *, track_s: float = 0.0, prepare_s: float = 0.0) -> None:
+        self.clock, self.track_s, self.prepare_s = clock, track_s, prepare_s
+        self.engine = FakeEngine()
+        self.asked: list[tuple[float, float]] = []
+        self.ahead: list[Pose] = [make_pose(track_id=7)]
+        self.now: list[Pose] = [make_pose(track_id=1)]
+        self.raw: list[Pose] = [make_pose(track_id=2)]
+        self._time_s = 0.0
+
+    def prepare(self, frame: Frame) -> Batch:
+        self.clock.passes(self.prepare_s)
+        crops = np.empty((0, 64, 48, 3), np.uint8)
+        return Batch(frame, [], [], crops, np.empty((0, 17, 3)))
+
+    def start(self, batch: Batch) -> None:
+        pass
+
+    def finish(self, _: Batch) -> FloatArray:
+        return np.empty((0, 17, 3))
+
+    def complete(self, batch: Batch, _: FloatArray) -> None:
+        self.clock.passes(self.track_s)
+        self._time_s = batch.frame.time_s
+
+    def poses(self, *, is_smooth: bool = True) -> list[Pose]:
+        return self.now if is_smooth else self.raw
+
+    def poses_ahead(self, time_s: float) -> list[Pose]:
+        self.asked.append((self._time_s, time_s))
+        return self.ahead
+
+
+@dataclass
+class ScriptedWindow:
+    """A window that takes time to show.
+
+    Attributes:
+        keys: (number, key) pressed once so many pictures were shown, one at a time.
+    """
+
+    clock: Clock
+    keys: list[tuple[int, str]] = field(default_factory=list)
+    show_s: float = 0.0
+    is_window: bool = True
+    shown: int = 0
+    polled_s: list[float] = field(default_factory=list)
+
+    def show(self, _: NDArray[np.uint8]) -> None:
+        self.shown += 1
+        self.clock.passes(self.show_s)
+
+    def pressed(self) -> list[str]:
+        self.polled_s.append(self.clock.now_s)
+        assert len(self.polled_s) < 1000, "the loop does not end"
+        is_due = self.keys and self.shown >= self.keys[0][0]
+        return [self.keys.pop(0)[1]] if is_due else []
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Loop:
+    """An app of scripted parts, and what it drew: people's ids, and the texts over them."""
+
+    app: App
+    clock: Clock
+    source: ScriptedSource
+    pipeline: ScriptedPipeline
+    window: ScriptedWindow
+    people: list[list[int]] = field(default_factory=list)
+    texts: list[tuple[str, ...]] = field(default_factory=list)
+    messages: list[str | None] = field(default_factory=list)
+    mirrored: list[bool] = field(default_factory=list)
+    has_help: list[bool] = field(default_factory=list)
+
+
+def make_loop(
+    monkeypatch: pytest.MonkeyPatch,
+    script: list[float | None],
+    *,
+    keys: Sequence[tuple[int, str]] = (),
+    age_s: float = 0.0,
+    track_s: float = 0.0,
+    prepare_s: float = 0.0,
+    draw_s: float = 0.0,
+    show_s: float = 0.0,
+    **more: object,
+) -> Loop:
+    """Put the parts together and let the loop's own modules read the given clock."""
+    clock = Clock()
+    source = ScriptedSource(clock, script, age_s)
+    pipeline = ScriptedPipeline(clock, track_s=track_s, prepare_s=prepare_s)
+    window = ScriptedWindow(clock, list(keys), show_s)
+    outputs = Outputs(COCO17, 30.0, is_live=True)
+    app = App(source, pipeline, window, outputs, **more)  # type: ignore[arg-type]
+    loop = Loop(app, clock, source, pipeline, window)
+
+    def draw_poses(_: object, poses: list[Pose], *, is_mirrored: bool = False) -> None:
+        clock.passes(draw_s)
+        loop.people.append([pose.track_id for pose in poses])
+        loop.mirrored.append(is_mirrored)
+
+    def draw_hud(_: object, **said: object) -> None:
+        hud = SimpleNamespace(**said)
+        loop.texts.append(hud.lines)
+        loop.messages.append(hud.message)
+        loop.has_help.append(hud.has_help)
+
+    monkeypatch.setattr("steadypose.realtime.app.loop.time", clock)
+    monkeypatch.setattr("steadypose.realtime.app.caption.time", clock)
+    monkeypatch.setattr("steadypose.realtime.app.loop.busy_time_s", clock.perf_counter)
+    monkeypatch.setattr("steadypose.realtime.app.loop.draw_poses", draw_poses)
+    monkeypatch.setattr("steadypose.realtime.app.loop.draw_hud", draw_hud)
+    return loop

@@ -1,0 +1,256 @@
+"""Batches by step number: the same step is the same batch, however often and wherever made."""
+
+from __future__ import annotations
+
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from steadypose.engines.errors import EngineError, SourceError, SteadyposeError, UsageError
+from steadypose.engines.options import usable_cpus
+from torch.utils.data import DataLoader, Dataset
+
+from training.examples.augment import (
+    Augment,
+    disturb,
+    end_frame,
+    is_beyond,
+    place_randomly,
+    warp,
+)
+from training.examples.sample import PoseDataset, Sample
+
+FAR = -1e4
+"""Crop pixels, where keypoints lie that are known to be beyond the frame; no Gaussian reaches
+back from there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Augmented crops with their keypoints.
+
+    Attributes:
+        crops: (N, H, W, 3) uint8 BGR.
+        xy: (N, K, 2) float32 crop pixels.
+        is_known: (N, K) bool.
+        clean: (N, H, W, 3) uint8, the crops before their colours were changed and parts
+            covered: what a teacher sees; none where nobody asked for them.
+        is_by_people: (N, K) bool, labelled by people; likewise.
+    """
+
+    crops: torch.Tensor
+    xy: torch.Tensor
+    is_known: torch.Tensor
+    clean: torch.Tensor | None = None
+    is_by_people: torch.Tensor | None = None
+
+    def pin_memory(self) -> Batch:
+        """In page-locked memory, from which a GPU copies by itself; torch calls this."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def to(self, device: torch.device) -> Batch:
+        """On a device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        tensors = (getattr(self, field.name) for field in fields(self))
+        return Batch(*(None if tensor is None else change(tensor) for tensor in tensors))
+
+
+def _usable(dataset: PoseDataset, row: int) -> Sample:
+    """The sample, or the next that has one usable label: without any there is no box."""
+    for offset in range(len(dataset)):
+        sample = dataset.sample((row + offset) % len(dataset))
+        if np.isfinite(sample.bbox).all():
+            return sample
+    raise SourceError(f"data set {dataset.name} has nobody with a usable label", fix="check it")
+
+
+def split_batch(shares: Sequence[float], batch: int) -> list[int]:
+    """How many examples of a batch come from each data set: largest remainder."""
+    exact = np.array(shares) / sum(shares) * batch
+    counts = np.floor(exact).astype(int)
+    for index in np.argsort(counts - exact, kind="stable")[: batch - int(counts.sum())]:
+        counts[index] += 1
+    if not counts.all():
+        raise UsageError(
+            f"a data set with share {shares[int(np.argmin(counts))]} gets no place in a batch of "
+            f"{batch}",
+            fix="raise its share, or the batch",
+        )
+    return [int(count) for count in counts]
+
+
+class Batches(Dataset[Batch | SteadyposeError]):
+    """All batches of a stage, made on demand.
+
+    Every data set is gone through in a new random order each time it is used up; how
+    often depends on its share. Element n depends only on n and the seed, so training
+    can stop and go on anywhere, with any number of workers.
+
+    Args:
+        datasets: All in the same skeleton.
+        shares: Part of the batch for each.
+        batch: Examples per batch.
+        size_hw: Crop size, pixels.
+        padding: Box factor.
+        augment: How strongly pictures are changed.
+        seed: Of order and augmentation.
+        has_clean: Also give the crops as a teacher should see them.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[PoseDataset],
+        *,
+        shares: Sequence[float],
+        batch: int,
+        size_hw: tuple[int, int],
+        padding: float,
+        augment: Augment,
+        seed: int,
+        has_clean: bool = False,
+    ) -> None:
+        self._has_clean = has_clean
+        self._datasets = list(datasets)
+        self._counts = split_batch(shares, batch)
+        self._size_hw = size_hw
+        self._padding = padding
+        self._augment = augment
+        self._seed = seed
+        self._orders: dict[int, tuple[int, NDArray[np.int64]]] = {}
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which the first data set is shown once."""
+        return len(self._datasets[0]) / max(1, self._counts[0])
+
+    def rows(self, step: int) -> list[tuple[int, int]]:
+        """(data set, row) of every example of a step."""
+        found = []
+        for which, (dataset, count) in enumerate(zip(self._datasets, self._counts, strict=True)):
+            for n in range(step * count, (step + 1) * count):
+                turn, place = divmod(n, len(dataset))
+                found.append((which, int(self._order(which, turn)[place])))
+        return found
+
+    def _order(self, which: int, turn: int) -> NDArray[np.int64]:
+        known = self._orders.get(which)
+        if known is None or known[0] != turn:
+            rng = np.random.default_rng((self._seed, which, turn))
+            known = turn, rng.permutation(len(self._datasets[which]))
+            self._orders[which] = known
+        return known[1]
+
+    def __getitem__(self, step: int) -> Batch | SteadyposeError:
+        """Make one batch; a mistake in the data is returned, to be raised by the caller.
+
+        (A worker process could only pass on its text.)
+        """
+        rng = np.random.default_rng((self._seed, 1 << 20, step))
+        crops: list[NDArray[np.uint8]] = []
+        clean: list[NDArray[np.uint8]] = []
+        points, known, by_people = [], [], []
+        try:
+            for which, row in self.rows(step):
+                dataset = self._datasets[which]
+                sample = _usable(dataset, row)
+                placement = place_randomly(
+                    sample,
+                    dataset.skeleton,
+                    size_hw=self._size_hw,
+                    padding=self._padding,
+                    augment=self._augment,
+                    rng=rng,
+                )
+                crop, xy, is_known = warp(
+                    sample, placement, dataset.skeleton, size_hw=self._size_hw
+                )
+                # Known, but beyond the picture: an empty heatmap, however the crop lies.
+                xy[is_known & is_beyond(sample, placement, dataset.skeleton)] = FAR
+                xy[is_known & end_frame(crop, xy, self._augment, rng)] = FAR
+                if self._has_clean:
+                    clean.append(crop.copy())
+                    order = list(dataset.skeleton.flip_order)
+                    people = sample.is_counted[order] if placement.is_flipped else sample.is_counted
+                    by_people.append(people)
+                other = crops[int(rng.integers(len(crops)))] if crops else crop.copy()
+                crops.append(disturb(crop, other, self._augment, rng))
+                points.append(xy)
+                known.append(is_known)
+        except SteadyposeError as error:
+            return error
+        return Batch(
+            torch.from_numpy(np.stack(crops)),
+            torch.from_numpy(np.stack(points)),
+            torch.from_numpy(np.stack(known)),
+            torch.from_numpy(np.stack(clean)) if clean else None,
+            torch.from_numpy(np.stack(by_people)) if by_people else None,
+        )
+
+
+def default_workers() -> int:
+    """Processes that prepare batches: all cores but one, at most 12."""
+    return max(1, min(12, usable_cpus() - 1))
+
+
+def _start_worker(_: int) -> None:
+    cv2.setNumThreads(1)
+    # The parent decides when to stop: it finishes its step and saves first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> Iterator[Batch]:
+    """Batches ``first`` to ``last - 1`` in order, prepared ahead by other processes.
+
+    Args:
+        batches: Where they come from.
+        first: First step.
+        last: Step before which to end.
+        workers: Processes; 0 prepares in this one, when asked.
+
+    Raises:
+        SteadyposeError: A mistake in the data.
+    """
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(first, last),
+        num_workers=workers,
+        prefetch_factor=3 if workers else None,
+        worker_init_fn=_start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    with warnings.catch_warnings():
+        # Python 3.12 warns of any fork beside threads; the workers only run OpenCV.
+        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
+        items = iter(loader)  # the processes start here
+    try:
+        for item in items:
+            if isinstance(item, SteadyposeError):
+                raise item
+            yield item
+    finally:
+        # A traceback may keep this frame, and with it the processes, which ignore signals:
+        # Python would then wait for them for ever when it ends.
+        if workers:
+            items._shutdown_workers()  # noqa: SLF001 - there is no public way
+
+
+def worker_ended(error: RuntimeError) -> EngineError | None:
+    """What to say when a data process died; None for other errors.
+
+    torch raises it wherever the main thread happens to be.
+    """
+    if "DataLoader worker" not in str(error):
+        return None
+    return EngineError(
+        f"a data process ended: {str(error).splitlines()[0]}",
+        fix="start again from the last checkpoint, with --workers 0 if memory is short",
+    )

@@ -1,0 +1,133 @@
+"""What every data set yields: one picture with one labelled person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from steadypose.engines.errors import SourceError
+from steadypose.engines.skeleton import Skeleton
+
+Outside = Literal["error", "drop"]
+
+# A label this far outside its picture (share of its longer side) is a mistake; less is
+# the rounding of whoever clicked.
+_SLACK = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One person in one picture.
+
+    Attributes:
+        name: File name, and the row where a file holds several people; for messages.
+        image_bgr: (H, W, 3) uint8.
+        xy: (K, 2) float32 picture pixels, pixel centres at integers; meaningless where
+            not known.
+        is_known: (K,) bool, the keypoint is labelled: it trains the network.
+        is_counted: (K,) bool, the label is good enough to measure with (people's labels).
+        bbox: (4,) float32 x1, y1, x2, y2, picture pixels: the person's box as labelled,
+            or the tight box of the known keypoints.
+        head_px: Head size in pixels for PCKh, NaN where the data set has none.
+        is_hidden: (K,) bool, labelled though something covers it; none where the data set
+            does not tell.
+    """
+
+    name: str
+    image_bgr: NDArray[np.uint8]
+    xy: NDArray[np.float32]
+    is_known: NDArray[np.bool_]
+    is_counted: NDArray[np.bool_]
+    bbox: NDArray[np.float32]
+    head_px: float = float("nan")
+    is_hidden: NDArray[np.bool_] | None = None
+
+
+class PoseDataset(Protocol):
+    """Labelled people by row number. Rows may be read by several processes."""
+
+    name: str
+    skeleton: Skeleton
+
+    def __len__(self) -> int:
+        """How many labelled people there are."""
+        ...
+
+    def sample(self, row: int) -> Sample:
+        """Load one of them.
+
+        Raises:
+            SourceError: The picture is missing or broken, or a label cannot be true.
+        """
+        ...
+
+
+def tight_bbox(xy: NDArray[np.float32], is_known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(4,) x1, y1, x2, y2 around the known keypoints; NaN where none is known."""
+    if not is_known.any():
+        return np.full(4, np.nan, np.float32)
+    known = xy[is_known]
+    return np.concatenate((known.min(axis=0), known.max(axis=0))).astype(np.float32)
+
+
+def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """Decode a picture file's bytes to (H, W, 3) uint8 BGR.
+
+    Raises:
+        SourceError: The bytes are no picture.
+    """
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise SourceError(
+            f"{name} is not a readable picture", fix="replace the file, or remove it from the list"
+        )
+    return image  # type: ignore[no-any-return]
+
+
+def read_image(path: Path, *, fix: str = "set the folder of the pictures") -> NDArray[np.uint8]:
+    """Read a picture file to (H, W, 3) uint8 BGR.
+
+    Raises:
+        SourceError: It is missing, or no picture.
+    """
+    try:
+        return decode_image(np.fromfile(path, np.uint8), str(path))
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}", fix=fix) from error
+
+
+def check_inside(
+    name: str,
+    xy: NDArray[np.float32],
+    is_known: NDArray[np.bool_],
+    *,
+    image_hw: tuple[int, int],
+    skeleton: Skeleton,
+    outside: Outside,
+) -> NDArray[np.bool_]:
+    """Find labels that cannot be true.
+
+    Returns:
+        (K,) bool: known, and inside the picture (or just beyond its edge).
+
+    Raises:
+        SourceError: A known keypoint lies outside, or is not a number, and ``outside``
+            is ``error``.
+    """
+    height, width = image_hw
+    slack = _SLACK * max(height, width)
+    low, high = -0.5 - slack, np.array((width, height)) - 0.5 + slack
+    is_inside = ((xy >= low) & (xy <= high)).all(axis=1)  # NaN compares false
+    wrong = np.flatnonzero(is_known & ~is_inside)
+    if wrong.size and outside == "error":
+        k = int(wrong[0])
+        raise SourceError(
+            f"{name}: {skeleton.keypoints[k]} at ({xy[k, 0]:.0f}, {xy[k, 1]:.0f}) lies outside "
+            f"its picture of {width}x{height}",
+            fix='correct the label, or set outside = "drop" for this data set in the config',
+        )
+    return is_known & is_inside

@@ -1,0 +1,1 @@
+"""How good keypoints are: PCK, OKS AP. Start reading at ``metrics``."""

@@ -1,0 +1,1 @@
+"""One training run: network, losses, stages, checkpoints. Start reading at ``run``."""

@@ -1,0 +1,364 @@
+"""A training run: the stages of a config one after the other, stopped and continued at will."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.spec import ModelSpec
+from steadypose.export.checking.torch_engine import TorchEngine
+from steadypose.export.models.registry import keypoint_keys, kind_of, make_network
+from steadypose.export.weights.recipe import Recipe, build_model, build_network
+from steadypose.export.weights.state_dict import (
+    load_weights,
+    to_our_names,
+    with_other_keypoints,
+)
+from torch import nn
+from tqdm import tqdm
+
+from training.config import StageConfig, TrainConfig
+from training.datasets import open_datasets, skeleton_named
+from training.examples.batches import Batch, Batches, load_batches, worker_ended
+from training.measures.measure import find_evenly, measure
+from training.runs.objectives import heads_objective, heatmap_objective
+from training.runs.progress import Log, Meter, draw_curve, draw_grid, write_picture
+from training.runs.teacher import open_teacher
+from training.runs.trainer import Trainer, load_checkpoint, save_checkpoint, save_weights
+
+_GRID = 24
+_SAVE_EVERY_S = 600.0
+_FEW_STEPS = 500
+
+
+class Place(NamedTuple):
+    """Where a run stands: the present stage, and the steps finished before it."""
+
+    stage: int
+    steps_before: int
+
+
+class Run:
+    """All stages of a config, one after the other.
+
+    Args:
+        config: What to do.
+        root: Relative data paths start here.
+        out: Folder for everything the run writes; an earlier run in it is continued.
+        device: ``cpu`` or ``cuda``.
+        workers: Processes that prepare batches.
+        is_quiet: No progress bar.
+        first_stage: Begin with this stage of the config, counted from 1 ...
+        weights: ... from this state dict or model file, instead of the config's own.
+
+    Raises:
+        SteadyposeError: Data or earlier files cannot be used.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        root: Path,
+        out: Path,
+        device: torch.device,
+        workers: int,
+        is_quiet: bool = False,
+        first_stage: int = 1,
+        weights: Path | None = None,
+    ) -> None:
+        if not 1 <= first_stage <= len(config.stage):
+            raise UsageError(
+                f"the config has stages 1 to {len(config.stage)}, not {first_stage}",
+                fix="choose one of them with --first-stage",
+            )
+        self.config = config
+        self.is_stopping = False
+        """Set it (from a signal handler) to end after the present step, saved."""
+        self._first_stage = first_stage - 1
+        self._weights = weights
+        if weights is None and config.network.weights:
+            self._weights = root / config.network.weights
+        self._root, self._out = root, out
+        self._device, self._workers = device, workers
+        self._is_silent = is_quiet or not sys.stderr.isatty()
+        self._datasets = open_datasets(
+            config.train, root=root, skeleton=skeleton_named(config.skeleton)
+        )
+        self.skeleton: Skeleton = self._datasets[0].skeleton
+        self.notes = self._find_notes()
+        """What the user should know before waiting for hours."""
+        self._held_out = open_datasets(config.validate, root=root, skeleton=self.skeleton)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"cannot use {out} as folder: {error.strerror}", fix="choose another --out"
+            ) from error
+        self._checkpoint = out / "checkpoint.pt"
+
+    def _find_notes(self) -> list[str]:
+        notes = []
+        if self.config.augment.flip > 0 and not self.skeleton.flip_pairs:
+            notes.append(
+                f"skeleton {self.skeleton.name} has no mirror pairs: pictures are mirrored and "
+                "every keypoint keeps its name (docs/training.md, Left and right)"
+            )
+        for number, stage in enumerate(self.config.stage, start=1):
+            steps = round(stage.epochs * self._batches(stage, number - 1).steps_per_epoch)
+            if steps < _FEW_STEPS:
+                notes.append(
+                    f"stage {number} has only {steps} steps: take a smaller batch or more epochs"
+                )
+        return notes
+
+    def go(self, *, until_step: int | None = None) -> float:
+        """Train to the end, or stop before a step (counted over all stages).
+
+        Returns:
+            PCK@0.2 of the averaged weights on the first validation set; NaN when no
+            epoch ended.
+        """
+        saved = load_checkpoint(self._checkpoint)
+        if saved is not None:
+            self._require_same(saved)
+        place = Place(*saved["place"]) if saved else Place(self._first_stage, 0)
+        done = place.steps_before + (int(saved["trainer"]["step"]) if saved else 0)
+        log = Log(self._out / "log.csv", until_step=done)
+        network: nn.Module = self._first_network()
+        score = float(log.rows[-1]["pck"]) if log.rows else float("nan")
+        meter = Meter()
+        for number in range(place.stage, len(self.config.stage)):
+            batches = self._batches(self.config.stage[number], number)
+            trainer = self._trainer(network, number, batches)
+            if saved is not None:
+                trainer.restore(saved["trainer"])
+                meter = Meter(saved["meter"])
+                saved = None
+            measured = self._stage(trainer, batches, place, meter, log, until_step)
+            score = score if measured is None else measured
+            if trainer.step < trainer.steps or self.is_stopping:
+                return score
+            # The next stage starts from the average, with a fresh optimiser.
+            network = trainer.average
+            place = Place(number + 1, place.steps_before + trainer.steps)
+        return score
+
+    def _fingerprint(self) -> str:
+        """What a checkpoint depends on: going on with anything else would mix two runs."""
+        sizes = [len(dataset) for dataset in self._datasets]
+        return json.dumps([asdict(self.config), sizes, self._first_stage], sort_keys=True)
+
+    def _require_same(self, saved: Mapping[str, Any]) -> None:
+        if saved.get("fingerprint") != self._fingerprint():
+            raise UsageError(
+                f"{self._checkpoint} belongs to another config, other data or another version",
+                fix="choose another --out, or restore the config it was begun with",
+            )
+
+    def _first_network(self) -> nn.Module:
+        shape = self.config.network
+        recipe = self._recipe()
+        fresh = make_network(
+            shape.kind,
+            keypoints=len(self.skeleton),
+            options=recipe.options,
+            seed=self.config.seed,
+        )
+        if self._weights is None:
+            return fresh
+        state = to_our_names(fresh, load_weights(self._weights))
+        return build_network(
+            recipe,
+            with_other_keypoints(
+                state, fresh.state_dict(), keypoint_keys(shape.kind, recipe.options)
+            ),
+        )
+
+    def _recipe(self) -> Recipe:
+        """The network of this run, with the input size of its last stage."""
+        shape = self.config.network
+        return Recipe(
+            network=shape.kind,
+            input_hw=self.config.stage[-1].input,
+            deconv=shape.deconv,
+            final_kernel=shape.final_kernel,
+            softness=shape.softness,
+            mean=kind_of(shape.kind).mean,
+            std=kind_of(shape.kind).std,
+            padding=self.config.padding_of(self.config.stage[-1]),
+            skeleton=self.skeleton,
+        )
+
+    def _batches(self, stage: StageConfig, number: int) -> Batches:
+        used = self.config.sets_of(number + 1)
+        return Batches(
+            [self._datasets[n] for n in used],
+            shares=[self.config.train[n].share for n in used],
+            batch=stage.batch,
+            size_hw=stage.input,
+            padding=self.config.padding_of(stage),
+            augment=self.config.augment,
+            seed=self.config.seed * 1000 + number,
+            has_clean=self._learns_heads,
+        )
+
+    @property
+    def _learns_heads(self) -> bool:
+        return kind_of(self.config.network.kind).gives == "heads"
+
+    def _trainer(self, network: nn.Module, number: int, batches: Batches) -> Trainer:
+        stage, kind = self.config.stage[number], kind_of(self.config.network.kind)
+        teacher, share = None, 0.0
+        if self.config.teacher is not None:
+            teacher = open_teacher(
+                self.config.teacher,
+                root=self._root,
+                input_hw=stage.input,
+                skeleton=self.skeleton,
+            )
+            teacher, share = teacher.to(self._device).eval(), self.config.teacher.share
+        if self._learns_heads:
+            network.freeze(self.config.network.frozen)
+            objective = heads_objective(self.skeleton, stride=kind.stride)
+        else:
+            objective = heatmap_objective(stage, stride=kind.stride, teacher_share=share)
+        return Trainer(
+            network,
+            stage=stage,
+            steps=max(1, round(stage.epochs * batches.steps_per_epoch)),
+            device=self._device,
+            objective=objective,
+            statistics=(kind.mean, kind.std),
+            teacher=teacher,
+            seed=self.config.seed * 1000 + number,
+        )
+
+    def _stage(
+        self,
+        trainer: Trainer,
+        batches: Batches,
+        place: Place,
+        meter: Meter,
+        log: Log,
+        until_step: int | None,
+    ) -> float | None:
+        """Train one stage, or a part; returns the last PCK measured."""
+        last = trainer.steps
+        if until_step is not None:
+            last = min(last, until_step - place.steps_before)
+        epochs = max(1, round(trainer.stage.epochs))
+        epoch_ends = {round(trainer.steps * n / epochs) for n in range(1, epochs + 1)}
+        source = load_batches(batches, first=trainer.step, last=last, workers=self._workers)
+        bar = tqdm(
+            total=trainer.steps,
+            initial=trainer.step,
+            desc=f"stage {place.stage + 1}/{len(self.config.stage)}",
+            disable=self._is_silent,
+            unit="step",
+        )
+        score, saved_s = None, time.perf_counter()
+        if trainer.step in epoch_ends:
+            if log.has(place.steps_before + trainer.step):
+                meter.start_epoch()  # the checkpoint is older than the measurement
+            else:
+                score = self._epoch(trainer, place, meter, log)  # it was interrupted there
+        try:
+            while trainer.step < last and not self.is_stopping:
+                begin_s = time.perf_counter()
+                batch = self._next(source, trainer, place, meter)
+                waited_s = time.perf_counter() - begin_s
+                loss = trainer.learn(batch)
+                meter.add(loss, time.perf_counter() - begin_s, waited_s)
+                bar.update()
+                if not bar.disable:
+                    left = tqdm.format_interval(self._left_s(trainer, place, meter))
+                    bar.set_postfix_str(f"loss {meter.loss:.5f}, run {left} left")
+                is_epoch = trainer.step in epoch_ends
+                if is_epoch or time.perf_counter() - saved_s > _SAVE_EVERY_S:
+                    self._save(trainer, place, meter)
+                    saved_s = time.perf_counter()
+                if is_epoch and not self.is_stopping:
+                    score = self._epoch(trainer, place, meter, log)
+        except RuntimeError as error:
+            raise worker_ended(error) or error from error
+        finally:
+            bar.close()
+        # Not after an error: half a step may have moved the weights by then.
+        self._save(trainer, place, meter)
+        return score
+
+    def _left_s(self, trainer: Trainer, place: Place, meter: Meter) -> float:
+        """Seconds to the end of the run, if later stages cost by their pixels."""
+
+        def pixels(stage: StageConfig) -> int:
+            return stage.input[0] * stage.input[1] * stage.batch
+
+        left = float(trainer.steps - trainer.step)
+        for number in range(place.stage + 1, len(self.config.stage)):
+            stage = self.config.stage[number]
+            steps = stage.epochs * self._batches(stage, number).steps_per_epoch
+            left += steps * pixels(stage) / pixels(trainer.stage)
+        return left * meter.step_s
+
+    def _next(self, source: Iterator[Batch], trainer: Trainer, place: Place, meter: Meter) -> Batch:
+        """The next batch; where the data are wrong, what was learnt is saved first."""
+        try:
+            return next(source)
+        except SteadyposeError:
+            self._save(trainer, place, meter)
+            raise
+
+    def _save(self, trainer: Trainer, place: Place, meter: Meter) -> None:
+        state: dict[str, Any] = {
+            "trainer": trainer.state(),
+            "place": list(place),
+            "fingerprint": self._fingerprint(),
+            "meter": meter.state(),
+        }
+        save_checkpoint(state, self._checkpoint)
+
+    def _epoch(self, trainer: Trainer, place: Place, meter: Meter, log: Log) -> float:
+        """Measure, and write log, pictures and weights; returns the PCK."""
+        stage = trainer.stage
+        padding = self.config.padding_of(stage)
+        recipe = replace(self._recipe(), input_hw=stage.input, sigma=stage.sigma, padding=padding)
+        save_weights(trainer.average, self._out / "weights.pt")
+        recipe.save(self._out / "weights.pt", name=self.config.name, source="trained by steadypose")
+        network = build_network(recipe, load_weights(self._out / "weights.pt"))
+        spec = ModelSpec(
+            self.config.name, self.skeleton, recipe.input_hw, padding, others=recipe.others
+        )
+        engine = TorchEngine(build_model(recipe, network), spec)
+        score = measure(engine, self._held_out[0]).pck()
+        step = place.steps_before + trainer.step
+        row = {
+            "epoch": str(len(log.rows) + 1),
+            "stage": str(place.stage + 1),
+            "step": str(step),
+            "seconds": f"{meter.seconds:.0f}",
+            "rate": f"{trainer.rate:.2e}",
+            "loss": f"{meter.loss:.6f}",
+            "pck": f"{score:.4f}",
+            "waiting": f"{meter.waiting:.3f}",
+        }
+        log.write(row)
+        draw_curve(log.rows, self._out / "curve.png", title=self.config.name)
+        crops, points = find_evenly(engine, self._held_out[0], count=_GRID)
+        grid = draw_grid(crops, points, self.skeleton)
+        (self._out / "grids").mkdir(exist_ok=True)
+        write_picture(grid, self._out / "grids" / f"{len(log.rows):03d}.jpg")
+        write_picture(grid, self._out / "grid.png")
+        if self._is_silent:
+            left = tqdm.format_interval(self._left_s(trainer, place, meter))
+            print(f"{','.join(row.values())}; {left} left", flush=True)
+        meter.start_epoch()
+        return score
