@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+
 from steadypose.engines.errors import SteadyposeError
 from steadypose.realtime.command.summary import machine
 from steadypose.realtime.model.places import ROOT

@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.common import guarded, parser
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.app.draw import draw_hud, draw_poses
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
-
-from benchmarks.common import guarded, parser
 
 MOMENTS = (100, 205, 430)
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 
+from benchmarks.common import guarded
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.model.places import ROOT
-
-from benchmarks.common import guarded
 
 _MARK = re.compile(r"(<!-- result: (?P<name>[\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

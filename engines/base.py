@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import EngineError, ShapeError
 from steadypose.engines.spec import ModelSpec
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+
 from steadypose.engines.base import Engine
 from steadypose.engines.engine_file import SUFFIX, read_info
 from steadypose.engines.errors import EngineUnavailableError, SteadyposeError

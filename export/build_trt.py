@@ -23,6 +23,7 @@ from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import onnx
+
 from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
 from steadypose.engines.backends.tensorrt.cuda_driver import Device, load_driver
 from steadypose.engines.engine_file import (

@@ -32,6 +32,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnxscript import optimizer
+
 from steadypose.engines.engine_file import sha256
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.skeleton import SKELETONS

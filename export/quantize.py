@@ -37,6 +37,7 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+
 from steadypose.engines.errors import UsageError
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import METADATA_KEY

@@ -17,6 +17,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
 
 import cv2
+
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.options import EngineOptions, default_threads

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ShapeError
 from steadypose.engines.skeleton import Skeleton
 

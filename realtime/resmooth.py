@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.convert import to_table

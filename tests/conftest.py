@@ -13,10 +13,10 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
 from steadypose.engines.skeleton import COCO17, Skeleton
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.realtime.datatypes import Frame, Pose, State
-
 from tests.support.optional import OPTIONAL
 
 settings.register_profile("dev", max_examples=50, deadline=None)

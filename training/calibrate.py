@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+
 from steadypose.engines.errors import UsageError
 from steadypose.export.files import write_atomically
 from steadypose.export.models.registry import kind_of
@@ -33,7 +34,6 @@ from steadypose.export.weights.recipe import Recipe, build_model, build_network,
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.command.summary import machine
-
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.measures.measure import crop_of, in_batches
 from training.measures.metrics import relative_error, torso_px

@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from steadypose.engines.errors import UsageError
 from steadypose.export.models.registry import PUBLISHED_SOFTNESS, kind_of
-
 from training.examples.augment import Augment
 
 if sys.version_info >= (3, 11):

@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.options import PRECISIONS, EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.engines.spec import ModelSpec
-
 from training.config import load_config
 from training.datasets import Remapped, open_dataset
 from training.datasets.coco import CocoDataset

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.export.weights.recipe import find_recipe
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.realtime.command.parser import Parser, run_command
-
 from training.runs.trainer import save_checkpoint
 
 

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from steadypose.engines.errors import SteadyposeError, UsageError
 
+from steadypose.engines.errors import SteadyposeError, UsageError
 from training.config import load_config
 from training.examples.batches import default_workers
 from training.runs.run import Run

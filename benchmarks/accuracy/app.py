@@ -15,6 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
+from benchmarks.loop.peers import PACKAGE, prepare_mediapipe, run_mediapipe
+from benchmarks.smoothing.clip import CLIP, measured_keypoints
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
@@ -23,10 +27,6 @@ from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
-
-from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
-from benchmarks.loop.peers import PACKAGE, prepare_mediapipe, run_mediapipe
-from benchmarks.smoothing.clip import CLIP, measured_keypoints
 from training.measures.metrics import pck, relative_error, torso_px
 
 Floats = NDArray[np.float64]

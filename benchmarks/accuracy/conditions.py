@@ -17,14 +17,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.common import guarded, parser, provenance, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.command.options import whole
 from steadypose.realtime.model.places import DEFAULT_MODEL
-
-from benchmarks.common import guarded, parser, provenance, publish, table
 from training.evaluate import worst_rows
 from training.examples.sample import Sample
 from training.measures.measure import Found, crops_of, infer_crops, measure

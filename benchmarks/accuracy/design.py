@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from benchmarks.common import guarded, p50_p95, parser, provenance, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
@@ -29,8 +31,6 @@ from steadypose.export.export_onnx import main as export_main
 from steadypose.export.models.pose_resnet import PoseResNet
 from steadypose.export.weights.recipe import find_recipe
 from steadypose.realtime.model.places import ROOT
-
-from benchmarks.common import guarded, p50_p95, parser, provenance, publish, table
 from training.config import load_config
 from training.datasets import open_dataset
 from training.measures.measure import measure

@@ -23,16 +23,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from steadypose.engines.errors import EngineError
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
-from steadypose.engines.skeleton import COCO17
-from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 
 from benchmarks.accuracy.app import GROUPS as BODY_GROUPS
 from benchmarks.accuracy.app import SUMS
 from benchmarks.common import guarded, parser, provenance, publish, table
 from benchmarks.loop.peers import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
+from steadypose.engines.errors import EngineError
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import open_engine
+from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from training.config import load_config
 from training.datasets import open_dataset
 from training.examples.sample import PoseDataset

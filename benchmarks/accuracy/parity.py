@@ -20,6 +20,7 @@ from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
 import numpy as np
+
 from steadypose.engines.base import Engine
 from steadypose.engines.engine_file import BUILT, SUFFIX, read_info
 from steadypose.engines.errors import SteadyposeError
@@ -31,7 +32,6 @@ from steadypose.export.checking.parity import Difference, difference, open_refer
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.model.places import DEFAULT_MODEL
-
 from training.config import DataConfig, load_config
 from training.datasets import open_datasets
 from training.examples.sample import PoseDataset

@@ -19,14 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.loop.avx2_only import avx2_only
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.model.places import POSE_RESNET, QUALITIES, ROOT
 from steadypose.realtime.tracking.similarity import oks_matrix
-
-from benchmarks.common import guarded, parser, provenance, publish, table
-from benchmarks.loop.avx2_only import avx2_only
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.measures.measure import Found, measure
 from training.measures.metrics import pck

@@ -23,14 +23,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
-from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver, Device, load_driver
-from steadypose.engines.backends.tensorrt.cuda_memory import open_memory
-from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
-from steadypose.engines.engine_file import EngineInfo
-from steadypose.engines.errors import SteadyposeError
-from steadypose.engines.spec import ModelSpec
-from steadypose.export.trt.builder import Job
 
 from benchmarks.gpu.models import (
     BATCHES,
@@ -42,6 +34,14 @@ from benchmarks.gpu.models import (
     prepare,
     read_manifest,
 )
+from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
+from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver, Device, load_driver
+from steadypose.engines.backends.tensorrt.cuda_memory import open_memory
+from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
+from steadypose.engines.engine_file import EngineInfo
+from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.spec import ModelSpec
+from steadypose.export.trt.builder import Job
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "benchmarks" / "cache" / "gpu"
@@ -169,6 +169,7 @@ def run_loop(engine: TensorRtEngine, *, frames: int) -> dict[str, Any]:
     """The app's own loop on the demo source, headless."""
     try:
         import cv2  # noqa: F401, PLC0415
+
         from steadypose.realtime.sources.opening import (  # noqa: PLC0415
             SourceOptions,
             open_source,
@@ -200,6 +201,7 @@ def torch_baselines(depth: int) -> dict[str, Any]:
     """PyTorch eager and as a CUDA graph, fp16, batch 1, network alone."""
     try:
         import torch  # noqa: PLC0415
+
         from steadypose.export.models.pose_resnet import PoseResNet  # noqa: PLC0415
     except ImportError:
         return {"not_run": "torch is not installed in this Python"}
@@ -314,7 +316,6 @@ def _pair(values: Any) -> str:
 def fake_gpu() -> Gpu:
     """A made-up machine; see tests/support/fake_cuda.py."""
     from steadypose.engines.backends.tensorrt.api import Log  # noqa: PLC0415
-
     from tests.support.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt  # noqa: PLC0415
 
     cuda = FakeCuda()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from steadypose.engines.spec import ModelSpec
 
 DEPTHS = (18, 50, 101, 152)
@@ -52,6 +53,7 @@ def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
     import onnx  # noqa: PLC0415  # not in the Python that runs the engines
     import onnxruntime  # noqa: PLC0415
     import torch  # noqa: PLC0415
+
     from steadypose.export.checking.real_crops import gather_crops  # noqa: PLC0415
     from steadypose.export.export_onnx import to_onnx  # noqa: PLC0415
     from steadypose.export.models.pose_resnet import PoseResNet  # noqa: PLC0415

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.common import guarded, parser, provenance, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
@@ -17,8 +19,6 @@ from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.tracking.pipeline import Pipeline
-
-from benchmarks.common import guarded, parser, provenance, publish, table
 
 
 class SimulatedCamera:

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.common import VIDEOS, guarded, p50_p95, parser, provenance, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, usable_cpus
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
-
-from benchmarks.common import VIDEOS, guarded, p50_p95, parser, provenance, publish, table
 
 ROUNDS, CALLS = 6, 60
 COLD = """

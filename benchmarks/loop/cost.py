@@ -14,6 +14,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
@@ -24,8 +26,6 @@ from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
-
-from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
 
 ROUNDS = 5
 

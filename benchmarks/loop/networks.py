@@ -26,6 +26,10 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.common import guarded, parser, provenance, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
@@ -38,10 +42,6 @@ from steadypose.export.weights.recipe import Recipe, build_model
 from steadypose.export.weights.stored import store_half
 from steadypose.realtime.cli import main as run_main
 from steadypose.realtime.model.zoo import MODELS
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
-
-from benchmarks.common import guarded, parser, provenance, publish, table
 
 REFERENCE = "pose_resnet50"
 BACKENDS = ("openvino", "onnxruntime")

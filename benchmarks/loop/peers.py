@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.common import provenance
 from steadypose.engines.errors import (
     EngineError,
     EngineUnavailableError,
@@ -33,8 +35,6 @@ from steadypose.realtime.command.options import whole
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.background import check_writable, write_error
-
-from benchmarks.common import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"

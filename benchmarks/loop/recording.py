@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.common import guarded, parser, provenance, publish, table
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
@@ -26,8 +28,6 @@ from steadypose.realtime.record.recorder import (
     jsonl_recorder,
     parquet_recorder,
 )
-
-from benchmarks.common import guarded, parser, provenance, publish, table
 
 _FPS = 60
 _LOST = 0.1  # share of keypoints without a position

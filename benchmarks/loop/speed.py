@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from steadypose.engines.errors import SourceError
-from steadypose.engines.options import default_threads
-from steadypose.realtime.command.options import whole
-from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
 
 from benchmarks.common import guarded, parser, provenance, publish, table
 from benchmarks.loop.avx2_only import avx2_only
 from benchmarks.loop.peers import Run, prepare_mediapipe, run_mediapipe, run_ours
+from steadypose.engines.errors import SourceError
+from steadypose.engines.options import default_threads
+from steadypose.realtime.command.options import whole
+from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
 
 
 @dataclass(frozen=True, slots=True)

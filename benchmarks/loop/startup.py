@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from steadypose.realtime.model.places import ROOT
 
 from benchmarks.common import guarded, parser, provenance, publish, table
+from steadypose.realtime.model.places import ROOT
 
 RUNS = 9
 PROGRAM = """

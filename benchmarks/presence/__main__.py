@@ -16,12 +16,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from steadypose.engines.base import Engine
-from steadypose.engines.errors import SourceError
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
-from steadypose.realtime.command.options import whole
-from steadypose.realtime.model.places import DEFAULT_MODEL
 
 from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
 from benchmarks.presence.entrances import ENTRANCES, entrance
@@ -43,6 +37,12 @@ from benchmarks.presence.watch import (
     confirmed_at,
     watch_empty,
 )
+from steadypose.engines.base import Engine
+from steadypose.engines.errors import SourceError
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.command.options import whole
+from steadypose.realtime.model.places import DEFAULT_MODEL
 
 _VIDEO_PERSONS = (1, 2)
 _SOON_S = 1.0

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.presence.scenes import FPS, SIZES_HW, Camera, Image
 from steadypose.realtime.sources.demo import paint_room
 from steadypose.realtime.sources.mannequin import LOOKS, draw_person
 from steadypose.realtime.sources.mannequin_motion import pose_at
-
-from benchmarks.presence.scenes import FPS, SIZES_HW, Camera, Image
 
 ENTRANCES = 20
 ENTERS_S = 1.5

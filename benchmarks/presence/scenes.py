@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SourceError
 from steadypose.realtime.sources.demo import paint_room
 

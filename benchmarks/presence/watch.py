@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.presence.entrances import Entrance
+from benchmarks.presence.scenes import FPS, SCENES, Camera, Image
 from steadypose.engines.base import Engine
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.track import quality
-
-from benchmarks.presence.entrances import Entrance
-from benchmarks.presence.scenes import FPS, SCENES, Camera, Image
 
 PERSONS = (1, 3)
 """How many people the pipelines are to follow in rendered scenes."""

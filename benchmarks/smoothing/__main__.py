@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from steadypose.realtime.smooth.kalman import KalmanSmoother
-from steadypose.realtime.smooth.presets import make_smoother
 
 from benchmarks.common import guarded, parser, provenance, publish
 from benchmarks.smoothing import filters
@@ -26,6 +24,8 @@ from benchmarks.smoothing.filters import Filter, Parameters
 from benchmarks.smoothing.metrics import Quality, judge
 from benchmarks.smoothing.prediction import prediction_errors
 from benchmarks.smoothing.simulator import Floats, Scene, make_scene
+from steadypose.realtime.smooth.kalman import KalmanSmoother
+from steadypose.realtime.smooth.presets import make_smoother
 
 FILE = Path(__file__).with_name("smoothing_parameters.json")
 TUNING_SEED, REPORT_SEED = 1000, 31000

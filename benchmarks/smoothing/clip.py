@@ -11,13 +11,13 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from steadypose.engines.skeleton import COCO17
-from steadypose.realtime.tracking.boxes import settle
-from steadypose.realtime.tracking.framing import Framing
 
 from benchmarks.common import VIDEOS
 from benchmarks.smoothing.filters import hold
 from benchmarks.smoothing.simulator import Floats, Scene
+from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.tracking.boxes import settle
+from steadypose.realtime.tracking.framing import Framing
 
 CLIP = VIDEOS / "kalman_clip_part1_measured.csv"
 _FPS, _SIZE_HW = 30.0, (360, 640)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+
+from benchmarks.smoothing.simulator import Floats, Scene
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.noise import PLAIN, Noise
-
-from benchmarks.smoothing.simulator import Floats, Scene
 
 Parameters = Mapping[str, float]
 Filter = Callable[[Scene, Parameters], Floats]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from steadypose.realtime.smooth.base import Smoother
 
 from benchmarks.smoothing.filters import follow
 from benchmarks.smoothing.simulator import Floats, Scene
+from steadypose.realtime.smooth.base import Smoother
 
 AGE_S = 0.06
 PHASES = ("moving", "fast", "still")

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from steadypose.realtime.smooth.presets import make_smoother
-from steadypose.realtime.smooth.second_pass import smooth_again
 
 from benchmarks.common import table
 from benchmarks.smoothing import filters
@@ -18,6 +16,8 @@ from benchmarks.smoothing.filters import Parameters
 from benchmarks.smoothing.metrics import Quality, judge
 from benchmarks.smoothing.prediction import AGE_S, PHASES, prediction_errors
 from benchmarks.smoothing.simulator import Floats, Scene
+from steadypose.realtime.smooth.presets import make_smoother
+from steadypose.realtime.smooth.second_pass import smooth_again
 
 if TYPE_CHECKING:
     from benchmarks.smoothing.__main__ import Entry

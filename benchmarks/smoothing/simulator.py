@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.tracking.boxes import settle

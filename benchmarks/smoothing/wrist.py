@@ -10,14 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.common import guarded, parser
 from steadypose.engines import registry
 from steadypose.engines.options import EngineOptions
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.smooth.second_pass import smooth_again
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
-
-from benchmarks.common import guarded, parser
 
 
 def main() -> None:

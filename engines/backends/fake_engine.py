@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.base import Turns, check_crops, no_people, split_people
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
 from steadypose.engines.base import (
     Turns,
     check_crops,

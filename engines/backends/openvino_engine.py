@@ -12,6 +12,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as opset
+
 from steadypose.engines.base import (
     Turns,
     check_crops,

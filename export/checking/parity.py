@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.model_file import read_spec

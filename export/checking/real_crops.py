@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import UsageError
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.sources.opening import SourceOptions, open_source

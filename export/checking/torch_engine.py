@@ -7,6 +7,7 @@ import time
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from steadypose.engines.base import Turns, check_crops, no_people, split_people
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.models.decoding import PoseModel

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from steadypose.export.models.movenet import Heads, SparseHeads
-from steadypose.export.models.registry import PUBLISHED_SOFTNESS
 from torch import Tensor, nn
 from torch.nn import functional
+
+from steadypose.export.models.movenet import Heads, SparseHeads
+from steadypose.export.models.registry import PUBLISHED_SOFTNESS
 
 PEAK_SCORE = (1.0, 0.0, 0.0)
 """MoveNet's published score: the heatmap's peak."""

@@ -13,8 +13,9 @@ convolution has no bias, which the finest level's batch norms would take away ag
 from __future__ import annotations
 
 import torch
-from steadypose.export.models.resnet import ResNet
 from torch import Tensor, nn
+
+from steadypose.export.models.resnet import ResNet
 
 _FEATURES = 256
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from steadypose.export.models.registry import IMAGENET_MEAN, IMAGENET_STD
 from torch import Tensor, nn
 from torch.nn import functional
+
+from steadypose.export.models.registry import IMAGENET_MEAN, IMAGENET_STD
 
 Refine = Literal["quarter", "dark", "none"]
 Cells = Literal["half", "corner"]

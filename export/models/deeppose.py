@@ -10,8 +10,9 @@ published state dicts load with ``strict=True`` once the prefixes are gone, whic
 
 from __future__ import annotations
 
-from steadypose.export.models.resnet import ResNet
 from torch import Tensor, nn
+
+from steadypose.export.models.resnet import ResNet
 
 
 class DeepPose(ResNet):

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from steadypose.engines.errors import UsageError
 from torch import Tensor, nn
+
+from steadypose.engines.errors import UsageError
 
 FEATURES = 256
 DEPTH = 4

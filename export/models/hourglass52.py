@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from torch import Tensor, nn
+
 from steadypose.engines.errors import UsageError
 from steadypose.export.models.resnet import BasicBlock
-from torch import Tensor, nn
 
 CHANNELS = (256, 256, 384, 384, 384, 512)
 BLOCKS = (2, 2, 2, 2, 2, 4)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor, nn
+
 from steadypose.engines.errors import UsageError
 from steadypose.export.models.resnet import BasicBlock, Bottleneck
-from torch import Tensor, nn
 
 WIDTHS = (32, 48)
 BLOCKS = 4

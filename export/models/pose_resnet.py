@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from steadypose.export.models.resnet import ResNet
 from torch import Tensor, nn
+
+from steadypose.export.models.resnet import ResNet
 
 
 class PoseResNet(ResNet):

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+
 from steadypose.engines.errors import ModelFileError
 from steadypose.export.trt.batch_norms import fold_batch_norms
 

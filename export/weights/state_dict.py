@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from steadypose.engines.errors import ModelFileError
 from steadypose.export.weights.movenet import is_movenet_graph, load_movenet
 from steadypose.export.weights.stored import load_from_model_file
-from torch import Tensor, nn
 
 _SHOWN = 5
 # What torch raises for files that are damaged or something else altogether.

@@ -20,6 +20,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_metadata
 

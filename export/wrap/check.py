@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.export.wrap.feed import Feed
 from steadypose.export.wrap.network import Network

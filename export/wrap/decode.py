@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, compose, helper, numpy_helper, version_converter
+
 from steadypose.engines.errors import EngineUnavailableError
 from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
 
@@ -113,6 +114,7 @@ def export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
     """
     try:
         import torch  # noqa: PLC0415  # a SimCC network is wrapped without it
+
         from steadypose.export.models.decoding import Decode  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise EngineUnavailableError(

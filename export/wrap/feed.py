@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+
 from steadypose.engines.errors import UsageError
 from steadypose.export.wrap.network import Network
 from steadypose.export.wrap.options import WrapOptions

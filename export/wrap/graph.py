@@ -16,6 +16,7 @@ from onnx import (
     numpy_helper,
     version_converter,
 )
+
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.export.wrap.decode import OPSET, read_nodes

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnx.inliner
 from onnx import TensorProto
+
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY

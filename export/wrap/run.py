@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ModelFileError
 
 Run = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]

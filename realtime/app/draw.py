@@ -9,6 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Pose, State
 

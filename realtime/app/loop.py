@@ -11,6 +11,7 @@ from functools import partial
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError, SteadyposeError
 from steadypose.realtime.app.caption import CAPTION_EVERY_S, Caption
 from steadypose.realtime.app.clock import Stopwatch, busy_time_s

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import cv2
+
 from steadypose.engines import registry
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.errors import SteadyposeError

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+
 from steadypose.engines.base import Engine
 from steadypose.engines.registry import Opened
 

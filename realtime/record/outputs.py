@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame, Pose

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError
 from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.fragments import cut_to_whole_fragments, size_of

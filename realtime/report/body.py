@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.tracking.framing import LENGTHS

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.report.charts import Line
 from steadypose.realtime.report.words import side_of

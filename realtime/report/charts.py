@@ -13,6 +13,7 @@ from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.report.scales import Scale
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report.quality import Jitter, Timing, has_raw, presence, score_ranks
 from steadypose.realtime.report.rows import Mark, Row, histogram, row_chart

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report.angles import JOINTS, joint_angle

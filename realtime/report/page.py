@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.reading import PersonTrack, Recording
 from steadypose.realtime.report import checks, curves

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack
 

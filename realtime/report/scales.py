@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.report.words import MINUS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack, skeleton_of
 from steadypose.realtime.report.body import body_center

@@ -12,6 +12,7 @@ import numpy as np
 from filterpy.common import Q_continuous_white_noise
 from filterpy.kalman import KalmanFilter
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.smooth.noise import PLAIN, Noise
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.smooth.motion_model import displacement, matrices
 from steadypose.realtime.smooth.noise import FRAME_S, Noise

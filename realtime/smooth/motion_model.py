@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+
 from steadypose.realtime.datatypes import FloatArray
 
 

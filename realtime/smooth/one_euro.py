@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.smooth.presence import Presence
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.noise import BALANCED, FRAME_S, Noise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.sources.mannequin import LOOKS, draw_person
 from steadypose.realtime.sources.mannequin_motion import pose_at
 

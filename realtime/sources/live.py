@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SourceError, SteadyposeError
 from steadypose.realtime.datatypes import Frame
 

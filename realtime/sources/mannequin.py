@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.sources.mannequin_motion import INDEX
 
 _SHIFT = 4  # fractional bits of the drawing coordinates

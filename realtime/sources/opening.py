@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import cv2
+
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import (

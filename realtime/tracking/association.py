@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.tracking.similarity import oks_matrix
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ShapeError
 from steadypose.realtime.datatypes import BBox
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import BBox, FloatArray
 

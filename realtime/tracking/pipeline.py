@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.base import Engine
 from steadypose.realtime.datatypes import BBox, FloatArray, Frame, Pose
 from steadypose.realtime.smooth.base import Smoother

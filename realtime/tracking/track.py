@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from steadypose.realtime.datatypes import BBox, FloatArray
 
 _DRIFT_S = 0.7  # a hidden body is believed to go on for this long

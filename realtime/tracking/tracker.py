@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import BBox, FloatArray, Pose, State
 from steadypose.realtime.smooth.base import Smoother

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from steadypose.engines.skeleton import COCO17
-from steadypose.engines.spec import ModelSpec
 
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu.models import PRECISIONS, is_prepared
+from steadypose.engines.skeleton import COCO17
+from steadypose.engines.spec import ModelSpec
 
 
 @pytest.fixture

@@ -9,10 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from steadypose.engines.backends.fake_engine import FakeEngine
-from steadypose.engines.errors import SourceError
-from steadypose.engines.registry import Opened
-from steadypose.realtime.datatypes import Frame
 
 from benchmarks.presence import __main__ as presence
 from benchmarks.presence.entrances import ENTERS_S, ENTRANCES, entrance
@@ -28,6 +24,10 @@ from benchmarks.presence.scenes import (
     without_people,
 )
 from benchmarks.presence.watch import confirmed_at
+from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.engines.errors import SourceError
+from steadypose.engines.registry import Opened
+from steadypose.realtime.datatypes import Frame
 
 KINDS = (room_scene, poster_scene, noise_scene, plain_scene)
 LAST_EMPTY = int(ENTERS_S * FPS)

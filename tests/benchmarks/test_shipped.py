@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.model_file import read_metadata, read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
@@ -24,7 +25,6 @@ from steadypose.realtime.model.places import (
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.crop import cut, place_crop
 from steadypose.realtime.tracking.pipeline import Pipeline
-
 from training.measures.metrics import pck, relative_error, torso_px
 
 every_file = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

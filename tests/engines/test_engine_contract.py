@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.backends.tensorrt.api import Log, TensorRt
 from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
@@ -21,7 +22,6 @@ from steadypose.engines.errors import EngineError, ShapeError
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 from steadypose.engines.spec import ModelSpec
-
 from tests.conftest import TINY_SPEC, tiny_model
 from tests.support.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt
 

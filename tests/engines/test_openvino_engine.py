@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from steadypose.engines.errors import EngineError, ModelFileError
 from steadypose.engines.options import EngineOptions
-
 from tests.conftest import TINY_SPEC
 
 pytest.importorskip("openvino", exc_type=ImportError)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from steadypose.engines import registry
 from steadypose.engines.errors import EngineError, EngineUnavailableError, ModelFileError
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.spec import METADATA_KEY
-
 from tests.conftest import TINY_SPEC, tiny_model
 
 FP32 = EngineOptions(precision="fp32", threads=1)

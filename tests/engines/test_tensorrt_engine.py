@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from steadypose.engines import registry
 from steadypose.engines.backends.tensorrt import api as tensorrt_api
 from steadypose.engines.backends.tensorrt.api import Log, TensorRt
@@ -40,7 +41,6 @@ from steadypose.engines.errors import (
     RecordError,
 )
 from steadypose.engines.options import EngineOptions
-
 from tests.conftest import TINY_SPEC
 from tests.support.fake_cuda import FakeCuda, fake_cuda_python, fake_pycuda, fake_tensorrt
 

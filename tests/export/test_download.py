@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from steadypose.engines.errors import ModelFileError, SourceError, UsageError
 from steadypose.export.download_weights import main
 from steadypose.export.weights.download.addresses import urls
@@ -25,7 +26,6 @@ from steadypose.export.weights.download.fetch import fetch
 from steadypose.export.weights.download.progress import ProgressLine
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import ROOT
-
 from tests.support.file_server import (
     DATA,
     HALF,

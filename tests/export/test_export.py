@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions

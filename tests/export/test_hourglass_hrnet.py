@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from steadypose.engines.errors import UsageError
 
+from steadypose.engines.errors import UsageError
 from tests.export.layouts import hourglass as hourglass_layouts
 from tests.export.layouts import hourglass52 as hourglass52_layouts
 from tests.export.layouts import hrnet as hrnet_layouts

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ModelFileError, UsageError
 
 pytestmark = pytest.mark.export
@@ -346,6 +347,7 @@ def test_int8_finds_the_person_but_is_too_rough_to_be_called_the_same(
 ) -> None:
     """Measured: 2.5 crop pixels p50, 7 p95. build_trt.py asks for 2 px p95."""
     import onnxruntime
+
     from steadypose.engines.model_file import read_spec
     from steadypose.export.checking.parity import TOLERANCE_PX, difference
     from steadypose.export.checking.real_crops import gather_crops

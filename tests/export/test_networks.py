@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from steadypose.engines.engine_file import read_info
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
-
 from tests.export.layouts import (
     cpm,
     cpn,

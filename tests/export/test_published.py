@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_spec
 from steadypose.realtime.model import choice as model_choice
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.listing import COSTS
-
 from tests.export.layouts import pose_resnet
 from tests.support.file_server import FileServer
 
@@ -29,8 +29,9 @@ DEFINED = [model for model in zoo.MODELS.values() if model.network]
 
 @pytest.mark.parametrize("key", COSTS, ids=lambda key: f"{key[0]}-{key[1]}-{key[2][0]}")
 def test_the_listed_costs_are_those_of_the_network(key: Any) -> None:
-    from steadypose.export.models.registry import make_network
     from torch.utils.flop_counter import FlopCounterMode
+
+    from steadypose.export.models.registry import make_network
 
     network, keypoints, hw = key
     options = {"deconv_filters": (256, 256, 256)} if network.startswith("pose_resnet") else {}
@@ -206,6 +207,7 @@ COLOURS = {
 @pytest.mark.parametrize("name", COLOURS)
 def test_each_code_bases_colours_reach_its_network(name: str) -> None:
     import numpy as np
+
     from steadypose.export.models.movenet import Heads
     from steadypose.export.weights.conventions import CONVENTIONS
     from steadypose.export.weights.recipe import Recipe, build_model

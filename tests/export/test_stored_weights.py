@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+
 from steadypose.engines.errors import ModelFileError
 from steadypose.realtime.model.places import SHIPPED
-
 from tests.conftest import tiny_model
 from tests.export.layouts import pose_resnet
 

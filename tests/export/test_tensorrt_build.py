@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
+
 from steadypose.engines.engine_file import read_info, read_plan
 from steadypose.engines.errors import EngineError, EngineUnavailableError, ModelFileError
 from steadypose.engines.model_file import read_spec
@@ -346,6 +347,7 @@ def test_movenet_in_half_finds_every_keypoint_where_it_is_in_float() -> None:
     onnxruntime: Any = pytest.importorskip("onnxruntime")
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
+
     from steadypose.export.checking.real_crops import gather_crops
     from steadypose.export.trt.precision import to_half
 
@@ -368,7 +370,6 @@ def test_movenet_in_half_finds_every_keypoint_where_it_is_in_float() -> None:
 
 def test_a_model_without_a_network_cannot_be_made_half(tmp_path: Path) -> None:
     from steadypose.export.trt.precision import to_half
-
     from tests.conftest import tiny_model
 
     with pytest.raises(ModelFileError, match="no convolution"):

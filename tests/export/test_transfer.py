@@ -15,9 +15,9 @@ from urllib.error import HTTPError
 from urllib.request import Request as WebRequest
 
 import pytest
+
 from steadypose.export.weights.download import web
 from steadypose.realtime.model import zoo
-
 from tests.support.file_server import (
     DATA,
     HALF,

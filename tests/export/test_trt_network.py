@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError
 from steadypose.export import build_trt
 from steadypose.export.trt.network import choose_network

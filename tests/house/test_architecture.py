@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from steadypose.realtime.command.options import build_parser
-from steadypose.realtime.model.places import ROOT
 
 from benchmarks.readme import PAGES
+from steadypose.realtime.command.options import build_parser
+from steadypose.realtime.model.places import ROOT
 
 
 @pytest.mark.parametrize(

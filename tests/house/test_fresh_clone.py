@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from steadypose.realtime.model.places import ROOT
 
+from steadypose.realtime.model.places import ROOT
 from tests.support.optional import OPTIONAL, OptionalPackage, main
 
 _HIDING = """

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.spec import ModelSpec
 
 Work = Callable[[], None]

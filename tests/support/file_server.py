@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
 from steadypose.export.download_weights import main
 from steadypose.export.weights.download.fetch import part_of
 from steadypose.export.weights.download.transfer import Patience

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox, FloatArray, Pose
 from steadypose.realtime.smooth.base import Smoother

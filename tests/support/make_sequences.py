@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.base import Engine
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
@@ -24,7 +25,6 @@ from steadypose.realtime.sources.mannequin import LOOKS, draw_person
 from steadypose.realtime.sources.mannequin_motion import pose_at
 from steadypose.realtime.tracking.boxes import scan_windows
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
-
 from tests.support.recorded import FOLDER, FPS, STEPS
 
 HW = (360, 640)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from steadypose.realtime.datatypes import FloatArray
 
+from steadypose.realtime.datatypes import FloatArray
 from tests.support.pictures import REFERENCES, is_redrawing
 
 _SVG = "{http://www.w3.org/2000/svg}"

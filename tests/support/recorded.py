@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+
 from steadypose.realtime.datatypes import BBox, FloatArray, Pose
 from steadypose.realtime.tracking.crop import place_crop
 from steadypose.realtime.tracking.tracker import ACCEPT_CALIBRATED
-
 from tests.support.following import Stage, nobody
 
 FOLDER = Path(__file__).parent / "data/sequences"

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.tracking.pipeline import Batch
-
 from tests.conftest import make_pose
 
 

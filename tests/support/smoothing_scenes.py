@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.base import Smoother
 

@@ -99,7 +99,6 @@ def test_the_command_prints_numbers_and_what_comes_of_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
-
     from training.calibrate import main
 
     write_packs(tmp_path)

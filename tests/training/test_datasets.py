@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
 from steadypose.engines.errors import SourceError, SteadyposeError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.realtime.sources.demo import DemoScene
-
 from tests.training.made_up import NAMES, coco_file, pack
 from training.config import DataConfig
 from training.datasets import Remapped, open_dataset, open_datasets, skeleton_named

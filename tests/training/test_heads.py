@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from steadypose.engines.errors import UsageError
 
+from steadypose.engines.errors import UsageError
 from training.config import DataConfig, NetworkConfig, StageConfig, TeacherConfig, TrainConfig
 from training.examples.augment import Augment, end_frame
 
@@ -105,7 +105,6 @@ def test_unknown_keypoints_and_labels_beyond_the_crop_correct_nothing() -> None:
 
 def test_the_loss_is_nothing_at_the_targets_and_grows_with_every_map() -> None:
     from steadypose.export.models.movenet import Heads
-
     from training.runs.losses import heads_loss
 
     taught = teacher_heads([(4, 5), (10, 6)])
@@ -134,7 +133,6 @@ def test_a_run_learns_maps_and_leaves_frozen_layers_alone(tmp_path: Path) -> Non
     from steadypose.export.models.registry import make_network
     from steadypose.export.weights.recipe import find_recipe
     from steadypose.export.weights.state_dict import load_weights
-
     from training.runs.run import Run
 
     teacher = tmp_path / "teacher.pt"
@@ -197,7 +195,6 @@ def test_two_trainings_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixtur
     from steadypose.export.models.registry import make_network
     from steadypose.export.weights.recipe import Recipe
     from steadypose.export.weights.state_dict import load_weights
-
     from training.mix import main
 
     paths = []

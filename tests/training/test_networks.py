@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from steadypose.engines.errors import UsageError
 
 pytestmark = pytest.mark.export
@@ -37,7 +38,6 @@ def mannequins(count: int) -> Batch:
 
 def trainer(network: str, *, steps: int, rate: float, hard: int = 0) -> Trainer:
     from steadypose.export.models.registry import kind_of, make_network
-
     from training.runs.objectives import heatmap_objective
 
     stage = StageConfig((SIDE, SIDE), 1, sigma=1.5, rate=rate, warmup=5, hard=hard, average=0.8)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from steadypose.engines.errors import UsageError
 
+from steadypose.engines.errors import UsageError
 from tests.training.made_up import pack
 from training.datasets.pack import PackDataset
 from training.people import body

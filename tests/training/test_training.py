@@ -17,9 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
 from steadypose.engines.errors import EngineError, ModelFileError, SourceError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16
-
 from tests.training.made_up import coco_file
 from training.config import DataConfig, StageConfig, TrainConfig, load_config
 from training.runs.progress import read_log
@@ -45,7 +45,6 @@ def test_targets_and_decoding_are_inverse(
     size_hw: tuple[int, int], sigma: float, stride: int, worst_px: float
 ) -> None:
     from steadypose.export.models.decoding import Decode
-
     from training.examples.targets import heatmap_targets
 
     h, w = size_hw
@@ -426,7 +425,6 @@ def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched(
 
 def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path) -> None:
     from steadypose.export.models.pose_resnet import PoseResNet
-
     from training.runs.run import Run
 
     coco_file(tmp_path, count=4)
@@ -529,7 +527,6 @@ def test_a_teacher_and_hard_keypoints_can_be_trained_with(tmp_path: Path) -> Non
 def test_a_teacher_of_other_pixels_or_keypoints_is_refused(tmp_path: Path) -> None:
     from steadypose.export.models.registry import make_network
     from steadypose.export.weights.recipe import Recipe
-
     from training.config import TeacherConfig
     from training.runs.teacher import open_teacher
     from training.runs.trainer import save_weights

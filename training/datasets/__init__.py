@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import SKELETONS, Skeleton
-
 from training.config import DataConfig
 from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset

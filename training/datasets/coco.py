@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ModelFileError, SourceError
 from steadypose.engines.skeleton import COCO17, Skeleton
-
 from training.examples.sample import Outside, Sample, check_inside, read_image, tight_bbox
 
 # OKS sigma of a keypoint nobody measured: about the mean over COCO's body joints.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import COCO17
-
 from training.datasets.matlab import read_mat
 from training.examples.sample import Outside, Sample, check_inside, read_image, tight_bbox
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import MPII16
-
 from training.datasets.matlab import read_mat
 from training.examples.sample import Outside, Sample, check_inside, read_image
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import COCO17
-
 from training.examples.sample import Outside, Sample, check_inside, decode_image, tight_bbox
 
 LISTS = Path(__file__).resolve().parent.parent / "configs"

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from steadypose.engines.errors import EngineError, SourceError, SteadyposeError, UsageError
-from steadypose.engines.options import usable_cpus
 from torch.utils.data import DataLoader, Dataset
 
+from steadypose.engines.errors import EngineError, SourceError, SteadyposeError, UsageError
+from steadypose.engines.options import usable_cpus
 from training.examples.augment import (
     Augment,
     disturb,

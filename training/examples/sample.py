@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import Skeleton
 

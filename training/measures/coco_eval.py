@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SourceError
-
 from training.datasets.coco import CocoDataset, corners, read_json
 from training.measures.measure import crop_of, in_batches, infer_crops
 

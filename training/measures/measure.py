@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
-
 from training.examples.sample import PoseDataset, Sample
 from training.measures.metrics import limb_joints, pck, relative_error, torso_px
 

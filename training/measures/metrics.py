@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.skeleton import Skeleton
 
 Floats = NDArray[np.floating]

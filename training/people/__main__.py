@@ -20,7 +20,6 @@ from pathlib import Path
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.options import whole
 from steadypose.realtime.command.parser import Parser, run_command
-
 from training.people.pack import draw_sheet, render
 
 _LARGEST_SEED = 2**31 - 1

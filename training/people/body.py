@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import COCO17
 

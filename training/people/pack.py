@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from steadypose.engines.errors import EngineError, RecordError, UsageError
 
+from steadypose.engines.errors import EngineError, RecordError, UsageError
 from training.datasets.pack import PackDataset
 from training.people.body import BodyModel, Floats, not_installed
 from training.people.render import Images

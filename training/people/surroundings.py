@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from steadypose.realtime.sources.demo import paint_room
 
+from steadypose.realtime.sources.demo import paint_room
 from training.people.body import Floats
 from training.people.postures import Scene
 from training.people.render import Images, Light

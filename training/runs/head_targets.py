@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
+
 from steadypose.export.models.center_decoding import DecodeCenter
 from steadypose.export.models.movenet import Heads
-from torch import Tensor
 
 # How the published heatmaps fall off around a keypoint, at 0, 1, 2 ... cells.
 _PROFILE = (1.0, 0.66, 0.28, 0.12, 0.06, 0.03, 0.0, 0.0)

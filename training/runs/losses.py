@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from steadypose.export.models.movenet import Heads
 from torch import Tensor
 from torch.nn import functional
 
+from steadypose.export.models.movenet import Heads
 from training.runs.head_targets import HeadTargets
 
 

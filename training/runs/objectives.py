@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from steadypose.engines.skeleton import Skeleton
-from steadypose.export.models.movenet import Heads
 from torch import Tensor
 
+from steadypose.engines.skeleton import Skeleton
+from steadypose.export.models.movenet import Heads
 from training.config import StageConfig
 from training.examples.batches import FAR, Batch
 from training.examples.targets import heatmap_targets

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import Skeleton
 

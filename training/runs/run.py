@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
+from tqdm import tqdm
+
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
@@ -22,9 +25,6 @@ from steadypose.export.weights.state_dict import (
     to_our_names,
     with_other_keypoints,
 )
-from torch import nn
-from tqdm import tqdm
-
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
 from training.examples.batches import Batch, Batches, load_batches, worker_ended

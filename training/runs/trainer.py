@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from steadypose.engines.errors import EngineError, ModelFileError
 from steadypose.engines.options import BF16_GAIN
 from steadypose.export.models.decoding import Preprocess
 from steadypose.export.models.registry import IMAGENET_MEAN, IMAGENET_STD
-from torch import Tensor, nn
-
 from training.config import StageConfig
 from training.examples.batches import Batch
 from training.runs.objectives import Objective

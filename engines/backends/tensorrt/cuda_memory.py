@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import EngineError, EngineUnavailableError
 
 Bytes = NDArray[np.uint8]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.backends.tensorrt.api import TensorRt
 from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
 from steadypose.engines.backends.tensorrt.cuda_memory import Bytes, CudaMemory

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray, State
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 

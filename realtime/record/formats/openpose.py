@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import FloatArray, Pose

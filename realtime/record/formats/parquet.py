@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from steadypose.engines.errors import RecordError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.record.background import write_error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.blocks import (

@@ -10,6 +10,7 @@ from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.blocks import (

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
+
 from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.blocks import (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.reading import PersonTrack, Recording

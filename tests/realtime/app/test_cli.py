@@ -16,6 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.demo import DemoScene

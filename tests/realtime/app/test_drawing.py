@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.app.display import NullDisplay, open_display, why_headless
 from steadypose.realtime.app.draw import LEFT, RIGHT, Style, draw_hud, draw_poses, mirrored
 from steadypose.realtime.datatypes import Pose, State
-
 from tests.conftest import make_pose
 
 HW = (240, 320)

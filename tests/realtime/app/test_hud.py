@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.realtime.app import caption
 from steadypose.realtime.app.caption import Caption
 from steadypose.realtime.app.draw import HELP, draw_hud
-
 from tests.support.pictures import assert_written_like, blocks, ink_of
 
 HW = (720, 1280)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import COCO17

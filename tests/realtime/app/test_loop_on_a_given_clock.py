@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from steadypose.realtime.command.summary import figures, summary, write_figures
 from steadypose.realtime.datatypes import Pose
-
 from tests.support.scripted import make_loop
 
 Patch = pytest.MonkeyPatch

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import av
 import pytest
+
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.output_checks import check_outputs
@@ -26,7 +27,6 @@ from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.reading import read_frames, read_recording
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.sources.opening import SourceOptions, open_source
-
 from tests.realtime.app.test_cli import RUN, environment, run
 
 ALL = ("--csv", "a.csv", "--jsonl", "a.jsonl", "--parquet", "a.parquet")

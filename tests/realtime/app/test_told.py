@@ -9,12 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.realtime import cli
 from steadypose.realtime.command import doctor
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.sources.opening import SourceOptions
-
 from tests.realtime.app.test_loop import gray_source
 
 

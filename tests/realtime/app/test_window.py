@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 import pytest
-from steadypose.realtime.app.display import NullDisplay, Window, why_headless
 
+from steadypose.realtime.app.display import NullDisplay, Window, why_headless
 from tests.realtime.app.test_loop import gray_source, make_app
 
 

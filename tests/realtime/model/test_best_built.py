@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from steadypose.engines.backends.tensorrt import api as tensorrt_api
 from steadypose.engines.engine_file import EngineInfo, StaleEngineError, sha256, write_engine
 from steadypose.engines.errors import (
@@ -31,7 +32,6 @@ from steadypose.realtime.model.places import (
     ROOT,
     SHIPPED,
 )
-
 from tests.conftest import TINY_SPEC, tiny_model
 from tests.support.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt
 

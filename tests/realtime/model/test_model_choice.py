@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, UsageError
 from steadypose.realtime.cli import main
 from steadypose.realtime.model import zoo

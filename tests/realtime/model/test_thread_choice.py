@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import Opened
@@ -15,7 +16,6 @@ from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.threads import open_on_fewest
 from steadypose.realtime.sources.opening import SourceOptions, is_camera
-
 from tests.conftest import TINY_SPEC
 
 

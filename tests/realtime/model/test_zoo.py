@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.realtime.model import zoo

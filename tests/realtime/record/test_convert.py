@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.realtime.convert import main
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import read_recording
-
 from tests.realtime.record.test_formats import (
     HEAD,
     LONG,

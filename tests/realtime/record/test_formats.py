@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import Pose, State

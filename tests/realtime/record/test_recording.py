@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Frame, State
@@ -28,7 +29,6 @@ from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.record.recorder import csv_recorder
 from steadypose.realtime.record.video import VideoRecorder
-
 from tests.conftest import make_pose
 
 MakeFrame = Callable[..., Frame]

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.command.output_checks import check_outputs
@@ -25,7 +26,6 @@ from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.recorder import csv_recorder
 from steadypose.realtime.record.video import VideoRecorder, VideoSink
 from steadypose.realtime.sources.opening import SourceOptions
-
 from tests.conftest import make_pose
 
 GRAY: NDArray[np.uint8] = np.full((48, 64, 3), 90, np.uint8)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from benchmarks.smoothing.report import hindsight
+from benchmarks.smoothing.simulator import Scene, make_scene
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
@@ -15,9 +18,6 @@ from steadypose.realtime.resmooth import main
 from steadypose.realtime.smooth import second_pass as second
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.smooth.second_pass import smooth_again
-
-from benchmarks.smoothing.report import hindsight
-from benchmarks.smoothing.simulator import Scene, make_scene
 from tests.realtime.record.test_formats import FULL, record
 
 
@@ -83,6 +83,7 @@ def test_the_second_pass_has_no_direction(scene: Scene) -> None:
 def test_the_smoother_is_the_textbooks() -> None:
     """Against filterpy's Rauch-Tung-Striebel smoother, on one keypoint with a gap."""
     from filterpy.kalman import KalmanFilter
+
     from steadypose.realtime.smooth.motion_model import transition
 
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.csv_rows import header, long_rows
@@ -40,7 +41,6 @@ from steadypose.realtime.report.scales import (
     time_scale,
 )
 from steadypose.realtime.report.sidecar_text import find_run_facts, flatten
-
 from tests.conftest import make_pose
 
 NAMES = COCO17.keypoints

@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 import pytest
+
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.report.checks import gaps, timing_histogram
 from steadypose.realtime.report.page import build_page
 from steadypose.realtime.report.quality import timing
-
 from tests.realtime.report.test_report import (
     NAMES,
     parsed,

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report import checks
@@ -19,7 +20,6 @@ from steadypose.realtime.report.rows import histogram
 from steadypose.realtime.report.scales import number_scale
 from steadypose.realtime.report.trajectories import trajectories
 from steadypose.realtime.report.words import legend
-
 from tests.realtime.report.test_report import NAMES, noisy, recording, standing, track
 from tests.support.pages import assert_outlined_like, outline, parsed, strokes
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from steadypose.realtime.smooth.presets import PRESETS
-
 from benchmarks.smoothing.__main__ import ENTRIES, parameters
 from benchmarks.smoothing.filters import imm_noise
+from steadypose.realtime.smooth.presets import PRESETS
 
 
 def test_the_default_is_what_was_measured() -> None:

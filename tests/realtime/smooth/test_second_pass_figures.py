@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.second_pass import smooth_again
-
 from tests.support.smoothing_scenes import FPS, NOISE_PX, SIZE_PX, Floats, rest, swing, walk
 
 MARGIN = 0.03

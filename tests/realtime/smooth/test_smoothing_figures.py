@@ -13,11 +13,11 @@ from functools import cache
 
 import numpy as np
 import pytest
+
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.noise import BALANCED, Noise
 from steadypose.realtime.smooth.presets import make_smoother
-
 from tests.support.smoothing_scenes import (
     FPS,
     SIZE_PX,

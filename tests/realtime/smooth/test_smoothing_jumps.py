@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.presets import make_smoother
-
 from tests.support.smoothing_scenes import FPS, SIZE_PX, TRIALS, Floats, follow, rest, walk
 
 MARGIN = 0.03

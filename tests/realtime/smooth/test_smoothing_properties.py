@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.filterpy_reference import FilterpySmoother
@@ -70,6 +71,7 @@ def test_forecast_equals_filterpy_and_changes_nothing() -> None:
 def filterpy_imm(noise: Noise, size: float, first: float, steps: Floats, path: Floats) -> Floats:
     """One axis of one keypoint on filterpy's IMMEstimator; score 1, time steps given."""
     from filterpy.kalman import IMMEstimator, KalmanFilter
+
     from steadypose.realtime.smooth.motion_model import transition
 
     class Planar(KalmanFilter):  # type: ignore[misc]

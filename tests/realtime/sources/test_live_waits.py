@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from steadypose.engines.errors import SourceError
 from steadypose.realtime.sources.live import Device, LiveSource
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import SourceError, SteadyposeError, UsageError
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.base import Source

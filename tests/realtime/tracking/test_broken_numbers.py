@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from steadypose.realtime.datatypes import State
 
+from steadypose.realtime.datatypes import State
 from tests.support.following import AT, Stage, person
 
 WRIST = AT["left_wrist"]

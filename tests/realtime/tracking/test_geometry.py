@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+
 from steadypose.engines.errors import ShapeError
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from steadypose.realtime.datatypes import FloatArray, State
 
+from steadypose.realtime.datatypes import FloatArray, State
 from tests.support.following import AT
 from tests.support.make_sequences import SCENES
 from tests.support.recorded import FOLDER, Replay, load, replay

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.tracking.pipeline import Pipeline
-
 from tests.realtime.tracking.test_tracking import World, person
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox, Frame, State

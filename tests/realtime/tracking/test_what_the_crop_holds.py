@@ -10,11 +10,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox, FloatArray
 from steadypose.realtime.tracking.boxes import scan_windows, settle, within
 from steadypose.realtime.tracking.framing import Framing
-
 from tests.support.following import AT, HEAD, K, figure
 
 H = 300.0

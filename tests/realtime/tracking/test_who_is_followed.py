@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.realtime.datatypes import FloatArray, Frame
 from steadypose.realtime.tracking.pipeline import Pipeline
-
 from tests.support.following import AT, Stage, person, place, without
 
 

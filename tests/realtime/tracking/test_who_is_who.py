@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from steadypose.realtime.datatypes import FloatArray
 
+from steadypose.realtime.datatypes import FloatArray
 from tests.support.following import AT, FPS, Stage, person
 
 
