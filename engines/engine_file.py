@@ -10,14 +10,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import EngineError, ModelFileError, RecordError
+from steadypose.engines.file_io import replace_file
 from steadypose.engines.spec import ModelSpec
 
 SUFFIX = ".engine"
@@ -124,11 +123,6 @@ class Present:
     spec: ModelSpec | None = None
 
 
-def sha256(data: bytes) -> str:
-    """Hex digest."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def sidecar_of(path: Path) -> Path:
     """Where an engine file's JSON lies."""
     return path.with_name(path.name + ".json")
@@ -143,20 +137,18 @@ def write_engine(path: Path, plan: bytes, info: EngineInfo) -> EngineInfo:
     Raises:
         RecordError: The disk refuses.
     """
-    info = dataclasses.replace(info, plan_sha256=sha256(plan), plan_bytes=len(plan))
+    digest = hashlib.sha256(plan).hexdigest()
+    info = dataclasses.replace(info, plan_sha256=digest, plan_bytes=len(plan))
     text = json.dumps(dataclasses.asdict(info), indent=1, sort_keys=True) + "\n"
-    parts = [(sidecar_of(path), text.encode()), (path, plan)]
-    temporaries = [target.with_name(f"{target.name}.{os.getpid()}.part") for target, _ in parts]
+
+    def write_both(fresh_sidecar: Path) -> None:
+        fresh_sidecar.write_bytes(text.encode())
+        replace_file(path, lambda fresh: fresh.write_bytes(plan))
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for temporary, (_, data) in zip(temporaries, parts, strict=True):
-            temporary.write_bytes(data)
-        for temporary, (target, _) in zip(temporaries, parts, strict=True):
-            temporary.replace(target)
+        replace_file(sidecar_of(path), write_both)
     except OSError as error:
-        for temporary in temporaries:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
         raise RecordError(
             f"cannot write {path}: {error.strerror}", fix="free space or choose another --output"
         ) from error
@@ -202,7 +194,7 @@ def read_plan(path: Path, info: EngineInfo) -> bytes:
             f"{path} is damaged: it has {len(plan)} bytes, {info.plan_bytes} were written",
             fix="copy it again, or " + _REBUILD,
         )
-    if sha256(plan) != info.plan_sha256:
+    if hashlib.sha256(plan).hexdigest() != info.plan_sha256:
         raise ModelFileError(
             f"{path} is damaged: its content is not what was written",
             fix="copy it again, or " + _REBUILD,

@@ -19,6 +19,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.file_io import sha256_of
 from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
@@ -31,14 +32,13 @@ from steadypose.engines.engine_file import (
     SUFFIX,
     EngineInfo,
     StaleEngineError,
-    sha256,
     sidecar_of,
     write_engine,
 )
 from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
+from steadypose.engines.file_io import write_model_file
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import ModelSpec
-from steadypose.export.files import write_atomically
 from steadypose.export.trt.builder import Job, targets_of
 from steadypose.export.trt.network import choose_network
 from steadypose.export.trt.precision import network_nodes, to_float, to_half, to_opset17
@@ -136,7 +136,7 @@ def build(arguments: argparse.Namespace) -> str:
     )
     data = model.SerializeToString()
     if arguments.save_onnx:
-        write_atomically(data, arguments.save_onnx)
+        write_model_file(data, arguments.save_onnx)
     plan, result = run_builder(
         _job(arguments, spec, model, api, device),
         onnx_bytes=data,
@@ -146,7 +146,7 @@ def build(arguments: argparse.Namespace) -> str:
     info = EngineInfo(
         spec=spec,
         onnx=arguments.onnx.name,
-        onnx_sha256=sha256(arguments.onnx.read_bytes()),
+        onnx_sha256=sha256_of(arguments.onnx),
         flavor=api.flavor,
         version=result["version"],
         precision=arguments.precision,
@@ -171,7 +171,7 @@ def build(arguments: argparse.Namespace) -> str:
     for path, final in ((sidecar_of(trial), sidecar_of(output)), (trial, output)):
         path.replace(final)
     if arguments.plan:
-        write_atomically(plan, arguments.plan)
+        write_model_file(plan, arguments.plan)
     lines = [
         f"{output}: {len(plan) / 1e6:.1f} MB, {api.title}, built in {info.build_s:.1f} s, "
         f"{result['layers']} layers; {built}; for {', '.join(info.capabilities)}",

@@ -23,6 +23,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.file_io import sha256_of
 from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
@@ -33,12 +34,11 @@ import torch
 from numpy.typing import NDArray
 from onnxscript import optimizer
 
-from steadypose.engines.engine_file import sha256
 from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.file_io import write_model_file
 from steadypose.engines.skeleton import SKELETONS
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
-from steadypose.export.files import write_atomically
 from steadypose.export.models.decoding import PoseModel
 from steadypose.export.models.registry import NETWORKS, kind_of
 from steadypose.export.option_values import channels, size, skeleton, triple
@@ -54,6 +54,7 @@ from steadypose.export.weights.recipe import (
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.export.weights.stored import keep_weights, store_half
 from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.datatypes import SEEN_SCORE
 from steadypose.realtime.model.places import MODELS, SHIPPED
 
 TOLERANCE_PX = 0.25
@@ -159,18 +160,18 @@ def check_against_torch(
 
     Returns:
         The difference of a keypoint, crop pixels, that 99 in a hundred stay below, and the
-        largest (or that) of a score; and how many keypoints scored above 0.2, so that their places
+        largest (or that) of a score; and how many keypoints count as seen, so that their places
         could be compared.
 
     Raises:
-        ModelFileError: More than one in a hundred keypoints with a score above 0.2 moved
+        ModelFileError: More than one in a hundred keypoints that counts as seen moved
             by more than the tolerance, or a score did. (Storing weights as fp16 can tip
             the arg-max between two equal cells, far apart.)
     """
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     (got,) = session.run(["keypoints"], {"crops": crops})
     _require_finite(got)
-    is_seen = wanted[..., 2] > 0.2
+    is_seen = wanted[..., 2] > SEEN_SCORE
     distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)
     of_scores = np.abs(got[..., 2] - wanted[..., 2])
     worst_score = float(of_scores.max() if is_score_peak else np.percentile(of_scores, 99))
@@ -214,7 +215,7 @@ def export(arguments: argparse.Namespace) -> str:
         others=recipe.others,
         weights={
             "file": weights.name,
-            "sha256": sha256(weights.read_bytes()),
+            "sha256": sha256_of(weights),
             "source": source,
             "licence": licence,
         },
@@ -238,7 +239,7 @@ def export(arguments: argparse.Namespace) -> str:
     warning = ""
     if not seen:
         warning = "; no keypoint was seen in them, so check again with --check-source"
-    write_atomically(data, output)
+    write_model_file(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
         f"on {len(crops)} crops of {arguments.check_source} it agrees with torch "

@@ -39,10 +39,10 @@ from onnxruntime.quantization import (
 )
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import write_model_file
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.export.checking.real_crops import gather_crops
-from steadypose.export.files import write_atomically
 from steadypose.export.trt.precision import network_nodes, to_float
 from steadypose.realtime.command.parser import Parser, run_command
 
@@ -122,7 +122,7 @@ def quantize_file(argv: Sequence[str] | None) -> str:
         if entry.key == METADATA_KEY:
             entry.value = dataclasses.replace(spec, name=f"{spec.name}_int8").to_json()
     data = made.SerializeToString()
-    write_atomically(data, output)
+    write_model_file(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
         f"{arguments.source}; compare it: python -m benchmarks.accuracy.parity --onnx "

@@ -18,15 +18,15 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.file_io import sha256_of
 from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
-from steadypose.engines.engine_file import sha256
 from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import write_model_file
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
-from steadypose.export.files import write_atomically
 from steadypose.export.option_values import size, skeleton
 from steadypose.export.wrap.check import check_wrapped
 from steadypose.export.wrap.feed import SHORTHANDS, choose_feed
@@ -35,6 +35,7 @@ from steadypose.export.wrap.network import open_network
 from steadypose.export.wrap.options import WrapOptions, load_toml
 from steadypose.export.wrap.outputs import choose_reading
 from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.datatypes import SEEN_SCORE
 
 
 def wrap_file(arguments: argparse.Namespace) -> str:
@@ -65,7 +66,7 @@ def wrap_file(arguments: argparse.Namespace) -> str:
         std=feed.std,
         weights={
             "file": path.name,
-            "sha256": sha256(path.read_bytes()),
+            "sha256": sha256_of(path),
             "source": options.provenance,
             "licence": options.licence,
             "preprocessing": feed.summary,
@@ -79,7 +80,7 @@ def wrap_file(arguments: argparse.Namespace) -> str:
     ]
     data = model.SerializeToString()
     worst_px, compared, score = check_wrapped(data, network, feed, reading, crops)
-    if score < 0.2:
+    if score < SEEN_SCORE:
         notes.append(
             f"note: the mean score is {score:.3f}, very low: are the guesses right? "
             "(--normalise, --colour, --activation)"
@@ -88,7 +89,7 @@ def wrap_file(arguments: argparse.Namespace) -> str:
         notes.append(
             "note: nearly every score is 1: are the outputs logits? (--activation sigmoid)"
         )
-    write_atomically(data, output)
+    write_model_file(data, output)
     lines = [*(f"guess: {guess}" for guess in guesses), *notes]
     lines.append(
         f"{output}: {len(data) / 1e6:.1f} MB, opset {model.opset_import[0].version}; on "

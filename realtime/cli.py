@@ -38,7 +38,7 @@ from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.sources.opening import is_camera, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
-from steadypose.realtime.tracking.tracker import CANDIDATES
+from steadypose.realtime.tracking.roster import CANDIDATES
 
 sys.setswitchinterval(0.0005)
 

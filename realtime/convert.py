@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.file_io import check_writable, replace_file, write_error
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.command.options import whole
 from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.record.background import check_writable, write_error
 from steadypose.realtime.record.formats.blocks import Facts
 from steadypose.realtime.record.formats.csv_rows import LAYOUTS, Layout, csv_sink
 from steadypose.realtime.record.formats.entry import Entry, Sink
@@ -29,7 +29,6 @@ from steadypose.realtime.record.formats.reading import (
     skeleton_of,
 )
 from steadypose.realtime.record.formats.trc import Markers, to_markers, write_trc
-from steadypose.realtime.record.formats.whole import replace_file
 from steadypose.realtime.record.outputs import counted
 
 _FORMATS = ("openpose", "trc", "csv", "jsonl", "parquet")

@@ -13,6 +13,9 @@ from steadypose.engines.skeleton import Skeleton
 
 FloatArray = NDArray[np.float64]
 
+SEEN_SCORE = 0.2
+"""A keypoint with a lower score counts as not seen."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.file_io import check_writable
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.convert import to_table
-from steadypose.realtime.datatypes import BBox, FloatArray, Pose
-from steadypose.realtime.record.background import check_writable
+from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
 from steadypose.realtime.record.formats.blocks import Facts
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import (
@@ -30,8 +30,7 @@ from steadypose.realtime.record.formats.reading import (
 )
 from steadypose.realtime.smooth.second_pass import smooth_again
 from steadypose.realtime.tracking.boxes import settle
-from steadypose.realtime.tracking.framing import Framing
-from steadypose.realtime.tracking.tracker import BOX_SCORE, SEEN_SCORE
+from steadypose.realtime.tracking.framing import BOX_SCORE, Framing
 
 TABLES = ("csv", "jsonl", "parquet")
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from steadypose.engines.errors import UsageError
-from steadypose.export.files import write_atomically
+from steadypose.engines.file_io import write_model_file
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.recipe import Recipe, build_model, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights
@@ -260,7 +260,7 @@ def calibrate(arguments: argparse.Namespace) -> str:
         )
     )
     if arguments.output is not None:
-        write_atomically(f"{text}\n".encode(), arguments.output)
+        write_model_file(f"{text}\n".encode(), arguments.output)
     return text
 
 

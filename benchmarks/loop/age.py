@@ -70,14 +70,14 @@ def main() -> None:
     arguments = options.parse_args()
     rows = []
     app = live_run(60.0, 0.05, seconds=arguments.seconds, frames=None)
-    half = app.watch.frames // 2
-    ages = app.watch.column("age")
+    half = app.clock.frames // 2
+    ages = app.clock.column("age")
     for name, part in (("first half", ages[:half]), ("second half", ages[half:]), ("all", ages)):
         low, high, most = np.percentile(part, (50, 95, 100))
         rows.append(
             (f"frame age, {name}, ms p50 / p95 / max", f"{low:.1f} / {high:.1f} / {most:.1f}")
         )
-    rows.append(("frames shown / dropped", f"{app.watch.frames} / {app.source.dropped}"))
+    rows.append(("frames shown / dropped", f"{app.clock.frames} / {app.source.dropped}"))
     live_run(1000.0, 0.0, seconds=None, frames=500)
     before = resident_mb()
     live_run(1000.0, 0.0, seconds=None, frames=arguments.memory_frames)

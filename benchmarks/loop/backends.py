@@ -22,6 +22,7 @@ from benchmarks.common import VIDEOS, guarded, p50_p95, parser, provenance, publ
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, usable_cpus
 from steadypose.engines.registry import open_engine
+from steadypose.realtime.datatypes import SEEN_SCORE
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
@@ -150,7 +151,7 @@ def main() -> None:
     wanted = np.concatenate(
         [candidates[0].engine.infer(crops[i : i + 8]).copy() for i in range(0, len(crops), 8)]
     )
-    is_seen = wanted[..., 2] >= 0.2
+    is_seen = wanted[..., 2] >= SEEN_SCORE
     rows = []
     base = float(np.median(candidates[-1].one))
     for c in candidates:

@@ -72,20 +72,20 @@ def main() -> None:
             alone = bare(engine, 1.0)
             app = run_app(engine, clip, folder, has_video=False)
             after = bare(engine, 1.0)
-            watch = app.watch
-            mean_ms = float(np.mean([watch.percentile("engine", q) for q in range(1, 100)]))
+            clock = app.clock
+            mean_ms = float(np.mean([clock.percentile("engine", q) for q in range(1, 100)]))
             for key, value in {
                 "bare engine, frames a second": (alone + after) / 2,
-                "loop on the file, frames a second": app.fps,
-                "loop / bare engine, measured apart": app.fps / ((alone + after) / 2),
-                "loop / engine as it ran in the loop (mean)": app.fps * mean_ms / 1e3,
-                "engine in the loop, ms p50": watch.percentile("engine", 50),
-                "everything else, ms p50": watch.percentile("overhead", 50),
-                "everything else, ms p95": watch.percentile("overhead", 95),
-                **{f"· {s}, ms p50": watch.percentile(s, 50) for s in STAGES if s != "engine"},
+                "loop on the file, frames a second": app.clock.fps,
+                "loop / bare engine, measured apart": app.clock.fps / ((alone + after) / 2),
+                "loop / engine as it ran in the loop (mean)": app.clock.fps * mean_ms / 1e3,
+                "engine in the loop, ms p50": clock.percentile("engine", 50),
+                "everything else, ms p50": clock.percentile("overhead", 50),
+                "everything else, ms p95": clock.percentile("overhead", 95),
+                **{f"· {s}, ms p50": clock.percentile(s, 50) for s in STAGES if s != "engine"},
             }.items():
                 rows.setdefault(key, []).append(value)
-            film = run_app(engine, clip, folder, has_video=True).watch
+            film = run_app(engine, clip, folder, has_video=True).clock
             rows.setdefault("with --save-video: everything else, ms p50", []).append(
                 film.percentile("overhead", 50)
             )

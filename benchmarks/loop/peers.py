@@ -30,11 +30,11 @@ from steadypose.engines.errors import (
     SourceError,
     SteadyposeError,
 )
+from steadypose.engines.file_io import check_writable, write_error
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.command.options import whole
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.datatypes import FloatArray
-from steadypose.realtime.record.background import check_writable, write_error
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"

@@ -66,7 +66,7 @@ class Emptiness:
         self.frames += 1
         self.haunted += bool(poses)
         for track in pipeline.tracker.tracks:
-            self.quality = max(self.quality, float(quality(track.shape)))
+            self.quality = max(self.quality, float(quality(track.evidence)))
         for pose in poses:
             key = (scene, pose.track_id)
             if key not in self.ghosts:  # later it may be lost, with no place

@@ -5,7 +5,7 @@
 
 Every filter may use the same share of the raw jitter (``BUDGET``) and is tuned for the
 least error and lag within it; ours is held to less. Tuning and report use other people
-and other noise. Parameters are kept in smoothing_parameters.json.
+and other noise. Parameters are kept in parameters.json.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.smoothing.simulator import Floats, Scene, make_scene
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.presets import make_smoother
 
-FILE = Path(__file__).with_name("smoothing_parameters.json")
+FILE = Path(__file__).with_name("parameters.json")
 TUNING_SEED, REPORT_SEED = 1000, 31000
 BUDGET = 0.15
 """Jitter that the filters may leave, of the raw jitter."""

@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.common import guarded, parser
 from steadypose.engines import registry
 from steadypose.engines.options import EngineOptions
+from steadypose.realtime.datatypes import SEEN_SCORE
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.smooth.second_pass import smooth_again
 from steadypose.realtime.sources.opening import SourceOptions, open_source
@@ -40,7 +41,7 @@ def main() -> None:
     source.close()
     opened.engine.close()
     time_s, raw, score, xy, size = (np.array(column) for column in zip(*rows, strict=True))
-    raw = np.where((score >= 0.2)[:, None], raw, np.nan)
+    raw = np.where((score >= SEEN_SCORE)[:, None], raw, np.nan)
     again, _ = smooth_again(time_s, raw[:, None], score[:, None], size)
     _draw(arguments.output, arguments.keypoint, time_s, raw, xy, again[:, 0])
     print(f"{arguments.output}: {arguments.keypoint} in {len(rows)} frames of {source.label}")

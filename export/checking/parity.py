@@ -14,10 +14,10 @@ from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.export.checking.real_crops import gather_crops
+from steadypose.realtime.datatypes import SEEN_SCORE
 
 # Largest p95 of the keypoint difference at which an engine is good, crop pixels.
 TOLERANCE_PX = {"fp32": 0.1, "tf32": 0.25, "fp16": 0.5, "int8": 2.0}
-_SEEN = 0.2
 _SCORE = 0.25  # largest difference of a score
 
 
@@ -42,7 +42,7 @@ class Difference:
 
 def difference(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> Difference:
     """Compare two (N, K, 3) results; NaN counts as infinitely far."""
-    is_seen = wanted[..., 2] > _SEEN
+    is_seen = wanted[..., 2] > SEEN_SCORE
     distance = np.linalg.norm(found[..., :2] - wanted[..., :2], axis=-1)[is_seen]
     distance = np.where(np.isnan(distance), np.inf, distance)
     score = np.abs(found[..., 2] - wanted[..., 2])

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import UsageError
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.sources.opening import SourceOptions, open_source
-from steadypose.realtime.tracking.boxes import scan_windows
 from steadypose.realtime.tracking.crop import cut, place_crop
+from steadypose.realtime.tracking.search_windows import scan_windows
 
 _EVERY = 15  # frames between two that are used, at most: neighbours look the same
 _WINDOWS = 6  # of each frame, from the whole picture inwards

@@ -17,6 +17,7 @@ from typing import Any
 from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.errors import EngineError, SteadyposeError
+from steadypose.engines.file_io import replace_file
 from steadypose.export.trt.built_layers import count_precisions, parse_layers, reading_crops
 
 PROGRESS = "@progress "
@@ -101,9 +102,8 @@ def build(job: Job) -> dict[str, Any]:
     Path(job.plan).write_bytes(bytes(plan))
     if cache is not None:
         with suppress(OSError):  # the next build is slower, no more
-            part = Path(job.timing_cache + ".part")
-            part.write_bytes(bytes(cache.serialize()))
-            part.replace(job.timing_cache)
+            data = bytes(cache.serialize())
+            replace_file(Path(job.timing_cache), lambda fresh: fresh.write_bytes(data))
     layers = parse_layers(messages)
     return {
         "version": api.version,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from steadypose.realtime.app.loop import App
+from steadypose.realtime.app.clock import Clock
 
 CAPTION_EVERY_S = 0.25
 """Figures that change in every frame cannot be read."""
@@ -39,30 +37,28 @@ class Caption:
         """Make the lines anew for the next picture."""
         self._lines = ()
 
-    def lines(self, app: App, age_ms: float) -> tuple[str, ...]:
+    def lines(
+        self, clock: Clock, *, age_ms: float, dropped: int, label: str, is_smooth: bool
+    ) -> tuple[str, ...]:
         """Rate, age and backend; the same for a quarter of a second.
 
         Args:
-            app: The run.
+            clock: Times of the run.
             age_ms: Since the frame was taken.
+            dropped: Frames the source gave up.
+            label: Backend and device of the engine.
+            is_smooth: Whether positions are filtered.
         """
         now_s = time.perf_counter()
         if not self._lines or self._made_s is None or now_s - self._made_s > CAPTION_EVERY_S:
             elapsed_s = 0.0 if self._made_s is None else now_s - self._made_s
-            fps = (app.watch.frames - self._frames) / elapsed_s if elapsed_s > 0 else 0.0
-            self._made_s, self._frames = now_s, app.watch.frames
-            self._lines = _compose(app, fps, age_ms)
+            fps = (clock.frames - self._frames) / elapsed_s if elapsed_s > 0 else 0.0
+            self._made_s, self._frames = now_s, clock.frames
+            rate = f"{fps:.0f} fps  {clock.recent('engine'):.1f} ms inference"
+            self._lines = (
+                rate if clock.frames else "starting",
+                f"{age_ms:.0f} ms old  {dropped} dropped",
+                label,
+                *(() if is_smooth else ("smoothing off",)),
+            )
         return self._lines
-
-
-def _compose(app: App, fps: float, age_ms: float) -> tuple[str, ...]:
-    lines = [
-        f"{fps:.0f} fps  {app.watch.recent('engine'):.1f} ms inference"
-        if app.watch.frames
-        else "starting",
-        f"{age_ms:.0f} ms old  {app.source.dropped} dropped",
-        app.pipeline.engine.label,
-    ]
-    if not app.is_smooth:
-        lines.append("smoothing off")
-    return tuple(lines)

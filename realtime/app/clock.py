@@ -1,14 +1,17 @@
-"""Where the time goes: stage times in a fixed amount of memory, and their percentiles."""
+"""Where a run's time goes: stage times in a fixed amount of memory, rate, and CPU time."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 STAGES = ("crop", "engine", "track", "draw", "record", "show")
+_COLUMNS = (*STAGES, "overhead", "age")
 _KEPT = 65_536  # frames: half an hour at 30 fps
 
 
@@ -20,23 +23,82 @@ def busy_time_s() -> float:
     return time.perf_counter() if sys.platform == "win32" else time.thread_time()
 
 
-class Stopwatch:
-    """Collects per-frame figures; the newest 65,536 frames count."""
+class Clock:
+    """Times of one run; of the per-frame figures the newest 65,536 frames count."""
 
     def __init__(self) -> None:
-        self._names = (*STAGES, "overhead", "age")
-        self._table = np.zeros((_KEPT, len(self._names)), np.float32)
         self.frames = 0
+        self._table = np.zeros((_KEPT, len(_COLUMNS)), np.float32)
+        self._begin_s = self._first_s = self._end_s = 0.0
+        self._begin_cpu_s = self._cpu_s = 0.0
+        self._busy_s = self._apart_s = 0.0
+
+    def begin(self) -> None:
+        """The loop starts."""
+        self._begin_s = self._end_s = time.perf_counter()
+        self._busy_s, self._begin_cpu_s = busy_time_s(), time.process_time()
+
+    def end(self) -> None:
+        """The loop is over."""
+        self._cpu_s = time.process_time() - self._begin_cpu_s
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Around calls of engine and source: what this thread works there is no overhead."""
+        begin_s = busy_time_s()
+        yield
+        self._apart_s += busy_time_s() - begin_s
+
+    def frame_done(self, *, captured_s: float, begin_s: float, **stages_s: float) -> None:
+        """Note a delivered frame; it ends now.
+
+        Args:
+            captured_s: When it was taken.
+            begin_s: When showing it began.
+            stages_s: What stages other than ``show`` took, seconds.
+        """
+        self._end_s = now_s = time.perf_counter()
+        if self.frames == 0:
+            self._first_s = now_s
+        stages_s |= {"show": now_s - begin_s, "overhead": self._overhead_s()}
+        stages_s |= {"age": now_s - captured_s}
+        self.add(**{name: 1e3 * seconds for name, seconds in stages_s.items()})
 
     def add(self, **milliseconds: float) -> None:
-        """Note one frame: the stages, ``overhead`` and ``age``, in milliseconds."""
-        row = [milliseconds.get(name, 0.0) for name in self._names]
+        """Note one frame's figures: the stages, ``overhead`` and ``age``, in milliseconds."""
+        row = [milliseconds.get(name, 0.0) for name in _COLUMNS]
         self._table[self.frames % _KEPT] = row
         self.frames += 1
 
+    def _overhead_s(self) -> float:
+        """CPU time of the loop's thread since the last frame, engine and source excluded."""
+        now_s = busy_time_s()
+        worked_s = now_s - self._busy_s - self._apart_s
+        self._busy_s, self._apart_s = now_s, 0.0
+        return worked_s
+
+    @property
+    def fps(self) -> float:
+        """Frames a second from the first delivered frame to the last; 0 for fewer than two.
+
+        Opening the source and searching the first frame are start-up, not rate.
+        """
+        intervals = self.frames - 1
+        return intervals / max(1e-9, self._end_s - self._first_s) if intervals > 0 else 0.0
+
+    @property
+    def first_frame_s(self) -> float:
+        """Seconds from the start of the loop to the first delivered frame."""
+        return max(0.0, self._first_s - self._begin_s)
+
+    @property
+    def cpu_ms_per_frame(self) -> float:
+        """CPU time of all threads in the loop, user and system, for each frame, milliseconds."""
+        return 1e3 * self._cpu_s / max(1, self.frames)
+
     def column(self, name: str) -> NDArray[np.float32]:
         """(F,) one figure of the kept frames, milliseconds; a view, oldest not always first."""
-        return self._table[: min(self.frames, _KEPT), self._names.index(name)]
+        return self._table[: min(self.frames, _KEPT), _COLUMNS.index(name)]
 
     def percentile(self, name: str, share: float) -> float:
         """Percentile of one figure, milliseconds; NaN before the first frame."""
@@ -46,5 +108,5 @@ class Stopwatch:
     def recent(self, name: str, count: int = 30) -> float:
         """Mean of one figure over the last frames, milliseconds."""
         rows = (np.arange(self.frames - min(count, self.frames), self.frames)) % _KEPT
-        column = self._table[rows, self._names.index(name)]
+        column = self._table[rows, _COLUMNS.index(name)]
         return float(column.mean()) if len(column) else float("nan")

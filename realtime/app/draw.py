@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.app.keys import KEYS
 from steadypose.realtime.datatypes import Pose, State
 
 Colour = tuple[int, int, int]
@@ -22,16 +23,6 @@ CENTER: Colour = (235, 235, 235)
 _INK: Colour = (255, 255, 255)
 _SHADE: Colour = (25, 25, 25)
 _ALERT: Colour = (60, 60, 235)
-
-HELP = {
-    "q, Esc": "quit",
-    "space": "pause",
-    "r": "record on / off",
-    "s": "snapshot",
-    "m": "mirror the picture",
-    "k": "smoothing on / off",
-    "h": "this help",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +105,11 @@ def draw_hud(
         center = (image_bgr.shape[1] - 2 * style.margin, 2 * style.margin)
         cv2.circle(image_bgr, center, radius, _ALERT, -1, cv2.LINE_AA)
     if has_help:
-        height = len(HELP) * _line_height(style)
+        height = len(KEYS) * _line_height(style)
         y = image_bgr.shape[0] - height - 2 * style.margin
-        width = _text_block(image_bgr, tuple(HELP), (style.margin, y), style)
-        _text_block(image_bgr, tuple(HELP.values()), (style.margin + width, y), style)
+        width = _text_block(image_bgr, tuple(key.label for key in KEYS), (style.margin, y), style)
+        texts = tuple(key.text for key in KEYS)
+        _text_block(image_bgr, texts, (style.margin + width, y), style)
     if message:
         _text_block(image_bgr, (message,), _centered(image_bgr, message, style), style)
     if alert:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import check_writable
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
-from steadypose.realtime.record.background import check_writable
 from steadypose.realtime.record.formats.journal import arrow, journal_path
 from steadypose.realtime.record.parts import first_part
 from steadypose.realtime.record.sidecar import check_sidecar, sidecar_path

@@ -8,26 +8,26 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from steadypose.engines.file_io import write_error
 from steadypose.engines.options import usable_cpus
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.loop import App
-from steadypose.realtime.record.background import write_error
 from steadypose.realtime.record.outputs import counted
 
 
 def summary(app: App) -> str:
     """Three lines: frames and speed, age and drops, files."""
-    watch = app.watch
-    if not watch.frames:
+    clock = app.clock
+    if not clock.frames:
         return f"0 frames\n{app.source.dropped} dropped\nfiles: {app.outputs.describe()}"
     return "\n".join(
         (
-            f"{counted(watch.frames, 'frame')}, {app.fps:.1f} fps: "
-            f"engine {watch.percentile('engine', 50):.2f} ms, "
-            f"everything else {watch.percentile('overhead', 50):.2f} ms (p50) "
+            f"{counted(clock.frames, 'frame')}, {app.clock.fps:.1f} fps: "
+            f"engine {clock.percentile('engine', 50):.2f} ms, "
+            f"everything else {clock.percentile('overhead', 50):.2f} ms (p50) "
             f"on {app.pipeline.engine.label}",
-            f"frame age p50 {watch.percentile('age', 50):.0f} ms, p95 "
-            f"{watch.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
+            f"frame age p50 {clock.percentile('age', 50):.0f} ms, p95 "
+            f"{clock.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
             f"files: {app.outputs.describe()}",
         )
     )
@@ -35,17 +35,17 @@ def summary(app: App) -> str:
 
 def figures(app: App) -> dict[str, Any]:
     """The figures of a run for ``--benchmark``; milliseconds unless the name says more."""
-    watch = app.watch
+    clock = app.clock
 
     def ms(name: str, share: float) -> float | None:
-        value = watch.percentile(name, share)
+        value = clock.percentile(name, share)
         return None if math.isnan(value) else round(value, 4)
 
     return {
-        "frames": watch.frames,
-        "fps": round(app.fps, 3),
-        "cpu_ms_per_frame": round(app.cpu_ms_per_frame, 3),
-        "first_frame_s": round(app.first_frame_s, 4),
+        "frames": clock.frames,
+        "fps": round(app.clock.fps, 3),
+        "cpu_ms_per_frame": round(app.clock.cpu_ms_per_frame, 3),
+        "first_frame_s": round(app.clock.first_frame_s, 4),
         "engine_ms_p50": ms("engine", 50),
         "engine_ms_p95": ms("engine", 95),
         "overhead_ms_p50": ms("overhead", 50),

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import queue
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.file_io import write_error
 
 Item = TypeVar("Item")
 
-_LEAST_FREE_BYTES = 2_000_000
 _STUCK_S = 10.0  # closing waits for a disk that writes nothing for this long
 
 
@@ -148,51 +145,3 @@ class BackgroundWriter(Generic[Item]):
             except queue.Empty:
                 if self._idle is not None:
                     self._idle()
-
-
-def check_writable(path: Path, option: str) -> None:
-    """Find out before anything starts whether a file can be written.
-
-    An existing file keeps its content until the first frame is recorded.
-
-    Args:
-        path: The file to come.
-        option: The flag it was given with, for the message.
-
-    Raises:
-        RecordError: No such folder, no permission, a folder in its place, no space.
-    """
-    try:
-        folder = path.resolve().parent
-        if path.is_dir():
-            raise RecordError(
-                f"{option} {path} is a folder", fix=f"give a file: {path / 'out.csv'}"
-            )
-        if not folder.is_dir():
-            raise RecordError(
-                f"{option} {path}: the folder {folder} does not exist", fix=f"mkdir -p {folder}"
-            )
-        existed = path.exists()
-        with path.open("ab"):
-            pass
-        free = shutil.disk_usage(folder).free
-        if not existed:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise write_error(path, error) from error
-    if free < _LEAST_FREE_BYTES:
-        raise RecordError(
-            f"{option} {path}: only {free // 1000} kB are free there",
-            fix="free some space, or record to another disk",
-        )
-
-
-def write_error(path: Path, error: OSError) -> RecordError:
-    """The sentence for a failed write."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return RecordError(
-            f"the disk is full: {path} ends here, what was written before is kept",
-            fix="free some space, or record to another disk",
-        )
-    reason = error.strerror or os.strerror(error.errno or 0)
-    return RecordError(f"cannot write {path}: {reason}", fix="choose a folder you may write to")

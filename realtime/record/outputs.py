@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.file_io import check_writable, write_error
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame, Pose
-from steadypose.realtime.record.background import check_writable, write_error
 from steadypose.realtime.record.formats.csv_rows import Layout
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.record.recorder import (
@@ -219,3 +220,13 @@ def output_folder() -> Path:
     except OSError as error:
         raise write_error(folder, error) from error
     return folder
+
+
+def save_snapshot(image_bgr: NDArray[np.uint8]) -> str:
+    """Write a picture under ``out/``, named after the time; returns a sentence for the screen.
+
+    Raises:
+        RecordError: The folder cannot be made.
+    """
+    path = output_folder() / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
+    return f"saved {path}" if cv2.imwrite(str(path), image_bgr) else f"cannot write {path}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.record.background import write_error
+from steadypose.engines.file_io import write_error
 from steadypose.realtime.record.formats.entry import Sink
 
 Item = TypeVar("Item")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import sys
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.record.background import write_error
+from steadypose.engines.file_io import replace_file, sha256_of, write_error
 from steadypose.realtime.record.formats.entry import UNITS
-from steadypose.realtime.record.formats.whole import replace_file
 from steadypose.realtime.record.parts import first_part
 
 _SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
@@ -166,14 +164,10 @@ def check_sidecar(path: Path) -> None:
 
 def sha256(path: Path) -> str | None:
     """Checksum of a file, None where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
+        return sha256_of(path)
     except OSError:
         return None
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

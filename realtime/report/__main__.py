@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.file_io import check_writable, write_error
 from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.record.background import check_writable, write_error
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
 from steadypose.realtime.report.page import build_page

@@ -1,4 +1,4 @@
-"""How much of the picture a person's crop must hold.
+"""The box around a person, extended to where unseen limbs can be.
 
 The tight box of the keypoints that are seen is not enough: where an arm was missed
 once, the next crop would leave it out, and never see it again; on a person at a
@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.skeleton import Skeleton
-from steadypose.realtime.datatypes import BBox, FloatArray
+from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray
+
+BOX_SCORE = 0.3
+"""Keypoints with a lower score do not shape a box."""
 
 # Lengths as shares of the standing height, after Drillis and Contini 1966 (in Winter,
 # Biomechanics and Motor Control of Human Movement, figure 4.1); ears from head breadth.
@@ -78,6 +81,18 @@ class Framing:
         is_good = is_seen.copy()
         is_good[self._end[is_far & is_seen[self._root]]] = False
         return is_good
+
+    def evidence(self, pose: FloatArray) -> FloatArray:
+        """Scores of the keypoints that count as seen on one person.
+
+        Args:
+            pose: (K, 3) frame x, y and score.
+
+        Returns:
+            (K,) scores, 0 where too low, not possible for one person, or not finite.
+        """
+        is_seen = (pose[:, 2] >= SEEN_SCORE) & np.isfinite(pose[:, :2]).all(axis=1)
+        return np.where(self.plausible(pose[:, :2], is_seen), pose[:, 2], 0.0)
 
     def _height(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> float | None:
         """Standing height from the limbs that are seen whole, frame pixels."""

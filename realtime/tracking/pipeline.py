@@ -12,41 +12,40 @@ from steadypose.engines.base import Engine
 from steadypose.realtime.datatypes import BBox, FloatArray, Frame, Pose
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.presets import make_smoother
-from steadypose.realtime.tracking.boxes import scan_windows
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
+from steadypose.realtime.tracking.roster import CANDIDATES, SEEN_QUALITY
+from steadypose.realtime.tracking.search_windows import scan_windows
 from steadypose.realtime.tracking.track import Track, quality
 from steadypose.realtime.tracking.tracker import (
     ACCEPT_CALIBRATED,
     ACCEPT_PEAKS,
-    CANDIDATES,
-    KEEP,
     Tracker,
 )
 
 SWEEP_S = 0.7
 """Capture time in which the scan visits every window once."""
 
-_SCAN_BATCH = 8  # windows in one batch at most
+_SCAN_BATCH = 8  # windows of one frame at most
 
 
 @dataclass(slots=True, eq=False)
-class Batch:
+class Crops:
     """The crops of one frame, on their way through the engine.
 
     Attributes:
         frame: Where they were cut from.
         tracks: Whose crops come first.
-        places: Where each crop was cut; scan windows follow the tracks.
-        crops: (len(places), H, W, 3) uint8, a view of a buffer of the pipeline.
+        transforms: Of each crop; search windows follow the tracks.
+        crops: (len(transforms), H, W, 3) uint8, a view of a buffer of the pipeline.
         others: (M, K, 3) further people in the scan windows, frame pixels.
         crop_ms: What forecasting and cutting took.
         engine_ms: What the engine says it took.
-        track_ms: What following took.
+        track_ms: What tracking took.
     """
 
     frame: Frame
     tracks: list[Track]
-    places: list[CropTransform]
+    transforms: list[CropTransform]
     crops: NDArray[np.uint8]
     others: FloatArray
     crop_ms: float = 0.0
@@ -101,7 +100,7 @@ class Pipeline:
         self._credit = 0.0
         self._time_s = -np.inf
 
-    def prepare(self, frame: Frame) -> Batch:
+    def prepare(self, frame: Frame) -> Crops:
         """Forecast where people are in a frame, and cut their crops.
 
         The very first frame is searched everywhere, on the spot.
@@ -118,45 +117,45 @@ class Pipeline:
         self._time_s = frame.time_s
         self.tracker.boxes(frame.time_s, frame.size_hw)
         tracks, windows = self._choose(dt_s)
-        places = [self._place(track.box) for track in tracks]
-        places += [self._place(window, padding=1.0) for window in windows]
-        batch = Batch(frame, tracks, places, self._cut(frame, places), self._nobody)
-        batch.crop_ms = (time.perf_counter() - begin_s) * 1e3
-        return batch
+        transforms = [self._transform(track.box) for track in tracks]
+        transforms += [self._transform(window, padding=1.0) for window in windows]
+        crops = Crops(frame, tracks, transforms, self._cut(frame, transforms), self._nobody)
+        crops.crop_ms = (time.perf_counter() - begin_s) * 1e3
+        return crops
 
-    def start(self, batch: Batch) -> None:
-        """Hand a batch to the engine."""
-        if batch.places:
-            self.engine.start(batch.crops)
+    def start(self, crops: Crops) -> None:
+        """Hand crops to the engine."""
+        if crops.transforms:
+            self.engine.start(crops.crops)
 
-    def finish(self, batch: Batch) -> FloatArray:
+    def finish(self, crops: Crops) -> FloatArray:
         """Wait for the engine.
 
         Returns:
-            (N, K, 3) keypoints in crop pixels, one per place of the batch; a copy.
+            (N, K, 3) keypoints in crop pixels, one per crop; a copy.
         """
-        if not batch.places:
+        if not crops.transforms:
             return self._nobody
         found = self.engine.finish().astype(np.float64)
-        if len(batch.places) > len(batch.tracks):
-            batch.others = self._others(batch)
-        batch.engine_ms = self.engine.took_ms
-        each = batch.engine_ms / len(batch.places)
+        if len(crops.transforms) > len(crops.tracks):
+            crops.others = self._others(crops)
+        crops.engine_ms = self.engine.took_ms
+        each = crops.engine_ms / len(crops.transforms)
         self._crop_ms = each if not self._crop_ms else 0.9 * self._crop_ms + 0.1 * each
         return found
 
-    def complete(self, batch: Batch, found: FloatArray) -> None:
+    def complete(self, crops: Crops, found: FloatArray) -> None:
         """Bring the tracks up to date with what ``finish`` returned."""
-        _to_frame(batch.places, found)
-        count = len(batch.tracks)
-        tracks, time_s = batch.tracks, batch.frame.time_s
-        self.tracker.update(time_s, tracks, found[:count], found[count:], batch.others)
+        _to_frame(crops.transforms, found)
+        count = len(crops.tracks)
+        tracks, time_s = crops.tracks, crops.frame.time_s
+        self.tracker.update(time_s, tracks, found[:count], found[count:], crops.others)
 
     def process(self, frame: Frame) -> list[Pose]:
         """All steps in a row: people in a frame, filtered, in order of their ids."""
-        batch = self.prepare(frame)
-        self.start(batch)
-        self.complete(batch, self.finish(batch))
+        crops = self.prepare(frame)
+        self.start(crops)
+        self.complete(crops, self.finish(crops))
         return self.poses()
 
     def poses(self, *, is_smooth: bool = True) -> list[Pose]:
@@ -176,47 +175,48 @@ class Pipeline:
         self.tracker.boxes(frame.time_s, frame.size_hw)  # tells it the size of the frame
         for first in range(0, len(self._windows), _SCAN_BATCH):
             windows = self._windows[first : first + _SCAN_BATCH]
-            found, others = self._look(frame, [self._place(w, padding=1.0) for w in windows])
+            found, others = self._look(frame, [self._transform(w, padding=1.0) for w in windows])
             self.tracker.update(frame.time_s, [], self._nobody, found, others)
             if self.tracker.well_seen >= self.persons:
                 break
         for _ in range(2):
-            places = [self._place(box) for box in self.tracker.boxes(frame.time_s, frame.size_hw)]
+            boxes = self.tracker.boxes(frame.time_s, frame.size_hw)
+            transforms = [self._transform(box) for box in boxes]
             tracks = list(self.tracker.tracks)
-            closer, _ = self._look(frame, places)
+            closer, _ = self._look(frame, transforms)
             self.tracker.update(frame.time_s, tracks, closer, self._nobody)
         # Three looks at one frame are one measurement: the first pose is taken as it is.
         for track in self.tracker.tracks:
             self.tracker.smoother.clear(track.slot)
 
-    def _look(self, frame: Frame, places: list[CropTransform]) -> tuple[FloatArray, FloatArray]:
-        """The central person of each place, and the others that were seen there."""
-        batch = Batch(frame, [], places, self._cut(frame, places), self._nobody)
-        self.start(batch)
-        found = self.finish(batch)
-        _to_frame(places, found)
-        return found, batch.others
+    def _look(self, frame: Frame, transforms: list[CropTransform]) -> tuple[FloatArray, FloatArray]:
+        """The central person of each crop, and the others that were seen there."""
+        crops = Crops(frame, [], transforms, self._cut(frame, transforms), self._nobody)
+        self.start(crops)
+        found = self.finish(crops)
+        _to_frame(transforms, found)
+        return found, crops.others
 
-    def _others(self, batch: Batch) -> FloatArray:
-        """(M, K, 3) further people in a batch's windows that look like somebody, frame pixels."""
-        count = len(batch.tracks)
+    def _others(self, crops: Crops) -> FloatArray:
+        """(M, K, 3) further people in the search windows, frame pixels."""
+        count = len(crops.tracks)
         windows = self.engine.others[count:].astype(np.float64)
-        rows, columns = np.nonzero(quality(windows[..., 2]) >= KEEP)
+        rows, columns = np.nonzero(quality(windows[..., 2]) >= SEEN_QUALITY)
         people = windows[rows, columns]
-        _to_frame([batch.places[count + row] for row in rows], people)
+        _to_frame([crops.transforms[count + row] for row in rows], people)
         return people
 
-    def _place(self, box: BBox, padding: float | None = None) -> CropTransform:
+    def _transform(self, box: BBox, padding: float | None = None) -> CropTransform:
         spec = self.engine.spec
         chosen = spec.box_padding if padding is None else padding
         return place_crop(box, size_hw=spec.input_hw, padding=chosen)
 
-    def _cut(self, frame: Frame, places: list[CropTransform]) -> NDArray[np.uint8]:
+    def _cut(self, frame: Frame, transforms: list[CropTransform]) -> NDArray[np.uint8]:
         self._turn = 1 - self._turn
         buffer = self._buffers[self._turn]
-        for place, crop in zip(places, buffer, strict=False):
-            cut(frame.image_bgr, place, crop)
-        return buffer[: len(places)]
+        for transform, crop in zip(transforms, buffer, strict=False):
+            cut(frame.image_bgr, transform, crop)
+        return buffer[: len(transforms)]
 
     def _choose(self, dt_s: float) -> tuple[list[Track], list[BBox]]:
         """Whose crops and which scan windows this frame pays for.
@@ -247,7 +247,7 @@ class Pipeline:
         return followed + chosen, windows
 
 
-def _to_frame(places: list[CropTransform], found: FloatArray) -> None:
+def _to_frame(transforms: list[CropTransform], found: FloatArray) -> None:
     """Move (N, K, 3) keypoints from crop to frame pixels, in place."""
-    for place, keypoints in zip(places, found, strict=True):
-        place.move_to_frame(keypoints)
+    for transform, keypoints in zip(transforms, found, strict=True):
+        transform.move_to_frame(keypoints)

@@ -1,4 +1,4 @@
-"""One person being followed, and how much a pose looks like a person."""
+"""One tracked person, and how much a pose looks like a person."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from steadypose.realtime.datatypes import BBox, FloatArray
+from steadypose.realtime.tracking.boxes import area_of
 
-_DRIFT_S = 0.7  # a hidden body is believed to go on for this long
+_COAST_S = 0.7  # a hidden body is believed to go on for this long
 _VELOCITY_SETTLES_S = 0.15
 
 
@@ -23,14 +24,14 @@ class Track:
         seen_s: Capture time of the last good measurement.
         score: (K,) scores of the last frame, 0 where nothing was accepted.
         raw_xy: (K, 2) of the last frame, NaN where nothing was accepted.
-        shape: (K,) scores of the last good measurement; they shape the box.
+        evidence: (K,) scores of the last good measurement; they shape the box.
         track_id: 0 while the person is not confirmed yet.
         hits: Good frames since it was proposed.
         misses: Frames without a good measurement since the last one.
-        returns: Good frames in a row of somebody who had been lost.
-        anchor_xy: (K, 2) filtered pose when last seen, NaN where lost; None before.
+        good_in_a_row: Good frames in a row of somebody who had been lost.
+        last_seen_xy: (K, 2) filtered pose when last seen, NaN where lost; None before.
         velocity: (2,) of the whole body, pixels a second, slowly filtered.
-        alone_s: Capture time when it last lay on nobody else.
+        last_apart_s: Capture time when it last lay on nobody else.
     """
 
     slot: int
@@ -38,14 +39,14 @@ class Track:
     seen_s: float
     score: FloatArray
     raw_xy: FloatArray
-    shape: FloatArray
+    evidence: FloatArray
     track_id: int = 0
     hits: int = 0
     misses: int = 0
-    returns: int = 0
-    anchor_xy: FloatArray | None = None
+    good_in_a_row: int = 0
+    last_seen_xy: FloatArray | None = None
     velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
-    alone_s: float = -math.inf
+    last_apart_s: float = -math.inf
 
     @property
     def size_px(self) -> float:
@@ -54,29 +55,24 @@ class Track:
 
     def drift(self, time_s: float) -> FloatArray:
         """(2,) how far the body has gone since it was last seen, pixels."""
-        away: FloatArray = self.velocity * min(max(0.0, time_s - self.seen_s), _DRIFT_S)
+        away: FloatArray = self.velocity * min(max(0.0, time_s - self.seen_s), _COAST_S)
         return away
 
     def remember(self, xy: FloatArray, time_s: float) -> None:
         """Note the filtered pose of a frame in which the person was seen."""
         dt_s = time_s - self.seen_s
-        if self.anchor_xy is not None and dt_s > 0:
-            moved = xy - self.anchor_xy
+        if self.last_seen_xy is not None and dt_s > 0:
+            moved = xy - self.last_seen_xy
             moved = moved[moved[:, 0] == moved[:, 0]]  # drops NaN, the fast way
             if len(moved):
                 gain = 1.0 - math.exp(-dt_s / _VELOCITY_SETTLES_S)
                 self.velocity += gain * (moved.sum(axis=0) / (len(moved) * dt_s) - self.velocity)
-        self.anchor_xy, self.seen_s = xy, time_s
+        self.last_seen_xy, self.seen_s = xy, time_s
 
     @property
     def area(self) -> float:
         """Of the box, square pixels."""
         return area_of(self.box)
-
-
-def area_of(box: BBox) -> float:
-    """Square pixels, never so few that a similarity becomes meaningless."""
-    return max(box.width, 4.0) * max(box.height, 4.0)
 
 
 def quality(score: FloatArray) -> FloatArray:

@@ -30,7 +30,6 @@ from steadypose.engines.engine_file import (
     find_engine,
     read_info,
     read_plan,
-    sha256,
     sidecar_of,
     write_engine,
 )
@@ -40,6 +39,7 @@ from steadypose.engines.errors import (
     ModelFileError,
     RecordError,
 )
+from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions
 from tests.conftest import TINY_SPEC
 from tests.support.fake_cuda import FakeCuda, fake_cuda_python, fake_pycuda, fake_tensorrt
@@ -500,7 +500,7 @@ def machine(
 
 
 def fitting(tiny_path: Path) -> EngineInfo:
-    return replace(INFO, onnx_sha256=sha256(tiny_path.read_bytes()))
+    return replace(INFO, onnx_sha256=sha256_of(tiny_path))
 
 
 def test_auto_takes_tensorrt_where_its_engine_fits(machine: Path, tiny_path: Path) -> None:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models" / "pose_resnet18_192x160.onnx"
 MOVENET = ROOT / "models" / "movenet_lightning_192x160.onnx"
 MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
-    (ROOT / "tests" / "data" / "tensorrt_members.json").read_text()
+    (ROOT / "tests" / "support" / "data" / "tensorrt_members.json").read_text()
 )
 
 

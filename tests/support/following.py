@@ -10,7 +10,8 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox, FloatArray, Pose
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.presets import make_smoother
-from steadypose.realtime.tracking.tracker import ACCEPT_PEAKS, CANDIDATES, Tracker
+from steadypose.realtime.tracking.roster import CANDIDATES
+from steadypose.realtime.tracking.tracker import ACCEPT_PEAKS, Tracker
 
 HW = (360, 640)
 FPS = 30.0

@@ -23,8 +23,8 @@ from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.demo import paint_room
 from steadypose.realtime.sources.mannequin import LOOKS, draw_person
 from steadypose.realtime.sources.mannequin_motion import pose_at
-from steadypose.realtime.tracking.boxes import scan_windows
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
+from steadypose.realtime.tracking.search_windows import scan_windows
 from tests.support.recorded import FOLDER, FPS, STEPS
 
 HW = (360, 640)

@@ -15,7 +15,7 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.outputs import Outputs
-from steadypose.realtime.tracking.pipeline import Batch
+from steadypose.realtime.tracking.pipeline import Crops
 from tests.conftest import make_pose
 
 
@@ -91,20 +91,20 @@ class ScriptedPipeline:
         self.raw: list[Pose] = [make_pose(track_id=2)]
         self._time_s = 0.0
 
-    def prepare(self, frame: Frame) -> Batch:
+    def prepare(self, frame: Frame) -> Crops:
         self.clock.passes(self.prepare_s)
         crops = np.empty((0, 64, 48, 3), np.uint8)
-        return Batch(frame, [], [], crops, np.empty((0, 17, 3)))
+        return Crops(frame, [], [], crops, np.empty((0, 17, 3)))
 
-    def start(self, batch: Batch) -> None:
+    def start(self, crops: Crops) -> None:
         pass
 
-    def finish(self, _: Batch) -> FloatArray:
+    def finish(self, _: Crops) -> FloatArray:
         return np.empty((0, 17, 3))
 
-    def complete(self, batch: Batch, _: FloatArray) -> None:
+    def complete(self, crops: Crops, _: FloatArray) -> None:
         self.clock.passes(self.track_s)
-        self._time_s = batch.frame.time_s
+        self._time_s = crops.frame.time_s
 
     def poses(self, *, is_smooth: bool = True) -> list[Pose]:
         return self.now if is_smooth else self.raw
@@ -193,7 +193,8 @@ def make_loop(
 
     monkeypatch.setattr("steadypose.realtime.app.loop.time", clock)
     monkeypatch.setattr("steadypose.realtime.app.caption.time", clock)
-    monkeypatch.setattr("steadypose.realtime.app.loop.busy_time_s", clock.perf_counter)
+    monkeypatch.setattr("steadypose.realtime.app.clock.time", clock)
+    monkeypatch.setattr("steadypose.realtime.app.clock.busy_time_s", clock.perf_counter)
     monkeypatch.setattr("steadypose.realtime.app.loop.draw_poses", draw_poses)
     monkeypatch.setattr("steadypose.realtime.app.loop.draw_hud", draw_hud)
     return loop

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import multiprocessing
-import os
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 
 from steadypose.engines.errors import EngineError, RecordError, UsageError
+from steadypose.engines.file_io import replace_file
 from training.datasets.pack import PackDataset
 from training.people.body import BodyModel, Floats, not_installed
 from training.people.render import Images
@@ -167,10 +167,10 @@ def render(
         raise not_installed(error) from error
     labels = out.with_name(out.stem + "_labels.npz")
     jobs = [Job(backgrounds, last, seed, number, longest) for number in range(1, count + 1)]
-    parts = [path.with_name(f"{path.name}.{os.getpid()}.part") for path in (out, labels)]
     names, keypoints, boxes = [], [], []
-    try:
-        with tarfile.open(parts[0], "w") as archive:
+
+    def write_pictures(fresh: Path) -> None:
+        with tarfile.open(fresh, "w") as archive:
             made = tqdm(_make_all(jobs, workers), total=count, unit="picture", disable=None)
             for job, one in zip(jobs, made, strict=True):
                 entry = tarfile.TarInfo(f"people_{job.number:05d}.jpg")
@@ -179,22 +179,23 @@ def render(
                 names.append(entry.name)
                 keypoints.append(one.keypoints)
                 boxes.append(one.bbox)
-        with parts[1].open("wb") as file:
+        replace_file(labels, write_labels)
+
+    def write_labels(fresh: Path) -> None:
+        with fresh.open("wb") as file:
             np.savez_compressed(
                 file,
                 image=np.array(names),
                 keypoints=np.stack(keypoints),
                 bbox_xyxy=np.stack(boxes),
             )
-        parts[0].replace(out)
-        parts[1].replace(labels)
+
+    try:
+        replace_file(out, write_pictures)
     except OSError as error:
         raise RecordError(
             f"cannot write {out}: {error.strerror or error}", fix="free space, or choose another"
         ) from error
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
     return labels
 
 

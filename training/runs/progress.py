@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.datatypes import SEEN_SCORE
 
 COLUMNS = ("epoch", "stage", "step", "seconds", "rate", "loss", "pck", "waiting")
 _LIMB = (233, 180, 86)
@@ -135,7 +136,7 @@ def draw_grid(
     *,
     columns: int = 8,
     enlarge_to: int = 192,
-    least_score: float = 0.2,
+    least_score: float = SEEN_SCORE,
     captions: Sequence[str] = (),
     truth: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:

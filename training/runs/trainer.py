@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from steadypose.engines.errors import EngineError, ModelFileError
+from steadypose.engines.file_io import replace_file
 from steadypose.engines.options import BF16_GAIN
 from steadypose.export.models.decoding import Preprocess
 from steadypose.export.models.registry import IMAGENET_MEAN, IMAGENET_STD
@@ -180,9 +181,7 @@ class Trainer:
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint; a half-written one never carries the name."""
-    temporary = path.with_suffix(".part")
-    torch.save(dict(state), temporary)
-    temporary.replace(path)
+    replace_file(path, lambda fresh: torch.save(dict(state), fresh))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from steadypose.engines.backends.tensorrt.cuda_memory import Bytes, CudaMemory
 from steadypose.engines.base import Turns, check_crops, no_people, split_people
 from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import EngineError, EngineUnavailableError
+from steadypose.engines.file_io import replace_file
 from steadypose.engines.spec import ModelSpec
 
 _INPUT, _OUTPUT = "crops", "keypoints"
@@ -216,9 +217,7 @@ class TensorRtEngine:
             return
         with suppress(OSError, TypeError):
             data = bytes(self._runtime_cache.serialize())
-            temporary = self._cache.with_name(self._cache.name + ".part")
-            temporary.write_bytes(data)
-            temporary.replace(self._cache)
+            replace_file(self._cache, lambda fresh: fresh.write_bytes(data))
 
     def _make_buffers(self) -> None:
         height, width = self.spec.input_hw

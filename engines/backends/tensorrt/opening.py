@@ -20,9 +20,9 @@ from steadypose.engines.engine_file import (
     find_engine,
     read_info,
     read_plan,
-    sha256,
 )
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError
+from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.spec import ModelSpec
 
@@ -52,7 +52,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
     api = load_tensorrt(info.flavor if info else "auto")  # type: ignore[arg-type]
     now = Present(api.flavor, api.version, device.name, device.capability, options.precision)
     if info is None:
-        now = dataclasses.replace(now, onnx_sha256=sha256(path.read_bytes()), spec=spec)
+        now = dataclasses.replace(now, onnx_sha256=sha256_of(path), spec=spec)
         path, info, api = _find_built(path, now, api)
     elif differences := info.what_differs(now):
         raise StaleEngineError(

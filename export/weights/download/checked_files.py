@@ -5,17 +5,14 @@ The prefix has 32 bits: enough to find damage and mix-ups, not a deliberate forg
 
 from __future__ import annotations
 
-import hashlib
-import os
+import shutil
 import stat
-from contextlib import suppress
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.file_io import replace_file, sha256_of
 from steadypose.export.weights.download.transfer import disk_errors
 from steadypose.realtime.model.zoo import MODELS, ZooModel, lies_here
-
-_BLOCK = 1024 * 1024
 
 
 def digest_of(path: Path) -> str | None:
@@ -24,15 +21,12 @@ def digest_of(path: Path) -> str | None:
     Raises:
         ModelFileError: It is there and cannot be read.
     """
-    digest = hashlib.sha256()
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait, a device may never end
             raise ModelFileError(
                 f"cannot read {path}: it is no regular file", fix="name the file itself"
             )
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return sha256_of(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
@@ -40,7 +34,6 @@ def digest_of(path: Path) -> str | None:
             f"cannot read {path}: {getattr(error, 'strerror', None) or error}",
             fix="check the path and its rights",
         ) from error
-    return digest.hexdigest()
 
 
 def is_whole(path: Path, model: ZooModel) -> bool:
@@ -76,23 +69,17 @@ def adopt(model: ZooModel, source: Path, *, folder: Path) -> Path:
     target = folder / model.file_name
     if lies_here(target) and source.samefile(target):
         return target
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
+
+    def copy(fresh: Path) -> None:
+        shutil.copyfile(source, fresh)
+        if not is_whole(fresh, model):
+            raise ModelFileError(
+                f"{source} changed while it was copied", fix="try again when it is complete"
+            )
+
     with disk_errors(target):
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with source.open("rb") as given, temporary.open("wb") as copy:
-                while block := given.read(_BLOCK):
-                    copy.write(block)
-                copy.flush()
-                os.fsync(copy.fileno())
-            if not is_whole(temporary, model):
-                raise ModelFileError(
-                    f"{source} changed while it was copied", fix="try again when it is complete"
-                )
-            temporary.replace(target)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        replace_file(target, copy, is_synced=True)
     return target
 
 

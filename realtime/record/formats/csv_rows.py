@@ -9,7 +9,7 @@ from typing import Literal
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Pose
 from steadypose.realtime.record.formats.entry import STATE_NAMES, Entry, round_px, round_score
-from steadypose.realtime.record.formats.lines import LineSink
+from steadypose.realtime.record.formats.whole_file import LineSink
 
 Layout = Literal["wide", "long"]
 LAYOUTS: tuple[Layout, ...] = ("wide", "long")

@@ -16,7 +16,7 @@ from steadypose.realtime.record.formats.entry import (
     round_score,
     round_time,
 )
-from steadypose.realtime.record.formats.lines import LineSink
+from steadypose.realtime.record.formats.whole_file import LineSink
 
 
 def jsonl_sink(path: Path, *, skeleton: Skeleton) -> LineSink:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.file_io import replace_file, write_error
 from steadypose.engines.skeleton import Skeleton
-from steadypose.realtime.record.background import write_error
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
     Entry,
@@ -24,7 +24,7 @@ from steadypose.realtime.record.formats.journal import (
     schema,
     whole_batches,
 )
-from steadypose.realtime.record.formats.whole import WholeFile, replace_file
+from steadypose.realtime.record.formats.whole_file import WholeFile
 
 GROUP_ROWS = 100_000
 _BATCH_ROWS = 20_000

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from steadypose.realtime.app import caption
 from steadypose.realtime.app.caption import Caption
-from steadypose.realtime.app.draw import HELP, draw_hud
+from steadypose.realtime.app.draw import draw_hud
+from steadypose.realtime.app.keys import KEYS
 from tests.support.pictures import assert_written_like, blocks, ink_of
 
 HW = (720, 1280)
@@ -133,7 +134,7 @@ def test_a_message_stands_below_the_middle_and_centred() -> None:
 
 
 def test_the_help_names_every_key_and_what_it_does() -> None:
-    keys, words = blocks(written((), has_help=True), GROUND)[:1], HELP
+    keys, words = blocks(written((), has_help=True), GROUND)[:1], KEYS
     assert keys[0].rows == len(words) == 7
     image = written((), has_help=True)
     ink = ink_of(image)
@@ -155,20 +156,17 @@ class Clock:
         monkeypatch.setattr(caption, "time", SimpleNamespace(perf_counter=lambda: self.now_s))
 
 
-def app(frames: int = 0, *, is_smooth: bool = True) -> Any:
-    return SimpleNamespace(
-        watch=SimpleNamespace(frames=frames, recent=lambda name: {"engine": 12.345}[name]),
-        source=SimpleNamespace(dropped=3),
-        pipeline=SimpleNamespace(engine=SimpleNamespace(label="openvino CPU fp32")),
-        is_smooth=is_smooth,
-    )
+def lines(shown: Caption, frames: int, age_ms: float, *, is_smooth: bool = True) -> tuple[str, ...]:
+    times: Any = SimpleNamespace(frames=frames, recent=lambda name: {"engine": 12.345}[name])
+    label = "openvino CPU fp32"
+    return shown.lines(times, age_ms=age_ms, dropped=3, label=label, is_smooth=is_smooth)
 
 
 def test_the_corner_says_rate_age_drops_and_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, shown = Clock(monkeypatch), Caption()
-    assert shown.lines(app(), 20.0) == ("starting", "20 ms old  3 dropped", "openvino CPU fp32")
+    assert lines(shown, 0, 20.0) == ("starting", "20 ms old  3 dropped", "openvino CPU fp32")
     clock.now_s += 2.0
-    assert shown.lines(app(50), 48.4) == (
+    assert lines(shown, 50, 48.4) == (
         "25 fps  12.3 ms inference",
         "48 ms old  3 dropped",
         "openvino CPU fp32",
@@ -177,24 +175,24 @@ def test_the_corner_says_rate_age_drops_and_backend(monkeypatch: pytest.MonkeyPa
 
 def test_the_corner_says_when_smoothing_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     Clock(monkeypatch)
-    assert Caption().lines(app(is_smooth=False), 0.0)[-1] == "smoothing off"
-    assert "smoothing off" not in Caption().lines(app(), 0.0)
+    assert lines(Caption(), 0, 0.0, is_smooth=False)[-1] == "smoothing off"
+    assert "smoothing off" not in lines(Caption(), 0, 0.0)
 
 
 def test_figures_stand_still_for_a_quarter_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, shown = Clock(monkeypatch), Caption()
-    first = shown.lines(app(), 10.0)
+    first = lines(shown, 0, 10.0)
     clock.now_s += 0.2
-    assert shown.lines(app(6), 99.0) == first
+    assert lines(shown, 6, 99.0) == first
     clock.now_s += 0.1
-    assert shown.lines(app(9), 99.0)[:2] == (
+    assert lines(shown, 9, 99.0)[:2] == (
         "30 fps  12.3 ms inference",
         "99 ms old  3 dropped",
     )
     clock.now_s += 0.5
-    assert shown.lines(app(29), 99.0)[0].startswith("40 fps")  # of the last half second alone
+    assert lines(shown, 29, 99.0)[0].startswith("40 fps")  # of the last half second alone
     shown.renew()
-    assert shown.lines(app(29), 11.0)[1] == "11 ms old  3 dropped"
+    assert lines(shown, 29, 11.0)[1] == "11 ms old  3 dropped"
 
 
 def test_a_message_stays_for_a_second_and_a_half(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import COCO17
-from steadypose.realtime.app.clock import Stopwatch
+from steadypose.realtime.app.clock import Clock
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import MOST_AHEAD_S, App
 from steadypose.realtime.command.summary import figures, summary
@@ -89,7 +89,7 @@ def test_every_frame_of_a_file_is_recorded_once_and_in_order(tmp_path: Path) -> 
     app.run()
     app.outputs.close()
     assert [int(r["frame"]) for r in rows(tmp_path / "a.csv")] == list(range(30))
-    assert app.watch.frames == 30
+    assert app.clock.frames == 30
     assert "30 frames" in summary(app)
     assert len(summary(app).splitlines()) == 3
 
@@ -97,7 +97,7 @@ def test_every_frame_of_a_file_is_recorded_once_and_in_order(tmp_path: Path) -> 
 def test_max_frames_is_exact() -> None:
     app = make_app(gray_source(30), max_frames=7)
     app.run()
-    assert app.watch.frames == 7
+    assert app.clock.frames == 7
 
 
 def test_what_was_read_before_the_source_broke_is_recorded(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_quit_keys_end_the_run(key: str) -> None:
     display = ScriptedDisplay({5: key})
     app = make_app(gray_source(200), display)
     app.run()
-    assert app.watch.frames < 12
+    assert app.clock.frames < 12
 
 
 def test_mirror_flips_the_picture_and_not_the_data(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_space_pauses_and_continues_without_losing_frames() -> None:
     app = make_app(gray_source(20), display)
     begin = time.perf_counter()
     app.run()
-    assert app.watch.frames == 20
+    assert app.clock.frames == 20
     assert time.perf_counter() - begin > 0.3
 
 
@@ -239,7 +239,7 @@ def test_a_run_without_frames_still_sums_up() -> None:
 
 
 def test_the_stopwatch_keeps_a_fixed_amount() -> None:
-    watch = Stopwatch()
+    watch = Clock()
     for i in range(70_000):
         watch.add(crop=1.0, engine=float(i), overhead=1.0, age=2.0)
     assert watch.frames == 70_000
@@ -282,7 +282,7 @@ def test_raw_keypoints_are_never_drawn_ahead() -> None:
     real = app.pipeline.poses_ahead
 
     def spy(time_s: float) -> list[Pose]:
-        asked.append(app.watch.frames)
+        asked.append(app.clock.frames)
         return real(time_s)
 
     app.pipeline.poses_ahead = spy  # type: ignore[method-assign]
@@ -296,16 +296,16 @@ def test_cpu_time_is_some_and_no_more_than_the_cores_could_give() -> None:
     pictures = ((scene.draw(i), i / 30) for i in range(20))
     source = FileSource(pictures, label="demo", fps=30.0, frame_count=20)
     app = make_app(source, latency_s=0.002)
-    assert app.cpu_ms_per_frame == 0.0  # before the run
+    assert app.clock.cpu_ms_per_frame == 0.0  # before the run
     begin_s = time.perf_counter()
     app.run()
     wall_ms = (time.perf_counter() - begin_s) * 1e3
-    assert app.watch.frames == 20
-    assert 0.0 < app.cpu_ms_per_frame * 20 <= wall_ms * (os.cpu_count() or 1)
+    assert app.clock.frames == 20
+    assert 0.0 < app.clock.cpu_ms_per_frame * 20 <= wall_ms * (os.cpu_count() or 1)
 
 
 def test_cpu_time_does_not_count_waiting_for_the_network() -> None:
     app = make_app(gray_source(5), latency_s=0.1)
     app.run()
-    assert app.fps < 11
-    assert 0.0 < app.cpu_ms_per_frame < 70.0
+    assert app.clock.fps < 11
+    assert 0.0 < app.clock.cpu_ms_per_frame < 70.0

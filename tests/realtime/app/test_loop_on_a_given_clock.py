@@ -104,8 +104,8 @@ def test_rate_start_and_work_are_told_of_the_frames_between_first_and_last(
 def test_a_single_frame_has_no_rate(monkeypatch: Patch) -> None:
     loop = make_loop(monkeypatch, FRAMES[:1], prepare_s=0.05)
     loop.app.run()
-    assert loop.app.fps == 0.0
-    assert loop.app.first_frame_s == pytest.approx(0.05)
+    assert loop.app.clock.fps == 0.0
+    assert loop.app.clock.first_frame_s == pytest.approx(0.05)
 
 
 def test_the_progress_is_told_four_times_a_second(monkeypatch: Patch) -> None:
@@ -154,7 +154,7 @@ def test_a_paused_program_looks_for_keys_twenty_times_a_second_and_rests_between
     loop.app.run()
     assert sum(loop.clock.slept_s) == pytest.approx(1.0, abs=0.06)
     assert loop.clock.slept_s == pytest.approx([0.05] * len(loop.clock.slept_s))
-    assert loop.app.watch.frames == 4  # one was in the engine
+    assert loop.app.clock.frames == 4  # one was in the engine
 
 
 def test_a_live_frame_that_waits_to_be_shown_is_not_kept_waiting_for_the_next(
@@ -170,7 +170,7 @@ def test_the_next_frame_of_a_file_is_waited_for_while_the_engine_works(monkeypat
     loop.source.is_live = loop.source.is_paced = False
     loop.app.run()
     assert loop.source.waits_s[:9] == [0.05] * 9  # not a busy loop
-    assert loop.app.watch.frames == 8
+    assert loop.app.clock.frames == 8
 
 
 # Where people are drawn.

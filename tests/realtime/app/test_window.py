@@ -90,7 +90,7 @@ def test_esc_in_the_window_quits(screen: Screen) -> None:
     app = make_app(gray_source(200), Window())
     app.run()
     assert 3 <= screen.shown < 20
-    assert app.watch.frames < 20
+    assert app.clock.frames < 20
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from steadypose.engines.backends.tensorrt import api as tensorrt_api
-from steadypose.engines.engine_file import EngineInfo, StaleEngineError, sha256, write_engine
+from steadypose.engines.engine_file import EngineInfo, StaleEngineError, write_engine
 from steadypose.engines.errors import (
     EngineError,
     EngineUnavailableError,
     ModelFileError,
     UsageError,
 )
+from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions
 from steadypose.realtime import cli
 from steadypose.realtime.command.options import build_parser, to_settings
@@ -68,7 +69,7 @@ class Machine:
         info = EngineInfo(
             spec=replace(TINY_SPEC, name=name),
             onnx=model.name,
-            onnx_sha256=sha256(model.read_bytes()),
+            onnx_sha256=sha256_of(model),
             flavor="tensorrt",
             version="10.3.0",
             precision="fp16",

@@ -422,7 +422,7 @@ def test_a_full_disk_at_the_end_keeps_the_journal(
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(
-        RecordError, match=r"journal has everything\n  fix: .*steadypose.realtime.convert"
+        RecordError, match=r"journal has everything\n  fix: .*realtime.convert"
     ):
         record(tmp_path / "all.parquet", random_run(11, 5))
     monkeypatch.undo()

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.file_io import check_writable
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Frame, State
-from steadypose.realtime.record.background import BackgroundWriter, check_writable
+from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.csv_rows import header, long_rows, wide_row
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit

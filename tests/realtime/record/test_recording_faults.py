@@ -15,13 +15,14 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.file_io import replace_file
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.record.formats.blocks import Facts
 from steadypose.realtime.record.formats.reading_csv import csv_blocks
-from steadypose.realtime.record.formats.whole import WholeFile, replace_file
+from steadypose.realtime.record.formats.whole_file import WholeFile
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.recorder import csv_recorder
 from steadypose.realtime.record.video import VideoRecorder, VideoSink
@@ -37,7 +38,7 @@ class SmallDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
         self.room = room
         self._write = os.write
-        monkeypatch.setattr("steadypose.realtime.record.formats.whole.os.write", self.write)
+        monkeypatch.setattr("steadypose.realtime.record.formats.whole_file.os.write", self.write)
 
     def write(self, handle: int, data: bytes) -> int:
         if not self.room:

@@ -13,9 +13,10 @@ from steadypose.engines.errors import ShapeError
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.mannequin_motion import pose_at
-from steadypose.realtime.tracking.boxes import scan_windows, settle, within
+from steadypose.realtime.tracking.boxes import settle, within
 from steadypose.realtime.tracking.crop import cut, place_crop
 from steadypose.realtime.tracking.framing import Framing
+from steadypose.realtime.tracking.search_windows import scan_windows
 from steadypose.realtime.tracking.similarity import oks_matrix
 
 Floats = NDArray[np.float64]

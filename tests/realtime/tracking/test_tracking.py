@@ -13,9 +13,10 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox, Frame, State
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.sources.mannequin_motion import pose_at
-from steadypose.realtime.tracking.boxes import scan_windows
 from steadypose.realtime.tracking.pipeline import SWEEP_S, Pipeline
-from steadypose.realtime.tracking.tracker import CANDIDATES, LOST_AFTER_S, Tracker
+from steadypose.realtime.tracking.roster import CANDIDATES, LOST_AFTER_S
+from steadypose.realtime.tracking.search_windows import scan_windows
+from steadypose.realtime.tracking.tracker import Tracker
 
 HW = (360, 640)
 K = len(COCO17)

@@ -13,8 +13,9 @@ import pytest
 
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import BBox, FloatArray
-from steadypose.realtime.tracking.boxes import scan_windows, settle, within
+from steadypose.realtime.tracking.boxes import settle, within
 from steadypose.realtime.tracking.framing import Framing
+from steadypose.realtime.tracking.search_windows import scan_windows
 from tests.support.following import AT, HEAD, K, figure
 
 H = 300.0

@@ -1,12 +1,13 @@
-"""Files that end with something whole, whatever happens while they are written."""
+"""Files that stay readable even if writing fails half-way."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from steadypose.realtime.record.background import write_error
+from steadypose.engines.file_io import write_error
+from steadypose.realtime.record.formats.entry import Entry
 
 
 class WholeFile:
@@ -59,19 +60,43 @@ class WholeFile:
             os.close(self._file)
 
 
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file so that its old content stays until the new one is complete.
+class LineSink:
+    """Writes the lines of each frame; only whole lines reach the disk.
 
     Args:
-        path: The file.
-        write: Writes the path that it is given, a neighbour of ``path``.
+        path: Replaced at once.
+        head: First line.
+        to_lines: The lines of a frame, each with its end.
 
     Raises:
-        OSError: It could not be written; ``path`` is as it was.
+        RecordError: The file cannot be written.
     """
-    fresh = path.with_name(f"{path.name}.tmp")
-    try:
-        write(fresh)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+
+    def __init__(self, path: Path, head: str, to_lines: Callable[[Entry], Iterable[str]]) -> None:
+        self.rows = 0
+        self.size_bytes = len(head) + 1
+        self.progress = 0
+        self._to_lines = to_lines
+        self._lines = [f"{head}\n"]
+        self._file = WholeFile(path)
+
+    def add(self, item: Entry) -> None:
+        """Take a frame."""
+        lines = list(self._to_lines(item))
+        self._lines += lines
+        self.rows += len(lines)
+        self.size_bytes += sum(map(len, lines))
+
+    def flush(self) -> None:
+        """Write whole lines; after a failed write, cut back to the last whole one."""
+        data = "".join(self._lines).encode()
+        self._lines.clear()
+        if data:
+            self._file.append(data, end=b"\n")
+
+    def close(self) -> None:
+        """Write the rest. Safe to call twice."""
+        try:
+            self.flush()
+        finally:
+            self._file.close()
