@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from steadypose.engines.errors import SteadyposeError
-from steadypose.realtime.command.summary import machine
+from steadypose.realtime.command.machine import machine
 from steadypose.realtime.model.places import ROOT
 
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"

@@ -32,8 +32,8 @@ from steadypose.engines.file_io import write_model_file
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.recipe import Recipe, build_model, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights
+from steadypose.realtime.command.machine import machine
 from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.command.summary import machine
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.measures.measure import crop_of, in_batches
 from training.measures.metrics import relative_error, torso_px

@@ -42,8 +42,8 @@ from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job
+from steadypose.realtime.model.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "benchmarks" / "cache" / "gpu"
 _WARM, _ROUNDS = 20, 200
 

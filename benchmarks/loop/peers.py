@@ -35,8 +35,8 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.command.options import whole
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.datatypes import FloatArray
+from steadypose.realtime.model.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"
 PACKAGE = "mediapipe==0.10.21"
 # MediaPipe's number of each COCO keypoint, in COCO order.

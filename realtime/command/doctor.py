@@ -17,7 +17,7 @@ from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions, default_threads, usable_cpus
 from steadypose.realtime.app.display import gui_backend, why_headless
-from steadypose.realtime.command.summary import cpu_name
+from steadypose.realtime.command.machine import cpu_name
 from steadypose.realtime.model.best_built import open_best
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.camera import list_cameras

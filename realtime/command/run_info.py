@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from steadypose.engines.base import Engine
+from steadypose.realtime.command.machine import machine
 from steadypose.realtime.command.options import VERSION
 from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.summary import machine
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import without_password
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from pathlib import Path
 from typing import Any
 
 from steadypose.engines.file_io import write_error
-from steadypose.engines.options import usable_cpus
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.loop import App
+from steadypose.realtime.command.machine import machine
 from steadypose.realtime.record.outputs import counted
 
 
@@ -60,24 +59,6 @@ def figures(app: App) -> dict[str, Any]:
         "persons": app.pipeline.persons,
         "machine": machine(),
     }
-
-
-def machine() -> str:
-    """Processor, usable cores and system, one line."""
-    return f"{cpu_name()}, {usable_cpus()} CPUs, {platform.system()} {platform.machine()}"
-
-
-def cpu_name() -> str:
-    """Marketing name of the processor where the system tells, and its best vector instructions."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor() or platform.machine()
-    lines = [line.partition(":") for line in info.read_text().splitlines()]
-    told = {name.strip(): value.strip() for name, _, value in reversed(lines)}
-    flags = told.get("flags", "").split()
-    best = next((isa for isa in ("avx512_bf16", "avx512f", "avx2") if isa in flags), "")
-    name = told.get("model name") or platform.processor() or platform.machine()
-    return f"{name} ({best})" if best else name
 
 
 def write_figures(app: App, path: Path) -> None:

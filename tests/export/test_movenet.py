@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.realtime.model.places import QUALITIES
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
 
-SHIPPED = Path(__file__).resolve().parents[2] / "models" / "movenet_lightning_192x160.onnx"
+SHIPPED = QUALITIES["fast"]
 PARAMETERS = {"movenet_lightning": 2_317_974, "movenet_thunder": 6_226_046}
 
 

@@ -16,6 +16,7 @@ from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
+from steadypose.realtime.model.places import ROOT
 from tests.export.layouts import (
     cpm,
     cpn,
@@ -217,7 +218,7 @@ def test_the_committed_comparison_has_every_network() -> None:
     """``python -m benchmarks.loop.networks`` fails where one differs or does not build."""
     from steadypose.export.models.registry import NETWORKS
 
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "networks.md"
+    path = ROOT / "benchmarks" / "results" / "networks.md"
     lines = [line for line in path.read_text().splitlines() if line.startswith("| ")]
     rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
     columns = {name: i for i, name in enumerate(rows[0])}

@@ -20,9 +20,9 @@ from steadypose.engines.errors import EngineError, EngineUnavailableError, Model
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
+from steadypose.realtime.model.places import ROOT
 
 pytestmark = [pytest.mark.export, pytest.mark.rtx]
-ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models" / "pose_resnet18_192x160.onnx"
 MOVENET = ROOT / "models" / "movenet_lightning_192x160.onnx"
 MEMBERS: dict[str, dict[str, list[str]]] = json.loads(

@@ -22,9 +22,9 @@ from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.realtime.model.places import ROOT
 
 pytestmark = pytest.mark.export
-ROOT = Path(__file__).resolve().parents[2]
 HW = (64, 48)
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 STD = np.array([58.395, 57.12, 57.375], np.float32)

@@ -20,6 +20,7 @@ import pytest
 
 from steadypose.engines.errors import EngineError, ModelFileError, SourceError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.realtime.model.places import ROOT
 from tests.training.made_up import coco_file
 from training.config import DataConfig, StageConfig, TrainConfig, load_config
 from training.runs.progress import read_log
@@ -28,7 +29,6 @@ pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("tqdm")
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "training" / "configs"
 
 

@@ -15,7 +15,7 @@ from steadypose.realtime.cli import main
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.listing import cost_of, listing
-from steadypose.realtime.model.places import QUALITIES
+from steadypose.realtime.model.places import QUALITIES, ROOT
 
 NAME = "res50-coco-256x192"
 
@@ -179,7 +179,7 @@ def test_a_published_model_file_that_is_not_here_names_fetch(places: Path) -> No
 
 @pytest.mark.parametrize("script", ["export_onnx", "wrap_onnx", "quantize", "build_trt"])
 def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     hide = (
         "import sys, runpy\n"
         "from importlib.machinery import PathFinder\n"

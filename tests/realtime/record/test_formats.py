@@ -421,9 +421,7 @@ def test_a_full_disk_at_the_end_keeps_the_journal(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", replace)
-    with pytest.raises(
-        RecordError, match=r"journal has everything\n  fix: .*realtime.convert"
-    ):
+    with pytest.raises(RecordError, match=r"journal has everything\n  fix: .*realtime.convert"):
         record(tmp_path / "all.parquet", random_run(11, 5))
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["all.parquet.journal"]

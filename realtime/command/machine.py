@@ -1,0 +1,26 @@
+"""What machine this is, in a line."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from steadypose.engines.options import usable_cpus
+
+
+def machine() -> str:
+    """Processor, usable cores and system, one line."""
+    return f"{cpu_name()}, {usable_cpus()} CPUs, {platform.system()} {platform.machine()}"
+
+
+def cpu_name() -> str:
+    """Marketing name of the processor where the system tells, and its best vector instructions."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    lines = [line.partition(":") for line in info.read_text().splitlines()]
+    told = {name.strip(): value.strip() for name, _, value in reversed(lines)}
+    flags = told.get("flags", "").split()
+    best = next((isa for isa in ("avx512_bf16", "avx512f", "avx2") if isa in flags), "")
+    name = told.get("model name") or platform.processor() or platform.machine()
+    return f"{name} ({best})" if best else name
