@@ -6,6 +6,8 @@ lie inside it. See docs/decisions/0002-packaging.md.
 
 from pathlib import Path
 
+__version__ = "0.1.0"
+
 _BESIDE = Path(__file__).resolve().parent.parent
 if (_BESIDE / "run.py").is_file():
     __path__.append(str(_BESIDE))

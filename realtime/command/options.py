@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from steadypose import __version__
 from steadypose.engines import registry
 from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.parser import Parser
@@ -17,7 +18,6 @@ from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions
 
-VERSION = "0.1.0"
 DEFAULTS = Settings()
 _ANY = 10**9  # no limit worth naming
 
@@ -88,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         "run.py --camera 0 --model res50-coco-256x192 --fetch",
     )
     parser.stray_fix = "to read {word}: run.py --source {word}"
-    parser.add_argument("--version", action="version", version=f"steadypose {VERSION}")
+    parser.add_argument("--version", action="version", version=f"steadypose {__version__}")
     parser.add_argument(
         "--doctor", action="store_true", help="say what works on this machine, and why the rest not"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from steadypose import __version__
 from steadypose.engines.base import Engine
 from steadypose.realtime.command.machine import machine
-from steadypose.realtime.command.options import VERSION
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import without_password
@@ -31,7 +31,7 @@ def run_facts(
         typed: The command line. Passwords in addresses are left out.
     """
     return {
-        "steadypose": VERSION,
+        "steadypose": __version__,
         "model": engine.spec.name,
         "model_file": settings.model,
         "skeleton": engine.spec.skeleton.name,

@@ -1,0 +1,79 @@
+"""What an installation has: one name, everything the app needs, and nothing of the workshop."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from steadypose.realtime.model.places import ROOT, SHIPPED
+
+pytest.importorskip("setuptools", minversion="77")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    place = tmp_path_factory.mktemp("wheel")
+    source = place / "source"
+    skip = shutil.ignore_patterns(".*", "__pycache__", "out", "built", "cache", "*.onnx")
+    shutil.copytree(ROOT, source, ignore=skip)
+    for model in SHIPPED:  # by name: their 47 MB would only be copied and packed
+        (source / "models" / model.name).write_bytes(b"")
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, str(source), "-w", str(place)], check=True)
+    (file,) = place.glob("*.whl")
+    return zipfile.ZipFile(file)
+
+
+@pytest.mark.slow
+def test_an_installation_takes_one_name(wheel: zipfile.ZipFile) -> None:
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"steadypose"}
+
+
+@pytest.mark.slow
+def test_an_installation_has_every_module_and_the_models(wheel: zipfile.ZipFile) -> None:
+    inside = set(wheel.namelist())
+    for package in ("engines", "realtime", "export"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert f"steadypose/{path.relative_to(ROOT)}" in inside
+    assert {f"steadypose/models/{model.name}" for model in SHIPPED} <= inside
+
+
+@pytest.mark.slow
+def test_an_installation_asks_for_what_the_requirements_ask(wheel: zipfile.ZipFile) -> None:
+    (name,) = (n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
+    asked = [
+        line.removeprefix("Requires-Dist: ").replace('"', "'")
+        for line in wheel.read(name).decode().splitlines()
+        if line.startswith("Requires-Dist: ")
+    ]
+
+    def listed(file: str) -> list[str]:
+        lines = (ROOT / file).read_text().splitlines()
+        return [line for line in lines if line and not line.startswith(("#", "-"))]
+
+    wanted = listed("requirements.txt")
+    for extra in ("onnxruntime", "record"):
+        wanted += [f"{r}; extra == '{extra}'" for r in listed(f"requirements-{extra}.txt")]
+    assert sorted(asked) == sorted(wanted)
+
+
+@pytest.mark.slow
+def test_an_installation_runs_from_anywhere(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    wheel.extractall(site)
+    elsewhere.mkdir()
+    code = "import sys; from steadypose.realtime.cli import main; sys.exit(main(['--version']))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {code}"],
+        check=False,
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("steadypose "), done.stderr
