@@ -56,7 +56,7 @@ def summary_table() -> str:
     rows = [
         "| | steadypose, default | compared with | all figures |",
         "|---|---:|---|---|",
-        f"| frame rate of the whole program on two AVX2 cores | {frame_rates[0]} fps "
+        f"| frame rate of the whole program, two threads, AVX2 only | {frame_rates[0]} fps "
         f"| MediaPipe Pose full: {frame_rates[1]} fps | [speed](docs/measured.md#speed) |",
         f"| accuracy: PCK@0.2 on everyday / sports pictures | {pck(f'balanced: {lightning}')} "
         f"| MoveNet as published: {pck(f'{lightning}_published')} "
