@@ -1,6 +1,8 @@
-"""The picture in the README: three moments of the demo, as the program draws them.
+"""The moving picture in the README: seven seconds of the demo, as the program draws them.
 
-python -m benchmarks.picture [--output docs/demo.png]
+python -m benchmarks.picture [--output docs/images/demo.webp]
+
+Writing animations needs OpenCV 4.11 or newer.
 """
 
 from __future__ import annotations
@@ -19,33 +21,38 @@ from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 
-MOMENTS = (100, 205, 430)
+FIRST, LAST, EVERY = 156, 356, 2
+"""Frames of the demo, which has 30 a second: stretched arms, then a squat."""
+
+SIZE_WH = (480, 270)
+QUALITY = 60  # of WebP, 1 to 100
 
 
 def main() -> None:
     """Draw and write."""
-    output = parser(__doc__).parse_args().output or ROOT / "docs" / "demo.png"
+    output = parser(__doc__).parse_args().output or ROOT / "docs" / "images" / "demo.webp"
     options = EngineOptions(threads=default_threads())
     engine = open_engine(DEFAULT_MODEL, backend="auto", options=options).engine
     pipeline, source = Pipeline(engine), open_source(SourceOptions("demo"))
     pictures: list[NDArray[np.uint8]] = []
-    while len(pictures) < len(MOMENTS):
+    index = 0
+    while index < LAST:
         frame = source.read(5.0)
         if frame is None:
             continue
+        index = frame.index
         poses = pipeline.process(frame)
-        if frame.index in MOMENTS:
+        if index >= FIRST and index % EVERY == 0:
             canvas = frame.image_bgr.copy()
             draw_poses(canvas, poses)
-            middle = float(np.nanmean(poses[0].xy[:, 0])) if poses else canvas.shape[1] / 2
-            left = int(np.clip(middle - 160, 0, canvas.shape[1] - 320))
-            canvas = np.ascontiguousarray(canvas[:, left : left + 320])
-            if not pictures:
-                draw_hud(canvas, (engine.label,), is_recording=True)
-            pictures.append(canvas)
+            draw_hud(canvas, (engine.label,), is_recording=True)
+            pictures.append(cv2.resize(canvas, SIZE_WH, interpolation=cv2.INTER_AREA))
     source.close()
+    animation = cv2.Animation()
+    animation.frames = pictures
+    animation.durations = [round(EVERY * 1000 / 30)] * len(pictures)
     Path(output).parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(output), np.hstack(pictures))
+    cv2.imwriteanimation(str(output), animation, (cv2.IMWRITE_WEBP_QUALITY, QUALITY))
     print(output)
 
 
