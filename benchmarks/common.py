@@ -1,48 +1,48 @@
-"""What all benchmarks share: the machine line, tables, and the development videos."""
+"""What all benchmarks share: options, inputs that are not included, tables."""
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from steadypose.engines.errors import SteadyposeError
-from steadypose.realtime.command.machine import machine
-from steadypose.realtime.model.places import ROOT
-
-VIDEOS = ROOT.parent / "shared" / "data" / "videos"
+from steadypose.engines.errors import SteadyposeError, UsageError
+from training.measures import results
 
 
-# What computes: a changed document or an earlier result of the same sitting makes no other figures.
-_COMPUTES = ("engines", "realtime", "export", "training", "benchmarks", "models/*.onnx", "run.py")
-_RESULTS = ":!benchmarks/results"
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the option that every benchmark has."""
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--output", type=Path, help="also write the result to this file")
+    return made
 
 
-def provenance() -> str:
-    """Machine, commit and date of a run; ``-dirty`` where code that computes was changed."""
-    return f"machine: {machine()} / commit {commit()} / {date.today()}"
+def included(path: Path, option: str) -> Path:
+    """An input that people bring themselves.
 
+    Args:
+        path: What was given.
+        option: The option it was given with.
 
-def commit() -> str:
-    """The commit that runs."""
-
-    def ask(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S607
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=False,
+    Raises:
+        UsageError: It is not there.
+    """
+    if not path.exists():
+        raise UsageError(
+            f"{option} {path} does not exist; it is not included in the repository",
+            fix="docs/measured.md#inputs says where each input comes from",
         )
-        return done.stdout.strip()
+    return path
 
-    changed = ask("status", "--porcelain", "--", *_COMPUTES, _RESULTS)
-    return (ask("describe", "--always") or "unknown") + ("-dirty" if changed else "")
+
+def publish(text: str, output: Path | None) -> None:
+    """Print a result under its command and the machine, and write it where asked."""
+    print(results.publish(text, output))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -56,21 +56,6 @@ def p50_p95(seconds: Sequence[float]) -> str:
     """Median and 95th percentile in milliseconds."""
     low, high = np.percentile(np.array(seconds) * 1e3, (50, 95))
     return f"{low:.2f} / {high:.2f}"
-
-
-def publish(text: str, output: Path | None) -> None:
-    """Print a result, and write it where asked."""
-    print(text)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text + "\n")
-
-
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser with the option that every benchmark has."""
-    made = argparse.ArgumentParser(description=description)
-    made.add_argument("--output", type=Path, help="also write the result to this file")
-    return made
 
 
 def guarded(main: Callable[[], None]) -> None:

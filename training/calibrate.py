@@ -18,7 +18,6 @@ import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import cv2
@@ -28,15 +27,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import write_model_file
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.recipe import Recipe, build_model, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights
-from steadypose.realtime.command.machine import machine
 from steadypose.realtime.command.parser import Parser, run_command
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.measures.measure import crop_of, in_batches
 from training.measures.metrics import relative_error, torso_px
+from training.measures.results import publish
 
 Floats = NDArray[np.float64]
 # How often Thunder is right (within a fifth of the torso) at a score: against people's labels of
@@ -248,7 +246,6 @@ def calibrate(arguments: argparse.Namespace) -> str:
         (
             f"{origin.name}; right: within a fifth of the torso; in brackets: keypoints; people: "
             "everyday pictures' teacher, believed as far as people's labels of LSPET bear it out",
-            f"machine: {machine()} / {date.today()}",
             "",
             f"fitted: --score {told}",
             "",
@@ -259,26 +256,25 @@ def calibrate(arguments: argparse.Namespace) -> str:
             *table(others, np.array(origin.recipe.score)),
         )
     )
-    if arguments.output is not None:
-        write_model_file(f"{text}\n".encode(), arguments.output)
-    return text
+    return publish(text, arguments.output)
+
+
+def build_parser() -> Parser:
+    """All options."""
+    parser = Parser(
+        prog="python -m training.calibrate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("weights", type=Path, help="model file, or weights with their recipe")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the packs")
+    parser.add_argument("--output", type=Path, help="also write the result to this file")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-
-    def work() -> str:
-        parser = Parser(
-            prog="python -m training.calibrate",
-            description=__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        parser.add_argument("weights", type=Path, help="model file, or weights with their recipe")
-        parser.add_argument("--data", type=Path, required=True, help="folder of the packs")
-        parser.add_argument("--output", type=Path, help="also write the result to this file")
-        return calibrate(parser.parse_args(argv))
-
-    return run_command(work)
+    return run_command(lambda: calibrate(build_parser().parse_args(argv)))
 
 
 if __name__ == "__main__":

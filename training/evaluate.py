@@ -36,6 +36,7 @@ from training.measures.metrics import (
     relative_error,
     reliability,
 )
+from training.measures.results import publish
 from training.runs.progress import draw_grid, write_picture
 
 _WORST = 20
@@ -234,8 +235,8 @@ def evaluate(arguments: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry; returns the exit code."""
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -251,18 +252,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--flip-test", action="store_true", help="average with the mirror image")
     parser.add_argument("--sheet", type=Path, help="write a picture of the twenty worst")
     parser.add_argument("--output", type=Path, help="also write the report to this file")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    arguments = build_parser().parse_args(argv)
     try:
-        text = evaluate(arguments)
-        if arguments.output is not None:
-            arguments.output.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        print(  # noqa: T201
-            f"error: cannot write {arguments.output}: {error.strerror}\n"
-            "  fix: choose another --output",
-            file=sys.stderr,
-        )
-        return 2
+        text = publish(evaluate(arguments), arguments.output)
     except SteadyposeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2

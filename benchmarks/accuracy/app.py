@@ -1,6 +1,6 @@
 """How right the keypoints are: the demo against its truth, a real clip against its CSV.
 
-    python -m benchmarks.accuracy.app [--peer]
+    python -m benchmarks.accuracy.app [--video CLIP --truth CSV] [--peer]
 
 ``--peer`` also runs MediaPipe Pose "full" over the clip, in an environment of its own.
 """
@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, included, parser, publish, table
 from benchmarks.loop.peers import PACKAGE, prepare_mediapipe, run_mediapipe
-from benchmarks.smoothing.clip import CLIP, measured_keypoints
+from benchmarks.smoothing.clip import measured_keypoints
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
@@ -108,16 +108,18 @@ def follow_with_mediapipe(clip: Path) -> Floats:
         return np.asarray(run_mediapipe(clip, Path(folder)).keypoints[..., :2], np.float64)
 
 
-def options() -> argparse.Namespace:
-    """The command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
     made = parser(__doc__)
+    made.add_argument("--video", type=Path, metavar="FILE", help="clip to measure beside the demo")
+    made.add_argument("--truth", type=Path, metavar="CSV", help="its measured keypoints")
     made.add_argument("--peer", action="store_true", help="run MediaPipe over the clip as well")
-    return made.parse_args()
+    return made
 
 
 def main() -> None:
     """Measure and print."""
-    arguments = options()
+    arguments = build_parser().parse_args()
     cv2.setNumThreads(1)
     engine = open_engine(
         DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
@@ -128,21 +130,21 @@ def main() -> None:
     truth = np.stack([scene.truth(i)[0] for i in range(len(raw))])
     rows = rows_for("demo", raw, smooth, truth)
     notes.append(f"demo: {len(raw)} frames, {ids} id(s)")
-    clip, table_path = VIDEOS / "kalman_clip_part1.mp4", CLIP
-    if clip.exists() and table_path.exists():
+    if arguments.video is not None and arguments.truth is not None:
+        clip = included(arguments.video, "--video")
+        truth = measured_keypoints(included(arguments.truth, "--truth"))
         raw, smooth, ids = follow(engine, str(clip))
-        truth = measured_keypoints(table_path)
-        rows += rows_for("kalman clip", raw, smooth, truth)
+        rows += rows_for(clip.stem, raw, smooth, truth)
         if arguments.peer:
             found = follow_with_mediapipe(clip)
-            rows.append(row_for(f"kalman clip, {PACKAGE.replace('==', ' ')} full", found, truth))
-        notes.append(f"kalman clip: {len(raw)} frames, {ids} id(s), against its measured CSV")
+            rows.append(row_for(f"{clip.stem}, {PACKAGE.replace('==', ' ')} full", found, truth))
+        notes.append(f"{clip.name}: {len(raw)} frames, {ids} id(s), against its measured CSV")
     else:
-        notes.append("kalman clip: not here, left out")
+        notes.append("no clip: --video and --truth were not given")
     head = ("PCK@0.2 of the torso", *GROUPS, *SUMS, "error, px", "jitter, px")
     publish(
         f"{engine.spec.name} on {engine.label} ({COCO17.name}); {'; '.join(notes)}; "
-        f"error: median distance; jitter: median second difference\n{provenance()}\n\n"
+        f"error: median distance; jitter: median second difference\n\n"
         f"{table(head, rows)}",
         arguments.output,
     )

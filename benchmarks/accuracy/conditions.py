@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, parser, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
@@ -92,18 +92,18 @@ def strip_of(engine: Engine, dataset: Staged, found: Found) -> NDArray[np.uint8]
     return strip
 
 
-def options() -> argparse.Namespace:
-    """The command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
     made = parser(__doc__)
     made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     made.add_argument("--count", type=whole(1, 10000), default=100, help="people in each condition")
     made.add_argument("--picture", type=Path, help="also write three of each condition here")
-    return made.parse_args()
+    return made
 
 
 def main() -> None:
     """Measure and print."""
-    arguments = options()
+    arguments = build_parser().parse_args()
     engine = open_engine(
         arguments.model, backend="auto", options=EngineOptions(threads=default_threads())
     ).engine
@@ -124,7 +124,7 @@ def main() -> None:
     head = ("PCK@0.2 of the torso", "keypoints", *_GROUPS, "mean score")
     publish(
         f"{engine.spec.name} on {engine.label}; {arguments.count} rendered people each, known box"
-        f"\n{provenance()}\n\n{table(head, rows)}",
+        f"\n\n{table(head, rows)}",
         arguments.output,
     )
     if arguments.picture is not None:

@@ -9,6 +9,8 @@ named, with their own crop size and with others, and with every decoder.
 
 from __future__ import annotations
 
+import argparse
+
 from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
@@ -22,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.common import guarded, p50_p95, parser, provenance, publish, table
+from benchmarks.common import guarded, p50_p95, parser, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
@@ -117,12 +119,17 @@ def accuracy(weights: list[Path], data: Path, folder: Path) -> str:
     return table(("weights, crop, decoder", "PCK@0.2", "PCK@0.5"), rows)
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    made.add_argument("--weights", type=Path, nargs="*", default=[])
+    made.add_argument("--data", type=Path, help="folder of the packs; without it only times")
+    return made
+
+
 def main() -> None:
     """Time every design in turn, then measure what was trained."""
-    options = parser(__doc__)
-    options.add_argument("--weights", type=Path, nargs="*", default=[])
-    options.add_argument("--data", type=Path, help="folder of the packs; without it only times")
-    arguments = options.parse_args()
+    arguments = build_parser().parse_args()
     rng = np.random.default_rng(0)
     parts = []
     with tempfile.TemporaryDirectory() as name:
@@ -148,7 +155,7 @@ def main() -> None:
         label = designs[0].engine.label
         for d in designs:
             d.engine.close()
-        parts.append(f"{label}\n{provenance()}\n\n{table(head, rows)}")
+        parts.append(f"{label}\n\n{table(head, rows)}")
         if arguments.weights and arguments.data is not None:
             parts.append(accuracy(arguments.weights, arguments.data, folder))
     publish("\n\n".join(parts), arguments.output)

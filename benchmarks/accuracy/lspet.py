@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.app import GROUPS as BODY_GROUPS
 from benchmarks.accuracy.app import SUMS
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, included, parser, publish, table
 from benchmarks.loop.peers import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
@@ -101,17 +101,18 @@ def row_of(name: str, found: Found, xy: Floats) -> tuple[str, ...]:
     return name, *(f"{value:.3f}" for value in (*fine, coarse))
 
 
-def options() -> argparse.Namespace:
-    """The command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
     made = parser(__doc__)
     made.add_argument("--data", type=Path, required=True, help="folder of the packs")
     made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
-    return made.parse_args()
+    return made
 
 
 def main() -> None:
     """Measure and print."""
-    arguments = options()
+    arguments = build_parser().parse_args()
+    included(arguments.data, "--data")
     config = load_config(ROOT / "training" / "configs" / "default.toml")
     dataset = open_dataset(config.validate[0], root=arguments.data)
     engine = open_engine(
@@ -133,7 +134,7 @@ def main() -> None:
     ]
     head = ("PCK@0.2 of the torso", *GROUPS, f"{LIMBS} at 0.5")
     publish(
-        f"LSPET 9001 to 9500: {len(found.rows)} people\n{provenance()}\n\n{table(head, rows)}",
+        f"LSPET 9001 to 9500: {len(found.rows)} people\n\n{table(head, rows)}",
         arguments.output,
     )
 

@@ -36,6 +36,7 @@ from training.config import DataConfig, load_config
 from training.datasets import open_datasets
 from training.examples.sample import PoseDataset
 from training.measures.measure import measure
+from training.measures.results import publish
 
 Candidate = tuple[str, Path, str, EngineOptions]
 
@@ -119,9 +120,7 @@ def report(arguments: argparse.Namespace) -> str:
         except SteadyposeError as error:
             refusals.append(f"not run: {title}: {error.what}")
     text = "\n".join([*lines, "", *refusals]).rstrip()
-    if arguments.output is not None:
-        arguments.output.write_text(text + "\n", encoding="utf-8")
-    return text
+    return publish(text, arguments.output)
 
 
 def _row(title: str, got: Difference, engine: Engine, labels: Sequence[PoseDataset]) -> str:
@@ -130,8 +129,8 @@ def _row(title: str, got: Difference, engine: Engine, labels: Sequence[PoseDatas
     return f"| {title} | " + " | ".join(cells) + " |"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry; returns the exit code."""
+def build_parser() -> Parser:
+    """All options."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--onnx", type=Path, default=DEFAULT_MODEL, help="model file")
     parser.add_argument(
@@ -147,8 +146,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="or a training config, for its validation set")
     parser.add_argument("--data", type=Path, help="where the config's paths start")
     parser.add_argument("--output", type=Path, help="also write the table to this file")
-    arguments = parser.parse_args(argv)
-    return run_command(lambda: report(arguments))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry; returns the exit code."""
+    return run_command(lambda: report(build_parser().parse_args(argv)))
 
 
 if __name__ == "__main__":

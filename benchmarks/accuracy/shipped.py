@@ -11,6 +11,7 @@ one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as thi
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, included, parser, publish, table
 from benchmarks.loop.avx2_only import avx2_only
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions
@@ -111,13 +112,18 @@ def row_of(model: Path, name: str, sets: Sequence[tuple[PackDataset, bool]]) -> 
     return [name, *cells, *times, f"{model.stat().st_size / 1e6:.1f}"]
 
 
-def main() -> None:
-    """Measure all, print and keep the table."""
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
     made = parser(__doc__)
     made.add_argument("models", nargs="*", type=Path, metavar="MODEL", help="further model files")
     made.add_argument("--data", type=Path, required=True, help="folder of the packs")
-    arguments = made.parse_args()
-    data: Path = arguments.data
+    return made
+
+
+def main() -> None:
+    """Measure all, print and keep the table."""
+    arguments = build_parser().parse_args()
+    data = included(arguments.data, "--data")
     sets = (
         (PackDataset(data / "people.tar", only=HELD_OUT, outside="drop"), True),
         (PackDataset(data / "lspet.tar", first=9001, last=9500, outside="drop"), False),
@@ -135,7 +141,7 @@ def main() -> None:
         "AP*: mean over COCO's thresholds of the share of people matched; times: one thread, one "
         "crop, the fastest of 60 calls"
     )
-    publish("\n".join((text, provenance(), "", table(head, rows))), arguments.output)
+    publish(f"{text}\n\n{table(head, rows)}", arguments.output)
 
 
 if __name__ == "__main__":

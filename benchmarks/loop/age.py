@@ -5,13 +5,14 @@ python -m benchmarks.loop.age [--seconds 60] [--memory-frames 10000]
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, parser, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
@@ -62,12 +63,17 @@ def resident_mb() -> float:
     return pages * 4096 / 1e6
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    made.add_argument("--seconds", type=float, default=60.0)
+    made.add_argument("--memory-frames", type=int, default=10_000)
+    return made
+
+
 def main() -> None:
     """Measure and print."""
-    options = parser(__doc__)
-    options.add_argument("--seconds", type=float, default=60.0)
-    options.add_argument("--memory-frames", type=int, default=10_000)
-    arguments = options.parse_args()
+    arguments = build_parser().parse_args()
     rows = []
     app = live_run(60.0, 0.05, seconds=arguments.seconds, frames=None)
     half = app.clock.frames // 2
@@ -84,8 +90,7 @@ def main() -> None:
     grown = resident_mb() - before
     rows.append((f"memory grown over {arguments.memory_frames} frames, MB", f"{grown:.1f}"))
     publish(
-        f"60 fps camera, 50 ms engine, {arguments.seconds:g} s\n{provenance()}\n\n"
-        f"{table(('', ''), rows)}",
+        f"60 fps camera, 50 ms engine, {arguments.seconds:g} s\n\n{table(('', ''), rows)}",
         arguments.output,
     )
 

@@ -3,22 +3,24 @@
 Speed, cold start and keypoint agreement side by side: rounds alternate between the
 candidates, so a noisy machine disturbs all alike.
 
-    python -m benchmarks.loop.backends
+    python -m benchmarks.loop.backends [--video CLIP ...]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import VIDEOS, guarded, p50_p95, parser, provenance, publish, table
+from benchmarks.common import guarded, included, p50_p95, parser, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, usable_cpus
 from steadypose.engines.registry import open_engine
@@ -92,9 +94,13 @@ class Keeper:
         self.engine.close()
 
 
-def real_crops(count: int) -> tuple[NDArray[np.uint8], str]:
-    """Crops of the followed person from the development videos, or from the demo."""
-    videos = [str(path) for path in sorted(VIDEOS.glob("*.mp4"))] or ["demo"]
+def real_crops(count: int, videos: Sequence[str]) -> tuple[NDArray[np.uint8], str]:
+    """Crops of the tracked person.
+
+    Args:
+        count: How many at most.
+        videos: Files, or ``demo``; each gives its share.
+    """
     crops: list[NDArray[np.uint8]] = []
     for text in videos:
         engine = open_engine(
@@ -126,10 +132,19 @@ def cold_start(candidate: Candidate) -> float:
     return float(json.loads(done.stdout))
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    video_help = "clips the crops are cut from (default: the demo)"
+    made.add_argument("--video", type=Path, nargs="+", default=[], metavar="FILE", help=video_help)
+    return made
+
+
 def main() -> None:
     """Measure all candidates and print the table."""
-    output = parser(__doc__).parse_args().output
-    crops, what = real_crops(240)
+    arguments = build_parser().parse_args()
+    videos = [str(included(path, "--video")) for path in arguments.video]
+    crops, what = real_crops(240, videos or ["demo"])
     candidates = []
     for backend, precision in (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")):
         for threads in sorted({1, usable_cpus()}):
@@ -180,8 +195,8 @@ def main() -> None:
     publish(
         f"{spec.name}, {what}; {ROUNDS} alternating rounds of {CALLS} calls; "
         f"moved: against {candidates[0].name}, keypoints with score >= 0.2\n"
-        f"{provenance()}\n\n{table(head, rows)}",
-        output,
+        f"\n{table(head, rows)}",
+        arguments.output,
     )
 
 

@@ -3,11 +3,12 @@
 Runs the whole app on a file, and the bare engine on one crop, in alternating rounds
 of one process.
 
-    python -m benchmarks.loop.cost [CLIP] [--threads 1]
+    python -m benchmarks.loop.cost [--video CLIP] [--threads 1]
 """
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, included, parser, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
@@ -53,14 +54,19 @@ def run_app(engine: Engine, clip: str, folder: Path, *, has_video: bool) -> App:
     return app
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    made.add_argument("--video", type=Path, metavar="FILE", help="clip (default: the demo)")
+    made.add_argument("--threads", type=int, default=default_threads(), help="of the engine")
+    return made
+
+
 def main() -> None:
     """Measure and print."""
-    options = parser(__doc__)
-    options.add_argument("clip", nargs="?", default=str(VIDEOS / "kalman_clip_part1.mp4"))
-    options.add_argument("--threads", type=int, default=default_threads(), help="of the engine")
-    arguments = options.parse_args()
+    arguments = build_parser().parse_args()
     cv2.setNumThreads(1)
-    clip = arguments.clip if Path(arguments.clip).exists() else "demo"
+    clip = "demo" if arguments.video is None else str(included(arguments.video, "--video"))
     engine = open_engine(
         DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
     ).engine
@@ -97,7 +103,7 @@ def main() -> None:
         f"{engine.spec.name} on {engine.label}, {name}, one person, with a CSV; {ROUNDS} rounds. "
         "Everything else: CPU time of the loop's thread outside engine and source; "
         "stages (·): wall time, while engine and decoder use the same cores\n"
-        f"{provenance()}\n\n{table(('', 'median', 'min', 'max'), body)}",
+        f"\n{table(('', 'median', 'min', 'max'), body)}",
         arguments.output,
     )
 

@@ -10,6 +10,8 @@ GPU for that.
 
 from __future__ import annotations
 
+import argparse
+
 from steadypose.export import needed_packages  # noqa: F401
 
 # isort: split
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, parser, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
@@ -229,11 +231,16 @@ def row(name: str, reference: Subject, folder: Path) -> tuple[str, ...]:
     return found
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    made.add_argument("--only", nargs="*", choices=NETWORKS, metavar="NAME")
+    return made
+
+
 def main() -> None:
     """Go through the registry."""
-    options = parser(__doc__)
-    options.add_argument("--only", nargs="*", choices=NETWORKS, metavar="NAME")
-    arguments = options.parse_args()
+    arguments = build_parser().parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -251,7 +258,7 @@ def main() -> None:
         "or never published."
     )
     publish(
-        f"random weights; {label}; TensorRT for RTX without a GPU\n{provenance()}\n\n"
+        f"random weights; {label}; TensorRT for RTX without a GPU\n\n"
         f"{table(HEAD, rows)}\n\n{notes}",
         arguments.output,
     )

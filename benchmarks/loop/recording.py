@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, parser, publish, table
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
@@ -156,16 +156,20 @@ def _row(name: str, cost: Cost) -> list[str]:
     ]
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    made.add_argument("--minutes", type=float, default=60.0, help="length of the run")
+    made.add_argument("--persons", type=int, default=3, help="in every frame")
+    made.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    made.add_argument("--folder", type=Path, help="disk to write to (default: temporary)")
+    made.add_argument("--read", action="store_true", help="also read each file back")
+    return made
+
+
 def main() -> None:
     """Measure every format and print a table."""
-    options = parser(__doc__)
-    options.formatter_class = argparse.RawDescriptionHelpFormatter
-    options.add_argument("--minutes", type=float, default=60.0, help="length of the run")
-    options.add_argument("--persons", type=int, default=3, help="in every frame")
-    options.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
-    options.add_argument("--folder", type=Path, help="disk to write to (default: temporary)")
-    options.add_argument("--read", action="store_true", help="also read each file back")
-    arguments = options.parse_args()
+    arguments = build_parser().parse_args()
     frames = max(10, round(arguments.minutes * 60 * _FPS))
     rows = []
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
@@ -175,7 +179,6 @@ def main() -> None:
     head = (
         f"{frames} frames, {arguments.minutes:g} min at {_FPS} fps, {arguments.persons} people, "
         f"{_LOST:.0%} of the keypoints lost, given as fast as the recorder takes them\n"
-        f"{provenance()}\n"
     )
     publish(head + "\n" + table(_HEAD, rows), arguments.output)
 

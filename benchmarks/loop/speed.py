@@ -1,6 +1,6 @@
 """Whole programs on one clip, on two kinds of processor: this one, and one with AVX2 alone.
 
-    python -m benchmarks.loop.speed CLIP [--rounds 3]
+    python -m benchmarks.loop.speed --video CLIP [--rounds 3]
 
 Most laptops have AVX2 and nothing newer. Intel's processors can be made to say so to every
 program on Linux (``avx2_only``), then MediaPipe is held back too; elsewhere only steadypose is.
@@ -8,16 +8,16 @@ program on Linux (``avx2_only``), then MediaPipe is held back too; elsewhere onl
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, included, parser, publish, table
 from benchmarks.loop.avx2_only import avx2_only
 from benchmarks.loop.peers import Run, prepare_mediapipe, run_mediapipe, run_ours
-from steadypose.engines.errors import SourceError
 from steadypose.engines.options import default_threads
 from steadypose.realtime.command.options import whole
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
@@ -82,15 +82,18 @@ def peer_cells(runs: list[Run], *, is_avx2: bool) -> tuple[str, ...]:
     )
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    made.add_argument("--video", type=Path, required=True, metavar="FILE", help="clip")
+    made.add_argument("--rounds", type=whole(1, 100), default=3, metavar="N")
+    return made
+
+
 def main() -> None:
     """Alternate all rows with MediaPipe, print and keep the table."""
-    made = parser(__doc__)
-    made.add_argument("clip", type=Path, metavar="CLIP", help="video file")
-    made.add_argument("--rounds", type=whole(1, 100), default=3, metavar="N")
-    arguments = made.parse_args()
-    clip = arguments.clip.resolve()
-    if not clip.is_file():
-        raise SourceError(f"{clip} is not a file", fix="name a video file that exists")
+    arguments = build_parser().parse_args()
+    clip = included(arguments.video, "--video").resolve()
     prepare_mediapipe()
     threads = sorted({1, min(2, default_threads())}, reverse=True)
     rows = [Row(q, n, isa) for isa in (True, False) for q in QUALITIES for n in threads]
@@ -119,7 +122,7 @@ def main() -> None:
             (
                 f"clip {clip.name}, {first.frames} frames; {arguments.rounds} alternating "
                 "rounds, medians (smallest to largest); decoding and CSV counted, the start not  ",
-                f"{provenance()}; peer: {first.engine}",
+                f"peer: {first.engine}",
                 "",
                 table(head, lines),
                 "",

@@ -5,6 +5,7 @@ python -m benchmarks.loop.startup
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, parser, publish, table
 from steadypose.realtime.model.places import ROOT
 
 RUNS = 9
@@ -46,15 +47,20 @@ def first_frame(folder: Path) -> float:
     return float(line.split()[1]) - begin
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    return parser(__doc__)
+
+
 def main() -> None:
     """Measure and print."""
-    arguments = parser(__doc__).parse_args()
+    arguments = build_parser().parse_args()
     with tempfile.TemporaryDirectory() as folder:
         times = [first_frame(Path(folder)) for _ in range(RUNS + 1)][1:]
     low, middle, high = np.percentile(times, (0, 50, 100))
     rows = [("command to first annotated frame, s", f"{middle:.2f}", f"{low:.2f}", f"{high:.2f}")]
     publish(
-        f"demo source, {RUNS} runs\n{provenance()}\n\n{table(('', 'median', 'min', 'max'), rows)}",
+        f"demo source, {RUNS} runs\n\n{table(('', 'median', 'min', 'max'), rows)}",
         arguments.output,
     )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.common import VIDEOS, guarded, parser, provenance, publish, table
+from benchmarks.common import guarded, included, parser, publish, table
 from benchmarks.presence.entrances import ENTRANCES, entrance
 from benchmarks.presence.scenes import (
     FPS,
@@ -38,7 +38,6 @@ from benchmarks.presence.watch import (
     watch_empty,
 )
 from steadypose.engines.base import Engine
-from steadypose.engines.errors import SourceError
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.command.options import whole
@@ -116,18 +115,11 @@ def video_table(engine: Engine, videos: list[Path]) -> str:
     return table(("video time, s", "persons", "somebody confirmed", "as many as asked for"), rows)
 
 
-def find_video(text: str) -> Path:
-    """A video by its path, or by its name among the development videos."""
-    for path in (Path(text), VIDEOS / text):
-        if path.is_file():
-            return path
-    raise SourceError(f"{text} is not a file", fix="name a video file that exists")
-
-
-def options() -> argparse.Namespace:
-    """The command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
     made = parser(__doc__)
-    made.add_argument("--video", nargs="+", default=[], metavar="FILE", help="of a fixed camera")
+    video_help = "of a fixed camera"
+    made.add_argument("--video", type=Path, nargs="+", default=[], metavar="FILE", help=video_help)
     made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     frames_help = "of empty scenes in all (default: %(default)s)"
     made.add_argument("--frames", type=whole(1, 10**6), default=3000, metavar="N", help=frames_help)
@@ -136,14 +128,14 @@ def options() -> argparse.Namespace:
         "--entrances", type=whole(1, ENTRANCES), default=ENTRANCES, metavar="N", help=entrances_help
     )
     made.add_argument("--threads", type=whole(1, 256), default=default_threads(), metavar="N")
-    return made.parse_args()
+    return made
 
 
 def report(engine: Engine, videos: list[Path], arguments: argparse.Namespace) -> str:
     """Measure everything; the tables and what they mean."""
     parts = [
         f"{engine.spec.name} on {engine.label}; {SCENES} scenes of each kind, "
-        f"{arguments.entrances} entrances, {FPS:g} frames a second\n{provenance()}",
+        f"{arguments.entrances} entrances, {FPS:g} frames a second",
         *empty_tables(engine, videos, arguments.frames),
         "(1) Mean score of the better half of the keypoints, which the tracker's thresholds are "
         "about, of anything\nit looked at closer, confirmed or not; empty where there was nothing.",
@@ -161,9 +153,9 @@ def report(engine: Engine, videos: list[Path], arguments: argparse.Namespace) ->
 
 def main() -> None:
     """Measure and print."""
-    arguments = options()
+    arguments = build_parser().parse_args()
     cv2.setNumThreads(1)
-    videos = [find_video(text) for text in arguments.video]
+    videos = [included(path, "--video") for path in arguments.video]
     threads = EngineOptions(threads=arguments.threads)
     opened = open_engine(arguments.model, backend="auto", options=threads)
     with closing(opened.engine) as engine:

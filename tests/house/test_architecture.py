@@ -17,7 +17,16 @@ from steadypose.realtime.model.places import ROOT
 
 @pytest.mark.parametrize(
     "forbidden",
-    ["torch", "tensorrt", "pycuda", "steadypose.export", "training", "scipy", "onnxruntime", "pyarrow"],
+    [
+        "torch",
+        "tensorrt",
+        "pycuda",
+        "steadypose.export",
+        "training",
+        "scipy",
+        "onnxruntime",
+        "pyarrow",
+    ],
 )
 def test_starting_the_app_does_not_load(forbidden: str) -> None:
     code = f"import sys, steadypose.realtime.cli; sys.exit({forbidden!r} in sys.modules)"
