@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import provenance
 from steadypose.engines.errors import (
     EngineError,
     EngineUnavailableError,
@@ -36,6 +35,7 @@ from steadypose.realtime.command.options import whole
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.model.places import ROOT
+from training.measures.results import provenance
 
 VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"
 PACKAGE = "mediapipe==0.10.21"
