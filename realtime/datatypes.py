@@ -1,4 +1,4 @@
-"""What travels between the stages of the app."""
+"""What the rooms of the app exchange: frames, boxes, poses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Frame:
     """One camera image with the time it was taken.
 
     Attributes:
-        image_bgr: (H, W, 3) uint8. Nobody but the owner of a copy writes to it.
+        image_bgr: (H, W, 3) uint8. Only the owner of a copy writes to it.
         index: 0 for the first frame of the source; dropped frames are counted too.
         time_s: When it was taken: seconds since the first frame of a live source,
             or the presentation time of a file. Smoothing and records use it.

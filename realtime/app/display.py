@@ -1,4 +1,4 @@
-"""A window where there is a screen, nothing where there is none."""
+"""A window if there is a screen, else nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Display(Protocol):
 
     @property
     def is_window(self) -> bool:
-        """False where nobody looks."""
+        """False if there is no window."""
         ...
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
@@ -42,10 +42,10 @@ class NullDisplay:
     is_window = False
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
-        """Nobody looks."""
+        """Does nothing."""
 
     def pressed(self) -> list[str]:
-        """Nobody types."""
+        """Returns no keys."""
         return []
 
     def close(self) -> None:

@@ -22,12 +22,12 @@ class Source(Protocol):
 
     @property
     def is_live(self) -> bool:
-        """True where time does not wait: frames nobody fetched are dropped."""
+        """True for cameras and streams: unread frames are dropped."""
         ...
 
     @property
     def is_paced(self) -> bool:
-        """True where frames come at their own time: live, or a file played at its speed."""
+        """True if frames come at their own time: live, or a file played at its speed."""
         ...
 
     @property
@@ -37,7 +37,7 @@ class Source(Protocol):
 
     @property
     def frame_count(self) -> int | None:
-        """How many frames there will be, None where it cannot be known."""
+        """How many frames there will be, None if it cannot be known."""
         ...
 
     @property

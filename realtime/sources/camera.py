@@ -1,4 +1,4 @@
-"""Open cameras and network streams through OpenCV, and say what was granted."""
+"""Open cameras and network streams through OpenCV; reconnecting is in ``live``."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def connect(url: str) -> cv2.VideoCapture:
 
 
 def list_cameras() -> list[str]:
-    """Camera device paths on Linux; empty where it cannot be told cheaply."""
+    """Camera device paths on Linux; empty if finding them out is not cheap."""
     return sorted(str(path) for path in Path("/dev").glob("video*"))
 
 

@@ -1,4 +1,4 @@
-"""Live sources: the newest frame wins, older ones are counted, losses are survived."""
+"""Live sources: the newest frame wins, older ones are counted; lost devices are reopened."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class LiveSource:
             if self._failure is not None:
                 raise self._failure
             raise SourceError(
-                f"{self.label} opened but gives no picture",
+                f"{self.label} opened, but no frame arrived within {first_frame_s:g} s",
                 fix="close other programs that use it, or try --fourcc MJPG or a smaller size",
             )
 

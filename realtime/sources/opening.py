@@ -36,7 +36,7 @@ class SourceOptions:
         text: ``0``, ``/dev/video2``, a path, a glob, a URL, ``demo`` or ``demo:2``.
         mode: Asked of a camera; its fps is the playback rate of pictures.
         is_paced: Play files at their own speed instead of as fast as possible.
-        is_watched: Somebody looks at a window: the demo plays like a camera, at its
+        is_watched: There is a window: the demo plays like a camera, at its
             own speed and without an end.
     """
 
