@@ -100,9 +100,10 @@ def clip_figures(scene: Scene, found: Floats) -> dict[str, float]:
     """What can be said without truth, for the keypoints seen nearly always; pixels.
 
     Returns:
-        ``distance``: mean distance to the zero-phase reference. ``jitter``: mean motion from
-        frame to frame where the reference moves slower than 0.15 sizes a second.
-        ``acceleration``: mean second difference, px per frame².
+        ``distance``: mean distance to the zero-phase reference. ``acceleration``: mean second
+        difference, px per frame²; ``jitter``: the same where the reference moves slower than
+        0.15 sizes a second. ``motion``: mean motion from frame to frame there; true slow
+        movement is part of it, so what trails behind has less of it than the reference.
     """
     there = scene.is_there[0]
     path, truth = found[:, 0, there], scene.truth[:, 0, there]
@@ -111,6 +112,7 @@ def clip_figures(scene: Scene, found: Floats) -> dict[str, float]:
     bend = np.linalg.norm(np.diff(path, n=2, axis=0), axis=2)
     return {
         "distance": float(np.linalg.norm(path - truth, axis=2)[10:].mean()),
-        "jitter": float(step[rests].mean()),
+        "jitter": float(bend[rests[1:] & rests[:-1]].mean()),
+        "motion": float(step[rests].mean()),
         "acceleration": float(bend.mean()),
     }
