@@ -8,16 +8,14 @@ figures here, and look at what they say.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from realtime.smooth import KalmanSmoother, Noise, Smoother
+from realtime.smooth import KalmanSmoother, Smoother
 from realtime.smooth.choice import make_smoother
-from realtime.smooth.noise import BALANCED
-from tests.smoothing_scenes import FPS, SIZE_PX, TRIALS, Followed, follow, rest, swing, walk
+from tests.smoothing_scenes import SIZE_PX, TRIALS, Followed, follow, rest, swing, walk
 
 MARGIN = 0.03
 FILTERS = ("steady", "balanced", "responsive", "kalman", "one-euro", "no preset")
@@ -152,40 +150,3 @@ def test_a_resting_hand_drawn_ahead_trembles_by_less_than_a_pixel(name: str, fig
     rows = found.rows(1.0, 4.0)
     away = np.linalg.norm((found.drawn - found.found)[rows], axis=2).mean()
     assert away == pytest.approx(figure, rel=MARGIN)
-
-
-# A person's own noise, where that is asked for (no preset does).
-
-
-@pytest.mark.parametrize(
-    ("noise_px", "level"),
-    [(0.2, 0.25), (3.0, 0.380), (8.0, 1.015), (20.0, 2.46), (60.0, 3.0)],
-)
-def test_after_ten_seconds_a_person_counts_as_noisy_as_they_are(
-    noise_px: float, level: float
-) -> None:
-    smoother = KalmanSmoother(1, TRIALS, replace(BALANCED, learn_s=1.0))
-    follow(smoother, rest(10.0), noise_px=noise_px)
-    assert smoother.level[0] == pytest.approx(level, rel=MARGIN)
-
-
-@pytest.mark.parametrize(("noise_px", "level"), [(0.2, 0.794), (60.0, 1.48)])
-def test_half_a_second_teaches_only_some_of_a_persons_noise(noise_px: float, level: float) -> None:
-    smoother = KalmanSmoother(1, TRIALS, replace(BALANCED, learn_s=1.0))
-    follow(smoother, rest(0.5), noise_px=noise_px)
-    assert smoother.level[0] == pytest.approx(level, rel=MARGIN)
-
-
-def test_a_slow_camera_teaches_no_more_than_a_fifth_in_a_frame() -> None:
-    """Half a second between frames is more than twice the time to learn in."""
-    smoother = KalmanSmoother(1, TRIALS, replace(BALANCED, learn_s=0.2))
-    found = follow(smoother, rest(4 / FPS), noise_px=0.1, fps=2.0)
-    assert len(found.time_s) == 4
-    assert smoother.level[0] == pytest.approx(0.549, rel=MARGIN)
-
-
-def test_noise_without_a_person_is_not_learnt() -> None:
-    smoother = KalmanSmoother(1, TRIALS, replace(Noise(), learn_s=1.0))
-    truth = rest(1.0)
-    follow(smoother, truth, unseen=np.arange(len(truth)) > 1)
-    assert smoother.level[0] == pytest.approx(1.0, rel=MARGIN)
