@@ -42,7 +42,7 @@ class Hindsight:
 
     noise: Noise = BALANCED
     measurement: float = 0.5 * BALANCED.measurement
-    agitation: float = 0.5
+    agitation: float = 1.0
     huber: float = 1.0
     bridge_s: float = 0.5
 

@@ -74,20 +74,20 @@ PLAIN = Noise(
 """Textbook constant velocity, linear: what filterpy can be compared with."""
 
 BALANCED = Noise(
-    measurement=0.0232,
-    acceleration=(0.0465, 10.3),
-    agility=(1.081, 12.57),
-    decay_s=(0.05447, 0.2479),
-    leave_rate=0.455,
-    sharpness=0.6,
-    huber=6.131,
+    measurement=0.0195,
+    acceleration=(0.0465, 0.45, 7.0),
+    agility=(1.08, 8.0, 12.0),
+    decay_s=(0.0545, 1.0, 0.248),
+    leave_rate=0.12,
+    sharpness=0.95,
+    huber=4.0,
     gate=0.19,
     gate_speed=0.5,
 )
-"""The default: what ``benchmarks/smoothing.py --tune`` found, made a little quicker by hand."""
+"""The default: holding still, moving slowly, moving fast; docs/smoothing.md says how found."""
 
 STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
 """Measurements are believed less: steadier, later."""
 
-RESPONSIVE = replace(BALANCED, measurement=0.6 * BALANCED.measurement)
+RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement)
 """Measurements are believed more: quicker, less steady."""
