@@ -217,7 +217,7 @@ def draw(
     axes.set_yticks(ticks, [str(tick) for tick in ticks])
     axes.yaxis.set_minor_formatter("")
     axes.grid(visible=True, which="both", alpha=0.25)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper right", ncols=2)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
