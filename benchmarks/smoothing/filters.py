@@ -191,18 +191,16 @@ def single_kalman(scene: Scene, p: Parameters) -> Floats:
 
 
 def imm(scene: Scene, p: Parameters) -> Floats:
-    """Ours. Parameters: those of ``Noise``, pairs as still_x and moving_x."""
+    """Ours. Parameters: those of ``Noise``, triples as still_x, slow_x and fast_x."""
     return follow(scene, _smoother(scene, imm_noise(p)))
 
 
 def imm_noise(p: Parameters) -> Noise:
     """Flat parameters of the tuning to the filter's own."""
-    start = Noise()
-    pairs = {
-        name: (p.get(f"still_{name}", still), p.get(f"moving_{name}", moving))
-        for name, (still, moving) in (
-            ("acceleration", (0.5, 12.0)), ("agility", (0.0, 8.0)), ("decay_s", (0.1, 0.1))
-        )
-    }  # fmt: skip
-    single = {k: v for k, v in p.items() if not k.startswith(("still_", "moving_"))}
-    return replace(start, **pairs, **single)  # type: ignore[arg-type]
+    modes = ("still_", "slow_", "fast_")
+    triples = {
+        name: tuple(p[f"{mode}{name}"] for mode in modes)
+        for name in ("acceleration", "agility", "decay_s")
+    }
+    single = {k: v for k, v in p.items() if not k.startswith(modes)}
+    return replace(Noise(), **triples, **single)  # type: ignore[arg-type]

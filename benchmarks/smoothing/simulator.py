@@ -1,7 +1,8 @@
 """Keypoints with known truth: a moving figure, and measurements as a network makes them.
 
 The figure stands, reaches (minimum-jerk paths, Flash and Hogan 1985), waves at 1.5 to
-3.2 Hz, punches, squats and walks, computed at 240 Hz. Measurements come at 30 or 60
+3.2 Hz, punches, squats, walks, and moves slowly and steadily (drifts aside, leans, raises an arm),
+computed at 240 Hz. Measurements come at 30 or 60
 frames a second with jittered time stamps and dropped frames; their noise has heavy tails
 and a part that lasts from frame to frame, the score falls with the noise, limbs are
 covered for a while, single keypoints jump for one to three frames, left and right change
@@ -24,6 +25,7 @@ from steadypose.realtime.tracking.framing import Framing
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 _FINE_HZ = 240.0
+_SWAYS = 0.04  # S/s; who stands still sways by less
 _UPPER, _FORE, _THIGH, _SHIN = 0.17, 0.155, 0.245, 0.245
 _INDEX = {name: k for k, name in enumerate(COCO17.keypoints)}
 # How much worse a keypoint is measured than the average one.
@@ -62,8 +64,13 @@ class Scene:
 
     @property
     def is_still(self) -> Bools:
-        """(T, P, K) hardly moving for a quarter of a second."""
-        return self._lasting(self.speed < 0.08, before_s=0.25)
+        """(T, P, K) no more than swaying for a quarter of a second."""
+        return self._lasting(self.speed < _SWAYS, before_s=0.25)
+
+    @property
+    def is_slow(self) -> Bools:
+        """(T, P, K) in slow movement for a quarter of a second: more than swaying."""
+        return self._lasting((self.speed > _SWAYS) & (self.speed < 0.3), before_s=0.25)
 
     @property
     def is_moving(self) -> Bools:
@@ -118,13 +125,14 @@ def minimum_jerk(x: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Body:
-    """What the figure does, by time: arm angles, depth of squats, steps, place."""
+    """What the figure does, by time: arm angles, depth of squats, steps, place, leaning."""
 
     time_s: Floats
     arms: Floats
     dip: Floats
     walk: Floats
     shift: Floats
+    lean: Floats
 
 
 def figure(seconds: float, rng: np.random.Generator) -> Floats:
@@ -132,13 +140,14 @@ def figure(seconds: float, rng: np.random.Generator) -> Floats:
     count = int(seconds * _FINE_HZ)
     t = np.arange(count) / _FINE_HZ
     arms = np.tile(np.array((0.15, 0.3)), (2, count, 1))  # upper arm, forearm; side, time
-    body = _Body(t, arms, np.zeros(count), np.zeros(count), np.zeros(count))
+    body = _Body(t, arms, *np.zeros((4, count)))
     begin = 0.0
     while begin < seconds:
         length = float(rng.uniform(1.5, 3.5))
         act = rng.choice(
-            ("still", "still", "talk", "talk", "reach", "reach", "wave", "punch", "squat", "walk")
-        )
+            ("still", "still", "talk", "talk", "reach", "reach", "wave", "punch", "squat", "walk",
+             "slow", "slow")
+        )  # fmt: skip
         _perform(str(act), body, begin, begin + length, rng)
         begin += length + float(rng.uniform(0.0, 0.6))
     return _assemble(body, rng)
@@ -152,12 +161,7 @@ def _perform(act: str, body: _Body, begin: float, end: float, rng: np.random.Gen
     length = end - begin
     fade = minimum_jerk(local / 0.5) * minimum_jerk((length - local) / 0.5)
     if act == "reach":
-        move_s = float(rng.uniform(0.35, 0.9))
-        for k, limit in ((0, 2.7), (1, 3.0)):
-            start, goal = arms[side, inside, k][:1], rng.uniform(0.1, limit)
-            path = start + (goal - start) * minimum_jerk(local / move_s)
-            arms[side, inside, k] = path
-            arms[side, t >= end, k] = path[-1] if path.size else goal
+        _reach(arms[side], t, begin, end, rng)
     elif act == "wave":
         rate = float(rng.uniform(1.5, 3.2))
         arms[side, inside, 0] += fade * (2.0 - arms[side, inside, 0])
@@ -183,11 +187,50 @@ def _perform(act: str, body: _Body, begin: float, end: float, rng: np.random.Gen
         travel = float(rng.uniform(-1, 1)) * 1.2
         body.shift[inside] += travel * minimum_jerk(local / length)
         body.shift[t >= end] += travel
+    elif act == "slow":
+        _move_slowly(body, begin, float(rng.uniform(1.0, 4.0)), rng)
+
+
+def _reach(angles: Floats, t: Floats, begin: float, end: float, rng: np.random.Generator) -> None:
+    inside = (t >= begin) & (t < end)
+    move_s = float(rng.uniform(0.35, 0.9))
+    for k, limit in ((0, 2.7), (1, 3.0)):
+        start, goal = angles[inside, k][:1], rng.uniform(0.1, limit)
+        path = start + (goal - start) * minimum_jerk((t[inside] - begin) / move_s)
+        angles[inside, k] = path
+        angles[t >= end, k] = path[-1] if path.size else goal
+
+
+def _move_slowly(body: _Body, begin: float, length: float, rng: np.random.Generator) -> None:
+    """Drift aside, lean over and back, or raise or lower an arm, at one speed."""
+    t, speed = body.time_s, float(np.exp(rng.uniform(math.log(0.05), math.log(0.25))))
+    way = _steady(t - begin, length)
+    kind, sign = int(rng.integers(3)), float(rng.choice((-1.0, 1.0)))
+    if kind == 0:
+        body.shift[:] += sign * speed * way
+    elif kind == 1:
+        most = min(speed, 0.4 / length)  # nobody leans farther over than a fifth of the height
+        body.lean[:] += sign * most * (_steady(t - begin, length / 2) * 2 - way)
+    else:
+        angles = body.arms[int(rng.integers(2))]
+        now = angles[np.searchsorted(t, begin) - 1]
+        turn = speed / (_UPPER + _FORE) * way
+        if now[0] > 1.4:
+            turn = -turn
+        angles[:] = np.where((t >= begin)[:, None], np.clip(now + turn[:, None], 0.1, 2.9), angles)
+
+
+def _steady(local: Floats, length: float) -> Floats:
+    """Seconds of way at unit speed, which is taken up and given up within a quarter of one."""
+    pace = minimum_jerk(local / 0.25) * minimum_jerk((length - local) / 0.25)
+    way: Floats = np.cumsum(pace) / _FINE_HZ
+    return way
 
 
 def _assemble(body: _Body, rng: np.random.Generator) -> Floats:
     """Forward kinematics; a standing person sways by a few thousandths of S."""
-    t, arms, dip, walk, shift = body.time_s, body.arms, body.dip, body.walk, body.shift
+    t, arms, dip, walk = body.time_s, body.arms, body.dip, body.walk
+    shift, upper_shift = body.shift, body.shift + body.lean
     phase = rng.uniform(0, 2 * math.pi, 3)
     sway = 0.003 * np.sin(2 * math.pi * 0.35 * t + phase[0]) + 0.002 * np.sin(
         2 * math.pi * 0.8 * t + phase[1]
@@ -198,13 +241,13 @@ def _assemble(body: _Body, rng: np.random.Generator) -> Floats:
         xy[:, _INDEX[name]] = np.stack((x, y), 1)
 
     hip_y, shoulder_y = -0.50 + dip, -0.815 + dip
-    head_x, head_y = shift + 1.6 * sway, shoulder_y - 0.115
+    head_x, head_y = upper_shift + 1.6 * sway, shoulder_y - 0.115
     put("nose", head_x, head_y + 0.008)
     for side, sign in enumerate((1.0, -1.0)):
         name = ("left", "right")[side]
         put(f"{name}_eye", head_x + sign * 0.019, head_y - 0.012)
         put(f"{name}_ear", head_x + sign * 0.044, head_y - 0.002)
-        shoulder = np.stack((shift + 1.2 * sway + sign * 0.125, shoulder_y), 1)
+        shoulder = np.stack((upper_shift + 1.2 * sway + sign * 0.125, shoulder_y), 1)
         hip = np.stack((shift + 0.6 * sway + sign * 0.085, hip_y), 1)
         upper = arms[side, :, 0] + 0.25 * sign * walk
         fore = arms[side, :, 1] + 0.4 * sign * walk

@@ -1,8 +1,8 @@
-"""The filter: two Kalman filters per keypoint, one for holding still and one for moving, mixed.
+"""The filter: Kalman filters per keypoint for holding still, moving slowly and moving fast, mixed.
 
 A single constant-velocity filter must choose: steady and late, or quick and jittery. An
-interacting multiple model (IMM) runs both and weighs them by how well each foretold the
-measurement, so a resting hand is held and a moving one is followed. With one mode it is
+interacting multiple model (IMM) runs several and weighs them by how well each foretold the
+measurements, so a resting hand is held and a moving one is followed. With one mode it is
 the plain Kalman filter; filterpy computes the same numbers one keypoint at a time
 (``steadypose.realtime.smooth.filterpy_reference``), and the tests hold the two together.
 
@@ -27,11 +27,9 @@ from steadypose.realtime.smooth.motion_model import displacement, matrices
 from steadypose.realtime.smooth.noise import FRAME_S, Noise
 from steadypose.realtime.smooth.presence import Presence
 
-_LEVELS = (0.25, 3.0)  # a person's noise is never believed to be less or more
 _LEAST_WEIGHT = 1e-12  # of a mode; mixing brings it back
 _TINY_PX2 = 1e-12
 _DOUBT = 0.5  # how much the variance of a velocity counts against following it
-_TO_OTHER = np.array(((1.0,), (-1.0,)))  # the sign of a step from each mode to the other
 
 
 class KalmanSmoother(Presence):
@@ -43,7 +41,7 @@ class KalmanSmoother(Presence):
     Args:
         slots: S.
         keypoints: K.
-        noise: Parameters; one or two modes.
+        noise: Parameters; one mode or several, the first for holding still.
         name: What the user chose, for ``describe``.
     """
 
@@ -71,9 +69,6 @@ class KalmanSmoother(Presence):
         assert np.shares_memory(self.mean, self._belief)
         self._mixed: FloatArray = np.zeros((2, 2, n))
         self._size: FloatArray = np.ones(n)
-        self.level: FloatArray = np.ones(slots)
-        """(S,) how noisy each person's measurements are, 1 for as ``Noise`` says."""
-        self._step_s = 0.0
         self._keypoints = keypoints
         by_person = self._mixed.reshape(2, 2, slots, keypoints).transpose(0, 2, 3, 1)
         self.xy: FloatArray = by_person[0]
@@ -93,17 +88,25 @@ class KalmanSmoother(Presence):
         dt = time_s - self._time_s
         if not 0.0 < dt < math.inf:
             return self.xy
-        # The moving mode has the better velocity of what moves. Of a way that is no longer
+        # The moving modes have the better velocity of what moves. Of a way that is no longer
         # than its own uncertainty, or of what rests, less is believed: a resting hand would
         # tremble. Wiener's factor, signal over signal and noise; constants by simulation.
-        way = dt * self.mean[-1, 1]
+        way = dt * self._velocity_of_what_moves()
         squared = np.einsum("an,an->n", way, way)
         variance = (self.weight * self.covariance[:, 3]).sum(axis=0) * (_DOUBT * dt * dt)
         trust = squared / (squared + variance + _TINY_PX2)
-        if len(self.weight) == 2:
-            trust *= np.sqrt(np.sqrt(self.weight[1]))
+        if len(self.weight) > 1:
+            trust *= np.sqrt(np.sqrt(1.0 - self.weight[0]))
         found: FloatArray = self.xy + (trust * way).T.reshape(self.xy.shape)
         return found
+
+    def _velocity_of_what_moves(self) -> FloatArray:
+        """(2, N) as the modes believe that are not for holding still, pixels a second."""
+        if len(self.weight) < 3:
+            return self.mean[-1, 1]
+        moving = self.weight[1:]
+        mean: FloatArray = np.einsum("mn,man->an", moving, self.mean[1:, 1]) / moving.sum(axis=0)
+        return mean
 
     def _displaced(self, dt: float) -> FloatArray:
         """(S, K, 2) how far everything goes on its own, pixels."""
@@ -113,10 +116,10 @@ class KalmanSmoother(Presence):
 
     def predict(self, time_s: float) -> None:
         """Move every slot to a capture time; see ``Smoother.predict``."""
-        dt = self._step_s = self._advance(time_s)
+        dt = self._advance(time_s)
         if dt <= 0.0:
             return
-        if len(self.weight) == 2:
+        if len(self.weight) > 1:
             self._interact(dt)
         step, noise = matrices(dt, self.noise.decay_s)
         density = self._acceleration * self._size
@@ -128,27 +131,25 @@ class KalmanSmoother(Presence):
         self._combine()
 
     def _interact(self, dt: float) -> None:
-        """Each mode starts from what both believe, by the chance that it was switched to."""
-        leave = 0.5 * (1.0 - math.exp(-2.0 * self.noise.leave_rate * dt))
-        weight = self.weight
-        after = weight + leave * (weight[::-1] - weight)
-        share = leave * weight[::-1] / after  # of the other mode in each mode's new start
-        away = self._belief[1] - self._belief[0]
-        # The spread of the means adds to both; x and y share a covariance: half their sum.
-        means = away[:4].reshape(2, 2, -1)
-        between = np.einsum("pan,qan->pqn", means, means).reshape(4, -1)
-        self._belief += (share * _TO_OTHER)[:, None] * away
-        self.covariance += (share * (0.5 - 0.5 * share))[:, None] * between
+        """Each mode starts from what all believe, by the chance that it was switched to."""
+        modes, weight = len(self.weight), self.weight
+        leave = (1.0 - math.exp(-modes * self.noise.leave_rate * dt)) / modes  # for each other
+        after = weight + leave * (1.0 - modes * weight)
+        share = (leave / after)[:, None]  # of the mixture of all in each mode's new start
+        # The spread of the means adds to a mixture; x and y share a covariance: half their sum.
+        away = self._mixed - self.mean
+        spread = 0.5 * np.einsum("mpan,mqan->mpqn", away, away).reshape(modes, 4, -1)
+        mixture = np.einsum("mn,mcn->cn", weight, self.covariance + spread)
+        self.mean += share[:, None] * away
+        self.covariance += share * (mixture - self.covariance + (1.0 - share) * spread)
         self.weight = after
 
     def _combine(self) -> None:
         """The best single answer, in ``xy`` and ``velocity``."""
-        if len(self.weight) == 1:
-            self._mixed[...] = self.mean[0]
-        else:
-            np.subtract(self.mean[1], self.mean[0], out=self._mixed)
-            self._mixed *= self.weight[1]
-            self._mixed += self.mean[0]
+        self._mixed[...] = self.mean[0]
+        if len(self.weight) > 1:
+            away = self.mean[1:] - self.mean[0]
+            self._mixed += np.einsum("mn,mpan->pan", self.weight[1:], away)
 
     def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
         """Take in one frame's measurements; see ``Smoother.update``."""
@@ -163,8 +164,6 @@ class KalmanSmoother(Presence):
 
         offset = measured - self.mean[:, 0]
         variance = self._variance(flat, self._size)
-        if noise.learn_s < math.inf:
-            variance *= np.repeat(self.level * self.level, self._keypoints)
         covariance = self.covariance
         spread = covariance[:, 0] + variance
         squared = np.einsum("man,man->mn", offset, offset)
@@ -176,12 +175,9 @@ class KalmanSmoother(Presence):
             gain *= noise.huber / np.maximum(deviation, noise.huber)
             bounded = np.minimum(deviation, noise.huber)
             cost = bounded * (deviation - 0.5 * bounded)
-        if len(self.weight) == 2:
+        if len(self.weight) > 1:
             cost += np.log(spread)
             self._weigh(cost, is_used)
-        if noise.learn_s < math.inf:
-            bounded = np.minimum(np.sqrt(squared[0]), noise.huber)
-            self._learn(bounded, self.weight[0] * is_used)
         pull = covariance[:, :2] * gain[:, None]
         self.mean += pull[:, :, None] * offset[:, None]
         m = len(gain)
@@ -209,29 +205,11 @@ class KalmanSmoother(Presence):
                 robust density: linear, not square, in the tails.
             is_used: (N,) where there was a measurement.
         """
-        log_odds = self.noise.sharpness * (cost[1] - cost[0])  # of rest
-        odds = np.exp(np.minimum(np.maximum(log_odds, -30.0), 30.0))
-        still = self.weight[0] * odds
-        still /= still + self.weight[1]
-        np.minimum(np.maximum(still, _LEAST_WEIGHT), 1.0 - _LEAST_WEIGHT, out=still)
-        np.copyto(self.weight[0], still, where=is_used)
-        np.subtract(1.0, self.weight[0], out=self.weight[1])
-
-    def _learn(self, deviation: FloatArray, share: FloatArray) -> None:
-        """Adjust each person's noise level until rest deviates as much as it should.
-
-        Args:
-            deviation: (N,) of the measurements from the forecast of the first mode, in
-                standard deviations, outliers bounded; their mean square should be 2.
-            share: (N,) how much each counts: what rests.
-        """
-        shape = (-1, self._keypoints)
-        total = share.reshape(shape).sum(axis=1)
-        squares = (share * deviation * deviation).reshape(shape).sum(axis=1)
-        excess = np.minimum(squares / (2.0 * total + 1e-9), 3.0) - 1.0
-        gain = 0.5 * self._step_s / self.noise.learn_s * total / (total + 2.0)
-        self.level *= np.exp(np.minimum(gain, 0.2) * excess)
-        np.minimum(np.maximum(self.level, _LEVELS[0]), _LEVELS[1], out=self.level)
+        likelihood = np.exp(np.maximum(self.noise.sharpness * (cost.min(axis=0) - cost), -30.0))
+        likelihood *= self.weight
+        likelihood /= likelihood.sum(axis=0)
+        np.maximum(likelihood, _LEAST_WEIGHT, out=likelihood)
+        np.copyto(self.weight, likelihood, where=is_used)
 
     def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
         """Start a person; see ``Smoother.begin``."""
@@ -266,7 +244,6 @@ class KalmanSmoother(Presence):
     def clear(self, slot: int) -> None:
         """Forget the person in a slot."""
         self._forget(slot)
-        self.level[slot] = 1.0
         k = self._keypoints
         self.mean[:, 1, :, slot * k : (slot + 1) * k] = 0.0
         self.velocity[slot] = 0.0

@@ -14,8 +14,8 @@ FRAME_S = 1.0 / 30.0
 class Noise:
     """How people move and how networks err, relative to the person's size S.
 
-    S is the longer side of the person's box. Pairs are (holding still, moving); a filter
-    with one mode has one value instead.
+    S is the longer side of the person's box. What has several values has one for each mode,
+    from holding still to moving fast; a filter with one mode has one value.
 
     Attributes:
         measurement: Standard deviation of a keypoint with score 1, in S.
@@ -24,7 +24,7 @@ class Noise:
             more than a resting one.
         decay_s: Time in which velocity fades in each mode when nothing supports it,
             seconds; infinity is the textbook constant velocity.
-        leave_rate: How often a mode is left for the other, 1/s.
+        leave_rate: How often a mode is left for each of the others, 1/s.
         sharpness: How much one measurement says about the mode, 1 for Bayes' rule. The
             noise of networks lasts for some frames, so successive ones say less.
         huber: Innovations beyond this many standard deviations pull less.
@@ -33,8 +33,6 @@ class Noise:
         reacquire_s: An outlier that stays this long is the new truth, seconds.
         coast_s: How long an unseen keypoint is predicted, seconds; then it is lost.
         min_score: Measurements below this score are not used.
-        learn_s: Time in which a person's own noise level is learned from how well the
-            filter foretells the measurements, seconds; infinity: ``measurement`` holds.
     """
 
     measurement: float = 0.02
@@ -49,11 +47,10 @@ class Noise:
     reacquire_s: float = 0.14
     coast_s: float = 0.5
     min_score: float = 0.2
-    learn_s: float = math.inf
 
     @property
     def modes(self) -> int:
-        """1: a plain Kalman filter, 2: still and moving, mixed."""
+        """1: a plain Kalman filter; more: still, moving ever faster, mixed."""
         return len(self.acceleration)
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,20 +74,20 @@ PLAIN = Noise(
 """Textbook constant velocity, linear: what filterpy can be compared with."""
 
 BALANCED = Noise(
-    measurement=0.0232,
-    acceleration=(0.0465, 10.3),
-    agility=(1.081, 12.57),
-    decay_s=(0.05447, 0.2479),
-    leave_rate=0.455,
-    sharpness=0.6,
-    huber=6.131,
+    measurement=0.0195,
+    acceleration=(0.0465, 0.45, 7.0),
+    agility=(1.08, 8.0, 12.0),
+    decay_s=(0.0545, 1.0, 0.248),
+    leave_rate=0.12,
+    sharpness=0.95,
+    huber=4.0,
     gate=0.19,
     gate_speed=0.5,
 )
-"""The default: what ``benchmarks/smoothing --tune`` found, made a little quicker by hand."""
+"""The default: holding still, moving slowly, moving fast; docs/smoothing.md says how found."""
 
 STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
 """Measurements are believed less: steadier, later."""
 
-RESPONSIVE = replace(BALANCED, measurement=0.6 * BALANCED.measurement)
+RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement)
 """Measurements are believed more: quicker, less steady."""

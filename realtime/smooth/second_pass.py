@@ -22,6 +22,7 @@ from steadypose.realtime.smooth.noise import BALANCED, FRAME_S, Noise
 _PASSES = 3
 _LASTS_S = 0.1  # less than the filter takes to believe what it refused
 _ODDS = 12.0  # log-odds are never believed to be more
+_LEAST_WEIGHT = 1e-6  # of a mode in one run
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Hindsight:
 
     noise: Noise = BALANCED
     measurement: float = 0.5 * BALANCED.measurement
-    agitation: float = 0.5
+    agitation: float = 1.0
     huber: float = 1.0
     bridge_s: float = 0.5
 
@@ -76,8 +77,9 @@ def smooth_again(
     # run alone believes must last, as it does on either side of a true jump.
     lonely = _lasting(forwards & ~backwards, time_s) | _lasting(backwards & ~forwards, time_s)
     is_good = (forwards & backwards) | lonely
-    odds = np.clip(there.odds + back.odds[::-1], -_ODDS, _ODDS)
-    moving = 1.0 / (1.0 + np.exp(-odds))
+    log_weight = there.log_weight + back.log_weight[::-1]
+    weight_of_mode = np.exp(np.maximum(log_weight - log_weight.max(axis=2, keepdims=True), -_ODDS))
+    weight_of_mode /= weight_of_mode.sum(axis=2, keepdims=True)
     speed = 0.5 * (there.speed + back.speed[::-1])
 
     # Where one run believed the frame before and the other this one, the keypoint jumped:
@@ -91,7 +93,7 @@ def smooth_again(
     weight = is_good.astype(float)
     xy = measured
     for _ in range(_PASSES):
-        density = np.where(jumped, anywhere, _density(p, moving, speed, size_px[:, None]))
+        density = np.where(jumped, anywhere, _density(p, weight_of_mode, speed, size_px[:, None]))
         xy, velocity = _rts(time_s, measured, weight / (sigma * sigma), density, size_px)
         away = np.linalg.norm(np.where(is_good[..., None], measured, xy) - xy, axis=2)
         weight = is_good * np.minimum(1.0, p.huber * sigma / np.maximum(away, 1e-9))
@@ -113,37 +115,35 @@ def _lasting(mask: NDArray[np.bool_], time_s: FloatArray) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """What one run of the filter thought, (T, K) each."""
+    """What one run of the filter thought, (T, K) each, weights (T, K, M)."""
 
     is_believed: NDArray[np.bool_]
-    odds: FloatArray
+    log_weight: FloatArray
     speed: FloatArray
 
 
 def _run(
     time_s: FloatArray, measured: FloatArray, score: FloatArray, size_px: FloatArray, noise: Noise
 ) -> _Run:
-    """Run the filter over one person in one direction; odds are of moving, in logarithms."""
+    """Run the filter over one person in one direction."""
     count, k = score.shape
     smoother = KalmanSmoother(1, k, replace(noise, coast_s=2 * noise.coast_s))
     is_believed = np.zeros((count, k), np.bool_)
-    moving, speed = np.empty((count, k)), np.empty((count, k))
+    weight, speed = np.empty((count, k, noise.modes)), np.empty((count, k))
     for n in range(count):
         smoother.predict(float(time_s[n]))
         smoother.update(measured[n : n + 1], score[n : n + 1], size_px[n : n + 1])
         is_believed[n] = smoother.state[0] == State.MEASURED
-        moving[n] = smoother.weight[1]
+        weight[n] = smoother.weight.T
         speed[n] = np.linalg.norm(smoother.velocity[0], axis=1)
-    moving = np.clip(moving, 1e-6, 1.0 - 1e-6)
-    return _Run(is_believed, np.log(moving / (1.0 - moving)), speed)
+    return _Run(is_believed, np.log(np.maximum(weight, _LEAST_WEIGHT)), speed)
 
 
-def _density(p: Hindsight, moving: FloatArray, speed: FloatArray, size: FloatArray) -> FloatArray:
+def _density(p: Hindsight, weight: FloatArray, speed: FloatArray, size: FloatArray) -> FloatArray:
     """(T, K) spectral density of the acceleration, px²/s³."""
-    modes = [
-        a * size + g * speed for a, g in zip(p.noise.acceleration, p.noise.agility, strict=True)
-    ]
-    squared = (1.0 - moving) * modes[0] ** 2 + moving * modes[1] ** 2
+    acceleration, agility = np.array(p.noise.acceleration), np.array(p.noise.agility)
+    modes = acceleration * size[..., None] + agility * speed[..., None]
+    squared: FloatArray = (weight * modes * modes).sum(axis=2)
     return p.agitation**2 * squared * FRAME_S
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.smoothing.__main__ import ENTRIES, parameters
+from benchmarks.smoothing.entries import ENTRIES, parameters
 from benchmarks.smoothing.filters import imm_noise
 from steadypose.realtime.smooth.presets import PRESETS
 

@@ -8,7 +8,6 @@ new figures here, and look at what they say.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,10 +15,8 @@ import pytest
 
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother
-from steadypose.realtime.smooth.noise import BALANCED, Noise
 from steadypose.realtime.smooth.presets import make_smoother
 from tests.support.smoothing_scenes import (
-    FPS,
     SIZE_PX,
     TRIALS,
     Followed,
@@ -55,13 +52,13 @@ def figures(*values: float) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("name", "figure"), list(zip(FILTERS, values, strict=True)))
 
 
-@figures(0.036, 0.040, 0.057, 0.202, 0.218, 0.0234)
+@figures(0.018, 0.0203, 0.0346, 0.202, 0.218, 0.0234)
 def test_this_share_of_the_jitter_is_left_on_a_resting_hand(name: str, figure: float) -> None:
     found = rested(name)
     assert found.jitter_left(1.0, 4.0) == pytest.approx(figure, rel=MARGIN)
 
 
-@figures(0.0330, 0.0343, 0.0357, 0.1218, 0.218, 0.0195)
+@figures(0.0169, 0.0172, 0.0176, 0.1218, 0.218, 0.0195)
 def test_this_share_of_the_jitter_is_left_where_the_network_is_not_sure(
     name: str, figure: float
 ) -> None:
@@ -69,13 +66,13 @@ def test_this_share_of_the_jitter_is_left_where_the_network_is_not_sure(
     assert found.jitter_left(1.0, 4.0) == pytest.approx(figure, rel=MARGIN)
 
 
-@figures(0.486, 0.591, 0.706, 0.2045, 0.635, 0.601)
+@figures(0.413, 0.489, 0.569, 0.2045, 0.635, 0.601)
 def test_this_share_of_the_jitter_is_left_on_a_moving_hand(name: str, figure: float) -> None:
     found = walked(name)
     assert found.jitter_left(2.5, 4.0) == pytest.approx(figure, rel=MARGIN)
 
 
-@figures(9.12, 5.07, 2.74, 0.776, 14.25, 3.80)
+@figures(4.04, 2.51, 1.87, 0.776, 14.25, 3.80)
 def test_a_hand_at_a_constant_speed_is_shown_this_many_milliseconds_late(
     name: str, figure: float
 ) -> None:
@@ -83,7 +80,7 @@ def test_a_hand_at_a_constant_speed_is_shown_this_many_milliseconds_late(
     assert found.behind_px(3.0, 4.0) / SIZE_PX * 1e3 == pytest.approx(figure, rel=MARGIN)
 
 
-@figures(9.35, 4.94, 2.37, 13.03, 5.87, 4.37)
+@figures(9.06, 4.72, 2.47, 13.03, 5.87, 4.37)
 def test_a_hand_that_begins_to_move_is_shown_this_many_pixels_behind(
     name: str, figure: float
 ) -> None:
@@ -91,7 +88,7 @@ def test_a_hand_that_begins_to_move_is_shown_this_many_pixels_behind(
     assert found.behind_px(2.0, 2.3) == pytest.approx(figure, rel=MARGIN)
 
 
-@figures(1.163, 0.827, 0.516, 13.09, 0.821, 0.863)
+@figures(3.45, 2.15, 1.3, 13.09, 0.821, 0.863)
 def test_a_hand_that_stops_at_once_is_shown_this_many_pixels_too_far(
     name: str, figure: float
 ) -> None:
@@ -99,19 +96,67 @@ def test_a_hand_that_stops_at_once_is_shown_this_many_pixels_too_far(
     assert found.behind_px(4.0, 4.3) == pytest.approx(figure, rel=MARGIN)
 
 
-@figures(0.0639, 0.0636, 0.0765, 0.209, 0.216, 0.0467)
+@figures(0.0609, 0.0636, 0.0842, 0.209, 0.216, 0.0467)
 def test_half_a_second_after_a_motion_the_hand_is_calm_again(name: str, figure: float) -> None:
     found = walked(name)
     assert found.jitter_left(4.5, 5.0) == pytest.approx(figure, rel=MARGIN)
 
 
-@figures(557.0, 408.0, 240.0, 9.10, 35.9, 346.0)
+@figures(105, 57.5, 34.1, 9.10, 35.9, 346.0)
 def test_what_creeps_slower_than_the_jitter_is_shown_this_many_milliseconds_late(
     name: str, figure: float
 ) -> None:
     """15 pixels a second, which the noise hides: the price of a hand held still."""
     found = follow(fresh(name), walk(0.05, walks_s=3.0))
     assert found.behind_px(4.0, 5.0) / (0.05 * SIZE_PX) * 1e3 == pytest.approx(figure, rel=MARGIN)
+
+
+# Slow and steady: a person who drifts by a pixel a frame.
+
+
+@cache
+def drifted(name: str) -> Followed:
+    """Rest, then a tenth of a person's size a second from second 2 to 5, then rest."""
+    return follow(fresh(name), walk(0.1, walks_s=3.0))
+
+
+@figures(4.76, 2.63, 1.46, 0.675, 1.15, 3.6)
+def test_who_begins_to_drift_is_shown_this_many_pixels_behind(name: str, figure: float) -> None:
+    assert drifted(name).behind_px(2.0, 3.0) == pytest.approx(figure, rel=MARGIN)
+
+
+@figures(1.21, 0.8, 0.564, 0.171, 1.15, 4.36)
+def test_who_drifts_for_a_second_is_then_shown_this_many_pixels_behind(
+    name: str, figure: float
+) -> None:
+    assert drifted(name).behind_px(3.0, 5.0) == pytest.approx(figure, rel=MARGIN)
+
+
+@figures(0.155, 0.201, 0.254, 0.202, 0.283, 0.29)
+def test_who_drifts_is_shown_with_this_share_of_the_jitter(name: str, figure: float) -> None:
+    assert drifted(name).jitter_left(3.5, 5.0) == pytest.approx(figure, rel=MARGIN)
+
+
+@figures(0.88, 0.706, 0.527, 1.24, 0.401, 2.63)
+def test_who_stops_drifting_is_shown_this_many_pixels_too_far(name: str, figure: float) -> None:
+    assert drifted(name).behind_px(5.0, 5.5) == pytest.approx(figure, rel=MARGIN)
+
+
+@figures(3.07, 2.6, 2.61, 2.44, 2.69, 4.4)
+def test_who_leans_over_and_back_in_four_seconds_is_off_by_this_many_pixels(
+    name: str, figure: float
+) -> None:
+    found = follow(fresh(name), swing(0.25, reach=0.08, duration_s=6.0))
+    assert found.error_px(2.0, 6.0) == pytest.approx(figure, rel=MARGIN)
+
+
+@pytest.mark.parametrize("name", ["steady", "balanced", "responsive"])
+def test_a_drift_is_followed_nearer_than_the_network_errs(name: str) -> None:
+    """Smoothing must not cost place: within a second the mean is nearer than one raw error."""
+    found = drifted(name)
+    raw = np.linalg.norm(found.raw - found.truth[:, None], axis=2).mean()
+    assert found.error_px(3.0, 5.0) < 0.8 * raw
+    assert found.behind_px(3.0, 5.0) < 0.5 * raw
 
 
 @figures(5.89, 4.70, 4.41, 30.1, 7.37, 4.65)
@@ -140,8 +185,8 @@ def test_raw_keypoints_would_be_off_by_five_pixels() -> None:
 @pytest.mark.parametrize(
     ("name", "speed", "figure"),
     [
-        ("balanced", 1.0, 11.75),  # of 18 pixels that it will go
-        ("balanced", 0.3, 2.16),  # of 5.4
+        ("balanced", 1.0, 13.32),  # of 18 pixels that it will go
+        ("balanced", 0.3, 3.47),  # of 5.4
         ("kalman", 1.0, 17.9),
         ("kalman", 0.3, 5.05),
         ("one-euro", 1.0, 0.0),  # does not know how certain its speed is
@@ -156,46 +201,9 @@ def test_a_moving_hand_is_drawn_this_many_pixels_ahead(
     assert np.linalg.norm(ahead, axis=1).mean() == pytest.approx(figure, rel=MARGIN)
 
 
-@pytest.mark.parametrize(("name", "figure"), [("balanced", 0.725), ("kalman", 0.183)])
+@pytest.mark.parametrize(("name", "figure"), [("balanced", 0.138), ("kalman", 0.183)])
 def test_a_resting_hand_drawn_ahead_trembles_by_less_than_a_pixel(name: str, figure: float) -> None:
     found = rested(name)
     rows = found.rows(1.0, 4.0)
     away = np.linalg.norm((found.drawn - found.found)[rows], axis=2).mean()
     assert away == pytest.approx(figure, rel=MARGIN)
-
-
-# A person's own noise, where that is asked for (no preset does).
-
-
-@pytest.mark.parametrize(
-    ("noise_px", "level"),
-    [(0.2, 0.25), (3.0, 0.380), (8.0, 1.015), (20.0, 2.46), (60.0, 3.0)],
-)
-def test_after_ten_seconds_a_person_counts_as_noisy_as_they_are(
-    noise_px: float, level: float
-) -> None:
-    smoother = KalmanSmoother(1, TRIALS, replace(BALANCED, learn_s=1.0))
-    follow(smoother, rest(10.0), noise_px=noise_px)
-    assert smoother.level[0] == pytest.approx(level, rel=MARGIN)
-
-
-@pytest.mark.parametrize(("noise_px", "level"), [(0.2, 0.794), (60.0, 1.48)])
-def test_half_a_second_teaches_only_some_of_a_persons_noise(noise_px: float, level: float) -> None:
-    smoother = KalmanSmoother(1, TRIALS, replace(BALANCED, learn_s=1.0))
-    follow(smoother, rest(0.5), noise_px=noise_px)
-    assert smoother.level[0] == pytest.approx(level, rel=MARGIN)
-
-
-def test_a_slow_camera_teaches_no_more_than_a_fifth_in_a_frame() -> None:
-    """Half a second between frames is more than twice the time to learn in."""
-    smoother = KalmanSmoother(1, TRIALS, replace(BALANCED, learn_s=0.2))
-    found = follow(smoother, rest(4 / FPS), noise_px=0.1, fps=2.0)
-    assert len(found.time_s) == 4
-    assert smoother.level[0] == pytest.approx(0.549, rel=MARGIN)
-
-
-def test_noise_without_a_person_is_not_learnt() -> None:
-    smoother = KalmanSmoother(1, TRIALS, replace(Noise(), learn_s=1.0))
-    truth = rest(1.0)
-    follow(smoother, truth, unseen=np.arange(len(truth)) > 1)
-    assert smoother.level[0] == pytest.approx(1.0, rel=MARGIN)
