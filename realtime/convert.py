@@ -10,7 +10,7 @@ from pathlib import Path
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import check_writable, replace_file, write_error
 from steadypose.engines.skeleton import Skeleton
-from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.record.formats.blocks import Facts
 from steadypose.realtime.record.formats.csv_rows import LAYOUTS, Layout, csv_sink
@@ -79,7 +79,10 @@ def build_parser() -> Parser:
         "--order", choices=ORDERS, default="coco17", help="of OpenPose's (default: %(default)s)"
     )
     parser.add_argument(
-        "--person", type=whole(1, 10**9), metavar="N", help="of a TRC (default: seen longest)"
+        "--person",
+        type=integer_between(1, 10**9),
+        metavar="N",
+        help="of a TRC (default: seen longest)",
     )
     parser.add_argument(
         "--height",

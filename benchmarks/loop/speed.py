@@ -19,7 +19,7 @@ from benchmarks.loop.avx2_only import avx2_only
 from benchmarks.loop.peers import Run, prepare_mediapipe, run_mediapipe, run_ours
 from steadypose.engines.errors import SourceError
 from steadypose.engines.options import default_threads
-from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
 
 
@@ -86,7 +86,7 @@ def main() -> None:
     """Alternate all rows with MediaPipe, print and keep the table."""
     made = parser(__doc__)
     made.add_argument("clip", type=Path, metavar="CLIP", help="video file")
-    made.add_argument("--rounds", type=whole(1, 100), default=3, metavar="N")
+    made.add_argument("--rounds", type=integer_between(1, 100), default=3, metavar="N")
     arguments = made.parse_args()
     clip = arguments.clip.resolve()
     if not clip.is_file():

@@ -51,7 +51,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     )
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def integer_between(low: int, high: int) -> Callable[[str], int]:
     """A parser for whole numbers in a range."""
 
     def parse(text: str) -> int:
@@ -98,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     source = parser.add_argument_group("source")
     which = source.add_mutually_exclusive_group()
     which.add_argument(
-        "--camera", type=whole(0, 99), metavar="N", help="camera number (default: 0)"
+        "--camera", type=integer_between(0, 99), metavar="N", help="camera number (default: 0)"
     )
     which.add_argument(
         "--source",
@@ -107,10 +107,16 @@ def build_parser() -> argparse.ArgumentParser:
         "demo or demo:2 (mannequins)",
     )
     source.add_argument(
-        "--width", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
+        "--width",
+        type=integer_between(16, 16384),
+        metavar="PX",
+        help="picture size to ask the camera for",
     )
     source.add_argument(
-        "--height", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
+        "--height",
+        type=integer_between(16, 16384),
+        metavar="PX",
+        help="picture size to ask the camera for",
     )
     source.add_argument(
         "--fps",
@@ -125,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="play a file at its own speed, not as fast as possible",
     )
     source.add_argument(
-        "--max-frames", type=whole(1, _ANY), metavar="N", help="stop after N frames"
+        "--max-frames", type=integer_between(1, _ANY), metavar="N", help="stop after N frames"
     )
     engine = parser.add_argument_group("engine")
     which = engine.add_mutually_exclusive_group()
@@ -154,7 +160,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     engine.add_argument(
         "--threads",
-        type=whole(0, 256),
+        type=integer_between(0, 256),
         default=DEFAULTS.threads,
         metavar="N",
         help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
@@ -168,7 +174,7 @@ def build_parser() -> argparse.ArgumentParser:
     people = parser.add_argument_group("people")
     people.add_argument(
         "--persons",
-        type=whole(1, MOST_PERSONS),
+        type=integer_between(1, MOST_PERSONS),
         default=DEFAULTS.persons,
         metavar="N",
         help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
