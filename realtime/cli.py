@@ -26,7 +26,7 @@ from steadypose.realtime.app.display import open_display
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.options import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
-from steadypose.realtime.command.run_info import run_facts
+from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.stop import Stop
 from steadypose.realtime.command.summary import summary, write_figures
@@ -191,7 +191,7 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
         parquet=settings.parquet,
         video=settings.video,
         split=settings.split,
-        facts=run_facts(settings, engine, source, smoothing=smoothing, typed=typed),
+        facts=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
         second_pass=_smooth_again if settings.is_offline_smoothed else None,
         dropped=lambda: source.dropped,
     )

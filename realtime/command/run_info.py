@@ -13,7 +13,7 @@ from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import without_password
 
 
-def run_facts(
+def describe_run(
     settings: Settings,
     engine: Engine,
     source: Source,

@@ -15,7 +15,7 @@ from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
 from steadypose.realtime.report.page import build_page
-from steadypose.realtime.report.sidecar_text import find_run_facts
+from steadypose.realtime.report.sidecar_text import find_run_info
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +75,7 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
         )
     check_writable(output, "-o")
     recording = choose_person(read_recording(table), person)
-    page = build_page(recording, find_run_facts(table))
+    page = build_page(recording, find_run_info(table))
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as error:

@@ -19,7 +19,7 @@ import pytest
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.output_checks import check_outputs
-from steadypose.realtime.command.run_info import run_facts
+from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats.blocks import Facts
@@ -160,7 +160,7 @@ def test_the_sidecar_describes_the_run(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_password_does_not_reach_the_sidecar(typed: list[str]) -> None:
     source = open_source(SourceOptions("demo"))
     with contextlib.closing(source):
-        facts = run_facts(
+        facts = describe_run(
             Settings(), FakeEngine(), source, smoothing={}, typed=[*typed, "out/a=b.csv"]
         )
     assert facts["options"][-1] == "out/a=b.csv"
