@@ -12,7 +12,7 @@ from steadypose.engines.file_io import check_writable, replace_file, write_error
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.csv_rows import LAYOUTS, Layout, csv_sink
 from steadypose.realtime.record.formats.entry import Entry, Sink
 from steadypose.realtime.record.formats.jsonl import jsonl_sink
@@ -46,14 +46,14 @@ def convert(argv: Sequence[str] | None) -> str:
     arguments = build_parser().parse_args(argv)
     name = arguments.to or format_of(arguments.output)
     _check(arguments.input, arguments.output, name, arguments)
-    facts = Facts(arguments.input)
+    reading = ReadState(arguments.input)
     if name == "openpose":
-        said = to_openpose(facts, arguments.output, arguments.order)
+        said = to_openpose(reading, arguments.output, arguments.order)
     elif name == "trc":
         said = to_trc(arguments.input, arguments.output, arguments.person, arguments.height)
     else:
-        said = to_table(facts, arguments.output, name, arguments.csv_layout)
-    if facts.is_cut:
+        said = to_table(reading, arguments.output, name, arguments.csv_layout)
+    if reading.is_cut:
         said += "; the end of the recording is cut off"
     return f"{arguments.output}: {said}"
 
@@ -152,17 +152,17 @@ def _is_left_behind(fresh: Path) -> bool:
 
 
 def to_table(
-    facts: Facts,
+    reading: ReadState,
     output: Path,
     name: str,
     layout: Layout,
     *,
-    read: Callable[[Facts], Iterator[Entry]] = read_frames,
+    read: Callable[[ReadState], Iterator[Entry]] = read_frames,
 ) -> str:
     """Write CSV, JSON lines or Parquet; returns what was written.
 
     Args:
-        facts: The recording.
+        reading: The recording.
         output: Keeps its old content until the new one is complete.
         name: csv, jsonl or parquet.
         layout: Of a CSV.
@@ -179,9 +179,9 @@ def to_table(
         nonlocal rows
         sink: Sink[Entry] | None = None
         try:
-            for number, entry in enumerate(read(facts)):
+            for number, entry in enumerate(read(reading)):
                 if sink is None:
-                    sink = openers[name](path, skeleton_of(facts.keypoints))
+                    sink = openers[name](path, skeleton_of(reading.keypoints))
                 sink.add(entry)
                 if number % _FLUSH_FRAMES == 0:
                     sink.flush()
@@ -189,14 +189,14 @@ def to_table(
             if sink is not None:
                 sink.close()
         if sink is None:
-            raise RecordError(f"{facts.path} has no person in it", fix="record again")
+            raise RecordError(f"{reading.path} has no person in it", fix="record again")
         rows = sink.rows
 
     _replace(output, write)
     return counted(rows, "frame" if name == "jsonl" else "row")
 
 
-def to_openpose(facts: Facts, output: Path, order: Order) -> str:
+def to_openpose(reading: ReadState, output: Path, order: Order) -> str:
     """Write a folder of JSON files; returns what was written."""
     fresh = _fresh(output)
     try:
@@ -204,9 +204,9 @@ def to_openpose(facts: Facts, output: Path, order: Order) -> str:
             shutil.rmtree(fresh)
         fresh.mkdir()
         try:
-            files = write_openpose(fresh, facts.path.stem, read_frames(facts), order)
+            files = write_openpose(fresh, reading.path.stem, read_frames(reading), order)
             if not files:
-                raise RecordError(f"{facts.path} has no person in it", fix="record again")
+                raise RecordError(f"{reading.path} has no person in it", fix="record again")
             if output.is_dir():
                 output.rmdir()
             fresh.replace(output)

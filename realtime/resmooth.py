@@ -19,7 +19,7 @@ from steadypose.engines.file_io import check_writable
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.convert import to_table
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import (
     PersonTrack,
@@ -89,8 +89,8 @@ def resmooth(source: Path, output: Path, *, form: str | None = None) -> str:
         for person in recording.people
     }
 
-    def read(facts: Facts) -> Iterator[Entry]:
-        for entry in read_frames(facts):
+    def read(reading: ReadState) -> Iterator[Entry]:
+        for entry in read_frames(reading):
             poses = [_replaced(pose, entry.frame) for pose in entry.poses]
             yield Entry(entry.frame, entry.time_s, poses)
 
@@ -99,7 +99,7 @@ def resmooth(source: Path, output: Path, *, form: str | None = None) -> str:
         row = rows[pose.track_id][frame]
         return replace(pose, xy=xy[row], state=state[row])
 
-    written = to_table(Facts(source), output, name, "long", read=read)
+    written = to_table(ReadState(source), output, name, "long", read=read)
     cut = "; the end of the recording is cut off" if recording.is_cut else ""
     return f"{written}, smoothed with hindsight{cut}"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import RecordError
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose
-from steadypose.realtime.record.formats.blocks import AGAIN, Block, Facts
+from steadypose.realtime.record.formats.blocks import AGAIN, Block, ReadState
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.reading_arrow import journal_blocks, parquet_blocks
@@ -70,8 +70,8 @@ def read_recording(path: Path) -> Recording:
         RecordError: The file is missing, damaged or something else, or has nobody in it.
         UsageError: It needs pyarrow, which is not installed.
     """
-    facts = Facts(path)
-    blocks = list(read_blocks(facts))
+    reading = ReadState(path)
+    blocks = list(read_blocks(reading))
     if not sum(len(block.frame) for block in blocks):
         raise RecordError(f"{path} has no person in it", fix="record again with somebody in sight")
     person = np.concatenate([block.person for block in blocks])
@@ -94,42 +94,42 @@ def read_recording(path: Path) -> Recording:
         if len(back):
             raise _time_error(path, track.frame[back[0] + 1], number)
         people.append(track)
-    return Recording(path, facts.keypoints, tuple(people), facts.is_cut)
+    return Recording(path, reading.keypoints, tuple(people), reading.is_cut)
 
 
-def read_blocks(facts: Facts) -> Iterator[Block]:
+def read_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a recording of any length in bounded memory.
 
     Args:
-        facts: Has the path; learns the rest on the way.
+        reading: Has the path; learns the rest on the way.
 
     Raises:
         RecordError: The file is missing, damaged or something else.
         UsageError: It needs pyarrow, which is not installed.
     """
-    path = facts.path
+    path = reading.path
     try:
         with path.open("rb") as file:
             begin = file.read(4)
         if not begin:
             raise RecordError(f"{path} is empty (0 bytes)", fix="record again")
         if begin == b"PAR1":
-            yield from parquet_blocks(facts)
+            yield from parquet_blocks(reading)
         elif begin == b"\xff\xff\xff\xff":
-            yield from journal_blocks(facts)
+            yield from journal_blocks(reading)
         elif begin[:1] == b"{":
-            yield from jsonl_blocks(facts)
+            yield from jsonl_blocks(reading)
         else:
-            yield from csv_blocks(facts)
+            yield from csv_blocks(reading)
     except OSError as error:
         raise _read_error(path, error) from error
 
 
-def read_frames(facts: Facts) -> Iterator[Entry]:
+def read_frames(reading: ReadState) -> Iterator[Entry]:
     """Read a recording frame by frame in bounded memory, as it was written.
 
     Args:
-        facts: Has the path; learns the rest on the way.
+        reading: Has the path; learns the rest on the way.
 
     Raises:
         RecordError: As ``read_blocks``; or a frame comes after a later one, or a person's
@@ -139,12 +139,12 @@ def read_frames(facts: Facts) -> Iterator[Entry]:
     skeleton: Skeleton | None = None
     waiting: Entry | None = None
     last_s: dict[int, float] = {}
-    for block in read_blocks(facts):
-        skeleton = skeleton or skeleton_of(facts.keypoints)
+    for block in read_blocks(reading):
+        skeleton = skeleton or skeleton_of(reading.keypoints)
         for entry in _entries(block, skeleton):
             for pose in entry.poses:
                 if entry.time_s < last_s.get(pose.track_id, entry.time_s):
-                    raise _time_error(facts.path, entry.frame, pose.track_id)
+                    raise _time_error(reading.path, entry.frame, pose.track_id)
                 last_s[pose.track_id] = entry.time_s
             if waiting is None:
                 waiting = entry
@@ -152,7 +152,7 @@ def read_frames(facts: Facts) -> Iterator[Entry]:
                 waiting = Entry(entry.frame, entry.time_s, [*waiting.poses, *entry.poses])
             elif entry.frame < waiting.frame:
                 raise RecordError(
-                    f"{facts.path}: frame {entry.frame} comes after frame {waiting.frame}",
+                    f"{reading.path}: frame {entry.frame} comes after frame {waiting.frame}",
                     fix=AGAIN,
                 )
             else:

@@ -22,7 +22,7 @@ from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.places import DEFAULT_MODEL
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.reading import read_frames, read_recording
 from steadypose.realtime.record.parts import Limit
@@ -184,7 +184,7 @@ def test_a_split_run_goes_on_in_numbered_files(
     assert {path.name for path in tmp_path.iterdir()} == names
     for suffix in ("csv", "jsonl", "parquet"):
         frames = [
-            [entry.frame for entry in read_frames(Facts(Path(f"a{part}.{suffix}")))]
+            [entry.frame for entry in read_frames(ReadState(Path(f"a{part}.{suffix}")))]
             for part in ("", ".002", ".003")
         ]
         assert [frame for part in frames for frame in part] == list(range(75))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import Pose, State
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.parquet import ParquetSink
@@ -119,7 +119,7 @@ def test_every_format_reads_back_equal_and_as_recorded(
 def test_frames_can_be_read_one_after_another(tmp_path: Path, name: str) -> None:
     entries = random_run(3, 40)
     path = record(tmp_path / name, entries)
-    found = list(read_frames(Facts(path)))
+    found = list(read_frames(ReadState(path)))
     expected = [e for e in entries if e.poses or name.endswith("jsonl")]
     assert [e.frame for e in found] == [e.frame for e in expected]
     assert [[p.track_id for p in e.poses] for e in found] == [
@@ -136,7 +136,7 @@ def test_a_recording_of_many_blocks_is_put_together(tmp_path: Path, name: str) -
     counts = {p.person: len(p.frame) for p in found.people}
     for person, count in counts.items():
         assert count == sum(pose.track_id == person for e in entries for pose in e.poses)
-    assert [e.frame for e in read_frames(Facts(path)) if e.poses] == [
+    assert [e.frame for e in read_frames(ReadState(path)) if e.poses] == [
         e.frame for e in entries if e.poses
     ]
 
@@ -359,7 +359,7 @@ def test_a_damaged_parquet_file_is_one_sentence(
 def test_equal_times_are_allowed(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(jsonl() + jsonl(frame="1").splitlines()[1] + "\n")
     assert read_recording(tmp_path / "a.jsonl").people[0].time_s.tolist() == [0, 0]
-    assert len(list(read_frames(Facts(tmp_path / "a.jsonl")))) == 2
+    assert len(list(read_frames(ReadState(tmp_path / "a.jsonl")))) == 2
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_said(tmp_path: Path) -> None:
@@ -455,12 +455,12 @@ def test_parts_are_complete_in_themselves_and_together(
     assert len(names) >= 4 or limit.size_bytes
     assert len(names) >= 2
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
-    found = [entry for path in recorder.paths for entry in read_frames(Facts(path))]
+    found = [entry for path in recorder.paths for entry in read_frames(ReadState(path))]
     expected = [e for e in entries if e.poses or name.endswith("jsonl")]
     assert [e.frame for e in found] == [e.frame for e in expected]
     if limit.duration_s:
         for path in recorder.paths:
-            times = [entry.time_s for entry in read_frames(Facts(path))]
+            times = [entry.time_s for entry in read_frames(ReadState(path))]
             assert times[-1] - times[0] <= limit.duration_s
 
 

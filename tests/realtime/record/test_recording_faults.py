@@ -20,7 +20,7 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.datatypes import Frame
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.reading_csv import csv_blocks
 from steadypose.realtime.record.formats.whole_file import WholeFile
 from steadypose.realtime.record.outputs import Outputs
@@ -174,7 +174,7 @@ def test_a_damaged_line_is_named_by_its_number_however_long_the_file_is(
     lines[49] = ",".join(cells)
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(RecordError, match=r"a\.csv, line 50: "):
-        list(csv_blocks(Facts(path)))
+        list(csv_blocks(ReadState(path)))
 
 
 def test_a_person_whose_keypoints_are_not_in_order_is_named_by_line(
@@ -190,7 +190,7 @@ def test_a_person_whose_keypoints_are_not_in_order_is_named_by_line(
     lines[69], lines[70] = lines[70], lines[69]
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(RecordError, match=r"line 70: expected \w+ of person 1 in frame 4"):
-        list(csv_blocks(Facts(path)))
+        list(csv_blocks(ReadState(path)))
 
 
 def test_a_disk_with_less_than_two_megabytes_is_refused(
