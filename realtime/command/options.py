@@ -11,7 +11,7 @@ from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.command.settings import MOST_PERSONS, Settings
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
-from steadypose.realtime.record.formats.csv_rows import LAYOUTS
+from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.camera import CameraMode
@@ -40,15 +40,21 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         is_offline_smoothed=arguments.offline_smooth,
         is_mirrored=arguments.mirror,
         is_headless=arguments.headless,
-        csv=arguments.csv,
-        csv_layout=arguments.csv_layout,
-        jsonl=arguments.jsonl,
-        parquet=arguments.parquet,
+        tables=tuple(
+            Table(chosen_table(name, arguments), getattr(arguments, name))
+            for name in NAMES
+            if getattr(arguments, name) is not None
+        ),
         split=arguments.split,
         video=arguments.save_video,
         benchmark=arguments.benchmark,
         max_frames=arguments.max_frames,
     )
+
+
+def chosen_table(name: str, arguments: argparse.Namespace) -> TableFormat:
+    """The table format that a name and, where it has layouts, their option mean."""
+    return find_table(name, getattr(arguments, f"{name}_layout", ""))
 
 
 def integer_between(low: int, high: int) -> Callable[[str], int]:
@@ -106,18 +112,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, "
         "demo or demo:2 (mannequins)",
     )
-    source.add_argument(
-        "--width",
-        type=integer_between(16, 16384),
-        metavar="PX",
-        help="picture size to ask the camera for",
-    )
-    source.add_argument(
-        "--height",
-        type=integer_between(16, 16384),
-        metavar="PX",
-        help="picture size to ask the camera for",
-    )
+    size_px, size_help = integer_between(16, 16384), "picture size to ask the camera for"
+    source.add_argument("--width", type=size_px, metavar="PX", help=size_help)
+    source.add_argument("--height", type=size_px, metavar="PX", help=size_help)
     source.add_argument(
         "--fps",
         type=rate,
@@ -201,22 +198,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--mirror", action="store_true", help="show the picture as a mirror; data stay as they are"
     )
     output.add_argument("--headless", action="store_true", help="open no window")
-    output.add_argument("--csv", type=Path, metavar="FILE", help="write keypoints")
-    output.add_argument(
-        "--csv-layout",
-        choices=LAYOUTS,
-        default=DEFAULTS.csv_layout,
-        help="a row per person, or per keypoint (default: %(default)s)",
-    )
-    output.add_argument(
-        "--jsonl", type=Path, metavar="FILE", help="write keypoints, an object per frame"
-    )
-    output.add_argument(
-        "--parquet",
-        type=Path,
-        metavar="FILE",
-        help="write keypoints, a row per keypoint (pip install pyarrow)",
-    )
+    _add_tables(output)
     output.add_argument(
         "--split",
         type=parse_limit,
@@ -230,3 +212,22 @@ def build_parser() -> argparse.ArgumentParser:
         "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
     )
     return parser
+
+
+def _add_tables(output: argparse._ArgumentGroup) -> None:
+    for first, *others in map(layouts, NAMES):
+        help_ = "write keypoints" if others else f"write keypoints, {first.help}"
+        output.add_argument(first.option, type=Path, metavar="FILE", help=help_)
+        said = ", ".join(f"{form.layout}: {form.help}" for form in (first, *others))
+        add_layout(output, first, said)
+
+
+def add_layout(parser: argparse._ActionsContainer, default: TableFormat, said: str) -> None:
+    """An option that chooses a layout, where the format has several; ``said`` is its help."""
+    if default.layout:
+        parser.add_argument(
+            f"{default.option}-layout",
+            choices=[form.layout for form in layouts(default.name)],
+            default=default.layout,
+            help=f"{said} (default: %(default)s)",
+        )

@@ -21,7 +21,7 @@ def describe_run(
     smoothing: dict[str, Any],
     typed: Sequence[str],
 ) -> dict[str, Any]:
-    """Facts for the sidecar of a recording.
+    """What the sidecar of a recording says.
 
     Args:
         settings: Of the run.

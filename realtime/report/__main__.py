@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable, write_error
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.record.formats.reading import Recording, read_recording
@@ -87,13 +87,8 @@ def choose_person(recording: Recording, person: int | None) -> Recording:
     """The recording with one person only; all of them for None.
 
     Raises:
-        RecordError: Nobody is in it.
         UsageError: Nobody has this id.
     """
-    if not recording.people:
-        raise RecordError(
-            f"{recording.path} has no person in it", fix="record again with somebody in sight"
-        )
     if person is None:
         return recording
     people = tuple(track for track in recording.people if track.person == person)

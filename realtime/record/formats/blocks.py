@@ -15,6 +15,7 @@ from steadypose.realtime.datatypes import FloatArray, State
 
 LIMIT = 2**53  # whole numbers below it are exact in every format
 PERSON_LIMIT = 2**31  # as Parquet has them
+HEADER = "line 1: this is not the header of a steadypose recording"
 AGAIN = "record again, or remove the part that is damaged"
 
 
@@ -31,6 +32,10 @@ class ReadState:
     path: Path
     keypoints: tuple[str, ...] = ()
     is_cut: bool = False
+
+
+class NotARecordingError(Exception):
+    """The file is something else; the text is a sentence without a fix."""
 
 
 def whole_lines(
@@ -172,7 +177,7 @@ def make_block(
         all_times_s: Given together with ``all_frames``.
     """
     if all_frames is None or all_times_s is None:
-        is_new = np.append(True, frame[1:] != frame[:-1])
+        is_new = np.append(True, frame[1:] != frame[:-1])[: len(frame)]
         all_frames, all_times_s = frame[is_new], time_s[is_new]
     xy, score, raw_xy = numbers[..., :2].copy(), numbers[..., 2].copy(), numbers[..., 3:].copy()
     is_half = np.isnan(xy[..., 0]) != np.isnan(xy[..., 1])

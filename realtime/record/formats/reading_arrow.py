@@ -16,6 +16,7 @@ from steadypose.realtime.record.formats.blocks import (
     LIMIT,
     Block,
     Cells,
+    NotARecordingError,
     ReadState,
     check_place,
     group_cells,
@@ -31,7 +32,8 @@ def parquet_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a Parquet file.
 
     Raises:
-        RecordError: It is damaged, or not a recording.
+        NotARecordingError: As it says.
+        RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
     pa = arrow(str(reading.path))
@@ -50,7 +52,8 @@ def journal_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a journal up to its last whole batch.
 
     Raises:
-        RecordError: It is not a journal of a recording.
+        NotARecordingError: As it says.
+        RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
     pa = arrow(str(reading.path))
@@ -85,7 +88,7 @@ def _keypoints(schema: Any, reading: ReadState) -> tuple[str, ...]:
     """The names that the file carries in its metadata.
 
     Raises:
-        RecordError: It carries none, or other columns.
+        NotARecordingError: It carries none, or other columns.
     """
     try:
         head = json.loads((schema.metadata or {})[b"steadypose"])
@@ -95,10 +98,7 @@ def _keypoints(schema: Any, reading: ReadState) -> tuple[str, ...]:
     missing = [name for name in LONG_HEAD if name not in schema.names]
     if not keypoints or missing:
         what = f"the column {missing[0]}" if missing else "the metadata 'steadypose'"
-        raise RecordError(
-            f"{reading.path} lacks {what} of a steadypose recording",
-            fix="give a file that --csv, --jsonl or --parquet wrote",
-        )
+        raise NotARecordingError(f"{reading.path} lacks {what} of a steadypose recording")
     return keypoints
 
 

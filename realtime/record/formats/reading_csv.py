@@ -14,9 +14,11 @@ from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
+    HEADER,
     LIMIT,
     Block,
     Cells,
+    NotARecordingError,
     ReadState,
     check_place,
     group_cells,
@@ -34,14 +36,15 @@ def csv_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a CSV of either layout; the header tells which.
 
     Raises:
-        RecordError: It is not a recording, or a line is damaged.
+        NotARecordingError: As it says.
+        RecordError: A line is damaged.
     """
     try:
         with reading.path.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(whole_lines(file, ("\n", "\r"), reading), strict=True)
             head = next(lines, [])
             if tuple(head) == LONG_HEAD:
-                yield from _long(lines, reading)
+                yield from group_cells(_long_cells(lines, reading), reading, first_line=2)
             else:
                 reading.keypoints = _wide_keypoints(head, reading)
                 yield from _wide(lines, reading)
@@ -62,16 +65,13 @@ def _wide_keypoints(head: list[str], reading: ReadState) -> tuple[str, ...]:
     """The names in a wide header.
 
     Raises:
-        RecordError: It is the header of something else.
+        NotARecordingError: It is the header of something else.
     """
     columns = head[len(WIDE_HEAD) :]
     names = tuple(column.removesuffix("_x") for column in columns[::3])
     expected = [*WIDE_HEAD, *(f"{name}_{part}" for name in names for part in ("x", "y", "score"))]
     if not names or head != expected:
-        raise RecordError(
-            f"{reading.path}, line 1: this is not the header of a steadypose recording",
-            fix="give a file that --csv, --jsonl or --parquet wrote",
-        )
+        raise NotARecordingError(f"{reading.path}, {HEADER}")
     return names
 
 
@@ -87,10 +87,6 @@ def _wide(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Block]:
         state = np.where(is_lost, State.LOST, State.MEASURED).astype(np.int8)
         yield make_block(*check_place(numbers[:, :3], reading, line), keypoints, state)
         line += len(rows)
-
-
-def _long(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Block]:
-    yield from group_cells(_long_cells(lines, reading), reading, first_line=2)
 
 
 def _long_cells(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Cells]:

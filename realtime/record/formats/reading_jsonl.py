@@ -13,9 +13,11 @@ from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
+    HEADER,
     LIMIT,
     PERSON_LIMIT,
     Block,
+    NotARecordingError,
     ReadState,
     make_block,
     whole_lines,
@@ -30,7 +32,8 @@ def jsonl_blocks(reading: ReadState) -> Iterator[Block]:
     """Read JSON lines.
 
     Raises:
-        RecordError: It is not a recording, or a line is damaged.
+        NotARecordingError: As it says.
+        RecordError: A line is damaged.
     """
     with reading.path.open("rb") as file:
         lines = whole_lines(file, b"\n", reading)
@@ -61,7 +64,7 @@ def _read_header(line: bytes, reading: ReadState) -> tuple[str, ...]:
     """The keypoint names of the first line.
 
     Raises:
-        RecordError: It does not describe a recording.
+        NotARecordingError: It does not describe one.
     """
     try:
         head = json.loads(line)
@@ -70,10 +73,7 @@ def _read_header(line: bytes, reading: ReadState) -> tuple[str, ...]:
     except (ValueError, TypeError, KeyError, RecursionError):
         keypoints, is_ours = (), False
     if not is_ours or not keypoints or not all(isinstance(name, str) for name in keypoints):
-        raise RecordError(
-            f"{reading.path}, line 1: this is not the header of a steadypose recording",
-            fix="give a file that --csv, --jsonl or --parquet wrote",
-        )
+        raise NotARecordingError(f"{reading.path}, {HEADER}")
     return keypoints
 
 
