@@ -26,7 +26,7 @@ from steadypose.realtime.app.display import open_display
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.options import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
-from steadypose.realtime.command.run_info import run_facts
+from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.stop import Stop
 from steadypose.realtime.command.summary import summary, write_figures
@@ -34,6 +34,7 @@ from steadypose.realtime.model.best_built import Taken, open_best
 from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
 from steadypose.realtime.model.threads import open_on_fewest
+from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.sources.opening import is_camera, open_source
@@ -185,13 +186,10 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
         engine.spec.skeleton,
         source.fps,
         source.is_live,
-        csv=settings.csv,
-        csv_layout=settings.csv_layout,
-        jsonl=settings.jsonl,
-        parquet=settings.parquet,
+        tables=settings.tables,
         video=settings.video,
         split=settings.split,
-        facts=run_facts(settings, engine, source, smoothing=smoothing, typed=typed),
+        run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
         second_pass=_smooth_again if settings.is_offline_smoothed else None,
         dropped=lambda: source.dropped,
     )
@@ -231,7 +229,7 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
     return 0
 
 
-def _smooth_again(path: Path, form: str) -> None:
+def _smooth_again(path: Path, form: TableFormat) -> None:
     """Give a finished table its second pass."""
     from steadypose.realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
 

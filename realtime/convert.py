@@ -7,33 +7,21 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable, replace_file, write_error
-from steadypose.engines.skeleton import Skeleton
-from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.options import add_layout, chosen_table, integer_between
 from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.record.formats.blocks import Facts
-from steadypose.realtime.record.formats.csv_rows import LAYOUTS, Layout, csv_sink
+from steadypose.realtime.record.formats import tables
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry, Sink
-from steadypose.realtime.record.formats.jsonl import jsonl_sink
-from steadypose.realtime.record.formats.openpose import (
-    OPENPOSE_END,
-    ORDERS,
-    Order,
-    write_openpose,
-)
-from steadypose.realtime.record.formats.parquet import parquet_sink
-from steadypose.realtime.record.formats.reading import (
-    read_frames,
-    read_recording,
-    skeleton_of,
-)
+from steadypose.realtime.record.formats.openpose import OPENPOSE_END, ORDERS, Order, write_openpose
+from steadypose.realtime.record.formats.reading import read_frames, read_recording, skeleton_of
 from steadypose.realtime.record.formats.trc import Markers, to_markers, write_trc
 from steadypose.realtime.record.outputs import counted
 
-_FORMATS = ("openpose", "trc", "csv", "jsonl", "parquet")
+_FORMATS = ("openpose", "trc", *tables.NAMES)
+_ENDINGS = tables.listed((*tables.SUFFIXES, ".trc"))
 _FLUSH_FRAMES = 1_000
-Open = Callable[[Path, Skeleton], Sink[Entry]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,40 +34,43 @@ def convert(argv: Sequence[str] | None) -> str:
     arguments = build_parser().parse_args(argv)
     name = arguments.to or format_of(arguments.output)
     _check(arguments.input, arguments.output, name, arguments)
-    facts = Facts(arguments.input)
+    reading = ReadState(arguments.input)
     if name == "openpose":
-        said = to_openpose(facts, arguments.output, arguments.order)
+        said = to_openpose(reading, arguments.output, arguments.order)
     elif name == "trc":
         said = to_trc(arguments.input, arguments.output, arguments.person, arguments.height)
     else:
-        said = to_table(facts, arguments.output, name, arguments.csv_layout)
-    if facts.is_cut:
+        said = to_table(reading, arguments.output, chosen_table(name, arguments))
+    if reading.is_cut:
         said += "; the end of the recording is cut off"
     return f"{arguments.output}: {said}"
 
 
 def build_parser() -> Parser:
     """All options."""
+    recorded = ", ".join((*tables.SUFFIXES, *tables.BESIDE))
     parser = Parser(
         prog="python -m realtime.convert",
-        description="Turn a recording (.csv, .jsonl, .parquet, .journal) into another format.",
+        description=f"Turn a recording ({recorded}) into another format.",
     )
     parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded")
     parser.add_argument(
         "output",
         type=Path,
         metavar="OUT",
-        help="file ending in .csv, .jsonl, .parquet or .trc; a folder for OpenPose's JSON",
+        help=f"file ending in {_ENDINGS}; a folder for OpenPose's JSON",
     )
     parser.add_argument("--to", choices=_FORMATS, help="where OUT does not tell the format")
-    parser.add_argument(
-        "--csv-layout", choices=LAYOUTS, default="long", help="of a CSV (default: %(default)s)"
-    )
+    for name in tables.NAMES:
+        add_layout(parser, tables.fullest(name), f"of a {name.upper()}")
     parser.add_argument(
         "--order", choices=ORDERS, default="coco17", help="of OpenPose's (default: %(default)s)"
     )
     parser.add_argument(
-        "--person", type=whole(1, 10**9), metavar="N", help="of a TRC (default: seen longest)"
+        "--person",
+        type=integer_between(1, 10**9),
+        metavar="N",
+        help="of a TRC (default: seen longest)",
     )
     parser.add_argument(
         "--height",
@@ -101,7 +92,7 @@ def format_of(output: Path) -> str:
         return "openpose"
     if suffix not in _FORMATS:
         raise UsageError(
-            f"{output} does not end in .csv, .jsonl, .parquet or .trc, and is no folder",
+            f"{output} does not end in {_ENDINGS}, and is no folder",
             fix=f"give the format: --to {_FORMATS[0]}, or another of {', '.join(_FORMATS[1:])}",
         )
     return suffix
@@ -149,51 +140,42 @@ def _is_left_behind(fresh: Path) -> bool:
 
 
 def to_table(
-    facts: Facts,
+    reading: ReadState,
     output: Path,
-    name: str,
-    layout: Layout,
+    form: tables.TableFormat,
     *,
-    read: Callable[[Facts], Iterator[Entry]] = read_frames,
+    read: Callable[[ReadState], Iterator[Entry]] = read_frames,
 ) -> str:
-    """Write CSV, JSON lines or Parquet; returns what was written.
+    """Write a table; returns what was written.
 
     Args:
-        facts: The recording.
+        reading: The recording.
         output: Keeps its old content until the new one is complete.
-        name: csv, jsonl or parquet.
-        layout: Of a CSV.
+        form: What to write.
         read: Gives the frames of a recording; may change them on the way.
     """
-    openers: dict[str, Open] = {
-        "csv": lambda path, skeleton: csv_sink(path, skeleton=skeleton, layout=layout),
-        "jsonl": lambda path, skeleton: jsonl_sink(path, skeleton=skeleton),
-        "parquet": lambda path, skeleton: parquet_sink(path, skeleton=skeleton),
-    }
     rows = 0
 
     def write(path: Path) -> None:
         nonlocal rows
         sink: Sink[Entry] | None = None
         try:
-            for number, entry in enumerate(read(facts)):
+            for number, entry in enumerate(read(reading)):
                 if sink is None:
-                    sink = openers[name](path, skeleton_of(facts.keypoints))
+                    sink = form.open(path, skeleton_of(reading.keypoints))
                 sink.add(entry)
                 if number % _FLUSH_FRAMES == 0:
                     sink.flush()
         finally:
             if sink is not None:
                 sink.close()
-        if sink is None:
-            raise RecordError(f"{facts.path} has no person in it", fix="record again")
-        rows = sink.rows
+                rows = sink.rows
 
     _replace(output, write)
-    return counted(rows, "frame" if name == "jsonl" else "row")
+    return counted(rows, form.unit)
 
 
-def to_openpose(facts: Facts, output: Path, order: Order) -> str:
+def to_openpose(reading: ReadState, output: Path, order: Order) -> str:
     """Write a folder of JSON files; returns what was written."""
     fresh = _fresh(output)
     try:
@@ -201,9 +183,7 @@ def to_openpose(facts: Facts, output: Path, order: Order) -> str:
             shutil.rmtree(fresh)
         fresh.mkdir()
         try:
-            files = write_openpose(fresh, facts.path.stem, read_frames(facts), order)
-            if not files:
-                raise RecordError(f"{facts.path} has no person in it", fix="record again")
+            files = write_openpose(fresh, reading.path.stem, read_frames(reading), order)
             if output.is_dir():
                 output.rmdir()
             fresh.replace(output)

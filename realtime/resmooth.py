@@ -19,7 +19,8 @@ from steadypose.engines.file_io import check_writable
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.convert import to_table
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats import tables
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import (
     PersonTrack,
@@ -32,8 +33,6 @@ from steadypose.realtime.smooth.second_pass import smooth_again
 from steadypose.realtime.tracking.boxes import settle
 from steadypose.realtime.tracking.framing import BOX_SCORE, Framing
 
-TABLES = ("csv", "jsonl", "parquet")
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Smooth a recording; returns the exit code: 0 done, 2 something the user can fix."""
@@ -45,9 +44,9 @@ def _work(argv: Sequence[str] | None) -> str:
         prog="python -m realtime.resmooth",
         description="Smooth a recording once more, with knowledge of what came after.",
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded, with raw "
-                        "positions: .jsonl, .parquet or .csv of --csv-layout long")  # fmt: skip
-    parser.add_argument("output", type=Path, metavar="OUT", help=".csv, .jsonl or .parquet")
+    recorded = f"what run.py recorded, with raw positions: {tables.listed(tables.RAW_OPTIONS)}"
+    parser.add_argument("input", type=Path, metavar="IN", help=recorded)
+    parser.add_argument("output", type=Path, metavar="OUT", help=tables.listed(tables.SUFFIXES))
     arguments = parser.parse_args(argv)
     source, output = arguments.input, arguments.output
     if output.resolve() == source.resolve():
@@ -59,29 +58,30 @@ def _work(argv: Sequence[str] | None) -> str:
     return f"{output}: {resmooth(source, output)}"
 
 
-def resmooth(source: Path, output: Path, *, form: str | None = None) -> str:
+def resmooth(source: Path, output: Path, *, form: tables.TableFormat | None = None) -> str:
     """Smooth a recording; returns what was written.
 
     Args:
         source: What run.py recorded.
         output: May be the same.
-        form: csv, jsonl or parquet; None: as the name of ``output`` says.
+        form: Of ``output``; None: as its name says.
 
     Raises:
         RecordError: It cannot be read or written, or has no raw positions.
         UsageError: The name of ``output`` tells no format.
     """
-    name = form or output.suffix.lower().removeprefix(".")
-    if name not in TABLES:
+    name = output.suffix.lower().removeprefix(".")
+    if form is None and name not in tables.NAMES:
         raise UsageError(
-            f"{output} does not end in .csv, .jsonl or .parquet",
-            fix=f"choose {output.with_suffix('.csv')}",
+            f"{output} does not end in {tables.listed(tables.SUFFIXES)}",
+            fix=f"choose {output.with_suffix(tables.SUFFIXES[0])}",
         )
+    form = form or tables.fullest(name)
     recording = read_recording(source)
     if all(np.isnan(person.raw_xy).all() for person in recording.people):
         raise RecordError(
             f"{source} has no raw positions to smooth",
-            fix="record with --csv-layout long, --jsonl or --parquet",
+            fix=f"record with {tables.listed(tables.RAW_OPTIONS)}",
         )
     smoothed = {person.person: _smooth(recording, person) for person in recording.people}
     rows = {
@@ -89,8 +89,8 @@ def resmooth(source: Path, output: Path, *, form: str | None = None) -> str:
         for person in recording.people
     }
 
-    def read(facts: Facts) -> Iterator[Entry]:
-        for entry in read_frames(facts):
+    def read(reading: ReadState) -> Iterator[Entry]:
+        for entry in read_frames(reading):
             poses = [_replaced(pose, entry.frame) for pose in entry.poses]
             yield Entry(entry.frame, entry.time_s, poses)
 
@@ -99,7 +99,7 @@ def resmooth(source: Path, output: Path, *, form: str | None = None) -> str:
         row = rows[pose.track_id][frame]
         return replace(pose, xy=xy[row], state=state[row])
 
-    written = to_table(Facts(source), output, name, "long", read=read)
+    written = to_table(ReadState(source), output, form, read=read)
     cut = "; the end of the recording is cut off" if recording.is_cut else ""
     return f"{written}, smoothed with hindsight{cut}"
 

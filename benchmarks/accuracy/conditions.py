@@ -23,7 +23,7 @@ from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.engines.skeleton import COCO17
-from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from training.evaluate import worst_rows
 from training.examples.sample import Sample
@@ -96,7 +96,9 @@ def build_parser() -> argparse.ArgumentParser:
     """All options."""
     made = parser(__doc__)
     made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
-    made.add_argument("--count", type=whole(1, 10000), default=100, help="people in each condition")
+    made.add_argument(
+        "--count", type=integer_between(1, 10000), default=100, help="people in each condition"
+    )
     made.add_argument("--picture", type=Path, help="also write three of each condition here")
     return made
 

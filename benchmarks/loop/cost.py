@@ -24,6 +24,7 @@ from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.record.formats.tables import TABLES, Table
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
@@ -46,7 +47,8 @@ def run_app(engine: Engine, clip: str, folder: Path, *, has_video: bool) -> App:
     """One headless run over the clip with a CSV."""
     source = open_source(SourceOptions(clip))
     video = folder / "out.mp4" if has_video else None
-    outputs = Outputs(engine.spec.skeleton, source.fps, False, csv=folder / "o.csv", video=video)  # noqa: FBT003
+    tables = (Table(TABLES[0], folder / "o.csv"),)
+    outputs = Outputs(engine.spec.skeleton, source.fps, False, tables, video)  # noqa: FBT003
     app = App(source, Pipeline(engine), NullDisplay(), outputs)
     app.run()
     outputs.close()

@@ -31,7 +31,7 @@ from steadypose.engines.errors import (
 )
 from steadypose.engines.file_io import check_writable, write_error
 from steadypose.engines.skeleton import COCO17
-from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.model.places import ROOT
@@ -319,7 +319,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="-m benchmarks.loop.peers", description=__doc__)
     parser.add_argument("clip", type=Path, metavar="CLIP", help="video file")
     rounds_help = "runs of each program (default: %(default)s)"
-    parser.add_argument("--rounds", type=whole(1, 100), default=3, metavar="N", help=rounds_help)
+    parser.add_argument(
+        "--rounds", type=integer_between(1, 100), default=3, metavar="N", help=rounds_help
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.md", help="also write the tables")
     try:
         arguments = parser.parse_args(argv)

@@ -10,7 +10,6 @@ import argparse
 import gc
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,12 +21,8 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import read_recording
-from steadypose.realtime.record.recorder import (
-    PoseRecorder,
-    csv_recorder,
-    jsonl_recorder,
-    parquet_recorder,
-)
+from steadypose.realtime.record.formats.tables import TABLES, Table
+from steadypose.realtime.record.recorder import record_table
 
 _FPS = 60
 _LOST = 0.1  # share of keypoints without a position
@@ -36,13 +31,7 @@ _HEAD = (
     *("format", "write rows/s", "us a frame, first tenth", "last tenth", "close s"),
     *("memory MiB, last - first tenth", "closing MiB", "file MB", "read s"),
 )
-FORMATS: dict[str, Callable[[Path], PoseRecorder]] = {
-    "wide.csv": lambda path: csv_recorder(path, COCO17),
-    "long.csv": lambda path: csv_recorder(path, COCO17, "long"),
-    "all.jsonl": lambda path: jsonl_recorder(path, COCO17),
-    "all.parquet": lambda path: parquet_recorder(path, COCO17),
-}
-ROWS = {"wide.csv": 1, "long.csv": 17, "all.jsonl": 1, "all.parquet": 17}  # jsonl: a frame
+FORMATS = {f"{form.layout or 'all'}.{form.name}": form for form in TABLES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +82,13 @@ def make_people(persons: int) -> list[list[Pose]]:
 def measure(name: str, folder: Path, frames: int, persons: int, *, is_read: bool) -> Cost:
     """Write and, if asked, read one file."""
     path, people = folder / name, make_people(persons)
-    per_frame = ROWS[name] if name == "all.jsonl" else ROWS[name] * persons
+    form = FORMATS[name]
+    per_person = len(COCO17) if form.has_raw else 1
+    per_frame = 1 if form.unit == "frame" else per_person * persons
     marks = [frames * i // 10 for i in range(11)]
     ends_s, memory_mib = [], []
     begin_s = time.perf_counter()
-    recorder = FORMATS[name](path)
+    recorder = record_table(Table(form, path), COCO17)
     for begin, end in pairwise(marks):
         for index in range(begin, end):
             recorder.put(Entry(index, index / _FPS, people[index % _KINDS]))

@@ -40,7 +40,7 @@ from benchmarks.presence.watch import (
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
-from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.model.places import DEFAULT_MODEL
 
 _VIDEO_PERSONS = (1, 2)
@@ -122,12 +122,23 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument("--video", type=Path, nargs="+", default=[], metavar="FILE", help=video_help)
     made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     frames_help = "of empty scenes in all (default: %(default)s)"
-    made.add_argument("--frames", type=whole(1, 10**6), default=3000, metavar="N", help=frames_help)
+    made.add_argument(
+        "--frames", type=integer_between(1, 10**6), default=3000, metavar="N", help=frames_help
+    )
     entrances_help = "of the fixed series, spread over it (default: all %(default)s)"
     made.add_argument(
-        "--entrances", type=whole(1, ENTRANCES), default=ENTRANCES, metavar="N", help=entrances_help
+        "--entrances",
+        type=integer_between(1, ENTRANCES),
+        default=ENTRANCES,
+        metavar="N",
+        help=entrances_help,
     )
-    made.add_argument("--threads", type=whole(1, 256), default=default_threads(), metavar="N")
+    made.add_argument(
+        "--threads", type=integer_between(1, 256), default=default_threads(), metavar="N"
+    )
+    made.add_argument(
+        "--threads", type=integer_between(1, 256), default=default_threads(), metavar="N"
+    )
     return made
 
 

@@ -12,7 +12,7 @@ from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.command.settings import MOST_PERSONS, Settings
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
-from steadypose.realtime.record.formats.csv_rows import LAYOUTS
+from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.camera import CameraMode
@@ -40,10 +40,11 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         is_offline_smoothed=arguments.offline_smooth,
         is_mirrored=arguments.mirror,
         is_headless=arguments.headless,
-        csv=arguments.csv,
-        csv_layout=arguments.csv_layout,
-        jsonl=arguments.jsonl,
-        parquet=arguments.parquet,
+        tables=tuple(
+            Table(chosen_table(name, arguments), getattr(arguments, name))
+            for name in NAMES
+            if getattr(arguments, name) is not None
+        ),
         split=arguments.split,
         video=arguments.save_video,
         benchmark=arguments.benchmark,
@@ -51,7 +52,12 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     )
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def chosen_table(name: str, arguments: argparse.Namespace) -> TableFormat:
+    """The table format that a name and, where it has layouts, their option mean."""
+    return find_table(name, getattr(arguments, f"{name}_layout", ""))
+
+
+def integer_between(low: int, high: int) -> Callable[[str], int]:
     """A parser for whole numbers in a range."""
 
     def parse(text: str) -> int:
@@ -98,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     source = parser.add_argument_group("source")
     which = source.add_mutually_exclusive_group()
     which.add_argument(
-        "--camera", type=whole(0, 99), metavar="N", help="camera number (default: 0)"
+        "--camera", type=integer_between(0, 99), metavar="N", help="camera number (default: 0)"
     )
     which.add_argument(
         "--source",
@@ -106,12 +112,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, "
         "demo or demo:2 (mannequins)",
     )
-    source.add_argument(
-        "--width", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
-    )
-    source.add_argument(
-        "--height", type=whole(16, 16384), metavar="PX", help="picture size to ask the camera for"
-    )
+    size_px, size_help = integer_between(16, 16384), "picture size to ask the camera for"
+    source.add_argument("--width", type=size_px, metavar="PX", help=size_help)
+    source.add_argument("--height", type=size_px, metavar="PX", help=size_help)
     source.add_argument(
         "--fps",
         type=rate,
@@ -125,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="play a file at its own speed, not as fast as possible",
     )
     source.add_argument(
-        "--max-frames", type=whole(1, _ANY), metavar="N", help="stop after N frames"
+        "--max-frames", type=integer_between(1, _ANY), metavar="N", help="stop after N frames"
     )
     engine = parser.add_argument_group("engine")
     which = engine.add_mutually_exclusive_group()
@@ -154,7 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     engine.add_argument(
         "--threads",
-        type=whole(0, 256),
+        type=integer_between(0, 256),
         default=DEFAULTS.threads,
         metavar="N",
         help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
@@ -168,7 +171,7 @@ def build_parser() -> argparse.ArgumentParser:
     people = parser.add_argument_group("people")
     people.add_argument(
         "--persons",
-        type=whole(1, MOST_PERSONS),
+        type=integer_between(1, MOST_PERSONS),
         default=DEFAULTS.persons,
         metavar="N",
         help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
@@ -195,22 +198,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--mirror", action="store_true", help="show the picture as a mirror; data stay as they are"
     )
     output.add_argument("--headless", action="store_true", help="open no window")
-    output.add_argument("--csv", type=Path, metavar="FILE", help="write keypoints")
-    output.add_argument(
-        "--csv-layout",
-        choices=LAYOUTS,
-        default=DEFAULTS.csv_layout,
-        help="a row per person, or per keypoint (default: %(default)s)",
-    )
-    output.add_argument(
-        "--jsonl", type=Path, metavar="FILE", help="write keypoints, an object per frame"
-    )
-    output.add_argument(
-        "--parquet",
-        type=Path,
-        metavar="FILE",
-        help="write keypoints, a row per keypoint (pip install pyarrow)",
-    )
+    _add_tables(output)
     output.add_argument(
         "--split",
         type=parse_limit,
@@ -224,3 +212,22 @@ def build_parser() -> argparse.ArgumentParser:
         "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
     )
     return parser
+
+
+def _add_tables(output: argparse._ArgumentGroup) -> None:
+    for first, *others in map(layouts, NAMES):
+        help_ = "write keypoints" if others else f"write keypoints, {first.help}"
+        output.add_argument(first.option, type=Path, metavar="FILE", help=help_)
+        said = ", ".join(f"{form.layout}: {form.help}" for form in (first, *others))
+        add_layout(output, first, said)
+
+
+def add_layout(parser: argparse._ActionsContainer, default: TableFormat, said: str) -> None:
+    """An option that chooses a layout, where the format has several; ``said`` is its help."""
+    if default.layout:
+        parser.add_argument(
+            f"{default.option}-layout",
+            choices=[form.layout for form in layouts(default.name)],
+            default=default.layout,
+            help=f"{said} (default: %(default)s)",
+        )

@@ -9,7 +9,7 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
-from steadypose.realtime.record.formats.journal import arrow, journal_path
+from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.parts import first_part
 from steadypose.realtime.record.sidecar import check_sidecar, sidecar_path
 from steadypose.realtime.sources.opening import source_files
@@ -46,8 +46,9 @@ def check_outputs(settings: Settings) -> None:
         _check_split(settings, inputs, named)
     if settings.recordings:
         check_sidecar(sidecar_path(settings.recordings[0]))
-    if settings.parquet is not None:
-        arrow("--parquet")
+    for table in settings.tables:
+        if table.format.check is not None:
+            table.format.check(table.format.option)
     if settings.video is not None and settings.video.suffix.lower() not in VIDEO_SUFFIXES:
         raise UsageError(
             f"--save-video {settings.video} does not end in {' or '.join(VIDEO_SUFFIXES)}",
@@ -66,16 +67,15 @@ def _check_split(settings: Settings, inputs: set[Path], named: set[Path]) -> Non
         named: Files that are written, the first part of each.
     """
     if not settings.recordings:
-        raise UsageError(
-            "--split has nothing to split", fix="add --csv, --jsonl, --parquet or --save-video"
-        )
+        options = tables.listed((*tables.OPTIONS, "--save-video"))
+        raise UsageError("--split has nothing to split", fix=f"add {options}")
     for path in settings.recordings:
         first = path.parent.resolve() / path.name  # parts stand beside a link
         # A link of a part's name may lead to a file of any name.
         links = [p for p in first.parent.glob("*") if p.is_symlink() and first_part(p) == first]
         leads_to = {link.resolve() for link in links}
         for other in sorted(inputs | named):
-            written = other.with_name(other.name.removesuffix(".journal"))
+            written = tables.without_journal(other)
             is_part = first_part(written) == first != written
             if is_part or other in leads_to:
                 use = "is read" if other in inputs else "is another output"
@@ -87,31 +87,29 @@ def _check_split(settings: Settings, inputs: set[Path], named: set[Path]) -> Non
 
 def _check_offline(settings: Settings) -> None:
     """The second pass starts from raw positions, which a wide CSV has not."""
-    if settings.csv is not None and settings.csv_layout == "wide":
+    for form in (table.format for table in settings.tables if not table.format.has_raw):
+        better = tables.fullest(form.name)
         raise UsageError(
-            "--offline-smooth needs raw positions, which a wide CSV has not",
-            fix="add --csv-layout long",
+            f"--offline-smooth needs raw positions, which a {form.title} has not",
+            fix=f"add {better.full_option}" if better.has_raw else f"leave out {form.option}",
         )
-    if settings.csv is None and settings.jsonl is None and settings.parquet is None:
+    if not settings.tables:
+        name, choice = tables.NAMES[0], tables.listed(tables.RAW_OPTIONS)
         raise UsageError(
-            "--offline-smooth has no recording to smooth",
-            fix="add --csv out.csv --csv-layout long, --jsonl or --parquet",
+            "--offline-smooth has no recording to smooth", fix=f"add --{name} out.{name} {choice}"
         )
 
 
 def _files(settings: Settings) -> Iterator[tuple[Path, str]]:
     """Every file of a run, with the option that names it."""
-    options = (
-        (settings.csv, "--csv"),
-        (settings.jsonl, "--jsonl"),
-        (settings.parquet, "--parquet"),
-        (settings.video, "--save-video"),
-        (settings.benchmark, "--benchmark"),
-    )
-    for path, option in options:
+    for table in settings.tables:
+        yield table.path, table.format.option
+    for path, option in ((settings.video, "--save-video"), (settings.benchmark, "--benchmark")):
         if path is not None:
             yield path, option
-    if settings.parquet is not None:
-        yield journal_path(settings.parquet), "the journal of --parquet:"
+    for table in settings.tables:
+        if end := table.format.beside:
+            journal = table.path.with_name(table.path.name + end)
+            yield journal, f"the journal of {table.format.option}:"
     if settings.recordings:
         yield sidecar_path(settings.recordings[0]), "the description of the recording:"

@@ -13,7 +13,7 @@ from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import without_password
 
 
-def run_facts(
+def describe_run(
     settings: Settings,
     engine: Engine,
     source: Source,
@@ -21,7 +21,7 @@ def run_facts(
     smoothing: dict[str, Any],
     typed: Sequence[str],
 ) -> dict[str, Any]:
-    """Facts for the sidecar of a recording.
+    """What the sidecar of a recording says.
 
     Args:
         settings: Of the run.

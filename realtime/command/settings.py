@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from steadypose.realtime.model.places import DEFAULT_MODEL
-from steadypose.realtime.record.formats.csv_rows import Layout
+from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.sources.opening import SourceOptions
 
@@ -32,10 +32,7 @@ class Settings:
         is_offline_smoothed: Give the recording a second pass at the end.
         is_mirrored: Show the picture as a mirror does.
         is_headless: Open no window even where one could be.
-        csv: CSV to write.
-        csv_layout: Of that CSV.
-        jsonl: JSON lines to write.
-        parquet: Parquet file to write.
+        tables: Tables to write, in the order of ``TABLES``.
         split: Where recordings go on in another file.
         video: Annotated video to write.
         benchmark: JSON of figures to write.
@@ -55,10 +52,7 @@ class Settings:
     is_offline_smoothed: bool = False
     is_mirrored: bool = False
     is_headless: bool = False
-    csv: Path | None = None
-    csv_layout: Layout = "wide"
-    jsonl: Path | None = None
-    parquet: Path | None = None
+    tables: tuple[Table, ...] = ()
     split: Limit | None = None
     video: Path | None = None
     benchmark: Path | None = None
@@ -67,5 +61,5 @@ class Settings:
     @property
     def recordings(self) -> tuple[Path, ...]:
         """The recordings to write, the one that names the sidecar first."""
-        paths = (self.csv, self.jsonl, self.parquet, self.video)
-        return tuple(path for path in paths if path is not None)
+        tables = tuple(table.path for table in self.tables)
+        return tables if self.video is None else (*tables, self.video)

@@ -17,16 +17,12 @@ from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.file_io import check_writable, write_error
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame, Pose
-from steadypose.realtime.record.formats.csv_rows import Layout
+from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.tables import TABLES, Table, TableFormat
 from steadypose.realtime.record.parts import Limit
-from steadypose.realtime.record.recorder import (
-    PoseRecorder,
-    csv_recorder,
-    jsonl_recorder,
-    parquet_recorder,
-)
+from steadypose.realtime.record.recorder import Recorder, record_table, record_video
 from steadypose.realtime.record.sidecar import Sidecar, sidecar_path
-from steadypose.realtime.record.video import VideoRecorder
+from steadypose.realtime.record.video import Picture
 
 
 @dataclass(slots=True)
@@ -40,13 +36,10 @@ class Outputs:
         skeleton: Gives the tables their columns.
         fps: Nominal frame rate of the video.
         is_live: Whether the video may give up frames.
-        csv: Path of the CSV.
-        csv_layout: Of that CSV.
-        jsonl: Path of the JSON lines.
-        parquet: Path of the Parquet file.
+        tables: In the order of ``TABLES``.
         video: Path of the video.
         split: Where each goes on in another file.
-        facts: What the sidecar says, see ``Sidecar``; None: there is no sidecar.
+        run_info: What the sidecar says, see ``Sidecar``; None: there is no sidecar.
         second_pass: Called with each finished table and its format; says what it did.
         dropped: Asked at the end how many frames the source gave up.
         is_recording: Switched by a key.
@@ -55,18 +48,15 @@ class Outputs:
     skeleton: Skeleton
     fps: float
     is_live: bool
-    csv: Path | None = None
-    csv_layout: Layout = "wide"
-    jsonl: Path | None = None
-    parquet: Path | None = None
+    tables: tuple[Table, ...] = ()
     video: Path | None = None
     split: Limit | None = None
-    facts: Mapping[str, Any] | None = None
-    second_pass: Callable[[Path, str], None] | None = None
+    run_info: Mapping[str, Any] | None = None
+    second_pass: Callable[[Path, TableFormat], None] | None = None
     dropped: Callable[[], int] = lambda: 0
     is_recording: bool = True
-    _tables: list[PoseRecorder] = field(default_factory=list)
-    _film: VideoRecorder | None = None
+    _tables: list[tuple[TableFormat, Recorder[Entry]]] = field(default_factory=list)
+    _video: Recorder[Picture] | None = None
     _sidecar: Sidecar | None = None
     _is_open: bool = False
     _frames: int = 0
@@ -91,8 +81,9 @@ class Outputs:
             self._is_open = True
             self._open(frame)
         self._frames += 1
-        for table in self._tables:
-            table.write(frame, poses)
+        entry = Entry(frame.index, frame.time_s, poses)
+        for _, recorder in self._tables:
+            recorder.put(entry)
 
     def write_picture(self, paint: Callable[[], NDArray[np.uint8]], time_s: float) -> None:
         """Record an annotated picture; ``paint`` makes it, on the writing thread.
@@ -100,12 +91,12 @@ class Outputs:
         Raises:
             RecordError: The disk is full, or there is no encoder.
         """
-        if self._film is None and self.video is not None:
-            self._film = VideoRecorder(
+        if self._video is None and self.video is not None:
+            self._video = record_video(
                 self.video, fps=self.fps, is_live=self.is_live, limit=self.split
             )
-        if self._film is not None:
-            self._film.write(paint, time_s)
+        if self._video is not None:
+            self._video.put((paint, time_s))
 
     def toggle(self) -> str:
         """Recording on or off; without file names it makes some under ``out/``.
@@ -119,9 +110,9 @@ class Outputs:
         if not self._paths():
             folder = output_folder()
             name = f"steadypose-{datetime.now():%Y%m%d-%H%M%S}"
-            csv, video = folder / f"{name}.csv", folder / f"{name}.mp4"
-            check_writable(csv, "recording to")
-            self.csv, self.video = csv, video
+            table, video = folder / f"{name}.{TABLES[0].name}", folder / f"{name}.mp4"
+            check_writable(table, "recording to")
+            self.tables, self.video = (Table(TABLES[0], table),), video
         self.is_recording = not self.is_recording
         return "recording" if self.is_recording else "recording paused"
 
@@ -132,10 +123,13 @@ class Outputs:
             RecordError: The end of one could not be written; the others are complete.
         """
         first: SteadyposeError | None = None
-        steps = [file.close for file in self._files()]
+        steps = [recorder.close for recorder in self._recorders()]
         if self.second_pass is not None:
-            again = self.second_pass
-            steps += [partial(again, path, name) for path, name in self._tables_with_formats()]
+            steps += [
+                partial(self.second_pass, path, form)
+                for form, recorder in self._tables
+                for path in recorder.paths
+            ]
         for finish in (*steps, self._finish_sidecar):
             try:
                 finish()
@@ -144,53 +138,41 @@ class Outputs:
         if first is not None:
             raise first
 
-    def _tables_with_formats(self) -> Iterator[tuple[Path, str]]:
-        forms = {self.csv: "csv", self.jsonl: "jsonl", self.parquet: "parquet"}
-        for table in self._tables:
-            for path in table.paths:
-                yield path, forms[table.path]
-
     def describe(self) -> str:
         """Which files were written and how much is in them."""
         parts = [
-            f"{_named(table.paths)} ({counted(table.rows, _row_name(table.path, self.jsonl))})"
-            for table in self._tables
+            f"{_named(recorder.paths)} ({counted(recorder.rows, form.unit)})"
+            for form, recorder in self._tables
         ]
-        if self._film is not None:
-            lost = f", {self._film.given_up} given up" if self._film.given_up else ""
-            parts.append(
-                f"{_named(self._film.paths)} ({counted(self._film.frames, 'frame')}{lost})"
-            )
+        if (video := self._video) is not None:
+            lost = f", {video.given_up} given up" if video.given_up else ""
+            parts.append(f"{_named(video.paths)} ({counted(video.rows, 'frame')}{lost})")
         return ", ".join(parts) or "nothing recorded"
 
     def _paths(self) -> list[Path]:
-        named = (self.csv, self.jsonl, self.parquet, self.video)
-        return [path for path in named if path is not None]
+        tables = [table.path for table in self.tables]
+        return tables if self.video is None else [*tables, self.video]
 
-    def _files(self) -> Iterator[PoseRecorder | VideoRecorder]:
-        yield from self._tables
-        if self._film is not None:
-            yield self._film
+    def _recorders(self) -> Iterator[Recorder[Entry] | Recorder[Picture]]:
+        for _, recorder in self._tables:
+            yield recorder
+        if self._video is not None:
+            yield self._video
 
     def _open(self, frame: Frame) -> None:
-        if self.facts is not None:
+        if self.run_info is not None:
             height, width = frame.size_hw
-            facts = {**self.facts, "frame_size_wh": [width, height]}
-            self._sidecar = Sidecar(sidecar_path(self._paths()[0]), facts)
-        if self.csv is not None:
-            self._tables.append(csv_recorder(self.csv, self.skeleton, self.csv_layout, self.split))
-        if self.jsonl is not None:
-            self._tables.append(jsonl_recorder(self.jsonl, self.skeleton, self.split))
-        if self.parquet is not None:
-            self._tables.append(parquet_recorder(self.parquet, self.skeleton, self.split))
+            run_info = {**self.run_info, "frame_size_wh": [width, height]}
+            self._sidecar = Sidecar(sidecar_path(self._paths()[0]), run_info)
+        for table in self.tables:  # those opened are closed even where one cannot be
+            self._tables.append((table.format, record_table(table, self.skeleton, self.split)))
 
     def _finish_sidecar(self) -> None:
         if self._sidecar is None:
             return
         files = [
-            {"names": [path.name for path in file.paths], "rows": rows}
-            for file in self._files()
-            for rows in (file.rows if isinstance(file, PoseRecorder) else file.frames,)
+            {"names": [path.name for path in recorder.paths], "rows": recorder.rows}
+            for recorder in self._recorders()
         ]
         self._sidecar.finish(frames=self._frames, dropped=self.dropped(), files=files)
 
@@ -198,10 +180,6 @@ class Outputs:
 def counted(number: int, thing: str) -> str:
     """A number with its noun: 1 frame, 2 frames."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _row_name(path: Path, jsonl: Path | None) -> str:
-    return "frame" if path == jsonl else "row"
 
 
 def _named(paths: list[Path]) -> str:

@@ -1,75 +1,98 @@
-"""Recording the people of every frame, on a thread, in any format."""
+"""Recording on a thread, in one file after another: tables and videos alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
+from steadypose.engines.file_io import write_error
 from steadypose.engines.skeleton import Skeleton
-from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.background import BackgroundWriter
-from steadypose.realtime.record.formats.csv_rows import Layout, csv_sink
 from steadypose.realtime.record.formats.entry import Entry, Sink
-from steadypose.realtime.record.formats.jsonl import jsonl_sink
-from steadypose.realtime.record.formats.parquet import parquet_sink
-from steadypose.realtime.record.parts import Limit, Parts
+from steadypose.realtime.record.formats.tables import Table
+from steadypose.realtime.record.parts import Limit, part_path
+from steadypose.realtime.record.video import Picture, VideoSink
 
-_CAPACITY = 4096  # frames that may wait for the disk
+Item = TypeVar("Item")
+
+_FLUSH_S = 0.5
+_TABLE_CAPACITY = 4096  # frames that may wait for the disk
+_VIDEO_CAPACITY = 16  # frames that may wait for the encoder
 
 
-class PoseRecorder:
-    """Writes poses to a file on a thread.
+class Recorder(Generic[Item]):
+    """Feeds items to a file, and to the next one when it is large or long enough.
 
     What is on the disk is readable at any moment, and at most half a second old.
 
     Args:
-        path: Replaced at once.
-        open_sink: Opens a file of the format.
+        path: Of the first file, which is replaced at once.
+        open_sink: Opens a file; it is used on the recorder's thread alone.
+        time_of: Capture time of an item, seconds.
         limit: Where to go on in another file; None: never.
+        capacity: Items that may wait.
+        may_drop: Give up items when it cannot keep up (they are counted) instead of waiting.
 
     Raises:
-        RecordError: The file cannot be written.
+        RecordError: The first file cannot be written.
     """
 
     def __init__(
-        self, path: Path, open_sink: Callable[[Path], Sink[Entry]], limit: Limit | None = None
+        self,
+        path: Path,
+        open_sink: Callable[[Path], Sink[Item]],
+        *,
+        time_of: Callable[[Item], float],
+        limit: Limit | None,
+        capacity: int,
+        may_drop: bool,
     ) -> None:
-        self.path = path
-        self._parts: Parts[Entry] = Parts(path, open_sink, lambda entry: entry.time_s, limit)
-        self._writer: BackgroundWriter[Entry] = BackgroundWriter(
-            self._parts.add,
-            self._parts.close,
+        self.given_up = 0
+        self._paths = [path]
+        self._open_sink = open_sink
+        self._time_of = time_of
+        self._limit = limit or Limit()
+        self._may_drop = may_drop
+        self._border_s: float | None = None
+        self._rows = self._progress = 0
+        self._sink = open_sink(path)
+        try:
+            self._sink.flush()
+        except OSError as error:
+            self._sink.close()
+            raise write_error(path, error) from error
+        self._flushed_s = time.perf_counter()
+        self._writer: BackgroundWriter[Item] = BackgroundWriter(
+            self._add,
+            self._close_sink,
             path=path,
-            capacity=_CAPACITY,
-            idle=self._parts.flush,
-            progress=lambda: self._parts.progress,
+            capacity=capacity,
+            idle=self._flush,
+            progress=lambda: self._progress + self._sink.progress,
         )
 
     @property
     def rows(self) -> int:
-        """Rows or lines written; exact once it is closed."""
-        return self._parts.rows
+        """Rows, lines or pictures in all files; exact once it is closed."""
+        return self._rows + self._sink.rows
 
     @property
     def paths(self) -> list[Path]:
         """The files, in order."""
-        return list(self._parts.paths)
+        return list(self._paths)
 
-    def write(self, frame: Frame, poses: Sequence[Pose]) -> None:
-        """Record the people of one frame, or that there are none.
-
-        Raises:
-            RecordError: The disk is full or the file is gone.
-        """
-        self.put(Entry(frame.index, frame.time_s, poses))
-
-    def put(self, entry: Entry) -> None:
-        """``write`` without a picture.
+    def put(self, item: Item) -> None:
+        """Record an item, which must not be changed afterwards.
 
         Raises:
             RecordError: The disk is full or the file is gone.
         """
-        self._writer.put(entry, may_drop=False)
+        if not self._writer.put(item, may_drop=self._may_drop):
+            self.given_up += 1
 
     def close(self) -> None:
         """Write the rest. Safe to call twice.
@@ -79,19 +102,76 @@ class PoseRecorder:
         """
         self._writer.close()
 
+    def _add(self, item: Item) -> None:
+        if self._is_due(item):
+            self._next_part()
+        self._sink.add(item)
+        if time.perf_counter() - self._flushed_s >= _FLUSH_S:
+            self._flush()
 
-def csv_recorder(
-    path: Path, skeleton: Skeleton, layout: Layout = "wide", limit: Limit | None = None
-) -> PoseRecorder:
-    """Record a CSV; see ``csv_sink``."""
-    return PoseRecorder(path, lambda p: csv_sink(p, skeleton=skeleton, layout=layout), limit)
+    def _flush(self) -> None:
+        self._sink.flush()
+        self._flushed_s = time.perf_counter()
+
+    def _close_sink(self) -> None:
+        self._sink.close()
+
+    def _is_due(self, item: Item) -> bool:
+        size, duration_s = self._limit.size_bytes, self._limit.duration_s
+        if size is not None:
+            return self._sink.rows > 0 and self._sink.size_bytes >= size
+        if duration_s is None:
+            return False
+        time_s = self._time_of(item)
+        if self._border_s is None:
+            self._border_s = time_s + duration_s
+        late_s = time_s - self._border_s + 1e-9
+        if late_s < 0:
+            return False
+        # Borders stay on their grid, so files of one run begin together to the end.
+        self._border_s += duration_s * (math.floor(late_s / duration_s) + 1)
+        return True
+
+    def _next_part(self) -> None:
+        self._sink.close()
+        finished = self._sink
+        path = part_path(self._paths[0], len(self._paths) + 1)
+        self._sink = self._open_sink(path)
+        self._rows += finished.rows
+        self._progress += finished.progress + 1
+        self._paths.append(path)
 
 
-def jsonl_recorder(path: Path, skeleton: Skeleton, limit: Limit | None = None) -> PoseRecorder:
-    """Record JSON lines; see ``jsonl_sink``."""
-    return PoseRecorder(path, lambda p: jsonl_sink(p, skeleton=skeleton), limit)
+def record_table(table: Table, skeleton: Skeleton, limit: Limit | None = None) -> Recorder[Entry]:
+    """Record the people of every frame; none is given up.
+
+    Raises:
+        UsageError: A package is missing.
+        RecordError: The file cannot be written.
+    """
+    return Recorder(
+        table.path,
+        lambda path: table.format.open(path, skeleton),
+        time_of=lambda entry: entry.time_s,
+        limit=limit,
+        capacity=_TABLE_CAPACITY,
+        may_drop=False,
+    )
 
 
-def parquet_recorder(path: Path, skeleton: Skeleton, limit: Limit | None = None) -> PoseRecorder:
-    """Record a Parquet file; see ``parquet_sink``."""
-    return PoseRecorder(path, lambda p: parquet_sink(p, skeleton=skeleton), limit)
+def record_video(
+    path: Path, *, fps: float, is_live: bool, limit: Limit | None = None
+) -> Recorder[Picture]:
+    """Record annotated pictures; of a live source, what the encoder cannot take is given up.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+    return Recorder(
+        path,
+        partial(VideoSink, fps=fps),
+        time_of=lambda picture: picture[1],
+        limit=limit,
+        capacity=_VIDEO_CAPACITY,
+        may_drop=is_live,
+    )

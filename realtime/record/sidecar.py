@@ -14,6 +14,7 @@ from typing import Any
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import replace_file, sha256_of, write_error
 from steadypose.realtime.record.formats.entry import UNITS
+from steadypose.realtime.record.formats.tables import without_journal
 from steadypose.realtime.record.parts import first_part
 
 _SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
@@ -36,13 +37,13 @@ class Sidecar:
 
     Args:
         path: Replaced at once.
-        facts: What is known at the start; JSON values. ``model_file``, a path, becomes
+        run_info: What is known at the start; JSON values. ``model_file``, a path, becomes
             the checksum.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, run_info: Mapping[str, Any]) -> None:
         self.path = path
-        self._facts = dict(facts)
+        self._run_info = dict(run_info)
         self._failure: OSError | None = None
         self._content: dict[str, Any] = {
             "format": "steadypose",
@@ -77,9 +78,9 @@ class Sidecar:
             raise write_error(self.path, self._failure) from self._failure
 
     def _begin(self) -> None:
-        model: Path | None = self._facts.pop("model_file", None)
+        model: Path | None = self._run_info.pop("model_file", None)
         checksum = None if model is None else {"model_sha256": sha256(model)}
-        self._content |= self._facts | (checksum or {}) | {"versions": versions()}
+        self._content |= self._run_info | (checksum or {}) | {"versions": versions()}
         self._write()
 
     def _write(self) -> None:
@@ -108,7 +109,7 @@ def find_sidecar(recording: Path) -> Path | None:
     Args:
         recording: Any file of a run, also a later part or a journal.
     """
-    table = recording.with_name(recording.name.removesuffix(".journal"))
+    table = without_journal(recording)
     names = {table.name, first_part(table).name}
     strong, weak = [], []
     for path in sorted(table.parent.glob("*.meta.json")):

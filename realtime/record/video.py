@@ -13,18 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
-from steadypose.realtime.record.background import BackgroundWriter
-from steadypose.realtime.record.fragments import cut_to_whole_fragments, size_of
-from steadypose.realtime.record.parts import Limit, Parts
 
 _CLOCK = 90_000  # ticks a second, the customary video clock
-_CAPACITY = 16  # frames that may wait for the encoder
 Paint = Callable[[], NDArray[np.uint8]]
-_Picture = tuple[Paint, float]
+Picture = tuple[Paint, float]
+"""What makes a picture, and its capture time in seconds.
+
+It is called on the writing thread, so drawing for the file costs the loop nothing, and returns
+(H, W, 3) uint8 BGR that nobody changes any more.
+"""
 
 
-class VideoRecorder:
-    """Writes H.264 in an MP4 of half-second fragments, on a thread.
+class VideoSink:
+    """Writes H.264 in an MP4 of half-second fragments; used by one thread.
 
     Each frame carries its capture time, so playback is as fast as life was, whatever
     the frame rate did. Fragments make the file playable up to the last half second
@@ -33,67 +34,13 @@ class VideoRecorder:
     Args:
         path: Replaced at once.
         fps: Nominal frame rate.
-        is_live: Give up frames when the encoder cannot keep up (they are counted)
-            instead of making the source wait.
-        limit: Where to go on in another file; None: never.
-
-    Raises:
-        RecordError: The file cannot be written.
-    """
-
-    def __init__(
-        self, path: Path, *, fps: float, is_live: bool, limit: Limit | None = None
-    ) -> None:
-        self.path = path
-        self.frames = 0
-        self.given_up = 0
-        self._is_live = is_live
-        logging.getLogger("libav").setLevel(logging.CRITICAL)
-        self._parts: Parts[_Picture] = Parts(
-            path, lambda part: VideoSink(part, fps=fps), lambda picture: picture[1], limit
-        )
-        self._writer: BackgroundWriter[_Picture] = BackgroundWriter(
-            self._parts.add, self._parts.close, path=path, capacity=_CAPACITY
-        )
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files, in order."""
-        return list(self._parts.paths)
-
-    def write(self, paint: Paint, time_s: float) -> None:
-        """Record a picture.
-
-        Args:
-            paint: Called on the writing thread; returns (H, W, 3) uint8 that nobody
-                changes any more. So drawing for the file costs the loop nothing.
-            time_s: Its capture time.
-
-        Raises:
-            RecordError: The disk is full, or there is no encoder.
-        """
-        if self._writer.put((paint, time_s), may_drop=self._is_live):
-            self.frames += 1
-        else:
-            self.given_up += 1
-
-    def close(self) -> None:
-        """Write the rest. Safe to call twice.
-
-        Raises:
-            RecordError: The rest could not be written.
-        """
-        self._writer.close()
-
-
-class VideoSink:
-    """One MP4, used by one thread; see ``VideoRecorder``.
 
     Raises:
         RecordError: The file cannot be written.
     """
 
     def __init__(self, path: Path, *, fps: float) -> None:
+        logging.getLogger("libav").setLevel(logging.CRITICAL)
         self.path = path
         self.rows = 0
         self.progress = 0
@@ -121,7 +68,7 @@ class VideoSink:
                 fix="choose a folder you may write to",
             ) from error
 
-    def add(self, item: _Picture) -> None:
+    def add(self, item: Picture) -> None:
         """Encode a picture.
 
         Raises:
@@ -165,7 +112,7 @@ class VideoSink:
         except OSError as error:
             failure = failure or error
         if failure is not None or self._is_torn:
-            cut_to_whole_fragments(self.path, self._safe_size)
+            _cut_to_whole_fragments(self.path, self._safe_size)
         if failure is not None:
             raise failure
 
@@ -202,7 +149,39 @@ class VideoSink:
     def _mux(self, packets: Iterable[av.Packet]) -> None:
         for packet in packets:
             # Fragments are written whole, so between two calls the file ends with one.
-            self._safe_size, self.size_bytes = self.size_bytes, size_of(self.path)
+            self._safe_size, self.size_bytes = self.size_bytes, _size_of(self.path)
             self._is_torn = True
             self._container.mux(packet)
             self._is_torn = False
+
+
+def _size_of(path: Path) -> int:
+    """Bytes of a file, 0 before the container has made it."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def _cut_to_whole_fragments(path: Path, safe_size: int) -> None:
+    """Remove the half-written fragment that a full disk leaves at the end of an MP4.
+
+    Walks the top-level boxes (ISO 14496-12, section 4.2) and keeps everything up to the
+    last complete media box within the bytes that were written without an error.
+
+    Args:
+        path: The file.
+        safe_size: Bytes that are known to be good.
+    """
+    size = min(safe_size, _size_of(path))
+    if not path.exists():
+        return
+    whole = position = 0
+    with path.open("r+b") as file:
+        while position + 8 <= size:
+            file.seek(position)
+            head = file.read(8)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:]
+            if length < 8 or position + length > size:
+                break
+            position += length
+            if kind in {b"moov", b"mdat"}:
+                whole = position
+        file.truncate(whole)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable, write_error
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
 from steadypose.realtime.report.page import build_page
-from steadypose.realtime.report.sidecar_text import find_run_facts
+from steadypose.realtime.report.sidecar_text import find_run_info
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +75,7 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
         )
     check_writable(output, "-o")
     recording = choose_person(read_recording(table), person)
-    page = build_page(recording, find_run_facts(table))
+    page = build_page(recording, find_run_info(table))
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -87,13 +87,8 @@ def choose_person(recording: Recording, person: int | None) -> Recording:
     """The recording with one person only; all of them for None.
 
     Raises:
-        RecordError: Nobody is in it.
         UsageError: Nobody has this id.
     """
-    if not recording.people:
-        raise RecordError(
-            f"{recording.path} has no person in it", fix="record again with somebody in sight"
-        )
     if person is None:
         return recording
     people = tuple(track for track in recording.people if track.person == person)

@@ -15,7 +15,7 @@ from steadypose.realtime.report.body_parts import parts_of
 from steadypose.realtime.report.charts import MOST_POINTS
 from steadypose.realtime.report.quality import Timing, has_raw, jitter, presence, timing
 from steadypose.realtime.report.scales import clock
-from steadypose.realtime.report.sidecar_text import RunFacts
+from steadypose.realtime.report.sidecar_text import RunInfo
 from steadypose.realtime.report.style import STYLE
 from steadypose.realtime.report.trajectories import trajectories
 from steadypose.realtime.report.words import TIMES, facts, number, spoken
@@ -27,7 +27,7 @@ _MAIN_PARTS = ("wrist", "ankle", "nose", "head_top", "shoulder", "elbow", "hip",
 _OPEN_PARTS = 2
 
 
-def build_page(recording: Recording, run: RunFacts | None = None) -> str:
+def build_page(recording: Recording, run: RunInfo | None = None) -> str:
     """The report as one HTML document, also valid as XML.
 
     Args:
@@ -65,7 +65,7 @@ def _head(
     recording: Recording,
     people: Sequence[PersonTrack],
     shown: Sequence[PersonTrack],
-    run: RunFacts | None,
+    run: RunInfo | None,
 ) -> str:
     parts = [
         f'<header><p class="brand">steadypose report</p><h1>{escape(recording.path.name)}</h1>',

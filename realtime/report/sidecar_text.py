@@ -20,7 +20,7 @@ _LONGEST = 200
 
 
 @dataclass(slots=True)
-class RunFacts:
+class RunInfo:
     """Names and values, plain text.
 
     Attributes:
@@ -34,7 +34,7 @@ class RunFacts:
     problem: str = ""
 
 
-def find_run_facts(recording: Path) -> RunFacts | None:
+def find_run_info(recording: Path) -> RunInfo | None:
     """Read the facts about a recording; None where there is no such file.
 
     The report does not depend on them: a file that cannot be read is only mentioned.
@@ -46,8 +46,8 @@ def find_run_facts(recording: Path) -> RunFacts | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         facts = flatten(content if isinstance(content, dict) else {"content": content})
     except (OSError, ValueError, RecursionError) as error:
-        return RunFacts(problem=f"{path.name} beside the recording could not be read: {error}")
-    found = RunFacts()
+        return RunInfo(problem=f"{path.name} beside the recording could not be read: {error}")
+    found = RunInfo()
     for name, value in facts:
         (found.main if name in _MAIN else found.rest).append((name, value))
     return found

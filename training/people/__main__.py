@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.command.options import whole
+from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.command.parser import Parser, run_command
 from training.people.pack import draw_sheet, render
 
@@ -38,25 +38,36 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     default = "(default: %(default)s)"
     parser.add_argument(
-        "--count", type=whole(1, 99999), default=10000, metavar="N", help=f"pictures {default}"
+        "--count",
+        type=integer_between(1, 99999),
+        default=10000,
+        metavar="N",
+        help=f"pictures {default}",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.tar")
     parser.add_argument(
         "--backgrounds", type=Path, metavar="FILE.tar", help="pack whose surroundings are used"
     )
     parser.add_argument(
-        "--last", type=whole(1, 99999), metavar="N", help="use its pictures up to this number only"
+        "--last",
+        type=integer_between(1, 99999),
+        metavar="N",
+        help="use its pictures up to this number only",
     )
     parser.add_argument(
         "--longest",
-        type=whole(64, 2048),
+        type=integer_between(64, 2048),
         default=288,
         metavar="PX",
         help=f"longer side of a picture {default}",
     )
-    parser.add_argument("--seed", type=whole(0, _LARGEST_SEED), default=1, metavar="N")
+    parser.add_argument("--seed", type=integer_between(0, _LARGEST_SEED), default=1, metavar="N")
     parser.add_argument(
-        "--workers", type=whole(1, 64), default=1, metavar="N", help=f"processes {default}"
+        "--workers",
+        type=integer_between(1, 64),
+        default=1,
+        metavar="N",
+        help=f"processes {default}",
     )
     parser.add_argument(
         "--sheet", type=Path, metavar="FILE.jpg", help="also draw the first 24 with their labels"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import AnyStr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,13 @@ from steadypose.realtime.datatypes import FloatArray, State
 
 LIMIT = 2**53  # whole numbers below it are exact in every format
 PERSON_LIMIT = 2**31  # as Parquet has them
+HEADER = "line 1: this is not the header of a steadypose recording"
 AGAIN = "record again, or remove the part that is damaged"
 
 
 @dataclass(slots=True)
-class Facts:
-    """What a reader finds out on its way.
+class ReadState:
+    """What reading one file has found out so far.
 
     Attributes:
         path: The file.
@@ -30,6 +32,21 @@ class Facts:
     path: Path
     keypoints: tuple[str, ...] = ()
     is_cut: bool = False
+
+
+class NotARecordingError(Exception):
+    """The file is something else; the text is a sentence without a fix."""
+
+
+def whole_lines(
+    lines: Iterable[AnyStr], ends: AnyStr | tuple[AnyStr, ...], reading: ReadState
+) -> Iterator[AnyStr]:
+    """The lines up to one without an end, which sets ``is_cut``."""
+    for line in lines:
+        if not line.endswith(ends):
+            reading.is_cut = True
+            return
+        yield line
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,12 +113,12 @@ class Cells:
         )
 
 
-def group_cells(chunks: Iterable[Cells], facts: Facts, *, first_line: int) -> Iterator[Block]:
+def group_cells(chunks: Iterable[Cells], reading: ReadState, *, first_line: int) -> Iterator[Block]:
     """Put the keypoints of each person together, which stand in K rows below each other.
 
     Args:
         chunks: Rows in the order of the file.
-        facts: Its ``keypoints`` are known; an incomplete last person sets ``is_cut``.
+        reading: Its ``keypoints`` are known; an incomplete last person sets ``is_cut``.
         first_line: What the first row is called in messages.
 
     Raises:
@@ -111,16 +128,16 @@ def group_cells(chunks: Iterable[Cells], facts: Facts, *, first_line: int) -> It
     line = first_line
     for chunk in chunks:
         cells = chunk if left is None else left.then(chunk)
-        whole = len(cells) // len(facts.keypoints) * len(facts.keypoints)
+        whole = len(cells) // len(reading.keypoints) * len(reading.keypoints)
         if whole:
-            yield _block(cells.cut(0, whole), facts, line)
+            yield _block(cells.cut(0, whole), reading, line)
         left, line = cells.cut(whole), line + whole
     if left is not None and len(left):
-        facts.is_cut = True
+        reading.is_cut = True
 
 
-def _block(cells: Cells, facts: Facts, line: int) -> Block:
-    k = len(facts.keypoints)
+def _block(cells: Cells, reading: ReadState, line: int) -> Block:
+    k = len(reading.keypoints)
     shape = (-1, k)
     frame, person = cells.frame.reshape(shape), cells.person.reshape(shape)
     time_s = cells.time_s.reshape(shape)
@@ -130,7 +147,7 @@ def _block(cells: Cells, facts: Facts, line: int) -> Block:
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         raise RecordError(
-            f"{facts.path}, line {line + at}: expected {facts.keypoints[at % k]} of person "
+            f"{reading.path}, line {line + at}: expected {reading.keypoints[at % k]} of person "
             f"{person.flat[at // k * k]} in frame {frame.flat[at // k * k]}",
             fix=AGAIN,
         )
@@ -160,7 +177,7 @@ def make_block(
         all_times_s: Given together with ``all_frames``.
     """
     if all_frames is None or all_times_s is None:
-        is_new = np.append(True, frame[1:] != frame[:-1])
+        is_new = np.append(True, frame[1:] != frame[:-1])[: len(frame)]
         all_frames, all_times_s = frame[is_new], time_s[is_new]
     xy, score, raw_xy = numbers[..., :2].copy(), numbers[..., 2].copy(), numbers[..., 3:].copy()
     is_half = np.isnan(xy[..., 0]) != np.isnan(xy[..., 1])
@@ -172,7 +189,7 @@ def make_block(
 
 
 def check_place(
-    place: FloatArray, facts: Facts, line: int
+    place: FloatArray, reading: ReadState, line: int
 ) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
     """Frame, time and person of (N, 3) cells, which are never empty.
 
@@ -184,7 +201,7 @@ def check_place(
     if not is_good.all():
         at = int(np.flatnonzero(~is_good)[0])
         raise RecordError(
-            f"{facts.path}, line {line + at}: frame, time_s or person is missing, not whole or "
+            f"{reading.path}, line {line + at}: frame, time_s or person is missing, not whole or "
             "too large",
             fix=AGAIN,
         )

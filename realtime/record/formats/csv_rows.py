@@ -12,7 +12,6 @@ from steadypose.realtime.record.formats.entry import STATE_NAMES, Entry, round_p
 from steadypose.realtime.record.formats.whole_file import LineSink
 
 Layout = Literal["wide", "long"]
-LAYOUTS: tuple[Layout, ...] = ("wide", "long")
 
 WIDE_HEAD = ("frame", "time_s", "person", "score")
 LONG_HEAD = (
@@ -21,7 +20,7 @@ LONG_HEAD = (
 )
 
 
-def csv_sink(path: Path, *, skeleton: Skeleton, layout: Layout) -> LineSink:
+def csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink:
     """Open a CSV file. A keypoint that is lost is an empty cell.
 
     Args:

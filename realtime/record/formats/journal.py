@@ -12,6 +12,8 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.record.formats.entry import description
 
+JOURNAL = ".journal"
+
 
 def arrow(option: str) -> Any:
     """The pyarrow package with its parts.
@@ -31,7 +33,7 @@ def arrow(option: str) -> Any:
 
 def journal_path(path: Path) -> Path:
     """Where a Parquet file is while it is being recorded."""
-    return path.with_name(f"{path.name}.journal")
+    return path.with_name(f"{path.name}{JOURNAL}")
 
 
 def schema(pa: Any, skeleton: Skeleton) -> Any:

@@ -19,7 +19,7 @@ from steadypose.realtime.record.formats.entry import (
 from steadypose.realtime.record.formats.whole_file import LineSink
 
 
-def jsonl_sink(path: Path, *, skeleton: Skeleton) -> LineSink:
+def jsonl_sink(path: Path, skeleton: Skeleton) -> LineSink:
     """Open a JSON lines file.
 
     The first line describes the file; each other line is ``{"frame", "time_s",

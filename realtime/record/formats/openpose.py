@@ -13,6 +13,7 @@ from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.entry import Entry, round_px, round_score
+from steadypose.realtime.record.formats.tables import SUFFIXES, listed
 
 Order = Literal["coco17", "body25"]
 OPENPOSE_END = "_keypoints.json"
@@ -64,7 +65,7 @@ def write_openpose(folder: Path, stem: str, entries: Iterable[Entry], order: Ord
             raise RecordError(
                 f"frame {entry.frame} has no place among OpenPose's files, which are numbered from "
                 f"0 to {_MOST_FILES - 1} without a gap",
-                fix="convert to .csv, .jsonl or .parquet",
+                fix=f"convert to {listed(SUFFIXES)}",
             )
         for frame in range(files, entry.frame + 1):
             people = [_person(pose, order) for pose in entry.poses] if frame == entry.frame else []

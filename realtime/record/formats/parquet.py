@@ -18,22 +18,12 @@ from steadypose.realtime.record.formats.entry import (
     round_score,
     round_time,
 )
-from steadypose.realtime.record.formats.journal import (
-    arrow,
-    journal_path,
-    schema,
-    whole_batches,
-)
+from steadypose.realtime.record.formats.journal import arrow, journal_path, schema, whole_batches
 from steadypose.realtime.record.formats.whole_file import WholeFile
 
 GROUP_ROWS = 100_000
 _BATCH_ROWS = 20_000
 _ROW_BYTES = 66  # in the journal
-
-
-def parquet_sink(path: Path, *, skeleton: Skeleton) -> ParquetSink:
-    """Open a Parquet file; see ``ParquetSink``."""
-    return ParquetSink(path, skeleton)
 
 
 class ParquetSink:

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import RecordError
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose
-from steadypose.realtime.record.formats.blocks import AGAIN, Block, Facts
+from steadypose.realtime.record.formats.blocks import AGAIN, Block, NotARecordingError, ReadState
 from steadypose.realtime.record.formats.entry import Entry
-from steadypose.realtime.record.formats.journal import journal_path
-from steadypose.realtime.record.formats.reading_arrow import journal_blocks, parquet_blocks
-from steadypose.realtime.record.formats.reading_csv import csv_blocks
-from steadypose.realtime.record.formats.reading_jsonl import jsonl_blocks
+from steadypose.realtime.record.formats.tables import BESIDE, OPTIONS, listed, reader_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +58,7 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Read what ``--csv``, ``--jsonl`` or ``--parquet`` wrote, or a journal.
+    """Read what an option of ``TABLES`` wrote, or a journal.
 
     The content tells the format. A wide CSV has neither raw positions nor states: raw
     is NaN, and every position counts as measured.
@@ -70,10 +67,10 @@ def read_recording(path: Path) -> Recording:
         RecordError: The file is missing, damaged or something else, or has nobody in it.
         UsageError: It needs pyarrow, which is not installed.
     """
-    facts = Facts(path)
-    blocks = list(read_blocks(facts))
+    reading = ReadState(path)
+    blocks = list(read_blocks(reading))
     if not sum(len(block.frame) for block in blocks):
-        raise RecordError(f"{path} has no person in it", fix="record again with somebody in sight")
+        raise _nobody(path)
     person = np.concatenate([block.person for block in blocks])
     columns = [
         np.concatenate([getattr(block, name) for block in blocks])
@@ -94,57 +91,53 @@ def read_recording(path: Path) -> Recording:
         if len(back):
             raise _time_error(path, track.frame[back[0] + 1], number)
         people.append(track)
-    return Recording(path, facts.keypoints, tuple(people), facts.is_cut)
+    return Recording(path, reading.keypoints, tuple(people), reading.is_cut)
 
 
-def read_blocks(facts: Facts) -> Iterator[Block]:
+def read_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a recording of any length in bounded memory.
 
     Args:
-        facts: Has the path; learns the rest on the way.
+        reading: Has the path; learns the rest on the way.
 
     Raises:
         RecordError: The file is missing, damaged or something else.
         UsageError: It needs pyarrow, which is not installed.
     """
-    path = facts.path
+    path = reading.path
     try:
         with path.open("rb") as file:
-            begin = file.read(4)
+            begin = file.read(16)
         if not begin:
             raise RecordError(f"{path} is empty (0 bytes)", fix="record again")
-        if begin == b"PAR1":
-            yield from parquet_blocks(facts)
-        elif begin == b"\xff\xff\xff\xff":
-            yield from journal_blocks(facts)
-        elif begin[:1] == b"{":
-            yield from jsonl_blocks(facts)
-        else:
-            yield from csv_blocks(facts)
+        yield from reader_of(begin)(reading)
+    except NotARecordingError as error:
+        fix = f"give a file that {listed(OPTIONS)} wrote"
+        raise RecordError(str(error), fix=fix) from error
     except OSError as error:
         raise _read_error(path, error) from error
 
 
-def read_frames(facts: Facts) -> Iterator[Entry]:
+def read_frames(reading: ReadState) -> Iterator[Entry]:
     """Read a recording frame by frame in bounded memory, as it was written.
 
     Args:
-        facts: Has the path; learns the rest on the way.
+        reading: Has the path; learns the rest on the way.
 
     Raises:
-        RecordError: As ``read_blocks``; or a frame comes after a later one, or a person's
-            times decrease.
+        RecordError: As ``read_blocks``; or there is nothing in it, or a frame comes after a
+            later one, or a person's times decrease.
         UsageError: It needs pyarrow, which is not installed.
     """
     skeleton: Skeleton | None = None
     waiting: Entry | None = None
     last_s: dict[int, float] = {}
-    for block in read_blocks(facts):
-        skeleton = skeleton or skeleton_of(facts.keypoints)
+    for block in read_blocks(reading):
+        skeleton = skeleton or skeleton_of(reading.keypoints)
         for entry in _entries(block, skeleton):
             for pose in entry.poses:
                 if entry.time_s < last_s.get(pose.track_id, entry.time_s):
-                    raise _time_error(facts.path, entry.frame, pose.track_id)
+                    raise _time_error(reading.path, entry.frame, pose.track_id)
                 last_s[pose.track_id] = entry.time_s
             if waiting is None:
                 waiting = entry
@@ -152,14 +145,15 @@ def read_frames(facts: Facts) -> Iterator[Entry]:
                 waiting = Entry(entry.frame, entry.time_s, [*waiting.poses, *entry.poses])
             elif entry.frame < waiting.frame:
                 raise RecordError(
-                    f"{facts.path}: frame {entry.frame} comes after frame {waiting.frame}",
+                    f"{reading.path}: frame {entry.frame} comes after frame {waiting.frame}",
                     fix=AGAIN,
                 )
             else:
                 yield waiting
                 waiting = entry
-    if waiting is not None:
-        yield waiting
+    if waiting is None:
+        raise _nobody(reading.path)
+    yield waiting
 
 
 def _entries(block: Block, skeleton: Skeleton) -> Iterator[Entry]:
@@ -189,6 +183,10 @@ def skeleton_of(keypoints: tuple[str, ...]) -> Skeleton:
     return Skeleton("unknown", keypoints, (), (), (0.1,) * len(keypoints))
 
 
+def _nobody(path: Path) -> RecordError:
+    return RecordError(f"{path} has no person in it", fix="record again with somebody in sight")
+
+
 def _time_error(path: Path, frame: int, person: int) -> RecordError:
     return RecordError(
         f"{path}: for person {person}, frame {frame} has an earlier time than the one before",
@@ -197,13 +195,12 @@ def _time_error(path: Path, frame: int, person: int) -> RecordError:
 
 
 def _read_error(path: Path, error: OSError) -> RecordError:
-    journal = journal_path(path)
-    if not path.exists() and journal.exists():
-        return RecordError(
-            f"{path} does not exist, for its recording was killed", fix=f"read {journal} instead"
-        )
     if path.is_dir():
         return RecordError(f"{path} is a folder", fix="give the file of a recording")
+    for journal in (path.with_name(path.name + end) for end in BESIDE):
+        if not path.exists() and journal.exists():
+            what = f"{path} does not exist, for its recording was killed"
+            return RecordError(what, fix=f"read {journal} instead")
     return RecordError(
         f"cannot read {path}: {error.strerror or error}", fix="check the name and its permissions"
     )

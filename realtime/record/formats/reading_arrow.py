@@ -16,7 +16,8 @@ from steadypose.realtime.record.formats.blocks import (
     LIMIT,
     Block,
     Cells,
-    Facts,
+    NotARecordingError,
+    ReadState,
     check_place,
     group_cells,
 )
@@ -27,65 +28,67 @@ from steadypose.realtime.record.formats.journal import arrow, whole_batches
 _CHUNK_ROWS = 65_536
 
 
-def parquet_blocks(facts: Facts) -> Iterator[Block]:
+def parquet_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a Parquet file.
 
     Raises:
-        RecordError: It is damaged, or not a recording.
+        NotARecordingError: As it says.
+        RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
-    pa = arrow(str(facts.path))
+    pa = arrow(str(reading.path))
     try:
-        with pa.parquet.ParquetFile(facts.path) as file:
-            facts.keypoints = _keypoints(file.schema_arrow, facts)
+        with pa.parquet.ParquetFile(reading.path) as file:
+            reading.keypoints = _keypoints(file.schema_arrow, reading)
             batches = file.iter_batches(_CHUNK_ROWS, columns=list(LONG_HEAD))
-            yield from group_cells(_all_cells(batches, facts), facts, first_line=1)
+            yield from group_cells(_all_cells(batches, reading), reading, first_line=1)
     except (pa.ArrowException, OSError) as error:
         raise RecordError(
-            f"{facts.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
+            f"{reading.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
         ) from error
 
 
-def journal_blocks(facts: Facts) -> Iterator[Block]:
+def journal_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a journal up to its last whole batch.
 
     Raises:
-        RecordError: It is not a journal of a recording.
+        NotARecordingError: As it says.
+        RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
-    pa = arrow(str(facts.path))
+    pa = arrow(str(reading.path))
     try:
-        with pa.OSFile(str(facts.path)) as file:
+        with pa.OSFile(str(reading.path)) as file:
             batches = whole_batches(pa, file)
-            yield from group_cells(_journal_cells(batches, facts), facts, first_line=1)
+            yield from group_cells(_journal_cells(batches, reading), reading, first_line=1)
     except pa.ArrowException as error:
         raise RecordError(
-            f"{facts.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
+            f"{reading.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
         ) from error
 
 
-def _journal_cells(batches: Generator[Any, None, bool], facts: Facts) -> Iterator[Cells]:
+def _journal_cells(batches: Generator[Any, None, bool], reading: ReadState) -> Iterator[Cells]:
     def counted() -> Iterator[Any]:
         is_cut = yield from batches
-        facts.is_cut = facts.is_cut or is_cut
+        reading.is_cut = reading.is_cut or is_cut
 
-    return _all_cells(counted(), facts)
+    return _all_cells(counted(), reading)
 
 
-def _all_cells(batches: Iterator[Any], facts: Facts) -> Iterator[Cells]:
+def _all_cells(batches: Iterator[Any], reading: ReadState) -> Iterator[Cells]:
     line = 1
     for batch in batches:
-        if not facts.keypoints:
-            facts.keypoints = _keypoints(batch.schema, facts)
-        yield _cells(batch, facts, line)
+        if not reading.keypoints:
+            reading.keypoints = _keypoints(batch.schema, reading)
+        yield _cells(batch, reading, line)
         line += batch.num_rows
 
 
-def _keypoints(schema: Any, facts: Facts) -> tuple[str, ...]:
+def _keypoints(schema: Any, reading: ReadState) -> tuple[str, ...]:
     """The names that the file carries in its metadata.
 
     Raises:
-        RecordError: It carries none, or other columns.
+        NotARecordingError: It carries none, or other columns.
     """
     try:
         head = json.loads((schema.metadata or {})[b"steadypose"])
@@ -95,21 +98,18 @@ def _keypoints(schema: Any, facts: Facts) -> tuple[str, ...]:
     missing = [name for name in LONG_HEAD if name not in schema.names]
     if not keypoints or missing:
         what = f"the column {missing[0]}" if missing else "the metadata 'steadypose'"
-        raise RecordError(
-            f"{facts.path} lacks {what} of a steadypose recording",
-            fix="give a file that --csv, --jsonl or --parquet wrote",
-        )
+        raise NotARecordingError(f"{reading.path} lacks {what} of a steadypose recording")
     return keypoints
 
 
-def _cells(batch: Any, facts: Facts, line: int) -> Cells:
+def _cells(batch: Any, reading: ReadState, line: int) -> Cells:
     def numbers(*names: str) -> FloatArray:
         columns = []
         for name in names:
             try:
                 column = batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
             except (ValueError, TypeError, OverflowError) as error:
-                raise RecordError(f"{facts.path}: {name} has no numbers", fix=AGAIN) from error
+                raise RecordError(f"{reading.path}: {name} has no numbers", fix=AGAIN) from error
             columns.append(column)
         return np.stack(columns, axis=1)
 
@@ -117,18 +117,18 @@ def _cells(batch: Any, facts: Facts, line: int) -> Cells:
     wrong = np.flatnonzero((np.abs(values) >= LIMIT).any(axis=1))
     if len(wrong):
         raise RecordError(
-            f"{facts.path}, line {line + int(wrong[0])}: a number is not finite or too large",
+            f"{reading.path}, line {line + int(wrong[0])}: a number is not finite or too large",
             fix=AGAIN,
         )
     return Cells(
-        *check_place(numbers("frame", "time_s", "person"), facts, line),
-        _codes(batch.column("keypoint"), facts.keypoints, facts).astype(np.int64),
+        *check_place(numbers("frame", "time_s", "person"), reading, line),
+        _codes(batch.column("keypoint"), reading.keypoints, reading).astype(np.int64),
         values,
-        _codes(batch.column("state"), STATE_NAMES, facts).astype(np.int8),
+        _codes(batch.column("state"), STATE_NAMES, reading).astype(np.int8),
     )
 
 
-def _codes(column: Any, names: tuple[str, ...], facts: Facts) -> NDArray[np.int64]:
+def _codes(column: Any, names: tuple[str, ...], reading: ReadState) -> NDArray[np.int64]:
     """Index of each cell's text in ``names``; the column may be a dictionary or not.
 
     Raises:
@@ -140,7 +140,7 @@ def _codes(column: Any, names: tuple[str, ...], facts: Facts) -> NDArray[np.int6
     unknown = [text for text in texts if text not in places]
     if unknown or encoded.null_count:
         raise RecordError(
-            f"{facts.path}: {unknown[0] if unknown else 'nothing'!r} is no keypoint or state",
+            f"{reading.path}: {unknown[0] if unknown else 'nothing'!r} is no keypoint or state",
             fix=AGAIN,
         )
     table = np.array([places[text] for text in texts], np.int64)

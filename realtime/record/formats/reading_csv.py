@@ -6,7 +6,6 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +14,16 @@ from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
+    HEADER,
     LIMIT,
     Block,
     Cells,
-    Facts,
+    NotARecordingError,
+    ReadState,
     check_place,
     group_cells,
     make_block,
+    whole_lines,
 )
 from steadypose.realtime.record.formats.csv_rows import LONG_HEAD, WIDE_HEAD
 from steadypose.realtime.record.formats.entry import STATES
@@ -30,33 +32,28 @@ _CHUNK_ROWS = 34_000
 _Row = tuple[str, ...]
 
 
-def csv_blocks(facts: Facts) -> Iterator[Block]:
+def csv_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a CSV of either layout; the header tells which.
 
     Raises:
-        RecordError: It is not a recording, or a line is damaged.
+        NotARecordingError: As it says.
+        RecordError: A line is damaged.
     """
     try:
-        with facts.path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(_whole_lines(file, facts), strict=True)
+        with reading.path.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(whole_lines(file, ("\n", "\r"), reading), strict=True)
             head = next(lines, [])
             if tuple(head) == LONG_HEAD:
-                yield from _long(lines, facts)
+                yield from group_cells(_long_cells(lines, reading), reading, first_line=2)
             else:
-                facts.keypoints = _wide_keypoints(head, facts)
-                yield from _wide(lines, facts)
+                reading.keypoints = _wide_keypoints(head, reading)
+                yield from _wide(lines, reading)
     except UnicodeDecodeError as error:
-        raise RecordError(f"{facts.path} is not a text file: {error.reason}", fix=AGAIN) from error
+        raise RecordError(
+            f"{reading.path} is not a text file: {error.reason}", fix=AGAIN
+        ) from error
     except csv.Error as error:
-        raise RecordError(f"{facts.path} is not a CSV: {error}", fix=AGAIN) from error
-
-
-def _whole_lines(file: TextIO, facts: Facts) -> Iterator[str]:
-    for line in file:
-        if not line.endswith(("\n", "\r")):
-            facts.is_cut = True
-            return
-        yield line
+        raise RecordError(f"{reading.path} is not a CSV: {error}", fix=AGAIN) from error
 
 
 def _chunks(lines: Iterator[list[str]]) -> Iterator[list[list[str]]]:
@@ -64,63 +61,56 @@ def _chunks(lines: Iterator[list[str]]) -> Iterator[list[list[str]]]:
         yield rows
 
 
-def _wide_keypoints(head: list[str], facts: Facts) -> tuple[str, ...]:
+def _wide_keypoints(head: list[str], reading: ReadState) -> tuple[str, ...]:
     """The names in a wide header.
 
     Raises:
-        RecordError: It is the header of something else.
+        NotARecordingError: It is the header of something else.
     """
     columns = head[len(WIDE_HEAD) :]
     names = tuple(column.removesuffix("_x") for column in columns[::3])
     expected = [*WIDE_HEAD, *(f"{name}_{part}" for name in names for part in ("x", "y", "score"))]
     if not names or head != expected:
-        raise RecordError(
-            f"{facts.path}, line 1: this is not the header of a steadypose recording",
-            fix="give a file that --csv, --jsonl or --parquet wrote",
-        )
+        raise NotARecordingError(f"{reading.path}, {HEADER}")
     return names
 
 
-def _wide(lines: Iterator[list[str]], facts: Facts) -> Iterator[Block]:
-    width = len(WIDE_HEAD) + 3 * len(facts.keypoints)
+def _wide(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Block]:
+    width = len(WIDE_HEAD) + 3 * len(reading.keypoints)
     line = 2
     for rows in _chunks(lines):
-        _check_width(rows, width, facts, line)
-        numbers = _numbers(list(zip(*rows, strict=True)), facts, line, _wide_name)
-        keypoints = np.full((len(rows), len(facts.keypoints), 5), math.nan)
+        _check_width(rows, width, reading, line)
+        numbers = _numbers(list(zip(*rows, strict=True)), reading, line, _wide_name)
+        keypoints = np.full((len(rows), len(reading.keypoints), 5), math.nan)
         keypoints[..., :3] = numbers[:, 4:].reshape(len(rows), -1, 3)
         is_lost = np.isnan(keypoints[..., :2]).any(axis=-1)
         state = np.where(is_lost, State.LOST, State.MEASURED).astype(np.int8)
-        yield make_block(*check_place(numbers[:, :3], facts, line), keypoints, state)
+        yield make_block(*check_place(numbers[:, :3], reading, line), keypoints, state)
         line += len(rows)
 
 
-def _long(lines: Iterator[list[str]], facts: Facts) -> Iterator[Block]:
-    yield from group_cells(_long_cells(lines, facts), facts, first_line=2)
-
-
-def _long_cells(lines: Iterator[list[str]], facts: Facts) -> Iterator[Cells]:
+def _long_cells(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Cells]:
     line = 2
     for rows in _chunks(lines):
-        _check_width(rows, len(LONG_HEAD), facts, line)
+        _check_width(rows, len(LONG_HEAD), reading, line)
         columns = list(zip(*rows, strict=True))
-        if not facts.keypoints:
-            facts.keypoints = _learn_keypoints(columns, facts)
-        codes = {name: index for index, name in enumerate(facts.keypoints)}
-        numbers = _numbers([*columns[:3], *columns[4:9]], facts, line, _long_name)
-        frame, time_s, person = check_place(numbers[:, :3], facts, line)
+        if not reading.keypoints:
+            reading.keypoints = _learn_keypoints(columns, reading)
+        codes = {name: index for index, name in enumerate(reading.keypoints)}
+        numbers = _numbers([*columns[:3], *columns[4:9]], reading, line, _long_name)
+        frame, time_s, person = check_place(numbers[:, :3], reading, line)
         yield Cells(
             frame,
             time_s,
             person,
-            _codes(columns[3], codes, facts, line, "keypoint").astype(np.int64),
+            _codes(columns[3], codes, reading, line, "keypoint").astype(np.int64),
             numbers[:, 3:],
-            _codes(columns[9], STATES, facts, line, "state").astype(np.int8),
+            _codes(columns[9], STATES, reading, line, "state").astype(np.int8),
         )
         line += len(rows)
 
 
-def _learn_keypoints(columns: Sequence[_Row], facts: Facts) -> tuple[str, ...]:
+def _learn_keypoints(columns: Sequence[_Row], reading: ReadState) -> tuple[str, ...]:
     """The names that the first person has in the first frame.
 
     Raises:
@@ -129,23 +119,24 @@ def _learn_keypoints(columns: Sequence[_Row], facts: Facts) -> tuple[str, ...]:
     first = (columns[0][0], columns[2][0])
     places = zip(columns[0], columns[2], strict=True)
     count = sum(1 for _ in takewhile(lambda place: place == first, places))
-    if facts.is_cut and count == len(columns[0]):
+    if reading.is_cut and count == len(columns[0]):
         raise RecordError(
-            f"{facts.path} was cut off before its first person was complete", fix="record again"
+            f"{reading.path} was cut off before its first person was complete", fix="record again"
         )
     return columns[3][:count]
 
 
-def _check_width(rows: list[list[str]], width: int, facts: Facts, line: int) -> None:
+def _check_width(rows: list[list[str]], width: int, reading: ReadState, line: int) -> None:
     if set(map(len, rows)) != {width}:
         at = next(i for i, row in enumerate(rows) if len(row) != width)
         raise RecordError(
-            f"{facts.path}, line {line + at}: {len(rows[at])} columns, expected {width}", fix=AGAIN
+            f"{reading.path}, line {line + at}: {len(rows[at])} columns, expected {width}",
+            fix=AGAIN,
         )
 
 
 def _numbers(
-    columns: Sequence[_Row], facts: Facts, line: int, name_of: Callable[[int, Facts], str]
+    columns: Sequence[_Row], reading: ReadState, line: int, name_of: Callable[[int, ReadState], str]
 ) -> FloatArray:
     """(N, columns) numbers, NaN where a cell is empty."""
     numbers = np.empty((len(columns[0]), len(columns)))
@@ -157,8 +148,8 @@ def _numbers(
         if (np.abs(numbers[:, index]) >= LIMIT).any():
             at = next(i for i, cell in enumerate(column) if cell and not _is_number(cell))
             raise RecordError(
-                f"{facts.path}, line {line + at}: {column[at][:40]!r} in column "
-                f"{name_of(index, facts)} is not a number",
+                f"{reading.path}, line {line + at}: {column[at][:40]!r} in column "
+                f"{name_of(index, reading)} is not a number",
                 fix=AGAIN,
             )
     return numbers
@@ -171,24 +162,24 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-def _wide_name(column: int, facts: Facts) -> str:
+def _wide_name(column: int, reading: ReadState) -> str:
     if column < len(WIDE_HEAD):
         return WIDE_HEAD[column]
     at, part = divmod(column - len(WIDE_HEAD), 3)
-    return f"{facts.keypoints[at]}_{('x', 'y', 'score')[part]}"
+    return f"{reading.keypoints[at]}_{('x', 'y', 'score')[part]}"
 
 
-def _long_name(column: int, _: Facts) -> str:
+def _long_name(column: int, _: ReadState) -> str:
     return (*LONG_HEAD[:3], *LONG_HEAD[4:9])[column]
 
 
 def _codes(
-    column: Sequence[str], codes: Mapping[str, int], facts: Facts, line: int, what: str
+    column: Sequence[str], codes: Mapping[str, int], reading: ReadState, line: int, what: str
 ) -> NDArray[np.int64]:
     try:
         return np.array([codes[cell] for cell in column])
     except KeyError as error:
         at = column.index(error.args[0])
         raise RecordError(
-            f"{facts.path}, line {line + at}: {column[at][:40]!r} is no {what}", fix=AGAIN
+            f"{reading.path}, line {line + at}: {column[at][:40]!r} is no {what}", fix=AGAIN
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +13,14 @@ from steadypose.engines.errors import RecordError
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
+    HEADER,
     LIMIT,
     PERSON_LIMIT,
     Block,
-    Facts,
+    NotARecordingError,
+    ReadState,
     make_block,
+    whole_lines,
 )
 from steadypose.realtime.record.formats.entry import STATES
 
@@ -25,15 +28,16 @@ _CHUNK_FRAMES = 2_000
 _Seen = list[tuple[int, float]]
 
 
-def jsonl_blocks(facts: Facts) -> Iterator[Block]:
+def jsonl_blocks(reading: ReadState) -> Iterator[Block]:
     """Read JSON lines.
 
     Raises:
-        RecordError: It is not a recording, or a line is damaged.
+        NotARecordingError: As it says.
+        RecordError: A line is damaged.
     """
-    with facts.path.open("rb") as file:
-        lines = _whole_lines(file, facts)
-        facts.keypoints = _read_header(next(lines, b""), facts)
+    with reading.path.open("rb") as file:
+        lines = whole_lines(file, b"\n", reading)
+        reading.keypoints = _read_header(next(lines, b""), reading)
         seen: _Seen = []
         people: list[tuple[int, float, dict[str, Any]]] = []
         for number, line in enumerate(lines, start=2):
@@ -43,32 +47,24 @@ def jsonl_blocks(facts: Facts) -> Iterator[Block]:
                 people += [(frame, time_s, person) for person in raw["persons"]]
                 seen.append((frame, time_s))
                 for person in raw["persons"]:
-                    _check_person(person, len(facts.keypoints))
+                    _check_person(person, len(reading.keypoints))
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
                 raise RecordError(
-                    f"{facts.path}, line {number}: not a frame of a recording ({_reason(error)})",
+                    f"{reading.path}, line {number}: not a frame of a recording ({_reason(error)})",
                     fix=AGAIN,
                 ) from error
             if len(seen) >= _CHUNK_FRAMES:
-                yield _block(seen, people, facts)
+                yield _block(seen, people, reading)
                 seen, people = [], []
         if seen:
-            yield _block(seen, people, facts)
+            yield _block(seen, people, reading)
 
 
-def _whole_lines(file: BinaryIO, facts: Facts) -> Iterator[bytes]:
-    for line in file:
-        if not line.endswith(b"\n"):
-            facts.is_cut = True
-            return
-        yield line
-
-
-def _read_header(line: bytes, facts: Facts) -> tuple[str, ...]:
+def _read_header(line: bytes, reading: ReadState) -> tuple[str, ...]:
     """The keypoint names of the first line.
 
     Raises:
-        RecordError: It does not describe a recording.
+        NotARecordingError: It does not describe one.
     """
     try:
         head = json.loads(line)
@@ -77,10 +73,7 @@ def _read_header(line: bytes, facts: Facts) -> tuple[str, ...]:
     except (ValueError, TypeError, KeyError, RecursionError):
         keypoints, is_ours = (), False
     if not is_ours or not keypoints or not all(isinstance(name, str) for name in keypoints):
-        raise RecordError(
-            f"{facts.path}, line 1: this is not the header of a steadypose recording",
-            fix="give a file that --csv, --jsonl or --parquet wrote",
-        )
+        raise NotARecordingError(f"{reading.path}, {HEADER}")
     return keypoints
 
 
@@ -137,8 +130,10 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _block(seen: _Seen, people: list[tuple[int, float, dict[str, Any]]], facts: Facts) -> Block:
-    k, count = len(facts.keypoints), len(people)
+def _block(
+    seen: _Seen, people: list[tuple[int, float, dict[str, Any]]], reading: ReadState
+) -> Block:
+    k, count = len(reading.keypoints), len(people)
     nothing = (math.nan, math.nan)
     keypoints = [person["keypoints"] for _, _, person in people]
     raw = [[xy or nothing for xy in person["raw"]] for _, _, person in people]

@@ -22,6 +22,7 @@ from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import MOST_AHEAD_S, App
 from steadypose.realtime.command.summary import figures, summary
 from steadypose.realtime.datatypes import Frame, Pose
+from steadypose.realtime.record.formats.tables import TABLES, Table
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.sources.files import FileSource
@@ -69,12 +70,13 @@ def make_app(
     csv_path: Path | None = None,
     **more: object,
 ) -> App:
+    tables = () if csv_path is None else (Table(TABLES[0], csv_path),)
     engine = FakeEngine(latency_s=float(more.pop("latency_s", 0.0)))  # type: ignore[arg-type]
     return App(
         source,
         Pipeline(engine),
         display or NullDisplay(),  # type: ignore[arg-type]
-        Outputs(COCO17, 30.0, source.is_live, csv=csv_path),
+        Outputs(COCO17, 30.0, source.is_live, tables=tables),
         **more,  # type: ignore[arg-type]
     )
 

@@ -19,10 +19,10 @@ import pytest
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.output_checks import check_outputs
-from steadypose.realtime.command.run_info import run_facts
+from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.places import DEFAULT_MODEL
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.reading import read_frames, read_recording
 from steadypose.realtime.record.parts import Limit
@@ -160,7 +160,7 @@ def test_the_sidecar_describes_the_run(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_password_does_not_reach_the_sidecar(typed: list[str]) -> None:
     source = open_source(SourceOptions("demo"))
     with contextlib.closing(source):
-        facts = run_facts(
+        facts = describe_run(
             Settings(), FakeEngine(), source, smoothing={}, typed=[*typed, "out/a=b.csv"]
         )
     assert facts["options"][-1] == "out/a=b.csv"
@@ -184,7 +184,7 @@ def test_a_split_run_goes_on_in_numbered_files(
     assert {path.name for path in tmp_path.iterdir()} == names
     for suffix in ("csv", "jsonl", "parquet"):
         frames = [
-            [entry.frame for entry in read_frames(Facts(Path(f"a{part}.{suffix}")))]
+            [entry.frame for entry in read_frames(ReadState(Path(f"a{part}.{suffix}")))]
             for part in ("", ".002", ".003")
         ]
         assert [frame for part in frames for frame in part] == list(range(75))

@@ -14,14 +14,7 @@ from steadypose.realtime.convert import main
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import read_recording
-from tests.realtime.record.test_formats import (
-    HEAD,
-    LONG,
-    RECORDERS,
-    assert_same,
-    random_run,
-    record,
-)
+from tests.realtime.record.test_formats import FORMATS, HEAD, LONG, assert_same, random_run, record
 
 # OpenPose, doc/02_output.md, typed from there and not from our table.
 BODY_25_NAMES = [
@@ -54,7 +47,7 @@ def read_openpose(folder: Path, stem: str, keypoints: int) -> list[dict[int, Flo
     return frames
 
 
-@pytest.mark.parametrize("name", RECORDERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_openpose_has_every_frame_and_zeros_where_nothing_is(tmp_path: Path, name: str) -> None:
     entries = random_run(1, 60)
     path = record(tmp_path / name, entries)
@@ -190,7 +183,7 @@ def test_opensim_itself_reads_the_trc(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("name", RECORDERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_tables_convert_into_each_other_without_loss(
     tmp_path: Path, name: str, suffix: str
 ) -> None:

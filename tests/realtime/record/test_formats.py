@@ -8,7 +8,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +19,17 @@ from hypothesis import strategies as st
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import Pose, State
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.parquet import ParquetSink
 from steadypose.realtime.record.formats.reading import Recording, read_frames, read_recording
+from steadypose.realtime.record.formats.tables import TABLES, Table, find_table
 from steadypose.realtime.record.parts import Limit, parse_limit
-from steadypose.realtime.record.recorder import (
-    PoseRecorder,
-    csv_recorder,
-    jsonl_recorder,
-    parquet_recorder,
-)
+from steadypose.realtime.record.recorder import record_table
 
-RECORDERS: dict[str, Callable[..., PoseRecorder]] = {
-    "wide.csv": csv_recorder,
-    "long.csv": lambda path, skeleton, **kw: csv_recorder(path, skeleton, "long", **kw),
-    "all.jsonl": jsonl_recorder,
-    "all.parquet": parquet_recorder,
-}
-FULL = [name for name in RECORDERS if name != "wide.csv"]
+FORMATS = {f"{form.layout or 'all'}.{form.name}": form for form in TABLES}
+FULL = [name for name, form in FORMATS.items() if form.has_raw]
 
 
 def random_pose(rng: np.random.Generator, person: int, skeleton: Skeleton = COCO17) -> Pose:
@@ -65,7 +56,7 @@ def random_run(seed: int, frames: int, skeleton: Skeleton = COCO17) -> list[Entr
 
 
 def record(path: Path, entries: Sequence[Entry], skeleton: Skeleton = COCO17) -> Path:
-    recorder = RECORDERS[path.name](path, skeleton)
+    recorder = record_table(Table(FORMATS[path.name], path), skeleton)
     for entry in entries:
         recorder.put(entry)
     recorder.close()
@@ -89,7 +80,7 @@ def test_every_format_reads_back_equal_and_as_recorded(
     entries = random_run(seed, frames, skeleton)
     poses = [(entry, pose) for entry in entries for pose in entry.poses]
     with tempfile.TemporaryDirectory() as folder:
-        paths = {name: record(Path(folder) / name, entries, skeleton) for name in RECORDERS}
+        paths = {name: record(Path(folder) / name, entries, skeleton) for name in FORMATS}
         if not poses:
             for path in paths.values():
                 with pytest.raises(RecordError, match="no person in it"):
@@ -115,12 +106,12 @@ def test_every_format_reads_back_equal_and_as_recorded(
         np.testing.assert_array_equal(person.state, [p.state for _, p in mine])
 
 
-@pytest.mark.parametrize("name", RECORDERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_frames_can_be_read_one_after_another(tmp_path: Path, name: str) -> None:
     entries = random_run(3, 40)
     path = record(tmp_path / name, entries)
-    found = list(read_frames(Facts(path)))
-    expected = [e for e in entries if e.poses or name.endswith("jsonl")]
+    found = list(read_frames(ReadState(path)))
+    expected = [e for e in entries if e.poses or FORMATS[name].unit == "frame"]
     assert [e.frame for e in found] == [e.frame for e in expected]
     assert [[p.track_id for p in e.poses] for e in found] == [
         [p.track_id for p in e.poses] for e in expected
@@ -128,7 +119,7 @@ def test_frames_can_be_read_one_after_another(tmp_path: Path, name: str) -> None
     assert all(pose.skeleton is COCO17 for entry in found for pose in entry.poses)
 
 
-@pytest.mark.parametrize("name", RECORDERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_recording_of_many_blocks_is_put_together(tmp_path: Path, name: str) -> None:
     entries = random_run(4, 2600)
     path = record(tmp_path / name, entries)
@@ -136,12 +127,12 @@ def test_a_recording_of_many_blocks_is_put_together(tmp_path: Path, name: str) -
     counts = {p.person: len(p.frame) for p in found.people}
     for person, count in counts.items():
         assert count == sum(pose.track_id == person for e in entries for pose in e.poses)
-    assert [e.frame for e in read_frames(Facts(path)) if e.poses] == [
+    assert [e.frame for e in read_frames(ReadState(path)) if e.poses] == [
         e.frame for e in entries if e.poses
     ]
 
 
-@pytest.mark.parametrize("name", [*RECORDERS, "all.parquet.journal"])
+@pytest.mark.parametrize("name", [*FORMATS, "all.parquet.journal"])
 def test_a_file_cut_anywhere_keeps_its_whole_rows(tmp_path: Path, name: str) -> None:
     entries = random_run(5, 30)
     path = tmp_path / name
@@ -153,7 +144,7 @@ def test_a_file_cut_anywhere_keeps_its_whole_rows(tmp_path: Path, name: str) -> 
     else:
         record(path, entries)
     whole, data = read_recording(path), path.read_bytes()
-    if name == "all.parquet":
+    if name in FORMATS and FORMATS[name].beside:
         return
     cut_path = tmp_path / f"cut-{name}"
     most = 0
@@ -359,7 +350,7 @@ def test_a_damaged_parquet_file_is_one_sentence(
 def test_equal_times_are_allowed(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(jsonl() + jsonl(frame="1").splitlines()[1] + "\n")
     assert read_recording(tmp_path / "a.jsonl").people[0].time_s.tolist() == [0, 0]
-    assert len(list(read_frames(Facts(tmp_path / "a.jsonl")))) == 2
+    assert len(list(read_frames(ReadState(tmp_path / "a.jsonl")))) == 2
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_said(tmp_path: Path) -> None:
@@ -434,18 +425,18 @@ def test_without_pyarrow_parquet_is_a_sentence(
     path = record(tmp_path / "all.parquet", random_run(8, 5))
     monkeypatch.setitem(sys.modules, "pyarrow.ipc", None)
     with pytest.raises(UsageError, match=r"needs pyarrow.*\n  fix: pip install pyarrow"):
-        parquet_recorder(tmp_path / "b.parquet", COCO17)
+        record_table(Table(find_table("parquet"), tmp_path / "b.parquet"), COCO17)
     with pytest.raises(UsageError, match="pip install pyarrow"):
         read_recording(path)
 
 
-@pytest.mark.parametrize("name", RECORDERS)
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("limit", [Limit(duration_s=2.0), Limit(size_bytes=60_000)])
 def test_parts_are_complete_in_themselves_and_together(
     tmp_path: Path, name: str, limit: Limit
 ) -> None:
     entries = random_run(9, 150)
-    recorder = RECORDERS[name](tmp_path / name, COCO17, limit=limit)
+    recorder = record_table(Table(FORMATS[name], tmp_path / name), COCO17, limit)
     for entry in entries:
         recorder.put(entry)
     recorder.close()
@@ -455,12 +446,12 @@ def test_parts_are_complete_in_themselves_and_together(
     assert len(names) >= 4 or limit.size_bytes
     assert len(names) >= 2
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
-    found = [entry for path in recorder.paths for entry in read_frames(Facts(path))]
-    expected = [e for e in entries if e.poses or name.endswith("jsonl")]
+    found = [entry for path in recorder.paths for entry in read_frames(ReadState(path))]
+    expected = [e for e in entries if e.poses or FORMATS[name].unit == "frame"]
     assert [e.frame for e in found] == [e.frame for e in expected]
     if limit.duration_s:
         for path in recorder.paths:
-            times = [entry.time_s for entry in read_frames(Facts(path))]
+            times = [entry.time_s for entry in read_frames(ReadState(path))]
             assert times[-1] - times[0] <= limit.duration_s
 
 

@@ -26,13 +26,22 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Frame, State
 from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.csv_rows import header, long_rows, wide_row
+from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit
-from steadypose.realtime.record.recorder import csv_recorder
-from steadypose.realtime.record.video import VideoRecorder
+from steadypose.realtime.record.recorder import Recorder, record_table, record_video
 from tests.conftest import make_pose
 
 MakeFrame = Callable[..., Frame]
+
+
+def csv_table(path: Path, layout: str = "wide") -> Table:
+    return Table(find_table("csv", layout), path)
+
+
+def csv_recorder(path: Path, layout: str = "wide") -> Recorder[Entry]:
+    return record_table(csv_table(path, layout), COCO17)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -40,9 +49,9 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_unseen_keypoint_is_an_empty_cell_not_zero(tmp_path: Path, make_frame: MakeFrame) -> None:
-    recorder = csv_recorder(tmp_path / "out.csv", COCO17)
-    recorder.write(make_frame(3, 0.125), [make_pose(lost=("left_wrist",), track_id=2)])
+def test_unseen_keypoint_is_an_empty_cell_not_zero(tmp_path: Path) -> None:
+    recorder = csv_recorder(tmp_path / "out.csv")
+    recorder.put(Entry(3, 0.125, [make_pose(lost=("left_wrist",), track_id=2)]))
     recorder.close()
     (row,) = read(tmp_path / "out.csv")
     assert row["left_wrist_x"] == row["left_wrist_y"] == ""
@@ -53,11 +62,9 @@ def test_unseen_keypoint_is_an_empty_cell_not_zero(tmp_path: Path, make_frame: M
     assert len(row) == 4 + 3 * 17
 
 
-def test_long_layout_has_a_row_per_keypoint_with_raw_and_state(
-    tmp_path: Path, make_frame: MakeFrame
-) -> None:
-    recorder = csv_recorder(tmp_path / "out.csv", COCO17, "long")
-    recorder.write(make_frame(0), [make_pose(lost=("nose",)), make_pose(track_id=4)])
+def test_long_layout_has_a_row_per_keypoint_with_raw_and_state(tmp_path: Path) -> None:
+    recorder = csv_recorder(tmp_path / "out.csv", "long")
+    recorder.put(Entry(0, 0.0, [make_pose(lost=("nose",)), make_pose(track_id=4)]))
     recorder.close()
     rows = read(tmp_path / "out.csv")
     assert len(rows) == recorder.rows == 34
@@ -102,11 +109,9 @@ def test_read_of_write_is_what_was_written(
     assert all(len(text.split(",")) == columns for text in long_rows(index, time_s, pose))
 
 
-def test_rows_reach_the_disk_within_a_second_without_close(
-    tmp_path: Path, make_frame: MakeFrame
-) -> None:
-    recorder = csv_recorder(tmp_path / "out.csv", COCO17)
-    recorder.write(make_frame(0), [make_pose()])
+def test_rows_reach_the_disk_within_a_second_without_close(tmp_path: Path) -> None:
+    recorder = csv_recorder(tmp_path / "out.csv")
+    recorder.put(Entry(0, 0.0, [make_pose()]))
     deadline = time.perf_counter() + 2.0
     while len(read(tmp_path / "out.csv")) < 1 and time.perf_counter() < deadline:
         time.sleep(0.05)
@@ -117,7 +122,7 @@ def test_rows_reach_the_disk_within_a_second_without_close(
 
 
 def test_a_full_disk_is_said_and_only_whole_lines_stay(
-    tmp_path: Path, make_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real_write, budget = os.write, [2600]
 
@@ -129,10 +134,10 @@ def test_a_full_disk_is_said_and_only_whole_lines_stay(
         return real_write(handle, part)
 
     monkeypatch.setattr(os, "write", write)
-    recorder = csv_recorder(tmp_path / "out.csv", COCO17)
+    recorder = csv_recorder(tmp_path / "out.csv")
     with pytest.raises(RecordError, match="disk is full"):
         for i in range(10_000):
-            recorder.write(make_frame(i), [make_pose()])
+            recorder.put(Entry(i, i / 30, [make_pose()]))
             time.sleep(0.001)
     with pytest.raises(RecordError, match="disk is full"):
         recorder.close()
@@ -144,11 +149,9 @@ def test_a_full_disk_is_said_and_only_whole_lines_stay(
 
 
 @pytest.mark.parametrize("layout", ["wide", "long"])
-def test_frames_without_people_have_no_rows(
-    tmp_path: Path, make_frame: MakeFrame, layout: str
-) -> None:
-    recorder = csv_recorder(tmp_path / "out.csv", COCO17, layout)  # type: ignore[arg-type]
-    recorder.write(make_frame(0), [])
+def test_frames_without_people_have_no_rows(tmp_path: Path, layout: str) -> None:
+    recorder = csv_recorder(tmp_path / "out.csv", layout)
+    recorder.put(Entry(0, 0.0, []))
     recorder.close()
     recorder.close()
     assert read(tmp_path / "out.csv") == []
@@ -165,30 +168,30 @@ def video_times(path: Path) -> list[float]:
 
 def test_video_keeps_the_true_time_of_every_frame(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    recorder = VideoRecorder(path, fps=30, is_live=False)
+    recorder = record_video(path, fps=30, is_live=False)
     times = [5.0, 5.033, 5.2, 5.21, 5.9]
     for i, time_s in enumerate(times):
-        recorder.write(partial(gray, 40 * i), time_s)  # odd sides
+        recorder.put((partial(gray, 40 * i), time_s))  # odd sides
     recorder.close()
     np.testing.assert_allclose(video_times(path), np.array(times) - 5.0, atol=1e-3)
-    assert recorder.frames == 5
+    assert recorder.rows == 5
 
 
 def test_video_survives_a_change_of_frame_size(tmp_path: Path) -> None:
-    recorder = VideoRecorder(tmp_path / "out.mp4", fps=30, is_live=False)
-    recorder.write(lambda: np.zeros((90, 120, 3), np.uint8), 0.0)
-    recorder.write(lambda: np.zeros((45, 60, 3), np.uint8), 0.1)
-    recorder.write(lambda: np.zeros((90, 120, 3), np.uint8), 0.1)  # a time that does not grow
+    recorder = record_video(tmp_path / "out.mp4", fps=30, is_live=False)
+    recorder.put((lambda: np.zeros((90, 120, 3), np.uint8), 0.0))
+    recorder.put((lambda: np.zeros((45, 60, 3), np.uint8), 0.1))
+    recorder.put((lambda: np.zeros((90, 120, 3), np.uint8), 0.1))  # a time that does not grow
     recorder.close()
     assert len(video_times(tmp_path / "out.mp4")) == 3
 
 
 def test_video_is_readable_before_it_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    recorder = VideoRecorder(path, fps=30, is_live=False)
+    recorder = record_video(path, fps=30, is_live=False)
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     for i in range(90):
-        recorder.write(lambda: noise, i / 30)
+        recorder.put((lambda: noise, i / 30))
     deadline = time.perf_counter() + 5
     while time.perf_counter() < deadline and path.stat().st_size < 20_000:
         time.sleep(0.05)
@@ -200,16 +203,16 @@ def test_video_is_readable_before_it_is_closed(tmp_path: Path) -> None:
 
 
 def test_a_live_video_gives_up_frames_instead_of_waiting(tmp_path: Path) -> None:
-    recorder = VideoRecorder(tmp_path / "out.mp4", fps=30, is_live=True)
+    recorder = record_video(tmp_path / "out.mp4", fps=30, is_live=True)
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
     begin = time.perf_counter()
     for i in range(300):
-        recorder.write(lambda: noise, i / 30)
+        recorder.put((lambda: noise, i / 30))
     assert time.perf_counter() - begin < 2.0
     recorder.close()
     assert recorder.given_up > 0
-    assert recorder.frames + recorder.given_up == 300
-    assert len(video_times(tmp_path / "out.mp4")) == recorder.frames
+    assert recorder.rows + recorder.given_up == 300
+    assert len(video_times(tmp_path / "out.mp4")) == recorder.rows
 
 
 def test_a_path_that_cannot_be_written_is_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -241,7 +244,7 @@ def test_an_earlier_recording_survives_until_the_first_frame(
 ) -> None:
     path = tmp_path / "out.csv"
     path.write_text("earlier\n")
-    outputs = Outputs(COCO17, 30.0, is_live=True, csv=path)
+    outputs = Outputs(COCO17, 30.0, is_live=True, tables=(csv_table(path),))
     check_writable(path, "--csv")
     assert path.read_text() == "earlier\n"
     outputs.write_poses(make_frame(0), [make_pose()])
@@ -250,7 +253,7 @@ def test_an_earlier_recording_survives_until_the_first_frame(
 
 
 def test_recording_can_be_switched_off_and_on(tmp_path: Path, make_frame: MakeFrame) -> None:
-    outputs = Outputs(COCO17, 30.0, is_live=False, csv=tmp_path / "a.csv")
+    outputs = Outputs(COCO17, 30.0, is_live=False, tables=(csv_table(tmp_path / "a.csv"),))
     for i in range(6):
         if i in {2, 4}:
             outputs.toggle()
@@ -336,13 +339,13 @@ def test_long_work_at_the_end_is_not_taken_for_a_disk_that_does_not_answer(
 
 @pytest.mark.parametrize("limit", [Limit(duration_s=1.0), Limit(size_bytes=40_000)])
 def test_a_video_goes_on_in_another_file(tmp_path: Path, limit: Limit) -> None:
-    recorder = VideoRecorder(tmp_path / "out.mp4", fps=30, is_live=False, limit=limit)
+    recorder = record_video(tmp_path / "out.mp4", fps=30, is_live=False, limit=limit)
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     for i in range(75):
-        recorder.write(lambda: noise, 5 + i / 30)
+        recorder.put((lambda: noise, 5 + i / 30))
     recorder.close()
     counts = [len(video_times(path)) for path in recorder.paths]
-    assert sum(counts) == recorder.frames == 75
+    assert sum(counts) == recorder.rows == 75
     assert video_times(recorder.paths[1])[0] == 0.0
     if limit.duration_s:
         assert counts == [30, 30, 15]
@@ -356,8 +359,8 @@ def test_a_sidecar_is_there_from_the_start_and_complete_at_the_end(
         COCO17,
         30.0,
         is_live=False,
-        jsonl=tmp_path / "a.jsonl",
-        facts={"model": "m", "model_file": tmp_path / "model.onnx"},
+        tables=(Table(find_table("jsonl"), tmp_path / "a.jsonl"),),
+        run_info={"model": "m", "model_file": tmp_path / "model.onnx"},
         dropped=lambda: 7,
     )
     assert not list(tmp_path.glob("*.json"))
@@ -381,7 +384,9 @@ def test_a_sidecar_that_cannot_be_written_is_said_and_the_table_is_complete(
     tmp_path: Path, make_frame: MakeFrame
 ) -> None:
     (tmp_path / "a.meta.json").mkdir()
-    outputs = Outputs(COCO17, 30.0, is_live=False, csv=tmp_path / "a.csv", facts={})
+    outputs = Outputs(
+        COCO17, 30.0, is_live=False, tables=(csv_table(tmp_path / "a.csv"),), run_info={}
+    )
     outputs.write_poses(make_frame(0), [make_pose()])
     with pytest.raises(RecordError, match=r"cannot write .*a\.meta\.json"):
         outputs.close()

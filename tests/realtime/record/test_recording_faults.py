@@ -17,17 +17,20 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import replace_file
 from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.command.options import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.datatypes import Frame
-from steadypose.realtime.record.formats.blocks import Facts
+from steadypose.realtime.record.formats.blocks import ReadState
+from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading_csv import csv_blocks
 from steadypose.realtime.record.formats.whole_file import WholeFile
 from steadypose.realtime.record.outputs import Outputs
-from steadypose.realtime.record.recorder import csv_recorder
-from steadypose.realtime.record.video import VideoRecorder, VideoSink
+from steadypose.realtime.record.recorder import record_video
+from steadypose.realtime.record.video import VideoSink
 from steadypose.realtime.sources.opening import SourceOptions
 from tests.conftest import make_pose
+from tests.realtime.record.test_recording import csv_recorder, csv_table
 
 GRAY: NDArray[np.uint8] = np.full((48, 64, 3), 90, np.uint8)
 
@@ -118,10 +121,10 @@ def test_an_encoder_that_fails_is_said_and_what_it_wrote_before_plays(
         return BreakingStream(opens(sink, image))
 
     monkeypatch.setattr(VideoSink, "_open_stream", breaking)
-    recorder = VideoRecorder(tmp_path / "a.mp4", fps=30, is_live=False)
+    recorder = record_video(tmp_path / "a.mp4", fps=30, is_live=False)
     with pytest.raises(RecordError, match=r"failed at frame 3: .*external") as told:
         for n in range(100):
-            recorder.write(lambda: GRAY, 0.6 * n)
+            recorder.put((lambda: GRAY, 0.6 * n))
         recorder.close()
     assert "without --save-video" in told.value.fix
     with pytest.raises(RecordError, match="encoder failed"):
@@ -131,7 +134,8 @@ def test_an_encoder_that_fails_is_said_and_what_it_wrote_before_plays(
 
 
 def test_the_summary_names_every_file_and_what_is_in_it(tmp_path: Path) -> None:
-    outputs = Outputs(COCO17, 30.0, is_live=False, csv=tmp_path / "a.csv", video=tmp_path / "a.mp4")
+    tables = (csv_table(tmp_path / "a.csv"),)
+    outputs = Outputs(COCO17, 30.0, is_live=False, tables=tables, video=tmp_path / "a.mp4")
     assert outputs.describe() == "nothing recorded"
     assert outputs.wants_video
     for n in range(2):
@@ -139,8 +143,8 @@ def test_the_summary_names_every_file_and_what_is_in_it(tmp_path: Path) -> None:
         outputs.write_picture(lambda: GRAY, n / 30)
     outputs.close()
     assert outputs.describe() == (f"{tmp_path / 'a.csv'} (2 rows), {tmp_path / 'a.mp4'} (2 frames)")
-    assert outputs._film is not None
-    outputs._film.given_up = 3
+    assert outputs._video is not None
+    outputs._video.given_up = 3
     assert outputs.describe().endswith("a.mp4 (2 frames, 3 given up)")
 
 
@@ -148,7 +152,8 @@ def test_the_summary_names_every_file_and_what_is_in_it(tmp_path: Path) -> None:
 def test_no_output_may_be_written_over_the_model(tmp_path: Path, option: str) -> None:
     model = tmp_path / "mine.onnx"
     model.write_bytes(b"weights of a week")
-    settings = Settings(SourceOptions("demo"), model=model, **{option: model})  # type: ignore[arg-type]
+    arguments = build_parser().parse_args(["--source=demo", f"--{option}", str(model)])
+    settings = to_settings(arguments, model)
     with pytest.raises(UsageError, match=r"mine\.onnx is read, by this run"):
         check_outputs(settings)
     assert model.read_bytes() == b"weights of a week"
@@ -161,9 +166,9 @@ def test_a_damaged_line_is_named_by_its_number_however_long_the_file_is(
 ) -> None:
     monkeypatch.setattr("steadypose.realtime.record.formats.reading_csv._CHUNK_ROWS", 17)
     path = tmp_path / "a.csv"
-    recorder = csv_recorder(path, COCO17, layout)
+    recorder = csv_recorder(path, layout)
     for n in range(60):
-        recorder.write(Frame(GRAY, n, n / 30, 0.0), [make_pose()])
+        recorder.put(Entry(n, n / 30, [make_pose()]))
     recorder.close()
     lines = path.read_text().splitlines()
     cells = lines[49].split(",")  # line 50 of an editor, in the third or fourth block
@@ -174,7 +179,7 @@ def test_a_damaged_line_is_named_by_its_number_however_long_the_file_is(
     lines[49] = ",".join(cells)
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(RecordError, match=r"a\.csv, line 50: "):
-        list(csv_blocks(Facts(path)))
+        list(csv_blocks(ReadState(path)))
 
 
 def test_a_person_whose_keypoints_are_not_in_order_is_named_by_line(
@@ -182,21 +187,21 @@ def test_a_person_whose_keypoints_are_not_in_order_is_named_by_line(
 ) -> None:
     monkeypatch.setattr("steadypose.realtime.record.formats.reading_csv._CHUNK_ROWS", 20)
     path = tmp_path / "a.csv"
-    recorder = csv_recorder(path, COCO17, "long")
+    recorder = csv_recorder(path, "long")
     for n in range(6):
-        recorder.write(Frame(GRAY, n, n / 30, 0.0), [make_pose()])
+        recorder.put(Entry(n, n / 30, [make_pose()]))
     recorder.close()
     lines = path.read_text().splitlines()
     lines[69], lines[70] = lines[70], lines[69]
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(RecordError, match=r"line 70: expected \w+ of person 1 in frame 4"):
-        list(csv_blocks(Facts(path)))
+        list(csv_blocks(ReadState(path)))
 
 
 def test_a_disk_with_less_than_two_megabytes_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(SourceOptions("demo"), csv=tmp_path / "a.csv")
+    settings = Settings(SourceOptions("demo"), tables=(csv_table(tmp_path / "a.csv"),))
     for free, is_enough in ((1_900_000, False), (2_100_000, True)):
         monkeypatch.setattr("shutil.disk_usage", lambda _, f=free: SimpleNamespace(free=f))
         if is_enough:
