@@ -38,8 +38,8 @@ _CALLS = """
 import sys, time
 import numpy as np
 from pathlib import Path
-from engines.options import EngineOptions
-from engines.registry import open_engine
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
 path, precision = sys.argv[1:]
 engine = open_engine(Path(path), backend="openvino", options=EngineOptions(precision, 1)).engine
 crops = np.random.default_rng(0).integers(0, 256, (1, *engine.spec.input_hw, 3), np.uint8)

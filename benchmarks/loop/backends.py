@@ -34,8 +34,8 @@ COLD = """
 import sys, time, json
 begin = time.perf_counter()
 from pathlib import Path
-from engines.options import EngineOptions
-from engines.registry import open_engine
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
 opened = open_engine(Path(sys.argv[1]), backend=sys.argv[2],
                      options=EngineOptions(sys.argv[3], int(sys.argv[4])))
 print(json.dumps(time.perf_counter() - begin))

@@ -20,13 +20,14 @@ from steadypose.realtime.model.places import ROOT
 RUNS = 9
 PROGRAM = """
 import sys, time
-from realtime import cli, app
-deliver = app.App._deliver
+from steadypose.realtime import cli
+from steadypose.realtime.app import loop
+deliver = loop.App._deliver
 def first(self, result):
     deliver(self, result)
     print("FIRST", time.monotonic(), flush=True)
-    app.App._deliver = deliver
-app.App._deliver = first
+    loop.App._deliver = deliver
+loop.App._deliver = first
 sys.exit(cli.main(sys.argv[1:]))
 """
 

@@ -136,9 +136,6 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--threads", type=integer_between(1, 256), default=default_threads(), metavar="N"
     )
-    made.add_argument(
-        "--threads", type=integer_between(1, 256), default=default_threads(), metavar="N"
-    )
     return made
 
 

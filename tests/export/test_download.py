@@ -282,9 +282,9 @@ def test_what_cannot_be_checked_is_an_error_of_ours(desk: Desk, tmp_path: Path) 
 CHILD = """
 import sys
 from pathlib import Path
-from export.download_weights import main
-from realtime import zoo
-from tests.unit.file_server import model_of, tiny_weights
+from steadypose.export.download_weights import main
+from steadypose.realtime.model import zoo
+from tests.support.file_server import model_of, tiny_weights
 zoo.BASE_URL = sys.argv[1]
 model = model_of(tiny_weights())
 zoo.MODELS[model.name] = model
