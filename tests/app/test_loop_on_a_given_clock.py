@@ -108,6 +108,13 @@ def test_a_single_frame_has_no_rate(monkeypatch: Patch) -> None:
     assert loop.app.first_frame_s == pytest.approx(0.05)
 
 
+def test_frames_between_which_no_time_passes_have_no_rate(monkeypatch: Patch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:3])
+    loop.app.run()
+    assert loop.app.watch.frames == 3
+    assert loop.app.fps == 0.0
+
+
 def test_the_progress_is_told_four_times_a_second(monkeypatch: Patch) -> None:
     told: list[tuple[float, int]] = []
     loop = make_loop(monkeypatch, one_by_one(200), prepare_s=0.01)

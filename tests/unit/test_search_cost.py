@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import count
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -34,8 +37,9 @@ def _calls(
     world = World()
     world.people = [person(300)][:followed]
     engine = Timed(FAKE_SPEC, answer=world.answer)
-    engine.each_ms = each_ms or 0.0
-    pipeline = Pipeline(engine, persons=persons, is_paced=each_ms is not None)
+    engine.each_ms = each_ms or 1.0
+    pace = {} if each_ms is None else {"is_paced": True}  # a file, or a camera
+    pipeline = Pipeline(engine, persons=persons, **pace)
     for index in range(1 + round(fps * seconds)):
         poses = pipeline.process(Frame(world.image, index, index / fps, 0.0))
         if index == 0:
@@ -68,3 +72,14 @@ def test_a_slow_camera_gives_half_of_the_time_between_frames_to_the_search() -> 
 def test_no_frame_waits_for_more_than_eight_windows() -> None:
     calls = _calls(fps=2, seconds=8, followed=1, persons=2, each_ms=1.0)
     assert max(calls) == 1 + 8
+
+
+def test_what_cutting_the_crops_took_is_told_in_milliseconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline = Pipeline(FakeEngine())
+    image = np.zeros((360, 640, 3), np.uint8)
+    pipeline.process(Frame(image, 0, 0.0, 0.0))
+    clock = count(50.0, 0.004)
+    monkeypatch.setattr("realtime.pipeline.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert pipeline.prepare(Frame(image, 1, 0.1, 0.1)).crop_ms == pytest.approx(4.0)
