@@ -299,7 +299,7 @@ class Tracker:
         """
         order = sorted(self.tracks, key=lambda t: (t.track_id == 0, t.track_id, -t.hits))
         slots = [t.slot for t in order]
-        weights = np.maximum([t.shape for t in order], 1e-3)
+        weights = np.array([t.shape for t in order])
         areas = np.array([t.area for t in order])
         alike = oks_matrix(
             self.smoother.xy[slots], self.smoother.xy[slots], weights, areas, self._sigmas
@@ -355,7 +355,7 @@ class Tracker:
                 continue
             used = {t.slot for t in self.tracks}
             slot = next(s for s in range(len(self._size)) if s not in used)
-            track = Track(slot, box, time_s, pose[:, 2], pose[:, :2], score)
+            track = Track(slot, within(box, self._frame_hw), time_s, pose[:, 2], pose[:, :2], score)
             self.tracks.append(track)
             self.smoother.begin(slot, track.raw_xy, score, track.size_px)
 

@@ -377,6 +377,7 @@ def test_one_good_sight_of_somebody_lost_is_looked_at_again_where_it_was(*, is_r
 def test_what_a_window_shows_roughly_never_measures_whoever_is_followed() -> None:
     tracker = Tracker(1, COCO17, KalmanSmoother(1 + CANDIDATES, K))
     clear = np.concatenate((person(300), np.full((K, 1), 0.9)), axis=1)[None]
+    tracker.boxes(0.0, HW)
     tracker.update(0.0, [], clear[:0], clear)
     rough = clear + np.array((6.0, 0.0, 0.09))
     for i in range(1, 4):
