@@ -6,7 +6,6 @@ the tracks by OKS, so a crop that catches the neighbour does not steal an id.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -76,8 +75,8 @@ class Tracker:
         self._framing = Framing(skeleton)
         self._frame_hw = (0, 0)
         self._next_id = 1
-        self._box_s = -math.inf
-        self._time_s = -math.inf
+        self._box_s = 0.0
+        self._time_s = 0.0
 
     @property
     def confirmed(self) -> list[Track]:
@@ -290,7 +289,7 @@ class Tracker:
             x, y = track.box.center_xy
             has_left = not (0 <= x <= self._frame_hw[1] and 0 <= y <= self._frame_hw[0])
             if is_late or is_nothing or (has_left and track.misses):
-                self._drop(track)
+                self.tracks.remove(track)
 
     def _drop_doubles(self) -> None:
         """When two tracks lie on one person, the younger goes.
@@ -311,7 +310,7 @@ class Tracker:
             elif not track.track_id or self._time_s - track.alone_s > LOST_AFTER_S:
                 gone.add(j)
         for j in gone:
-            self._drop(order[j])
+            self.tracks.remove(order[j])
 
     def _confirm(self) -> None:
         """Give ids to candidates that held up, the most prominent first.
@@ -329,10 +328,10 @@ class Tracker:
         absent = [t for t in self.confirmed if t not in present and t not in ready]
         absent.sort(key=lambda t: t.seen_s)
         for track in absent[: max(0, len(self.confirmed) - self.persons)]:
-            self._drop(track)
+            self.tracks.remove(track)
         if waiting and not self.is_missing_someone:
             for track in [t for t in self.tracks if not t.track_id]:
-                self._drop(track)
+                self.tracks.remove(track)
 
     def _propose(self, time_s: float, proposals: FloatArray) -> None:
         """Start candidates from poses that nobody owns, the most prominent first."""
@@ -366,7 +365,3 @@ class Tracker:
         areas = np.array([2.0 * max(t.area, area_of(box)) for t in self.tracks])
         alike = oks_matrix(known, pose[None, :, :2], pose[None, :, 2], areas, self._sigmas)
         return bool(alike.max() > 0.3)
-
-    def _drop(self, track: Track) -> None:
-        self.smoother.clear(track.slot)
-        self.tracks.remove(track)

@@ -106,6 +106,7 @@ def test_a_single_frame_has_no_rate(monkeypatch: Patch) -> None:
     loop.app.run()
     assert loop.app.fps == 0.0
     assert loop.app.first_frame_s == pytest.approx(0.05)
+    assert loop.app.cpu_ms_per_frame == pytest.approx(0.5e3 * (loop.clock.now_s - 1000.0))
 
 
 def test_frames_between_which_no_time_passes_have_no_rate(monkeypatch: Patch) -> None:

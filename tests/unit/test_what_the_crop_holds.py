@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from engines.skeleton import COCO17
+from engines.skeleton import COCO17, MPII16
 from realtime.datatypes import BBox, FloatArray
 from realtime.framing import Framing
 from realtime.roi import scan_windows, settle, within
@@ -119,6 +119,18 @@ def test_who_leans_out_from_behind_a_door_is_reached_for_from_the_hip() -> None:
     xy = _standing(left_hip=(-0.045, 0.0))
     reach = _reach(xy, "left_hip", BEHIND_A_DOOR, "x1")
     assert _about_half(reach, _length("left_hip", "right_hip"))
+
+
+def test_a_skeleton_without_ears_is_reached_for_where_it_has_lengths() -> None:
+    xy = np.zeros((len(MPII16), 2))
+    is_used = np.zeros(len(MPII16), np.bool_)
+    for name in set(AT) & set(MPII16.keypoints) - set(LEGS):
+        xy[MPII16.keypoints.index(name)] = _standing()[AT[name]]
+        is_used[MPII16.keypoints.index(name)] = True
+    box = Framing(MPII16).box(xy, is_used, LARGE_HW)
+    assert box is not None
+    hip = _standing()[AT["left_hip"], 1]
+    assert _about_half(box.y2 - hip, _length("left_hip", "left_knee"))
 
 
 def test_nothing_is_looked_for_beyond_the_picture() -> None:

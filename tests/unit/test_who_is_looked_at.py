@@ -142,3 +142,14 @@ def test_one_crop_with_a_score_that_is_no_number_does_not_lose_the_other_people(
         stage.answer([broken, person(500)])
     assert 2 in stage.ids
     assert np.isfinite(stage.tracker.confirmed[-1].raw_xy).all()
+
+
+def test_a_network_that_sees_all_of_a_person_in_one_place_is_still_given_a_crop() -> None:
+    stage = Stage()
+    stage.meet(person(300))
+    spot = person(300)
+    spot[:, :2] = (300.0, 180.0)
+    for _ in range(30):
+        stage.answer([spot])
+    assert stage.box(1).width > 4
+    assert stage.box(1).height > 4

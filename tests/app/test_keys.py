@@ -1,0 +1,54 @@
+"""What a key does, and says, in the window; nothing waits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.app.scripted import make_loop
+
+FRAMES: list[float | None] = [n / 30 for n in range(6)]
+
+
+def test_a_snapshot_says_where_it_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
+    loop.app.run()
+    (picture,) = (tmp_path / "out").glob("snapshot-*.png")
+    said = {message for message in loop.messages if message}
+    assert said == {f"saved {Path('out') / picture.name}"}
+
+
+def test_a_snapshot_that_cannot_be_written_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("realtime.app.cv2.imwrite", lambda *_: False)
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
+    loop.app.run()
+    (said,) = {message for message in loop.messages if message}
+    assert said.startswith("cannot write")
+
+
+def test_a_snapshot_for_which_there_is_no_folder_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").write_text("a file where the folder should be")
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
+    loop.app.run()
+    (said,) = {message for message in loop.messages if message}
+    assert "out" in said
+    assert loop.app.watch.frames == len(FRAMES)
+
+
+def test_keys_before_the_first_picture_are_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = [None, None, None, *FRAMES]
+    keys = [(0, " "), (0, "m"), (0, "k"), (0, "s"), (0, "h"), (0, " ")]
+    loop = make_loop(monkeypatch, script, keys=keys)
+    loop.app.run()
+    assert loop.app.watch.frames == len(FRAMES)
+    assert all(loop.mirrored)
+    assert all(loop.has_help)
+    assert loop.people == [[2]] * len(FRAMES)  # raw
