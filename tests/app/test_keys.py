@@ -1,4 +1,4 @@
-"""What a key does, and says, in the window; nothing waits."""
+"""What the window shows and says when a key is pressed; where there is none, nothing is drawn."""
 
 from __future__ import annotations
 
@@ -52,3 +52,12 @@ def test_keys_before_the_first_picture_are_kept_for_it(monkeypatch: pytest.Monke
     assert all(loop.mirrored)
     assert all(loop.has_help)
     assert loop.people == [[2]] * len(FRAMES)  # raw
+
+
+def test_where_there_is_no_window_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:])
+    loop.window.is_window = False
+    loop.app.run()
+    assert loop.app.watch.frames == len(FRAMES)
+    assert not loop.people
+    assert not loop.window.shown

@@ -87,3 +87,37 @@ def test_closing_ends_the_waiting_for_a_lost_camera(monkeypatch: pytest.MonkeyPa
     _, waits, device = lost(monkeypatch, open_device, most=3)
     assert device is None
     assert len(waits.waited_s) == 3
+
+
+class Dark:
+    """A camera that opens and gives nothing."""
+
+    label, fps = "the camera", 30.0
+
+    def __init__(self) -> None:
+        self.is_asked, self.is_closed = threading.Event(), threading.Event()
+        self.is_over = threading.Event()
+
+    def read(self) -> Any:
+        self.is_asked.set()
+        self.is_over.wait(2.0)
+
+    def close(self) -> None:
+        self.is_closed.set()
+
+
+def test_a_camera_that_gives_no_picture_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Dark()
+    stopped: list[bool] = []
+    close = LiveSource.close
+
+    def closed(source: LiveSource) -> None:
+        stopped.append(True)
+        device.is_over.set()
+        close(source)
+
+    monkeypatch.setattr(LiveSource, "close", closed)
+    with pytest.raises(SourceError, match="gives no picture"):
+        LiveSource(lambda: device, first_frame_s=0.01)
+    assert stopped
+    assert device.is_closed.wait(2.0)
