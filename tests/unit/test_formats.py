@@ -254,6 +254,7 @@ DAMAGED = [
     ("", "is empty"),
     ("a,b\n1,2\n", "line 1: this is not the header"),
     ("\n\n", "line 1: this is not the header"),
+    ("frame,time_s,person,score,a_y,a_x,a_score\n", "line 1: this is not the header"),
     (WIDE + "1,0.1,1,0.5,x,2,0.5,3,4,0.5\n", "line 3: 'x' in column a_x is not a number"),
     (WIDE + "1,0.1,1,0.5,inf,2,0.5,3,4,0.5\n", "line 3: 'inf' in column a_x is not a number"),
     (WIDE + "1,0.1,1,0.5,1,2,0.5\n", "line 3: 7 columns, expected 10"),

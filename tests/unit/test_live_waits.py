@@ -121,3 +121,12 @@ def test_a_camera_that_gives_no_picture_is_let_go(monkeypatch: pytest.MonkeyPatc
         LiveSource(lambda: device, first_frame_s=0.01)
     assert stopped
     assert device.is_closed.wait(2.0)
+
+
+def test_a_camera_sets_the_pace_and_drops_what_comes_too_late() -> None:
+    source = LiveSource(Back)
+    try:
+        assert source.is_live
+        assert source.is_paced
+    finally:
+        source.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,7 +18,12 @@ from numpy.typing import NDArray
 from engines.errors import SourceError, SteadyposeError, UsageError
 from realtime.datatypes import Frame
 from realtime.sources import Source, SourceOptions, open_source
-from realtime.sources.camera import CameraMode, open_camera, without_password
+from realtime.sources.camera import (
+    CameraMode,
+    _check_linux_device,
+    open_camera,
+    without_password,
+)
 from realtime.sources.demo import DemoScene
 from realtime.sources.live import LiveSource
 
@@ -172,6 +178,14 @@ def test_what_cannot_be_opened_is_one_sentence(
     with pytest.raises(error, match=message) as caught:
         open_source(SourceOptions(text))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="device files")
+def test_a_device_file_is_tried_and_any_other_file_is_no_camera(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is there but does not open"):
+        open_source(SourceOptions("/dev/null"))
+    with pytest.raises(SourceError, match="is not a camera device"):
+        _check_linux_device(str(tmp_path))
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
