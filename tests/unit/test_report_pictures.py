@@ -269,3 +269,10 @@ def test_who_has_no_section_is_said_only_where_somebody_has_none() -> None:
     assert "14 people were recorded; the 12 who were followed longest" in build_page(
         recording(*crowd)
     )
+
+
+def test_what_predicted_means_is_said_only_where_the_recording_tells_it() -> None:
+    known, wide = walker(), walker()
+    wide.raw_xy[:] = np.nan
+    assert "Predicted is the filter" in checks.gaps(known, NAMES)
+    assert "does not tell predicted" in checks.gaps(wide, NAMES)
