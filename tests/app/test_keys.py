@@ -54,6 +54,12 @@ def test_keys_before_the_first_picture_are_kept_for_it(monkeypatch: pytest.Monke
     assert loop.people == [[2]] * len(FRAMES)  # raw
 
 
+def test_space_says_paused_and_then_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, " "), (3, " ")])
+    loop.app.run()
+    assert list(dict.fromkeys(m for m in loop.messages if m)) == ["paused", "running"]
+
+
 def test_where_there_is_no_window_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = make_loop(monkeypatch, FRAMES[:])
     loop.window.is_window = False

@@ -302,6 +302,7 @@ MISTAKES = [
     (["long.csv", "keep.trc", "--height", "175"], "175 is not between 0.3 and 3 metres"),
     (["long.csv", "keep.trc", "--height", "tall"], "invalid float value"),
     (["one.csv", "keep.trc"], "too few for a rate"),
+    (["gone.csv", "keep.trc"], "no keypoint of person 1 has a position"),
     (["mpii.csv", "keep.trc", "--height", "1.7"], "--height needs eyes and ankles"),
     (["mpii.csv", "new", "--order", "body25"], "needs the 17 keypoints of COCO"),
     (["long.csv"], "the following arguments are required: OUT"),
@@ -337,6 +338,8 @@ def test_a_mistake_is_one_sentence_and_destroys_nothing(
     for name, places in STRANGE.items():
         rows = "".join(f"{place},1,a,1,2,0.5,1,2,measured\n" for place in places)
         Path(f"{name}.csv").write_text(LONG + rows)
+    rows = "".join(f"{n},0.{n},1,a,,,0,,,lost\n" for n in range(3))
+    Path("gone.csv").write_text(LONG + rows)
     Path("FULL").mkdir()
     Path("FULL/mine.txt").write_text("mine")
     for suffix in ("jsonl", "parquet", "trc"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engines.errors import SourceError
+from realtime.sources.camera import CvDevice
 from realtime.sources.live import Device, LiveSource
 
 
@@ -130,3 +132,36 @@ def test_a_camera_sets_the_pace_and_drops_what_comes_too_late() -> None:
         assert source.is_paced
     finally:
         source.close()
+
+
+class Stamped:
+    """A V4L2 capture whose driver stamps its pictures."""
+
+    stamp_s = 0.0
+
+    def getBackendName(self) -> str:  # noqa: N802 - OpenCV's name
+        return "V4L2"
+
+    def grab(self) -> bool:
+        return True
+
+    def get(self, _: int) -> float:
+        return 1000.0 * self.stamp_s
+
+    def retrieve(self) -> tuple[bool, object]:
+        return True, np.zeros((4, 4, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_believed"), [(0.0, True), (0.7, True), (1.5, False), (-0.5, False)]
+)
+def test_a_driver_that_says_when_it_took_a_picture_is_believed_unless_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, age_s: float, *, is_believed: bool
+) -> None:
+    capture = Stamped()
+    capture.stamp_s = 5000.0 - age_s
+    clock = SimpleNamespace(perf_counter=lambda: 5000.0)
+    monkeypatch.setattr("realtime.sources.camera.time", clock)
+    taken = CvDevice(capture, "the camera", 30.0).read()  # type: ignore[arg-type]
+    assert taken is not None
+    assert taken[1] == pytest.approx(5000.0 - age_s if is_believed else 5000.0)

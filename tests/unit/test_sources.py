@@ -161,6 +161,7 @@ def test_a_bad_picture_costs_only_itself_and_is_named(tmp_path: Path) -> None:
     [
         ("nowhere.mp4", SourceError, "does not exist"),
         ("none/*.png", SourceError, "nothing matches"),
+        (" ", UsageError, "--source is empty"),
         ("demo:9", UsageError, "demo:9"),
         ("file:///tmp/x.mp4", UsageError, "file URL"),
         ("gopher://x/y", UsageError, "unknown scheme"),
