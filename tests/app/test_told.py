@@ -91,3 +91,17 @@ def test_the_doctor_names_what_the_processor_can(
     assert doctor._cpu_features() == "avx2 amx_int8"
     info.write_text("flags : fpu\n")
     assert doctor._cpu_features() == "no vector extensions"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for v4l2-ctl")
+def test_the_doctor_names_a_cameras_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "v4l2-ctl"
+    script.write_text(
+        "#!/bin/sh\n"
+        "echo \"[0]: 'MJPG' (Motion-JPEG)\"\n"
+        "echo '  Size: Discrete 640x480'\necho '  Size: Discrete 1280x720'\n"
+        "echo \"[1]: 'YUYV' (YUYV 4:2:2)\"\necho '  Size: Discrete 640x480'\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor._modes("/dev/video0") == "MJPG 640x480 1280x720; YUYV 640x480"
