@@ -194,6 +194,15 @@ def test_tables_convert_into_each_other_without_loss(
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, out.name])
 
 
+@pytest.mark.parametrize(("name", "said"), [("out.jsonl", "30 frames"), ("out.csv", "510 rows")])
+def test_what_was_written_is_counted_in_frames_or_in_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    source = record(tmp_path / "all.jsonl", walking(30))
+    assert main([str(source), str(tmp_path / name)]) == 0
+    assert said in "".join(capsys.readouterr())
+
+
 def test_a_cut_journal_becomes_a_parquet_file_and_it_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

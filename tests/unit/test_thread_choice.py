@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.fake_engine import FakeEngine
-from engines.options import EngineOptions
+from engines.options import EngineOptions, default_threads
 from engines.registry import Opened
 from realtime import cli
 from realtime.best_built import Taken
@@ -204,3 +204,11 @@ def test_what_comes_at_its_own_time(
 ) -> None:
     monkeypatch.setattr("realtime.sources.opening.connect", lambda _: pytest.fail("connected"))
     assert is_camera(SourceOptions(text)) is wanted
+
+
+@pytest.mark.parametrize(("usable", "taken"), [(1, 1), (6, 6), (24, 8)])
+def test_a_network_has_all_processors_but_no_more_than_eight(
+    monkeypatch: pytest.MonkeyPatch, usable: int, taken: int
+) -> None:
+    monkeypatch.setattr("engines.options.usable_cpus", lambda: usable)
+    assert default_threads() == taken
