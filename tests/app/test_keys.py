@@ -31,12 +31,13 @@ def test_a_snapshot_that_cannot_be_written_says_so(
     assert said.startswith("cannot write")
 
 
-def test_a_snapshot_for_which_there_is_no_folder_says_so(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("key", ["s", "r"])
+def test_a_snapshot_or_recording_for_which_there_is_no_folder_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").write_text("a file where the folder should be")
-    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, key)])
     loop.app.run()
     (said,) = {message for message in loop.messages if message}
     assert "out" in said
