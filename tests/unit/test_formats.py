@@ -325,6 +325,7 @@ def test_a_damaged_file_is_one_sentence_with_a_fix(tmp_path: Path, text: str, me
         ("time_s", None, "line 21: frame, time_s or person is missing"),
         ("x", math.inf, "line 21: a number is not finite or too large"),
         ("raw_y", 1e300, "line 21: a number is not finite or too large"),
+        ("person", 77, "line 21: expected left_ear of person"),
         ("y", "text", "y has no numbers"),
     ],
 )
@@ -357,6 +358,13 @@ def test_equal_times_are_allowed(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(jsonl() + jsonl(frame="1").splitlines()[1] + "\n")
     assert read_recording(tmp_path / "a.jsonl").people[0].time_s.tolist() == [0, 0]
     assert len(list(read_frames(Facts(tmp_path / "a.jsonl")))) == 2
+
+
+def test_a_frame_of_somebody_else_that_comes_after_a_later_one_is_refused(tmp_path: Path) -> None:
+    another = jsonl('"id":1', '"id":2', frame="1").splitlines()[1]
+    (tmp_path / "a.jsonl").write_text(jsonl(frame="5") + another + "\n")
+    with pytest.raises(RecordError, match="frame 1 comes after frame 5"):
+        list(read_frames(Facts(tmp_path / "a.jsonl")))
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_said(tmp_path: Path) -> None:
