@@ -327,6 +327,25 @@ def test_three_people_are_found_in_the_windows_of_the_first_call() -> None:
     assert world.calls == [8, 3, 3, 3]
 
 
+class Beside(Crowd):
+    """Windows show the first person; everybody else only as somebody further in them."""
+
+    def answer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        found = super().answer(crops).reshape(len(crops), 1 + self.others, K, 3)
+        if len(crops) > 3:  # windows, no closer looks
+            everybody, self.people = self.people, self.people[:1]
+            found[:, 0] = [self.look(crop.astype(float)) for crop in crops]
+            self.people = everybody
+        return found.reshape(len(crops), -1, 3)
+
+
+def test_who_is_seen_only_beside_somebody_else_is_found_in_the_first_frame_too() -> None:
+    world = Beside()
+    world.people = [person(180), person(460)]
+    found = run(Pipeline(world.engine, persons=2), world, 0)
+    assert sorted(round(float(xy[:, 0].mean()), -1) for xy in found.values()) == [180, 460]
+
+
 def test_the_first_search_ends_where_enough_people_are_found() -> None:
     crops = {}
     for wanted in (1, 3):
