@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from engines.fake_engine import FakeEngine
+from engines.fake_engine import FAKE_SPEC, FakeEngine
 from realtime import cli, doctor
 from realtime.settings import Settings
 from realtime.sources.opening import SourceOptions
 from tests.app.test_loop import gray_source
+from tests.following import person
 
 
 class Terminal(io.StringIO):
@@ -105,3 +107,16 @@ def test_the_doctor_names_a_cameras_sizes(tmp_path: Path, monkeypatch: pytest.Mo
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert doctor._modes("/dev/video0") == "MJPG 640x480 1280x720; YUYV 640x480"
+
+
+@pytest.mark.parametrize("is_smoothed", [False, True])
+def test_a_recording_gets_its_second_pass_when_that_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, is_smoothed: bool
+) -> None:
+    h, w = FAKE_SPEC.input_hw
+    pose = person(w / 2, height=0.75 * h, floor=0.85 * h, score=0.9).astype(np.float32)
+    engine = FakeEngine(answer=lambda crops: np.repeat(pose[None], len(crops), 0))
+    path = tmp_path / "out.jsonl"
+    settings = replace(demo(6), jsonl=path, is_offline_smoothed=is_smoothed)
+    assert cli._run_with(engine, settings, []) == 0
+    assert (f"second pass: {path} (" in capsys.readouterr().err) == is_smoothed
