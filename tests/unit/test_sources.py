@@ -189,6 +189,14 @@ def test_a_device_file_is_tried_and_any_other_file_is_no_camera(tmp_path: Path) 
         _check_linux_device(str(tmp_path))
 
 
+def test_notes_in_a_folder_of_pictures_are_no_pictures(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "notes.txt").write_text("taken in the garden")
+    source = open_source(SourceOptions(str(tmp_path)))
+    assert source.frame_count == 1
+    source.close()
+
+
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no pictures"):
         open_source(SourceOptions(str(tmp_path)))
