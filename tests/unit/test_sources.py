@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engines.errors import SourceError, SteadyposeError, UsageError
 from realtime.datatypes import Frame
-from realtime.sources import Source, SourceOptions, open_source
+from realtime.sources import Source, SourceOptions, open_source, source_files
 from realtime.sources.camera import (
     CameraMode,
     _check_linux_device,
@@ -195,6 +195,7 @@ def test_notes_in_a_folder_of_pictures_are_no_pictures(tmp_path: Path) -> None:
     source = open_source(SourceOptions(str(tmp_path)))
     assert source.frame_count == 1
     source.close()
+    assert source_files(str(tmp_path)) == [tmp_path / "1.png"]  # what no output may replace
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
