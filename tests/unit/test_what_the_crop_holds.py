@@ -217,6 +217,13 @@ def test_somebody_nine_pixels_wide_is_left_so_and_nobody_is_a_line() -> None:
     assert 5 <= line.height <= 7
 
 
+def test_a_box_far_outside_comes_back_to_the_edge_and_keeps_some_size() -> None:
+    box = within(BBox(5000, 5000, 5100, 5100), (100, 100))
+    assert box.x2 <= 134
+    assert box.y2 <= 134
+    assert min(box.width, box.height) > 4
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("is_mirrored", [False, True])
 def test_somebody_may_lean_out_by_a_fifth_of_the_picture_but_no_box_goes_farther_than_a_third(
