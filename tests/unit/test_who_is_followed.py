@@ -156,18 +156,6 @@ def test_one_good_look_and_a_bad_one_do_not_bring_a_lost_person_back() -> None:
     assert np.isnan(stage.tracker.confirmed[0].raw_xy).all()
 
 
-def test_beside_somebody_else_one_good_look_now_and_then_does_not_bring_a_lost_person_back() -> (
-    None
-):
-    stage = Stage(2)
-    stage.meet(person(150), person(480))
-    stage.wait(4 / 30, [person(480)])
-    for _ in range(8):
-        stage.show([person(150), person(480)])
-        stage.show([person(480)])
-    assert np.isnan(stage.tracker.confirmed[0].raw_xy).all()
-
-
 def test_somebody_shown_by_two_windows_in_one_frame_is_one_person() -> None:
     stage = Stage(2)
     stage.show([], windows=[person(300), person(303)])
