@@ -93,7 +93,7 @@ def check_writable(path: Path, option: str) -> None:
             pass
         free = shutil.disk_usage(folder).free
         if not existed:
-            path.unlink(missing_ok=True)
+            path.unlink()
     except OSError as error:
         raise write_error(path, error) from error
     if free < _LEAST_FREE_BYTES:

@@ -79,7 +79,7 @@ def matched(found: Found) -> float:
             truth[None].astype(np.float64),
             xy[None],
             counted[None].astype(np.float64),
-            np.array([area]),
+            np.array([max(1.0, area)]),
             np.array(found.skeleton.sigmas),
         )
         reached.append(alike[0, 0] >= _THRESHOLDS)

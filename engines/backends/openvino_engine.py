@@ -51,9 +51,8 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": options.threads,  # 0: as many as OpenVINO likes
         }
-        if options.threads:
-            config["INFERENCE_NUM_THREADS"] = options.threads
         try:
             model = core.read_model(str(path))
             self._compiled = core.compile_model(model, "CPU", config)

@@ -79,12 +79,12 @@ class Clock:
 
     @property
     def fps(self) -> float:
-        """Frames a second from the first delivered frame to the last; 0 for fewer than two.
+        """Frames a second from the first delivered frame to the last; 0 if that is no time.
 
         Opening the source and searching the first frame are start-up, not rate.
         """
-        intervals = self.frames - 1
-        return intervals / max(1e-9, self._end_s - self._first_s) if intervals > 0 else 0.0
+        intervals, span_s = self.frames - 1, self._end_s - self._first_s
+        return intervals / span_s if intervals > 0 and span_s > 0 else 0.0
 
     @property
     def first_frame_s(self) -> float:

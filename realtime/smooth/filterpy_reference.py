@@ -26,7 +26,7 @@ class FilterpySmoother:
         self.state: NDArray[np.int8] = np.full((slots, keypoints), State.LOST, np.int8)
         self._filters: dict[tuple[int, int], KalmanFilter] = {}
         self._size: FloatArray = np.ones(slots)
-        self._seen_s: FloatArray = np.full((slots, keypoints), -math.inf)
+        self._seen_s: FloatArray = np.zeros((slots, keypoints))
         self._time_s = -math.inf
 
     def predict(self, time_s: float) -> None:
@@ -94,7 +94,6 @@ class FilterpySmoother:
     def _drop(self, slot: int, k: int) -> None:
         self._filters.pop((slot, k), None)
         self.state[slot, k] = State.LOST
-        self._seen_s[slot, k] = -math.inf
 
 
 def _new_filter(xy: FloatArray, variance: float, size: float) -> KalmanFilter:

@@ -37,8 +37,8 @@ def within(box: BBox, frame_hw: tuple[int, int]) -> BBox:
 
 
 def area_of(box: BBox) -> float:
-    """Square pixels, never so few that a similarity becomes meaningless."""
-    return max(box.width, 4.0) * max(box.height, 4.0)
+    """Square pixels."""
+    return box.width * box.height
 
 
 def _clamp(start: float, end: float, length: int) -> tuple[float, float]:

@@ -89,9 +89,9 @@ def place_crop(bbox: BBox, *, size_hw: tuple[int, int], padding: float) -> CropT
     """
     crop_h, crop_w = size_hw
     width = max(bbox.width, bbox.height * crop_w / crop_h) * padding
-    if not (0 < bbox.width < 1e6 and 0 < bbox.height < 1e6):
+    if not (0 < bbox.width < math.inf and 0 < bbox.height < math.inf):
         raise ShapeError(f"{bbox} has no usable area", fix="pass a box with x1 < x2 and y1 < y2")
-    halvings = max(0, math.floor(math.log2(max(1.0, width / crop_w))))
+    halvings = math.floor(math.log2(max(1.0, width / crop_w)))
     step = 1 << halvings
     # Whole multiples of the halving step, so that halved pixels line up with the edge.
     cells_w = max(1, round(width / step))

@@ -231,7 +231,7 @@ class Pipeline:
             self._credit = 0.0
             return followed, []
         due = len(self._windows) * dt_s / SWEEP_S + len(candidates)
-        allowed = len(followed) * 2 / 3 if followed else 1.0
+        allowed = len(followed) * 2 / 3
         if self._is_paced and self._crop_ms:
             # A slow camera leaves the engine time: half of it may go to the search.
             allowed = max(allowed, 0.5 * dt_s * 1e3 / self._crop_ms - len(followed))

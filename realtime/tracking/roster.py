@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from steadypose.realtime.datatypes import BBox, FloatArray
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.tracking.association import SAME_PERSON
-from steadypose.realtime.tracking.boxes import area_of
+from steadypose.realtime.tracking.boxes import area_of, within
 from steadypose.realtime.tracking.framing import BOX_SCORE, Framing
 from steadypose.realtime.tracking.similarity import oks_matrix
 from steadypose.realtime.tracking.track import Track, prominence, quality
@@ -58,7 +56,7 @@ class Roster:
         self._sigmas = sigmas
         self._accept = accept
         self._next_id = 1
-        self._time_s = -math.inf
+        self._time_s = 0.0
 
     @property
     def confirmed(self) -> list[Track]:
@@ -98,7 +96,7 @@ class Roster:
             x, y = track.box.center_xy
             has_left = not (0 <= x <= self.frame_hw[1] and 0 <= y <= self.frame_hw[0])
             if is_late or is_nothing or (has_left and track.misses):
-                self._drop(track)
+                self.tracks.remove(track)
 
     def _drop_doubles(self) -> None:
         """When two tracks lie on one person, the younger goes.
@@ -107,7 +105,7 @@ class Roster:
         """
         order = sorted(self.tracks, key=lambda t: (t.track_id == 0, t.track_id, -t.hits))
         slots = [t.slot for t in order]
-        weights = np.maximum([t.evidence for t in order], 1e-3)
+        weights = np.array([t.evidence for t in order])
         areas = np.array([t.area for t in order])
         alike = oks_matrix(
             self._smoother.xy[slots], self._smoother.xy[slots], weights, areas, self._sigmas
@@ -119,7 +117,7 @@ class Roster:
             elif not track.track_id or self._time_s - track.last_apart_s > LOST_AFTER_S:
                 gone.add(j)
         for j in gone:
-            self._drop(order[j])
+            self.tracks.remove(order[j])
 
     def _confirm(self) -> None:
         """Give ids to candidates that held up, the most prominent first.
@@ -137,10 +135,10 @@ class Roster:
         absent = [t for t in self.confirmed if t not in present and t not in ready]
         absent.sort(key=lambda t: t.seen_s)
         for track in absent[: max(0, len(self.confirmed) - self.persons)]:
-            self._drop(track)
+            self.tracks.remove(track)
         if waiting and not self.is_missing_someone:
             for track in [t for t in self.tracks if not t.track_id]:
-                self._drop(track)
+                self.tracks.remove(track)
 
     def _propose(self, proposals: FloatArray) -> None:
         """Start candidates from poses that nobody owns, the most prominent first."""
@@ -164,7 +162,9 @@ class Roster:
                 continue
             used = {t.slot for t in self.tracks}
             slot = next(s for s in range(slots) if s not in used)
-            track = Track(slot, box, self._time_s, pose[:, 2], pose[:, :2], score)
+            track = Track(
+                slot, within(box, self.frame_hw), self._time_s, pose[:, 2], pose[:, :2], score
+            )
             self.tracks.append(track)
             self._smoother.begin(slot, track.raw_xy, score, track.size_px)
 
@@ -175,7 +175,3 @@ class Roster:
         areas = np.array([2.0 * max(t.area, area_of(box)) for t in self.tracks])
         alike = oks_matrix(known, pose[None, :, :2], pose[None, :, 2], areas, self._sigmas)
         return bool(alike.max() > 0.3)
-
-    def _drop(self, track: Track) -> None:
-        self._smoother.clear(track.slot)
-        self.tracks.remove(track)

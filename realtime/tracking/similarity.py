@@ -16,7 +16,7 @@ def oks_matrix(
         a_xy: (A, K, 2) pixels; NaN keypoints count as not alike.
         b_xy: (B, K, 2) pixels.
         b_weight: (B, K) weight of each keypoint, for instance its score.
-        area: (A,) area of each person of ``a``, square pixels.
+        area: (A,) area of each person of ``a``, square pixels, above 0.
         sigmas: (K,) the skeleton's OKS sigmas.
 
     Returns:
@@ -28,11 +28,11 @@ def oks_matrix(
     """
     offset = a_xy[:, None] - b_xy[None]
     squared = np.sum(offset * offset, axis=-1)
-    tolerance = 2.0 * np.maximum(area, 1.0)[:, None] * (2.0 * sigmas) ** 2
+    tolerance = 2.0 * area[:, None] * (2.0 * sigmas) ** 2
     with np.errstate(under="ignore"):
         alike = np.exp(-squared / tolerance[:, None])
     alike = np.where(np.isfinite(squared), alike, 0.0)
     total = b_weight.sum(axis=1)
     weighted = np.sum(alike * b_weight[None], axis=-1)
-    result: FloatArray = np.where(total > 0, weighted / np.maximum(total, 1e-9), 0.0)
-    return result
+    result: FloatArray = np.zeros_like(weighted)
+    return np.divide(weighted, total, out=result, where=total > 0)

@@ -20,7 +20,7 @@ class Track:
 
     Attributes:
         slot: Row in the smoother.
-        box: Settled box around the pose, frame pixels.
+        box: Settled box around the pose, frame pixels; never so small that nobody could be in it.
         seen_s: Capture time of the last good measurement.
         score: (K,) scores of the last frame, 0 where nothing was accepted.
         raw_xy: (K, 2) of the last frame, NaN where nothing was accepted.
@@ -51,7 +51,7 @@ class Track:
     @property
     def size_px(self) -> float:
         """Longer side of the box, frame pixels."""
-        return max(self.box.width, self.box.height, 8.0)
+        return max(self.box.width, self.box.height)
 
     def drift(self, time_s: float) -> FloatArray:
         """(2,) how far the body has gone since it was last seen, pixels."""
@@ -97,6 +97,6 @@ def prominence(score: FloatArray, box: BBox, frame_hw: tuple[int, int]) -> float
         frame_hw: Height and width of the frame.
     """
     (height, width), (x, y) = frame_hw, box.center_xy
-    off_center = math.hypot(x / max(1, width) - 0.5, y / max(1, height) - 0.5)
-    size = math.sqrt(max(1.0, box.width * box.height))
-    return float(quality(score)) ** 3 * size * (1.0 - 0.5 * min(1.0, off_center))
+    off_center = math.hypot(x / width - 0.5, y / height - 0.5)
+    size = math.sqrt(area_of(box))
+    return float(quality(score)) ** 3 * size * (1.0 - 0.5 * off_center)

@@ -6,7 +6,6 @@ the tracks by OKS, so a crop that catches the neighbour does not steal an id.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -61,8 +60,8 @@ class Tracker:
         self._framing = Framing(skeleton)
         self._roster = Roster(persons, smoother, self._framing, sigmas=self._sigmas, accept=accept)
         self.tracks = self._roster.tracks
-        self._box_s = -math.inf
-        self._time_s = -math.inf
+        self._box_s = 0.0
+        self._time_s = 0.0
 
     @property
     def confirmed(self) -> list[Track]:

@@ -99,6 +99,20 @@ def test_auto_is_fp32_where_bf16_is_known_but_gains_too_little(
     assert core.asked == [hint]
 
 
+def test_auto_is_fp32_where_bf16_cannot_even_be_tried(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probe_s(_: object, precision: str) -> float:
+        if precision == "bf16":
+            raise RuntimeError("no such kernel")
+        return 1e-3
+
+    monkeypatch.setattr(openvino_engine, "_probe_s", probe_s)
+    with pytest.raises(ModelFileError, match="far enough"):
+        open_engine("auto")
+    assert core.asked == ["f32"]
+
+
 def test_the_probe_times_a_convolution_that_really_runs() -> None:
     import openvino
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +24,12 @@ def test_auto_takes_the_first_that_works(tiny_path: Path) -> None:
     assert opened.engine.label.startswith("openvino")
     assert [text.split(":")[0] for text in opened.passed_over] == ["tensorrt"]
     assert opened.open_s > 0
+
+
+def test_how_long_opening_took_is_told(tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(perf_counter=itertools.count(50.0, 0.25).__next__)
+    monkeypatch.setattr("steadypose.engines.registry.time", clock)
+    assert registry.open_engine(tiny_path, backend="openvino", options=FP32).open_s == 0.25
 
 
 def test_auto_says_why_a_backend_was_passed_over(

@@ -73,6 +73,9 @@ def test_flip_order_is_an_involution() -> None:
         {"keypoints": ("a", "a")},
         {"sigmas": (0.1,)},
         {"limbs": ((0, 2),)},
+        {"limbs": ((2, 0),)},
+        {"limbs": ((-1, 0),)},
+        {"limbs": ((0, -1),)},
         {"flip_pairs": ((0, 1), (1, 0))},
         {"sigmas": (0.1, 0.0)},
     ],
@@ -144,3 +147,12 @@ def test_the_shipped_model_has_a_spec_with_provenance() -> None:
     assert spec.skeleton == COCO17
     assert METADATA_KEY in read_metadata(DEFAULT_MODEL)
     assert {"sha256", "source", "licence"} <= set(spec.weights)
+
+
+def test_scores_count_as_calibrated_only_where_that_is_said() -> None:
+    made = ModelSpec("x", COCO17, (64, 48))
+    assert not made.is_calibrated
+    told = json.loads(made.to_json())
+    del told["is_calibrated"]
+    assert not ModelSpec.from_json(json.dumps(told)).is_calibrated
+    assert ModelSpec.from_json(json.dumps(told | {"is_calibrated": True})).is_calibrated

@@ -283,6 +283,16 @@ def test_a_refused_enqueue_is_an_error_and_never_a_stale_result(make: Maker, trt
     engine.close()
 
 
+def test_a_refusal_tells_the_last_three_errors(make: Maker, trt: Any) -> None:
+    engine = make()
+    for number in range(1, 5):
+        engine._api.log.take(is_error=True, message=f"error {number}")
+    trt.state["refuse_enqueue"] = True
+    with pytest.raises(EngineError, match=r": error 3 \| error 4 \| enqueueV3: made-up refusal"):
+        engine.infer(crops(51))
+    engine.close()
+
+
 def test_an_enqueue_refused_while_recording_ends_the_recording(
     make: Maker, trt: Any, cuda: FakeCuda
 ) -> None:

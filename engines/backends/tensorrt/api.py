@@ -12,7 +12,7 @@ from steadypose.engines.errors import EngineUnavailableError
 Flavor = Literal["tensorrt", "tensorrt-rtx"]
 MODULES: dict[Flavor, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 _OLDEST = (8, 5)
-_KEPT_MESSAGES = 30
+_KEPT_ERRORS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,13 +77,13 @@ class Log:
         """Keep one message."""
         if is_error:
             self.errors.append(message.strip())
-            del self.errors[:-_KEPT_MESSAGES]
+            del self.errors[:-_KEPT_ERRORS]
         if self.listener is not None:
             self.listener(message)
 
     def last_errors(self) -> str:
         """The newest errors in one line, and forget them; a sentence where there is none."""
-        text = " | ".join(self.errors[-3:]) or "TensorRT gave no reason"
+        text = " | ".join(self.errors) or "TensorRT gave no reason"
         self.errors.clear()
         return text[:600]
 

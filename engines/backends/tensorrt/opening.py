@@ -76,8 +76,6 @@ def _find_built(path: Path, now: Present, api: TensorRt) -> tuple[Path, EngineIn
     try:
         return (*find_engine(path, now, folder=BUILT), api)
     except StaleEngineError as stale:
-        if api.flavor == "tensorrt-rtx":
-            raise
         with suppress(EngineUnavailableError, StaleEngineError):
             other = load_tensorrt("tensorrt-rtx")
             now = dataclasses.replace(now, flavor=other.flavor, version=other.version)

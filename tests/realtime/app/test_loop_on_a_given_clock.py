@@ -106,6 +106,14 @@ def test_a_single_frame_has_no_rate(monkeypatch: Patch) -> None:
     loop.app.run()
     assert loop.app.clock.fps == 0.0
     assert loop.app.clock.first_frame_s == pytest.approx(0.05)
+    assert loop.app.clock.cpu_ms_per_frame == pytest.approx(0.5e3 * (loop.clock.now_s - 1000.0))
+
+
+def test_frames_between_which_no_time_passes_have_no_rate(monkeypatch: Patch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:3])
+    loop.app.run()
+    assert loop.app.clock.frames == 3
+    assert loop.app.clock.fps == 0.0
 
 
 def test_the_progress_is_told_four_times_a_second(monkeypatch: Patch) -> None:

@@ -8,14 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.realtime import cli
 from steadypose.realtime.command import doctor
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.sources.opening import SourceOptions
 from tests.realtime.app.test_loop import gray_source
+from tests.support.following import person
 
 
 class Terminal(io.StringIO):
@@ -92,3 +95,31 @@ def test_the_doctor_names_what_the_processor_can(
     assert doctor._cpu_features() == "avx2 amx_int8"
     info.write_text("flags : fpu\n")
     assert doctor._cpu_features() == "no vector extensions"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for v4l2-ctl")
+def test_the_doctor_names_a_cameras_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "v4l2-ctl"
+    script.write_text(
+        "#!/bin/sh\n"
+        "echo \"[0]: 'MJPG' (Motion-JPEG)\"\n"
+        "echo '  Size: Discrete 640x480'\necho '  Size: Discrete 1280x720'\n"
+        "echo \"[1]: 'YUYV' (YUYV 4:2:2)\"\necho '  Size: Discrete 640x480'\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor._modes("/dev/video0") == "MJPG 640x480 1280x720; YUYV 640x480"
+
+
+@pytest.mark.parametrize("is_smoothed", [False, True])
+def test_a_recording_gets_its_second_pass_when_that_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, is_smoothed: bool
+) -> None:
+    h, w = FAKE_SPEC.input_hw
+    pose = person(w / 2, height=0.75 * h, floor=0.85 * h, score=0.9).astype(np.float32)
+    engine = FakeEngine(answer=lambda crops: np.repeat(pose[None], len(crops), 0))
+    path = tmp_path / "out.jsonl"
+    tables = (Table(find_table("jsonl"), path),)
+    settings = replace(demo(6), tables=tables, is_offline_smoothed=is_smoothed)
+    assert cli._run_with(engine, settings, []) == 0
+    assert (f"second pass: {path} (" in capsys.readouterr().err) == is_smoothed

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FakeEngine
-from steadypose.engines.options import EngineOptions
+from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened
 from steadypose.realtime import cli
 from steadypose.realtime.command.settings import Settings
@@ -206,3 +206,11 @@ def test_what_comes_at_its_own_time(
         "steadypose.realtime.sources.opening.connect", lambda _: pytest.fail("connected")
     )
     assert is_camera(SourceOptions(text)) is wanted
+
+
+@pytest.mark.parametrize(("usable", "taken"), [(1, 1), (6, 6), (24, 8)])
+def test_a_network_has_all_processors_but_no_more_than_eight(
+    monkeypatch: pytest.MonkeyPatch, usable: int, taken: int
+) -> None:
+    monkeypatch.setattr("steadypose.engines.options.usable_cpus", lambda: usable)
+    assert default_threads() == taken

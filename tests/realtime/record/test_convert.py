@@ -194,6 +194,15 @@ def test_tables_convert_into_each_other_without_loss(
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, out.name])
 
 
+@pytest.mark.parametrize(("name", "said"), [("out.jsonl", "30 frames"), ("out.csv", "510 rows")])
+def test_what_was_written_is_counted_in_frames_or_in_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    source = record(tmp_path / "all.jsonl", walking(30))
+    assert main([str(source), str(tmp_path / name)]) == 0
+    assert said in "".join(capsys.readouterr())
+
+
 def test_a_cut_journal_becomes_a_parquet_file_and_it_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -302,6 +311,7 @@ MISTAKES = [
     (["long.csv", "keep.trc", "--height", "175"], "175 is not between 0.3 and 3 metres"),
     (["long.csv", "keep.trc", "--height", "tall"], "invalid float value"),
     (["one.csv", "keep.trc"], "too few for a rate"),
+    (["gone.csv", "keep.trc"], "no keypoint of person 1 has a position"),
     (["mpii.csv", "keep.trc", "--height", "1.7"], "--height needs eyes and ankles"),
     (["mpii.csv", "new", "--order", "body25"], "needs the 17 keypoints of COCO"),
     (["long.csv"], "the following arguments are required: OUT"),
@@ -337,6 +347,8 @@ def test_a_mistake_is_one_sentence_and_destroys_nothing(
     for name, places in STRANGE.items():
         rows = "".join(f"{place},1,a,1,2,0.5,1,2,measured\n" for place in places)
         Path(f"{name}.csv").write_text(LONG + rows)
+    rows = "".join(f"{n},0.{n},1,a,,,0,,,lost\n" for n in range(3))
+    Path("gone.csv").write_text(LONG + rows)
     Path("FULL").mkdir()
     Path("FULL/mine.txt").write_text("mine")
     for suffix in ("jsonl", "parquet", "trc"):

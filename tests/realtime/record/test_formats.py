@@ -249,6 +249,7 @@ DAMAGED = [
     ("", "is empty"),
     ("a,b\n1,2\n", "line 1: this is not the header"),
     ("\n\n", "line 1: this is not the header"),
+    ("frame,time_s,person,score,a_y,a_x,a_score\n", "line 1: this is not the header"),
     (WIDE + "1,0.1,1,0.5,x,2,0.5,3,4,0.5\n", "line 3: 'x' in column a_x is not a number"),
     (WIDE + "1,0.1,1,0.5,inf,2,0.5,3,4,0.5\n", "line 3: 'inf' in column a_x is not a number"),
     (WIDE + "1,0.1,1,0.5,1,2,0.5\n", "line 3: 7 columns, expected 10"),
@@ -319,6 +320,7 @@ def test_a_damaged_file_is_one_sentence_with_a_fix(tmp_path: Path, text: str, me
         ("time_s", None, "line 21: frame, time_s or person is missing"),
         ("x", math.inf, "line 21: a number is not finite or too large"),
         ("raw_y", 1e300, "line 21: a number is not finite or too large"),
+        ("person", 77, "line 21: expected left_ear of person"),
         ("y", "text", "y has no numbers"),
     ],
 )
@@ -351,6 +353,13 @@ def test_equal_times_are_allowed(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(jsonl() + jsonl(frame="1").splitlines()[1] + "\n")
     assert read_recording(tmp_path / "a.jsonl").people[0].time_s.tolist() == [0, 0]
     assert len(list(read_frames(ReadState(tmp_path / "a.jsonl")))) == 2
+
+
+def test_a_frame_of_somebody_else_that_comes_after_a_later_one_is_refused(tmp_path: Path) -> None:
+    another = jsonl('"id":1', '"id":2', frame="1").splitlines()[1]
+    (tmp_path / "a.jsonl").write_text(jsonl(frame="5") + another + "\n")
+    with pytest.raises(RecordError, match="frame 1 comes after frame 5"):
+        list(read_frames(ReadState(tmp_path / "a.jsonl")))
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_said(tmp_path: Path) -> None:

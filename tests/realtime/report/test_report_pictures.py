@@ -269,3 +269,14 @@ def test_who_has_no_section_is_said_only_where_somebody_has_none() -> None:
     assert "14 people were recorded; the 12 who were followed longest" in build_page(
         recording(*crowd)
     )
+
+
+def test_without_the_networks_own_positions_the_page_explains_less() -> None:
+    known, wide = walker(), walker()
+    wide.raw_xy[:] = np.nan
+    assert "Predicted is the filter" in checks.gaps(known, NAMES)
+    assert "does not tell predicted" in checks.gaps(wide, NAMES)
+    assert "Bold should run" in positions(known, NAMES, "wrist", most=2000)
+    assert "Look for steps" in positions(wide, NAMES, "wrist", most=2000)
+    assert ">recorded<" in build_page(recording(known))
+    assert ">not recorded<" in build_page(recording(wide))

@@ -8,6 +8,7 @@ import pytest
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother
+from steadypose.realtime.smooth.one_euro import OneEuro, OneEuroSmoother
 from steadypose.realtime.smooth.presets import make_smoother
 from tests.support.smoothing_scenes import FPS, SIZE_PX, TRIALS, Floats, follow, rest, walk
 
@@ -214,3 +215,37 @@ def test_a_newcomers_first_outlier_is_not_believed(*, is_begun: bool) -> None:
     after(smoother, np.array([500.0] * 3), 22)
     after(smoother, np.array([50.0]), 30)
     np.testing.assert_allclose(smoother.xy[0, 0], 500.0, atol=1.0)
+
+
+@pytest.mark.parametrize("name", ["balanced", "kalman", "one-euro", "filterpy"])
+def test_a_newcomer_changes_nothing_for_whoever_is_there(name: str) -> None:
+    smoother = make_smoother(name, 2, 3)
+    score = np.zeros((2, 3))
+    score[0] = 0.9
+    for n in range(20):
+        smoother.predict(n / FPS)
+        smoother.update(np.full((2, 3, 2), 200.0 + 5.0 * n), score, np.full(2, SIZE_PX))
+    before = smoother.forecast(20 / FPS)[0].copy()
+    smoother.begin(1, np.full((3, 2), 900.0), np.full(3, 0.9), SIZE_PX)
+    np.testing.assert_array_equal(smoother.forecast(20 / FPS)[0], before)
+    np.testing.assert_allclose(smoother.xy[1], 900.0)
+    assert (smoother.state == State.MEASURED).all()
+
+
+def test_while_a_hand_is_refused_an_outlier_of_the_other_is_not_believed_for_that() -> None:
+    smoother = make_smoother("balanced", 1, 2)
+    for n in range(150):
+        smoother.predict(n / 100.0)
+        one = 200.0 if n < 100 else 900.0
+        other = 900.0 if n == 116 else 200.0
+        smoother.update(np.array([[(one,) * 2, (other,) * 2]]), np.full((1, 2), 0.9), SIZE)
+        np.testing.assert_allclose(smoother.xy[0, 1], 200.0, atol=1.0)
+
+
+def test_one_euro_with_a_lower_cut_off_follows_later() -> None:
+    shown = {}
+    for cutoff_hz in (0.5, 4.0):
+        smoother = OneEuroSmoother(1, 1, OneEuro(cutoff_hz=cutoff_hz, beta=0.0))
+        after(smoother, np.array([200.0] * 5 + [210.0] * 3), 0)
+        shown[cutoff_hz] = float(smoother.xy[0, 0, 0])
+    assert shown[0.5] < 205.0 < shown[4.0]

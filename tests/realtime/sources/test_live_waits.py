@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from steadypose.engines.errors import SourceError
+from steadypose.realtime.sources.camera import CvDevice
 from steadypose.realtime.sources.live import Device, LiveSource
 
 
@@ -87,3 +89,79 @@ def test_closing_ends_the_waiting_for_a_lost_camera(monkeypatch: pytest.MonkeyPa
     _, waits, device = lost(monkeypatch, open_device, most=3)
     assert device is None
     assert len(waits.waited_s) == 3
+
+
+class Dark:
+    """A camera that opens and gives nothing."""
+
+    label, fps = "the camera", 30.0
+
+    def __init__(self) -> None:
+        self.is_asked, self.is_closed = threading.Event(), threading.Event()
+        self.is_over = threading.Event()
+
+    def read(self) -> Any:
+        self.is_asked.set()
+        self.is_over.wait(2.0)
+
+    def close(self) -> None:
+        self.is_closed.set()
+
+
+def test_a_camera_that_gives_no_picture_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Dark()
+    stopped: list[bool] = []
+    close = LiveSource.close
+
+    def closed(source: LiveSource) -> None:
+        stopped.append(True)
+        device.is_over.set()
+        close(source)
+
+    monkeypatch.setattr(LiveSource, "close", closed)
+    with pytest.raises(SourceError, match="gives no picture"):
+        LiveSource(lambda: device, first_frame_s=0.01)
+    assert stopped
+    assert device.is_closed.wait(2.0)
+
+
+def test_a_camera_sets_the_pace_and_drops_what_comes_too_late() -> None:
+    source = LiveSource(Back)
+    try:
+        assert source.is_live
+        assert source.is_paced
+    finally:
+        source.close()
+
+
+class Stamped:
+    """A V4L2 capture whose driver stamps its pictures."""
+
+    stamp_s = 0.0
+
+    def getBackendName(self) -> str:  # noqa: N802 - OpenCV's name
+        return "V4L2"
+
+    def grab(self) -> bool:
+        return True
+
+    def get(self, _: int) -> float:
+        return 1000.0 * self.stamp_s
+
+    def retrieve(self) -> tuple[bool, object]:
+        return True, np.zeros((4, 4, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_believed"), [(0.0, True), (0.7, True), (1.5, False), (-0.5, False)]
+)
+def test_a_driver_that_says_when_it_took_a_picture_is_believed_unless_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, age_s: float, *, is_believed: bool
+) -> None:
+    capture = Stamped()
+    capture.stamp_s = 5000.0 - age_s
+    clock = SimpleNamespace(perf_counter=lambda: 5000.0)
+    monkeypatch.setattr("steadypose.realtime.sources.camera.time", clock)
+    taken = CvDevice(capture, "the camera", 30.0).read()  # type: ignore[arg-type]
+    assert taken is not None
+    assert taken[1] == pytest.approx(5000.0 - age_s if is_believed else 5000.0)

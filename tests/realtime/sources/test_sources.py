@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,10 +18,15 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import SourceError, SteadyposeError, UsageError
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.base import Source
-from steadypose.realtime.sources.camera import CameraMode, open_camera, without_password
+from steadypose.realtime.sources.camera import (
+    CameraMode,
+    _check_linux_device,
+    open_camera,
+    without_password,
+)
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.sources.live import LiveSource
-from steadypose.realtime.sources.opening import SourceOptions, open_source
+from steadypose.realtime.sources.opening import SourceOptions, open_source, source_files
 
 
 def read_all(source: Source) -> list[Frame]:
@@ -156,6 +162,7 @@ def test_a_bad_picture_costs_only_itself_and_is_named(tmp_path: Path) -> None:
     [
         ("nowhere.mp4", SourceError, "does not exist"),
         ("none/*.png", SourceError, "nothing matches"),
+        (" ", UsageError, "--source is empty"),
         ("demo:9", UsageError, "demo:9"),
         ("file:///tmp/x.mp4", UsageError, "file URL"),
         ("gopher://x/y", UsageError, "unknown scheme"),
@@ -173,6 +180,23 @@ def test_what_cannot_be_opened_is_one_sentence(
     with pytest.raises(error, match=message) as caught:
         open_source(SourceOptions(text))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="device files")
+def test_a_device_file_is_tried_and_any_other_file_is_no_camera(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is there but does not open"):
+        open_source(SourceOptions("/dev/null"))
+    with pytest.raises(SourceError, match="is not a camera device"):
+        _check_linux_device(str(tmp_path))
+
+
+def test_notes_in_a_folder_of_pictures_are_no_pictures(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "notes.txt").write_text("taken in the garden")
+    source = open_source(SourceOptions(str(tmp_path)))
+    assert source.frame_count == 1
+    source.close()
+    assert source_files(str(tmp_path)) == [tmp_path / "1.png"]  # what no output may replace
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ def test_somebody_who_lies_across_the_whole_picture_is_found_in_the_very_first_f
     assert found == pytest.approx([np.mean(lying[:, 0])], abs=8)
 
 
+def test_somebody_far_away_who_comes_later_is_found_in_one_of_the_small_windows() -> None:
+    world = Whole()
+    world.people = [person(-2000)]
+    pipeline = Pipeline(world.engine)
+    assert _show(pipeline, world.image, 0) == []
+    world.people = [person(272, height=180, floor=200)]
+    found: list[float] = []
+    for index in range(1, 31):
+        found = found or _show(pipeline, world.image, index)
+    assert found == pytest.approx([272], abs=8)
+
+
 @pytest.mark.parametrize("empty_frames", [1, 5, 9, 12, 14, 16])
 def test_when_the_picture_gets_smaller_during_a_search_somebody_is_still_found(
     empty_frames: int,

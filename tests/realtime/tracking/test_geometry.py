@@ -188,6 +188,14 @@ def test_a_keypoint_that_is_seen_half_as_well_counts_half_as_much() -> None:
     assert alike[0, 0] == pytest.approx(16 / 16.5)
 
 
+def test_somebody_of_whom_one_keypoint_is_half_seen_is_like_himself() -> None:
+    weight = np.zeros((2, 17))
+    weight[0, 5] = 0.4
+    place = np.zeros((1, 17, 2))
+    alike = oks_matrix(place, place.repeat(2, axis=0), weight, np.array([100.0]), SIGMAS)
+    np.testing.assert_allclose(alike, [[1.0, 0.0]])
+
+
 def test_oks_of_a_lost_keypoint_is_zero_and_spreads_no_nan() -> None:
     a = np.zeros((1, 17, 2))
     a[0, 3] = np.nan

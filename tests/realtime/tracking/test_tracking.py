@@ -328,6 +328,25 @@ def test_three_people_are_found_in_the_windows_of_the_first_call() -> None:
     assert world.calls == [8, 3, 3, 3]
 
 
+class Beside(Crowd):
+    """Windows show the first person; everybody else only as somebody further in them."""
+
+    def answer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        found = super().answer(crops).reshape(len(crops), 1 + self.others, K, 3)
+        if len(crops) > 3:  # windows, no closer looks
+            everybody, self.people = self.people, self.people[:1]
+            found[:, 0] = [self.look(crop.astype(float)) for crop in crops]
+            self.people = everybody
+        return found.reshape(len(crops), -1, 3)
+
+
+def test_who_is_seen_only_beside_somebody_else_is_found_in_the_first_frame_too() -> None:
+    world = Beside()
+    world.people = [person(180), person(460)]
+    found = run(Pipeline(world.engine, persons=2), world, 0)
+    assert sorted(round(float(xy[:, 0].mean()), -1) for xy in found.values()) == [180, 460]
+
+
 def test_the_first_search_ends_where_enough_people_are_found() -> None:
     crops = {}
     for wanted in (1, 3):
@@ -366,10 +385,12 @@ def test_one_good_sight_of_somebody_lost_is_looked_at_again_where_it_was(*, is_r
         step(i, seen(300), nobody)
     for i in range(6, 16):
         step(i, unseen, nobody)
-    step(16, unseen, *((nobody, seen(330)) if is_rough else (seen(330), nobody)))
+    searched = step(16, unseen, *((nobody, seen(330)) if is_rough else (seen(330), nobody)))
     assert tracker.confirmed[0].misses == 11  # one look from afar is not believed
     middle = (person(330)[:, 0].min() + person(330)[:, 0].max()) / 2
-    assert step(17, seen(330), nobody).center_xy[0] == pytest.approx(middle, abs=10)
+    box = step(17, seen(330), nobody)
+    assert box.center_xy[0] == pytest.approx(middle, abs=10)
+    assert box.height >= searched.height  # so far may the person be from where it was
     step(18, seen(330), nobody)
     assert [pose.track_id for pose in tracker.poses(is_smooth=True)] == [1]
     assert tracker.confirmed[0].misses == 0
@@ -378,6 +399,7 @@ def test_one_good_sight_of_somebody_lost_is_looked_at_again_where_it_was(*, is_r
 def test_what_a_window_shows_roughly_never_measures_whoever_is_followed() -> None:
     tracker = Tracker(1, COCO17, KalmanSmoother(1 + CANDIDATES, K))
     clear = np.concatenate((person(300), np.full((K, 1), 0.9)), axis=1)[None]
+    tracker.boxes(0.0, HW)
     tracker.update(0.0, [], clear[:0], clear)
     rough = clear + np.array((6.0, 0.0, 0.09))
     for i in range(1, 4):

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.realtime.datatypes import BBox, FloatArray
 from steadypose.realtime.tracking.boxes import settle, within
 from steadypose.realtime.tracking.framing import Framing
@@ -20,7 +20,6 @@ from tests.support.following import AT, HEAD, K, figure
 
 H = 300.0
 LARGE_HW = (2000, 2000)
-FRAMING = Framing(COCO17)
 NAMES = tuple(AT)
 ARMS = tuple(n for n in NAMES if n.endswith(("elbow", "wrist")))
 LEGS = tuple(n for n in NAMES if n.endswith(("knee", "ankle")))
@@ -47,7 +46,7 @@ def _length(a: str, b: str) -> float:
 
 def _reach(xy: FloatArray, seen_end: str, hidden: tuple[str, ...], side: str) -> float:
     """How far the box lies beyond a keypoint on one side, pixels."""
-    box = FRAMING.box(xy, _mask(*hidden), LARGE_HW)
+    box = Framing(COCO17).box(xy, _mask(*hidden), LARGE_HW)
     assert box is not None
     x, y = xy[AT[seen_end]]
     return {"x1": x - box.x1, "y1": y - box.y1, "x2": box.x2 - x, "y2": box.y2 - y}[side]
@@ -123,16 +122,32 @@ def test_who_leans_out_from_behind_a_door_is_reached_for_from_the_hip() -> None:
     assert _about_half(reach, _length("left_hip", "right_hip"))
 
 
+def test_a_skeleton_without_ears_is_reached_for_where_it_has_lengths() -> None:
+    xy = np.zeros((len(MPII16), 2))
+    is_used = np.zeros(len(MPII16), np.bool_)
+    for name in set(AT) & set(MPII16.keypoints) - set(LEGS):
+        xy[MPII16.keypoints.index(name)] = _standing()[AT[name]]
+        is_used[MPII16.keypoints.index(name)] = True
+    box = Framing(MPII16).box(xy, is_used, LARGE_HW)
+    assert box is not None
+    hip = _standing()[AT["left_hip"], 1]
+    assert _about_half(box.y2 - hip, _length("left_hip", "left_knee"))
+
+
 def test_nothing_is_looked_for_beyond_the_picture() -> None:
     xy = _standing() - (1000 - 0.3 * H, 1000 - H)
     hw = (int(0.55 * H), int(0.6 * H))
-    box = FRAMING.box(xy, _mask(*ARMS, *LEGS), hw)
+    box = Framing(COCO17).box(xy, _mask(*ARMS, *LEGS), hw)
     assert box is not None
     assert box.y2 == hw[0] - 0.5
     xy -= (0.17 * H, 0.0)
-    box = FRAMING.box(xy, _mask(*ARMS, *LEGS), hw)
+    box = Framing(COCO17).box(xy, _mask(*ARMS, *LEGS), hw)
     assert box is not None
     assert box.x1 == -0.5
+    xy[:, 0] = hw[1] - 1 - xy[:, 0]
+    box = Framing(COCO17).box(xy, _mask(*ARMS, *LEGS), hw)
+    assert box is not None
+    assert box.x2 == hw[1] - 0.5
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -153,7 +168,7 @@ def test_a_joint_a_little_far_off_is_the_persons_own_and_one_twice_as_far_is_not
     for share, is_own in ((1.2, True), (1.95, False)):
         xy = _standing()
         xy[AT[names[-1]]] = xy[AT[names[0]]] + np.array((0.6, 0.8)) * share * limb
-        found = FRAMING.plausible(xy, np.ones(K, bool))
+        found = Framing(COCO17).plausible(xy, np.ones(K, bool))
         assert found[AT[names[-1]]] == is_own
         assert found.sum() == K - (not is_own)
 
@@ -162,7 +177,7 @@ def test_an_arm_is_not_judged_by_a_shoulder_that_was_only_guessed() -> None:
     xy = _standing()
     xy[AT["left_shoulder"]] += 2 * H
     is_seen = _mask("left_shoulder")
-    np.testing.assert_array_equal(FRAMING.plausible(xy, is_seen), is_seen)
+    np.testing.assert_array_equal(Framing(COCO17).plausible(xy, is_seen), is_seen)
 
 
 def test_who_sits_and_points_at_the_camera_is_not_taken_for_a_child_with_long_arms() -> None:
@@ -174,7 +189,7 @@ def test_who_sits_and_points_at_the_camera_is_not_taken_for_a_child_with_long_ar
         xy[AT[name]] = xy[AT["right_shoulder"]] + 0.3 * (xy[AT[name]] - xy[AT["right_shoulder"]])
     xy[AT["left_elbow"]] = xy[AT["left_shoulder"]] + (0.186, 0)
     xy[AT["left_wrist"]] = xy[AT["left_shoulder"]] + (0.332, 0)
-    assert FRAMING.plausible(xy * H, np.ones(K, bool)).all()
+    assert Framing(COCO17).plausible(xy * H, np.ones(K, bool)).all()
 
 
 def test_one_flickering_frame_shakes_the_crop_by_a_third_and_a_new_place_is_soon_taken() -> None:
@@ -201,6 +216,13 @@ def test_somebody_nine_pixels_wide_is_left_so_and_nobody_is_a_line() -> None:
     line = within(BBox(50, 50, 50, 50), (100, 100))
     assert 5 <= line.width <= 7
     assert 5 <= line.height <= 7
+
+
+def test_a_box_far_outside_comes_back_to_the_edge_and_keeps_some_size() -> None:
+    box = within(BBox(5000, 5000, 5100, 5100), (100, 100))
+    assert box.x2 <= 134
+    assert box.y2 <= 134
+    assert min(box.width, box.height) > 4
 
 
 @pytest.mark.parametrize("axis", [0, 1])

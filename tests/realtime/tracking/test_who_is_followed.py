@@ -250,3 +250,17 @@ def test_somebody_central_is_followed_before_a_slightly_larger_one_at_the_edge(
 def test_somebody_in_a_corner_comes_after_a_smaller_one_in_the_middle() -> None:
     corner, central = person(20, height=100, floor=106), person(320, height=73, floor=218)
     assert _first(corner, central) > 300
+
+
+def test_of_two_who_are_ready_at_once_the_one_the_closer_looks_show_better_is_followed() -> None:
+    stage = Stage()
+    stage.show([], windows=[person(200, score=0.9), person(450, score=0.8)])
+    for _ in range(3):
+        looks = {200: person(200, score=0.55), 450: person(450, score=0.9)}
+        stage.answer(
+            [
+                looks[min(looks, key=lambda x: abs(x - t.box.center_xy[0]))]
+                for t in stage.tracker.tracks
+            ]
+        )
+    assert place(stage.show([person(450)])[1]) > 400

@@ -7,6 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.realtime.smooth.presets import make_smoother
+from steadypose.realtime.tracking.pipeline import Pipeline
 from tests.support.following import AT, K, Stage, person, without
 
 NOBODY = np.empty((0, K, 3))
@@ -142,3 +145,31 @@ def test_one_crop_with_a_score_that_is_no_number_does_not_lose_the_other_people(
         stage.answer([broken, person(500)])
     assert 2 in stage.ids
     assert np.isfinite(stage.tracker.confirmed[-1].raw_xy).all()
+
+
+def test_a_network_that_sees_all_of_a_person_in_one_place_is_still_given_a_crop() -> None:
+    stage = Stage()
+    stage.meet(person(300))
+    spot = person(300)
+    spot[:, :2] = (300.0, 180.0)
+    for _ in range(30):
+        stage.answer([spot])
+    assert stage.box(1).width > 4
+    assert stage.box(1).height > 4
+
+
+@pytest.mark.parametrize(("x", "is_looked_for_there"), [(330.0, True), (560.0, False)])
+def test_somebody_roughly_seen_far_away_is_not_taken_for_who_was_lost(
+    x: float, *, is_looked_for_there: bool
+) -> None:
+    stage = Stage()
+    stage.meet(person(300))
+    stage.wait(4 / 30)
+    stage.step()
+    stage.tracker.update(stage.time_s, [], NOBODY, NOBODY, person(x)[None])
+    assert (abs(stage.box(1).center_xy[0] - x) < 5) == is_looked_for_there
+
+
+def test_the_filter_that_was_chosen_is_the_one_that_follows() -> None:
+    chosen = make_smoother("one-euro", 4, K)
+    assert Pipeline(FakeEngine(), smoother=chosen).tracker.smoother is chosen

@@ -1,0 +1,70 @@
+"""What the window shows and says when a key is pressed; where there is none, nothing is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.scripted import make_loop
+
+FRAMES: list[float | None] = [n / 30 for n in range(6)]
+
+
+def test_a_snapshot_says_where_it_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
+    loop.app.run()
+    (picture,) = (tmp_path / "out").glob("snapshot-*.png")
+    said = {message for message in loop.messages if message}
+    assert said == {f"saved {Path('out') / picture.name}"}
+
+
+def test_a_snapshot_that_cannot_be_written_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("steadypose.realtime.app.loop.cv2.imwrite", lambda *_: False)
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
+    loop.app.run()
+    (said,) = {message for message in loop.messages if message}
+    assert said.startswith("cannot write")
+
+
+@pytest.mark.parametrize("key", ["s", "r"])
+def test_a_snapshot_or_recording_for_which_there_is_no_folder_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").write_text("a file where the folder should be")
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, key)])
+    loop.app.run()
+    (said,) = {message for message in loop.messages if message}
+    assert "out" in said
+    assert loop.app.clock.frames == len(FRAMES)
+
+
+def test_keys_before_the_first_picture_are_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = [None, None, None, *FRAMES]
+    keys = [(0, " "), (0, "m"), (0, "k"), (0, "s"), (0, "h"), (0, " ")]
+    loop = make_loop(monkeypatch, script, keys=keys)
+    loop.app.run()
+    assert loop.app.clock.frames == len(FRAMES)
+    assert all(loop.mirrored)
+    assert all(loop.has_help)
+    assert loop.people == [[2]] * len(FRAMES)  # raw
+
+
+def test_space_says_paused_and_then_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, " "), (3, " ")])
+    loop.app.run()
+    assert list(dict.fromkeys(m for m in loop.messages if m)) == ["paused", "running"]
+
+
+def test_where_there_is_no_window_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:])
+    loop.window.is_window = False
+    loop.app.run()
+    assert loop.app.clock.frames == len(FRAMES)
+    assert not loop.people
+    assert not loop.window.shown

@@ -1,0 +1,91 @@
+"""When a recording is brought to the disk and when the next file begins, on a given clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from steadypose.realtime.record.parts import Limit
+from steadypose.realtime.record.recorder import Recorder
+
+KB = 1000
+
+
+class Tape:
+    """A sink that notes what happens to it; every item has 4 kB."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.items, self.flushes, self.is_closed = path, list[float](), 0, False
+
+    @property
+    def rows(self) -> int:
+        return len(self.items)
+
+    progress = rows
+
+    @property
+    def size_bytes(self) -> int:
+        return 4 * KB * len(self.items)
+
+    def add(self, item: float) -> None:
+        self.items.append(item)
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def written(
+    monkeypatch: pytest.MonkeyPatch, times_s: list[float], limit: Limit | None = None
+) -> tuple[list[Tape], Recorder[float]]:
+    """Items that are added at their own times."""
+    clock = SimpleNamespace(now_s=0.0)
+    clock.perf_counter = lambda: clock.now_s
+    monkeypatch.setattr("steadypose.realtime.record.recorder.time", clock)
+    tapes: list[Tape] = []
+
+    def open_part(path: Path) -> Tape:
+        tapes.append(Tape(path))
+        return tapes[-1]
+
+    recorder: Recorder[float] = Recorder(
+        Path("out.csv"),
+        open_part,
+        time_of=lambda item: item,
+        limit=limit,
+        capacity=1,
+        may_drop=False,
+    )
+    for time_s in times_s:
+        clock.now_s = time_s
+        recorder._add(time_s)  # as its thread does, which has nothing to do here
+    return tapes, recorder
+
+
+def test_rows_come_to_the_disk_twice_a_second_and_not_with_every_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tape,), _ = written(monkeypatch, [n / 32 for n in range(1, 97)])
+    assert tape.flushes == 1 + 6  # once when it was opened
+
+
+def test_a_file_that_is_large_enough_is_followed_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tapes, recorder = written(monkeypatch, [n / 30 for n in range(8)], Limit(size_bytes=10 * KB))
+    assert [tape.path.name for tape in tapes] == ["out.csv", "out.002.csv", "out.003.csv"]
+    assert [tape.rows for tape in tapes] == [3, 3, 2]
+    assert [tape.is_closed for tape in tapes] == [True, True, False]
+    assert recorder.rows == 8
+
+
+def test_files_begin_on_a_grid_of_time_whatever_lies_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times_s = [5.0, 6.0, 6.9, 7.0, 11.5, 12.9, 13.1]
+    tapes, _ = written(monkeypatch, times_s, Limit(duration_s=2.0))
+    assert [tape.items for tape in tapes] == [[5.0, 6.0, 6.9], [7.0], [11.5, 12.9], [13.1]]
