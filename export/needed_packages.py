@@ -14,7 +14,7 @@ NEEDS = {
     "wrap_onnx.py": ("onnx", "onnxruntime"),
     "quantize.py": ("onnx", "onnxruntime"),
     "build_trt.py": ("onnx",),
-    "download_weights.py": ("numpy",),
+    "download_weights.py": ("requests", "filelock", "tqdm"),
     "training/train.py": ("torch", "onnx", "tqdm", "matplotlib"),
     "training/evaluate.py": ("torch", "onnx"),
     "training/mix.py": ("torch", "onnx"),

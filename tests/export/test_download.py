@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -282,9 +283,9 @@ def test_what_cannot_be_checked_is_an_error_of_ours(desk: Desk, tmp_path: Path) 
 CHILD = """
 import sys
 from pathlib import Path
-from export.download_weights import main
-from realtime import zoo
-from tests.unit.file_server import model_of, tiny_weights
+from steadypose.export.download_weights import main
+from steadypose.realtime.model import zoo
+from tests.support.file_server import model_of, tiny_weights
 zoo.BASE_URL = sys.argv[1]
 model = model_of(tiny_weights())
 zoo.MODELS[model.name] = model
@@ -341,6 +342,21 @@ def test_two_processes_download_it_once(desk: Desk) -> None:
     assert first_out == second_out
     assert len(desk.server.asked) == 1
     desk.assert_good(Outcome(0, first_out, ""))
+
+
+@pytest.mark.parametrize("reason", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_where_nothing_can_be_locked_it_is_downloaded_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="Windows has other locks")
+
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    outcome = desk.download()
+    desk.assert_good(outcome)
+    assert outcome.err == ""
 
 
 def test_the_next_step_is_told_where_there_is_one(
@@ -423,7 +439,8 @@ def test_the_progress_line_is_redrawn_at_most_ten_times_a_second() -> None:
     line.end()
     drawn = stream.getvalue().split("\r")
     assert len(drawn) - 2 <= 1 + took_s * 10
-    assert drawn[-1].startswith("x: 1.0 of 1.0 MB, 100%")
+    assert drawn[-1].startswith("x: 100%")
+    assert "1.00M/1.00M" in drawn[-1]
     assert stream.getvalue().endswith("\nnote: well\n")
 
 

@@ -27,7 +27,7 @@ from training.runs.progress import read_log
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
-pytest.importorskip("tqdm")
+pytest.importorskip("matplotlib")
 
 CONFIGS = ROOT / "training" / "configs"
 
