@@ -19,10 +19,11 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.engines.file_io import sha256_of
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("onnx", requirements="requirements-export.txt")
+
 import onnx
 
 from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
@@ -36,14 +37,13 @@ from steadypose.engines.engine_file import (
     write_engine,
 )
 from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
-from steadypose.engines.file_io import write_model_file
+from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job, targets_of
 from steadypose.export.trt.network import choose_network
 from steadypose.export.trt.precision import network_nodes, to_float, to_half, to_opset17
 from steadypose.export.trt.process import run_builder
-from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
 
 PRECISIONS = ("fp16", "fp32", "tf32", "int8")

@@ -20,15 +20,16 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("requests", "filelock", "tqdm", requirements="requirements-export.txt")
+
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.export.weights.download.checked_files import adopt
 from steadypose.export.weights.download.fetch import fetch, part_of
 from steadypose.export.weights.download.progress import ProgressLine
 from steadypose.export.weights.download.transfer import Patience, disk_errors, size_of
-from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.model.zoo import MODELS, ZooModel, cache_folder, find, weights_file
 
 _APART = (

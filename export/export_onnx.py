@@ -23,10 +23,11 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.engines.file_io import sha256_of
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-export.txt")
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 from onnxscript import optimizer
 
 from steadypose.engines.errors import ModelFileError, UsageError
-from steadypose.engines.file_io import write_model_file
+from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.skeleton import SKELETONS
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
@@ -53,7 +54,6 @@ from steadypose.export.weights.recipe import (
 )
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.export.weights.stored import keep_weights, store_half
-from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.datatypes import SEEN_SCORE
 from steadypose.realtime.model.places import MODELS, SHIPPED
 

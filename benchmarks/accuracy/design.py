@@ -9,9 +9,11 @@ named, with their own crop size and with others, and with every decoder.
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-train.txt")
+
 import contextlib
 import io
 import tempfile

@@ -11,9 +11,11 @@ from others: this says what the default is worth here, not which network is bett
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", requirements="requirements-train.txt")
+
 import argparse
 import json
 import subprocess

@@ -10,9 +10,11 @@ GPU for that.
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-train.txt")
+
 import contextlib
 import importlib
 import importlib.util
