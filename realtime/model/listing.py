@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from steadypose.engines.skeleton import SKELETONS
 from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
 from steadypose.realtime.model.zoo import (
@@ -10,7 +12,6 @@ from steadypose.realtime.model.zoo import (
     cache_folder,
     lies_here,
     model_file,
-    weights_file,
 )
 
 # (network, keypoints, crop height and width): parameters, 10^9 multiply-adds of the
@@ -53,9 +54,14 @@ def cost_of(model: ZooModel) -> tuple[int, float] | None:
     return COSTS.get((model.network, len(SKELETONS[model.skeleton]), model.input_hw))
 
 
-def listing() -> str:
-    """All published models, one a line, what ships, and where the figures come from."""
-    rows = [_HEADS, *(_row(model) for model in MODELS.values())]
+def listing(folder: Path | None = None) -> str:
+    """All published models, one a line, what ships, and where the figures come from.
+
+    Args:
+        folder: Where weights are looked for; None: the user's cache.
+    """
+    folder = folder or cache_folder()
+    rows = [_HEADS, *(_row(model, folder) for model in MODELS.values())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADS))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -72,14 +78,14 @@ def listing() -> str:
             "detected boxes, PCKh@0.5 on MPII val.",
             "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "
             "they were learnt, have terms of their own (MPII: no commercial use).",
-            "here: weights in " + str(cache_folder()) + ", model file in models/.",
+            "here: weights in " + str(folder) + ", model file in models/.",
             "To use one: run.py --model NAME --fetch (to wrap one: docs/foreign_models.md). "
             "DeepPose gives no scores, so it sees somebody in every picture.",
         ]
     )
 
 
-def _row(model: ZooModel) -> tuple[str, ...]:
+def _row(model: ZooModel, folder: Path) -> tuple[str, ...]:
     cost = cost_of(model)
     height, width = model.input_hw
     return (
@@ -88,13 +94,13 @@ def _row(model: ZooModel) -> tuple[str, ...]:
         f"{cost[0] / 1e6:.1f} M" if cost else "-",
         f"{cost[1]:.1f}" if cost else "-",
         model.accuracy,
-        _here(model),
+        _here(model, folder),
     )
 
 
-def _here(model: ZooModel) -> str:
+def _here(model: ZooModel, folder: Path) -> str:
     found = []
-    if lies_here(weights_file(model)):
+    if lies_here(folder / model.file_name):
         found.append("weights")
     if lies_here(model_file(model)):
         found.append("model file")

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from steadypose.engines.errors import UsageError
+from steadypose.engines import advice
+from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.realtime.model.places import DEFAULT_MODEL
 
 BASE_URL = "https://download.openmmlab.com/mmpose/"
@@ -171,6 +172,18 @@ class ZooModel:
     def url(self) -> str:
         """Where it was published."""
         return BASE_URL + quote(self.path)
+
+    def require_network(self) -> None:
+        """Only what is defined here can be exported here.
+
+        Raises:
+            ModelFileError: Its network is not; it has to be wrapped.
+        """
+        if not self.network:
+            raise ModelFileError(
+                f"{self.name} is a network that steadypose does not define",
+                fix=advice.WRAP_FOREIGN,
+            )
 
 
 def _model(name: str, figure: str, path: str) -> ZooModel:

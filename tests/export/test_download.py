@@ -413,11 +413,13 @@ def test_the_list_says_what_is_there(
 ) -> None:
     desk.put(desk.target, DATA)
     assert main([flag, "--offline", "--no-hint", "--cache", str(desk.cache)]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    rows, _, notes = capsys.readouterr().out.partition("\n\n")
+    lines = {line.split()[0]: line for line in rows.splitlines()[1:]}
     assert lines.keys() == zoo.MODELS.keys()
-    assert lines["tiny-coco-64x32"].endswith("in the cache")
+    assert lines["tiny-coco-64x32"].endswith("weights")
+    assert f"weights in {desk.cache}" in notes
     assert "AP 0.718" in lines["res50-coco-256x192"]
-    assert lines["vitpose-base-coco-256x192"].endswith("export it elsewhere")
+    assert lines["vitpose-base-coco-256x192"].endswith("(to be exported elsewhere and wrapped)")
 
 
 class Terminal(io.StringIO):

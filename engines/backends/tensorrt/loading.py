@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from steadypose.engines import advice
 from steadypose.engines.backends.tensorrt.api import TensorRt
 from steadypose.engines.errors import EngineError, EngineUnavailableError
 from steadypose.engines.spec import ModelSpec
@@ -52,7 +53,7 @@ def check_contract(engine: Any, spec: ModelSpec, api: TensorRt) -> None:
         if name not in found or found[name][1] != kind or found[name][0][1:] != shape[1:]:
             raise EngineError(
                 f"the engine's tensors are {found}, model {spec.name} promises {wanted}",
-                fix="build it again: python export/build_trt.py",
+                fix=advice.BUILD_AGAIN,
             )
 
 
@@ -67,5 +68,5 @@ def refused(api: TensorRt, what: str) -> EngineError:
     """TensorRT said no; ``what`` is the half sentence after its name."""
     return EngineError(
         f"{api.title} {what}: {api.log.last_errors()}",
-        fix="build it again: python export/build_trt.py; see docs/tensorrt.md",
+        fix=f"{advice.BUILD_AGAIN}; see docs/tensorrt.md",
     )

@@ -16,11 +16,12 @@ from requests.exceptions import InvalidSchema, TooManyRedirects
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
 
+from steadypose.engines import advice
 from steadypose.engines.errors import SourceError
 
 HELP = (
     "check the network and try again, name a --mirror (STEADYPOSE_MIRRORS), or bring the file: "
-    "python export/download_weights.py NAME --weights FILE"
+    f"python {advice.DOWNLOAD} NAME --weights FILE"
 )
 _FINAL = {
     404: ("does not exist on that server", HELP),
