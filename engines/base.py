@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from steadypose.engines import advice
 from steadypose.engines.errors import EngineError, ShapeError
 from steadypose.engines.spec import ModelSpec
 
@@ -114,7 +115,7 @@ def check_output_shape(shape: tuple[int, ...], spec: ModelSpec, batch: int) -> N
         raise EngineError(
             f"model {spec.name} returned {shape}, its spec promises "
             f"({batch}, {spec.output_rows}, 3)",
-            fix="export the model again: python export/export_onnx.py",
+            fix=advice.EXPORT_AGAIN,
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from steadypose.engines.advice import BUILD_AGAIN, BUILD_TRT
 from steadypose.engines.errors import EngineError, ModelFileError, RecordError
 from steadypose.engines.file_io import replace_file
 from steadypose.engines.spec import ModelSpec
@@ -22,7 +23,6 @@ from steadypose.engines.spec import ModelSpec
 SUFFIX = ".engine"
 BUILT = Path(__file__).resolve().parent / "built"
 _PREFERENCE = ("int8", "fp32", "tf32", "fp16")
-_REBUILD = "build it again: python export/build_trt.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def read_info(path: Path) -> EngineInfo:
     """
     sidecar = sidecar_of(path)
     if not path.exists():
-        raise ModelFileError(f"{path} does not exist", fix="check --model, or " + _REBUILD)
+        raise ModelFileError(f"{path} does not exist", fix="check --model, or " + BUILD_AGAIN)
     try:
         data: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
         data["spec"] = ModelSpec.from_json(json.dumps(data["spec"]))
@@ -173,10 +173,10 @@ def read_info(path: Path) -> EngineInfo:
         raise ModelFileError(
             f"{path.name} has no {sidecar.name} beside it: it is a bare plan, or the file was "
             "moved alone",
-            fix="keep both files together, or " + _REBUILD,
+            fix="keep both files together, or " + BUILD_AGAIN,
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"{sidecar} is damaged: {error}", fix=_REBUILD) from error
+        raise ModelFileError(f"{sidecar} is damaged: {error}", fix=BUILD_AGAIN) from error
 
 
 def read_plan(path: Path, info: EngineInfo) -> bytes:
@@ -188,16 +188,16 @@ def read_plan(path: Path, info: EngineInfo) -> bytes:
     try:
         plan = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"cannot read {path}: {error.strerror}", fix=_REBUILD) from error
+        raise ModelFileError(f"cannot read {path}: {error.strerror}", fix=BUILD_AGAIN) from error
     if len(plan) != info.plan_bytes:
         raise ModelFileError(
             f"{path} is damaged: it has {len(plan)} bytes, {info.plan_bytes} were written",
-            fix="copy it again, or " + _REBUILD,
+            fix="copy it again, or " + BUILD_AGAIN,
         )
     if hashlib.sha256(plan).hexdigest() != info.plan_sha256:
         raise ModelFileError(
             f"{path} is damaged: its content is not what was written",
-            fix="copy it again, or " + _REBUILD,
+            fix="copy it again, or " + BUILD_AGAIN,
         )
     return plan
 
@@ -225,7 +225,7 @@ def _rebuild_stale(what: str, command: Sequence[str]) -> StaleEngineError:
 
 def build_command(model: Path | None, precision: str) -> list[str]:
     """The command that builds an engine, as Python's arguments."""
-    command = ["export/build_trt.py"]
+    command = [BUILD_TRT]
     if model is not None:
         command += ["--onnx", str(model.resolve())]
     if precision in {"fp32", "tf32", "fp16", "int8"}:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 
@@ -33,8 +34,7 @@ def read_spec(path: Path) -> ModelSpec:
     if METADATA_KEY not in metadata:
         raise ModelFileError(
             f"{path} is an ONNX file but not a steadypose model file: it has no model spec",
-            fix=f"wrap it: python export/wrap_onnx.py --onnx {path} --output models/NAME.onnx "
-            "(docs/foreign_models.md)",
+            fix=advice.wrap(path),
         )
     return ModelSpec.from_json(metadata[METADATA_KEY])
 
@@ -69,8 +69,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 def _not_onnx(path: Path) -> ModelFileError:
     return ModelFileError(
         f"{path} is not an ONNX file, or is damaged or cut short",
-        fix="copy or export it again (git checkout models/ restores the default model); weights "
-        "(.pt, .pth) go through python export/export_onnx.py",
+        fix=advice.COPY_OR_RESTORE,
     )
 
 

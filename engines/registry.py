@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from steadypose.engines import advice
 from steadypose.engines.base import Engine
 from steadypose.engines.engine_file import SUFFIX, read_info
 from steadypose.engines.errors import EngineUnavailableError, SteadyposeError
@@ -148,7 +149,7 @@ def _load(entry: Backend) -> Opener:
         others = [other.name for other in BACKENDS[1:] if other is not entry]
         raise EngineUnavailableError(
             f"backend {entry.name!r} needs {missing}, which is not installed or does not load",
-            fix=f"pip install -r {entry.requirements}, or run with --backend {others[0]}",
+            fix=f"{advice.install(entry.requirements)}, or run with --backend {others[0]}",
         ) from error
     opener: Opener = getattr(module, entry.factory)
     return opener

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.skeleton import Skeleton
 
@@ -83,7 +84,7 @@ class ModelSpec:
                 raise ModelFileError(
                     f"the model file's spec has version {version}, "
                     f"this program reads {SPEC_VERSION}",
-                    fix="export the model again with this version: python export/export_onnx.py",
+                    fix=advice.EXPORT_NEWER,
                 )
             height, width = data["input_hw"]
             return cls(
@@ -106,5 +107,5 @@ class ModelSpec:
 def _broken(why: str) -> ModelFileError:
     return ModelFileError(
         f"the model spec inside the model file is broken: {why}",
-        fix="export the model again: python export/export_onnx.py",
+        fix=advice.EXPORT_AGAIN,
     )

@@ -19,10 +19,11 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.engines.file_io import sha256_of
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("onnx", requirements="requirements-export.txt")
+
 import onnx
 
 from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
@@ -36,17 +37,15 @@ from steadypose.engines.engine_file import (
     write_engine,
 )
 from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
-from steadypose.engines.file_io import write_model_file
+from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job, targets_of
 from steadypose.export.trt.network import choose_network
+from steadypose.export.trt.options import parse
 from steadypose.export.trt.precision import network_nodes, to_float, to_half, to_opset17
 from steadypose.export.trt.process import run_builder
-from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
 
-PRECISIONS = ("fp16", "fp32", "tf32", "int8")
 _TYPE_OF = {"fp16": "half", "fp32": "float", "tf32": "float", "int8": "int8"}
 # TensorRT for RTX without --target builds for these; Turing (7.5) must be asked for.
 _RTX_DEFAULT = ("8.0", "8.6", "8.9", "12.0", "12.1")
@@ -266,75 +265,9 @@ def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) ->
     return verdict
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--onnx",
-        type=Path,
-        help=f"model file (default: {PUBLISHED.name} where it is here or fetched, "
-        f"else {POSE_RESNET.name}, which ships)",
-    )
-    parser.add_argument(
-        "--fetch",
-        action="store_true",
-        help=f"without --onnx: download and export {PUBLISHED.stem} first, without a question",
-    )
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp16")
-    parser.add_argument("--max-batch", type=int, default=8, help="largest batch (default 8)")
-    parser.add_argument("--flavor", choices=("auto", "tensorrt", "tensorrt-rtx"), default="auto")
-    parser.add_argument("--workspace", type=int, default=0, help="MiB of builder scratch memory")
-    parser.add_argument(
-        "--target", nargs="+", default=[], help="compute capabilities (RTX), such as 8.6 8.9"
-    )
-    parser.add_argument("--output", type=Path, help="default: engines/built/...")
-    parser.add_argument("--plan", type=Path, help="also write the bare plan, for trtexec or Triton")
-    parser.add_argument("--save-onnx", type=Path, help="also write the graph that was built")
-    parser.add_argument("--calibration", default="demo", help="video or folder, for int8")
-    parser.add_argument("--calibration-crops", type=int, default=200)
-    parser.add_argument("--check-source", default="demo", help="video or folder of the proof")
-    parser.add_argument("--force", action="store_true", help="keep an engine that fails the proof")
-    parser.add_argument("--verbose", action="store_true", help="show TensorRT's own messages")
-    arguments = parser.parse_args(argv)
-    arguments.target = sorted({_capability(text) for text in arguments.target})
-    _check_paths(arguments)
-    if arguments.workspace < 0 or arguments.calibration_crops < 1:
-        raise UsageError(
-            "--workspace and --calibration-crops must be positive", fix="leave them out"
-        )
-    if not 1 <= arguments.max_batch <= 256:
-        raise UsageError("--max-batch is not between 1 and 256", fix="leave it out for 8")
-    return arguments
-
-
-def _capability(text: str) -> str:
-    """8.6 or 86 to 8.6."""
-    digits = text.replace(".", "")
-    if not digits.isdigit() or not 2 <= len(digits) <= 3:
-        raise UsageError(f"--target {text} is no compute capability", fix="write it like 8.9")
-    return f"{digits[:-1]}.{digits[-1]}"
-
-
-def _check_paths(arguments: argparse.Namespace) -> None:
-    if arguments.fetch and arguments.onnx is not None:
-        raise UsageError(
-            f"--fetch makes {PUBLISHED.name}, and --onnx names another model file",
-            fix="leave one of them out",
-        )
-    written = [p for p in (arguments.output, arguments.plan, arguments.save_onnx) if p]
-    models = [arguments.onnx] if arguments.onnx is not None else [PUBLISHED, POSE_RESNET]
-    if {path.resolve() for path in written} & {path.resolve() for path in models}:
-        raise UsageError("an output would overwrite the model file", fix="choose another name")
-    if arguments.output is not None and arguments.output.suffix != SUFFIX:
-        raise UsageError(
-            f"--output {arguments.output} does not end in {SUFFIX}",
-            fix="run.py knows engines by their ending; --plan writes a bare plan",
-        )
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-    return run_command(lambda: build(parse(argv)))
+    return run_command(lambda: build(parse(argv, description=__doc__)))
 
 
 if __name__ == "__main__":

@@ -14,42 +14,30 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("requests", "filelock", "tqdm", requirements="requirements-export.txt")
+
+from steadypose.engines import advice
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.export.weights.download.checked_files import adopt
 from steadypose.export.weights.download.fetch import fetch, part_of
 from steadypose.export.weights.download.progress import ProgressLine
 from steadypose.export.weights.download.transfer import Patience, disk_errors, size_of
-from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.model.zoo import MODELS, ZooModel, cache_folder, find, weights_file
+from steadypose.realtime.model.listing import listing
+from steadypose.realtime.model.zoo import ZooModel, cache_folder, find, weights_file
 
 _APART = (
     ("--list", ("NAME", "--weights", "--mirror"), "the list shows all names, fetches nothing"),
     ("--weights", ("--mirror",), "a file that is here needs no server"),
     ("--offline", ("--mirror",), "without a network nobody can ask it"),
 )
-
-
-def table(folder: Path) -> str:
-    """All models with their published accuracy, one a line."""
-    width = max(map(len, MODELS))
-    here: set[str] = set()
-    with suppress(OSError):
-        here = {path.name for path in folder.iterdir()}
-    lines = []
-    for model in MODELS.values():
-        marks = [] if model.network else ["no definition here: export it elsewhere"]
-        marks += ["in the cache"] if model.file_name in here else []
-        lines.append(f"{model.name:{width}}  {model.accuracy:10}  {'; '.join(marks)}".rstrip())
-    return "\n".join(lines)
 
 
 def download(arguments: argparse.Namespace, patience: Patience) -> str:
@@ -59,7 +47,7 @@ def download(arguments: argparse.Namespace, patience: Patience) -> str:
     with disk_errors(folder):  # where the working folder is gone
         folder = folder.absolute()
     if arguments.list:
-        return table(folder)
+        return listing(folder)
     if arguments.name is None:
         raise UsageError("no model is named", fix="--list shows them all")
     model = find(arguments.name)
@@ -95,9 +83,9 @@ def _refuse_what_cannot_apply(arguments: argparse.Namespace) -> None:
 
 def _next_step(model: ZooModel, path: Path) -> str:
     if not model.network:
-        return "\nnext: export it to ONNX where it comes from, then python export/wrap_onnx.py"
+        return f"\nnext: {advice.WRAP_FOREIGN}"
     if path == weights_file(model):  # where the export looks
-        return f"\nnext: python export/export_onnx.py --model {model.name}"
+        return f"\nnext: python {advice.EXPORT_ONNX} --model {model.name}"
     return ""
 
 

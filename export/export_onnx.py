@@ -14,32 +14,26 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.engines.file_io import sha256_of
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
-import numpy as np
+if __name__ == "__main__":
+    require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-export.txt")
+
 import onnx
-import onnxruntime
-import torch
-from numpy.typing import NDArray
-from onnxscript import optimizer
 
-from steadypose.engines.errors import ModelFileError, UsageError
-from steadypose.engines.file_io import write_model_file
+from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.skeleton import SKELETONS
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
+from steadypose.export.checking.against_torch import check_against_torch, keypoints_of
 from steadypose.export.checking.real_crops import gather_crops
-from steadypose.export.models.decoding import PoseModel
 from steadypose.export.models.registry import NETWORKS, kind_of
 from steadypose.export.option_values import channels, size, skeleton, triple
 from steadypose.export.weights.conventions import CONVENTIONS
@@ -53,135 +47,8 @@ from steadypose.export.weights.recipe import (
 )
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.export.weights.stored import keep_weights, store_half
-from steadypose.realtime.command.parser import Parser, run_command
-from steadypose.realtime.datatypes import SEEN_SCORE
+from steadypose.export.weights.to_onnx import to_onnx
 from steadypose.realtime.model.places import MODELS, SHIPPED
-
-TOLERANCE_PX = 0.25
-TOLERANCE_SCORE = 0.02
-
-_NORM = "BatchNormalization"
-_HIDDEN = "steadypose"  # the domain of an operator that no optimiser knows
-
-
-def to_onnx(model: PoseModel, recipe: Recipe, *, opset: int) -> onnx.ModelProto:
-    """Export with a dynamic batch and names that every backend relies on.
-
-    Raises:
-        ModelFileError: The exporter changed the opset (it can, silently).
-    """
-    example = torch.zeros((2, *recipe.input_hw, 3), dtype=torch.uint8)
-    # It says at length that torchvision is not installed, which nothing here needs.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            (example,),
-            input_names=["crops"],
-            output_names=["keypoints"],
-            dynamo=True,
-            opset_version=opset,
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=256)},),
-            optimize=False,
-            verbose=False,
-        )
-        exported = _simplify(program.model_proto)
-    got = {entry.domain: entry.version for entry in exported.opset_import}
-    if got.get("") != opset:
-        raise ModelFileError(
-            f"asked for opset {opset}, the exporter wrote {got.get('')}", fix="use --opset 18"
-        )
-    exported.producer_name = "steadypose"
-    del exported.graph.value_info[:]
-    for node in exported.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    return exported
-
-
-def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Fold constants and remove what does nothing, but leave batch norms alone.
-
-    Folded into the convolutions they could not be trained any further, and backends fold
-    them anyway. The optimiser offers no such choice, so it sees operators it does not know.
-
-    Args:
-        model: As exported without optimisation; changed.
-    """
-    for node in model.graph.node:
-        if node.op_type == _NORM:
-            node.domain = _HIDDEN
-    model.opset_import.add(domain=_HIDDEN, version=1)
-    made: onnx.ModelProto = optimizer.optimize(model)
-    for node in made.graph.node:
-        if node.domain == _HIDDEN:
-            node.domain = ""
-    kept = [entry for entry in made.opset_import if entry.domain != _HIDDEN]
-    del made.opset_import[:]
-    made.opset_import.extend(kept)
-    return made
-
-
-def keypoints_of(model: PoseModel, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What torch finds, before anything is exported.
-
-    Raises:
-        ModelFileError: It gives numbers that are not finite.
-    """
-    with torch.inference_mode():
-        found: NDArray[np.float32] = model(torch.from_numpy(crops)).numpy()
-    _require_finite(found)
-    return found
-
-
-def _require_finite(keypoints: NDArray[np.float32]) -> None:
-    if not np.isfinite(keypoints).all():
-        raise ModelFileError(
-            "the network gives numbers that are not finite", fix="check the weights: damaged?"
-        )
-
-
-def check_against_torch(
-    wanted: NDArray[np.float32],
-    data: bytes,
-    crops: NDArray[np.uint8],
-    *,
-    is_score_peak: bool = True,
-) -> tuple[float, float, int]:
-    """Compare the finished file with torch.
-
-    Args:
-        wanted: (N, K * (1 + others), 3) keypoints that torch found.
-        data: The file.
-        crops: (N, H, W, 3) uint8.
-        is_score_peak: A score is its heatmap's maximum. Otherwise (MoveNet) rounding can tip
-            the choice between two cells whose scores differ, and 99 in a hundred count.
-
-    Returns:
-        The difference of a keypoint, crop pixels, that 99 in a hundred stay below, and the
-        largest (or that) of a score; and how many keypoints count as seen, so that their places
-        could be compared.
-
-    Raises:
-        ModelFileError: More than one in a hundred keypoints that counts as seen moved
-            by more than the tolerance, or a score did. (Storing weights as fp16 can tip
-            the arg-max between two equal cells, far apart.)
-    """
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    (got,) = session.run(["keypoints"], {"crops": crops})
-    _require_finite(got)
-    is_seen = wanted[..., 2] > SEEN_SCORE
-    distance = np.linalg.norm(got[..., :2] - wanted[..., :2], axis=-1)
-    of_scores = np.abs(got[..., 2] - wanted[..., 2])
-    worst_score = float(of_scores.max() if is_score_peak else np.percentile(of_scores, 99))
-    typical_px = float(np.percentile(distance[is_seen], 99)) if is_seen.any() else 0.0
-    if typical_px > TOLERANCE_PX or worst_score > TOLERANCE_SCORE:
-        raise ModelFileError(
-            f"the exported file differs from torch by {typical_px:.3f} px, {worst_score:.4f} score",
-            fix="report this with the torch and onnx versions; nothing was written",
-        )
-    return typical_px, worst_score, int(is_seen.sum())
 
 
 def export(arguments: argparse.Namespace) -> str:

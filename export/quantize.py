@@ -23,9 +23,11 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("onnx", "onnxruntime", requirements="requirements-export.txt")
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -44,7 +46,6 @@ from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.trt.precision import network_nodes, to_float
-from steadypose.realtime.command.parser import Parser, run_command
 
 _QUANTISED = ["Conv", "ConvTranspose", "Add", "MaxPool"]
 

@@ -18,12 +18,13 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.engines.file_io import sha256_of
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("onnx", "onnxruntime", requirements="requirements-export.txt")
+
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import write_model_file
+from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
@@ -34,7 +35,6 @@ from steadypose.export.wrap.graph import foreign_domains, wrap
 from steadypose.export.wrap.network import open_network
 from steadypose.export.wrap.options import WrapOptions, load_toml
 from steadypose.export.wrap.outputs import choose_reading
-from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.datatypes import SEEN_SCORE
 
 

@@ -10,9 +10,11 @@ is of the scores as the file has them, perhaps fitted to the first half earlier.
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "onnx", "scipy", requirements="requirements-train.txt")
+
 import argparse
 import sys
 import zlib
@@ -30,7 +32,6 @@ from steadypose.engines.errors import UsageError
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.recipe import Recipe, build_model, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights
-from steadypose.realtime.command.parser import Parser, run_command
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.measures.measure import crop_of, in_batches
 from training.measures.metrics import relative_error, torso_px

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from steadypose.engines.errors import UsageError
 from steadypose.export.models.registry import PUBLISHED_SOFTNESS, kind_of
+from steadypose.realtime.command.toml_table import read_toml, to_dataclass
 from training.examples.augment import Augment
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 Schedule = Literal["cosine", "constant", "linear", "steps"]
-T = TypeVar("T")
 _FIX = "see docs/training.md and training/configs/"
 
 
@@ -134,10 +125,6 @@ class StageConfig:
             )
         if self.padding is not None and not 1.0 <= self.padding <= 4.0:
             raise UsageError("padding of a stage must be in [1, 4]", fix=_FIX)
-        if self.schedule not in {"cosine", "constant", "linear", "steps"}:
-            raise UsageError(f"schedule {self.schedule!r} is not known", fix=_FIX)
-        if self.optimizer not in {"adamw", "adam"}:
-            raise UsageError(f"optimizer {self.optimizer!r} is not known", fix=_FIX)
 
     @property
     def decay(self) -> float:
@@ -256,12 +243,7 @@ def load_config(path: Path) -> TrainConfig:
     Raises:
         UsageError: It is missing, no TOML, or has an unknown or impossible entry.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", fix="check --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}", fix=_FIX) from error
+    data = read_toml(path, fix=_FIX)
     try:
         return _parse(data)
     except UsageError as error:
@@ -272,7 +254,9 @@ def _parse(data: dict[str, Any]) -> TrainConfig:
     made = dict(data)
     for key in ("train", "validate"):
         made[key] = tuple(_data(table) for table in _tables(data, key))
-    made["stage"] = tuple(_make(StageConfig, "[[stage]]", t) for t in _tables(data, "stage"))
+    made["stage"] = tuple(
+        to_dataclass(StageConfig, "[[stage]]", t, fix=_FIX) for t in _tables(data, "stage")
+    )
     kinds: dict[str, type[Any]] = {
         "network": NetworkConfig,
         "augment": Augment,
@@ -280,9 +264,9 @@ def _parse(data: dict[str, Any]) -> TrainConfig:
     }
     for key, kind in kinds.items():
         if key in data:
-            made[key] = _make(kind, f"[{key}]", data[key])
+            made[key] = to_dataclass(kind, f"[{key}]", data[key], fix=_FIX)
             _require_used(f"[{key}]", made[key], data[key])
-    return _make(TrainConfig, "the top", made)
+    return to_dataclass(TrainConfig, "the top", made, fix=_FIX)
 
 
 def _require_used(where: str, made: Any, table: Any) -> None:
@@ -313,41 +297,3 @@ def _data(table: Any) -> DataConfig:
     ):
         raise UsageError(f"stages {stages!r} of a data set is no list of numbers", fix=_FIX)
     return DataConfig(str(table["kind"]), float(share), tuple(stages or ()), options)
-
-
-def _make(kind: type[T], where: str, table: Any) -> T:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is not a table", fix=_FIX)
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in table:
-        if key not in known:
-            raise UsageError(f"{where} has no entry {key!r}; it knows {', '.join(known)}", fix=_FIX)
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-    hints = get_type_hints(kind)
-    for key, value in given.items():
-        if not _fits(value, hints[key]):
-            raise UsageError(f"{where}: {key} cannot be {table[key]!r}", fix=_FIX)
-    try:
-        return kind(**given)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{where} cannot be used: {error}", fix=_FIX) from error
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a TOML value is of the type that an entry wants."""
-    kind, choices = get_origin(hint), get_args(hint)
-    if kind is UnionType:
-        return any(_fits(value, choice) for choice in choices)
-    if kind is Literal:
-        return value in choices
-    if kind is tuple:
-        is_long_enough = isinstance(value, tuple) and (
-            choices[-1] is ... or len(value) == len(choices)
-        )
-        return is_long_enough and all(_fits(item, choices[0]) for item in value)
-    if hint is float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and math.isfinite(value)
-    if isinstance(value, bool) and hint is int:
-        return False
-    return not isinstance(hint, type) or isinstance(value, hint)

@@ -9,9 +9,11 @@ files, every keypoint, and how far the scores can be trusted. ``weights.pt`` run
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "onnx", requirements="requirements-train.txt")
+
 import argparse
 import sys
 from collections.abc import Sequence

@@ -8,9 +8,11 @@ either, on pictures unlike the training's above all (Wortsman et al. 2022, arXiv
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "onnx", requirements="requirements-train.txt")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -21,7 +23,6 @@ import torch
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.export.weights.recipe import find_recipe
 from steadypose.export.weights.state_dict import load_weights
-from steadypose.realtime.command.parser import Parser, run_command
 from training.runs.trainer import save_checkpoint
 
 

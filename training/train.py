@@ -9,9 +9,11 @@ command goes on exactly where it stopped.
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "onnx", "tqdm", "matplotlib", requirements="requirements-train.txt")
+
 import argparse
 import signal
 import sys

@@ -8,9 +8,11 @@ of the same making: read the differences between rows, not the level.
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", requirements="requirements-train.txt")
+
 import argparse
 from pathlib import Path
 

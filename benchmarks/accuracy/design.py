@@ -9,11 +9,12 @@ named, with their own crop size and with others, and with every decoder.
 
 from __future__ import annotations
 
+from steadypose.realtime.command.parser import require
+
+if __name__ == "__main__":
+    require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-train.txt")
+
 import argparse
-
-from steadypose.export import needed_packages  # noqa: F401
-
-# isort: split
 import contextlib
 import io
 import tempfile

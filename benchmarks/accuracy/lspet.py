@@ -11,9 +11,11 @@ from others: this says what the default is worth here, not which network is bett
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import require
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", requirements="requirements-train.txt")
+
 import argparse
 import json
 import subprocess
@@ -27,7 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.app import GROUPS as BODY_GROUPS
 from benchmarks.accuracy.app import SUMS
 from benchmarks.common import guarded, included, parser, publish, table
-from benchmarks.loop.peers import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
+from benchmarks.loop.programs import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine

@@ -16,9 +16,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("onnxruntime", requirements="requirements-train.txt")
+
 import numpy as np
 
 from steadypose.engines.base import Engine
@@ -30,7 +32,6 @@ from steadypose.engines.registry import BACKENDS, open_engine
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.parity import Difference, difference, open_reference, run_all
 from steadypose.export.checking.real_crops import gather_crops
-from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from training.config import DataConfig, load_config
 from training.datasets import open_datasets

@@ -55,7 +55,6 @@ def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
     import torch  # noqa: PLC0415
 
     from steadypose.export.checking.real_crops import gather_crops  # noqa: PLC0415
-    from steadypose.export.export_onnx import to_onnx  # noqa: PLC0415
     from steadypose.export.models.pose_resnet import PoseResNet  # noqa: PLC0415
     from steadypose.export.quantize import quantize  # noqa: PLC0415
     from steadypose.export.trt.precision import (  # noqa: PLC0415
@@ -65,6 +64,7 @@ def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
         to_opset17,
     )
     from steadypose.export.weights.recipe import Recipe, build_model  # noqa: PLC0415
+    from steadypose.export.weights.to_onnx import to_onnx  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
     spec = ModelSpec("pose_resnet", Recipe().skeleton, INPUT_HW, decoder="dark, half cells")

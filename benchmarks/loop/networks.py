@@ -10,11 +10,12 @@ GPU for that.
 
 from __future__ import annotations
 
+from steadypose.realtime.command.parser import require
+
+if __name__ == "__main__":
+    require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-train.txt")
+
 import argparse
-
-from steadypose.export import needed_packages  # noqa: F401
-
-# isort: split
 import contextlib
 import importlib
 import importlib.util

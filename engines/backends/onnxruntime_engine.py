@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from steadypose.engines import advice
 from steadypose.engines.base import (
     Turns,
     check_crops,
@@ -43,7 +44,7 @@ class OnnxRuntimeEngine:
         except Exception as error:  # its exceptions have no common base class
             raise ModelFileError(
                 f"onnxruntime cannot load {path}: {_first_line(error)}",
-                fix="export the model again, or restore the default: git checkout models/",
+                fix=advice.EXPORT_OR_RESTORE,
             ) from error
         self._spec = spec
         self._label = f"onnxruntime fp32, {count_threads(options.threads)}"

@@ -13,6 +13,7 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as opset
 
+from steadypose.engines import advice
 from steadypose.engines.base import (
     Turns,
     check_crops,
@@ -59,7 +60,7 @@ class OpenVinoEngine:
         except Exception as error:  # OpenVINO raises plain RuntimeError
             raise ModelFileError(
                 f"openvino cannot load {path}: {_last_line(error)}",
-                fix="export the model again, or restore the default: git checkout models/",
+                fix=advice.EXPORT_OR_RESTORE,
             ) from error
         self._request = self._compiled.create_infer_request()
         self._spec = spec

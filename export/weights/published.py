@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.skeleton import SKELETONS
 from steadypose.export.weights.conventions import CONVENTIONS
@@ -26,10 +27,10 @@ def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
     if is_whole(path, model):
         return path
     if not path.exists():
-        fix = f"python export/download_weights.py {model.name}"
+        fix = f"python {advice.DOWNLOAD} {model.name}"
         raise ModelFileError(f"the weights of {model.name} are not here ({path})", fix=fix)
     if brought is None:
-        fix = f"python export/download_weights.py {model.name} fetches it again"
+        fix = f"python {advice.DOWNLOAD} {model.name} fetches it again"
     else:
         fix = "for weights of your own leave --model out and give --convention (whose code it was)"
     raise ModelFileError(
@@ -45,11 +46,7 @@ def published_origin(model: ZooModel) -> Origin:
     Raises:
         ModelFileError: It is a network that is not defined here.
     """
-    if not model.network:
-        raise ModelFileError(
-            f"{model.name} is a network that export/ does not define",
-            fix="export it to ONNX where it comes from, then python export/wrap_onnx.py",
-        )
+    model.require_network()
     chosen = {
         **CONVENTIONS["openmmlab"],
         "network": model.network,

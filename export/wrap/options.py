@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,7 @@ from typing import Any, Literal
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.command.parser import Parser
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from steadypose.realtime.command.toml_table import read_toml, refuse_unknown
 
 Cells = Literal["half", "corner", "udp"]
 _FIX = "see docs/foreign_models.md"
@@ -121,18 +116,12 @@ def load_toml(path: Path, parser: Parser) -> argparse.Namespace:
     Raises:
         UsageError: It is missing, no TOML, or has an unknown or impossible entry.
     """
-    try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", fix="check --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}", fix=_FIX) from error
+    data = read_toml(path, fix=_FIX)
     known = [field.name for field in dataclasses.fields(WrapOptions)]
+    refuse_unknown(path, (k for k in data if k.replace("-", "_") not in known), known, _FIX)
     table = data.pop("skeleton") if isinstance(data.get("skeleton"), dict) else None
     words: list[str] = []
     for key, value in data.items():
-        if key.replace("-", "_") not in known:
-            raise UsageError(f"{path} has no entry {key!r}; it knows {', '.join(known)}", fix=_FIX)
         words += _words(path, key.replace("_", "-"), value)
     try:
         given = parser.parse_args(words)

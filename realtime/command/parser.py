@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
@@ -31,6 +33,26 @@ class Parser(argparse.ArgumentParser):
         if is_stray and self.stray_fix:
             fix = self.stray_fix.format(word=words[0])
         raise UsageError(message, fix=fix)
+
+
+def require(*packages: str, requirements: str) -> None:
+    """End with a sentence where a package is missing that the command being run needs.
+
+    A script calls it where it is run, not where it is imported, before it imports what may
+    be missing.
+
+    Args:
+        packages: As they are imported.
+        requirements: The file that names them.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"error: {Path(sys.argv[0]).name} needs {', '.join(missing)}, "
+            f"not installed for {sys.executable}\n"
+            f"  fix: make setup-export, then .venv/bin/python; or pip install -r {requirements}\n"
+        )
+        sys.exit(2)
 
 
 def run_command(work: Callable[[], str]) -> int:

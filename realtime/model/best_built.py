@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from steadypose.engines import registry
+from steadypose.engines import advice, registry
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.engine_file import BUILT, SUFFIX, StaleEngineError, read_info
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, SteadyposeError
@@ -151,4 +151,4 @@ def _why_nothing_is_built() -> str:
         gpu = load_driver().device().name
     except EngineUnavailableError as error:
         return error.what
-    return f"no network is built for {gpu} yet; python export/build_trt.py builds one"
+    return f"no network is built for {gpu} yet; python {advice.BUILD_TRT} builds one"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from steadypose.engines import advice
 from steadypose.engines.engine_file import SUFFIX
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, UsageError
 from steadypose.realtime.model import zoo
@@ -53,11 +54,7 @@ def choose_model(
     output = zoo.model_file(model)
     if zoo.lies_here(output):
         return output
-    if not model.network:
-        raise ModelFileError(
-            f"{model.name} is a network that steadypose does not define",
-            fix="export it to ONNX where it comes from, then python export/wrap_onnx.py",
-        )
+    model.require_network()
     if not is_fetching:
         typed = ", then ".join(f"python {' '.join(command)}" for command in steps(model))
         raise ModelFileError(
@@ -68,7 +65,7 @@ def choose_model(
     if missing:
         raise EngineUnavailableError(
             f"--fetch needs {', '.join(missing)} to export {model.name}",
-            fix="pip install -r requirements-export.txt",
+            fix=advice.install("requirements-export.txt"),
         )
     _make(model, run or _run)
     return output
@@ -80,8 +77,8 @@ def steps(model: zoo.ZooModel) -> list[list[str]]:
     The first checks what is in the cache already and downloads only what is missing.
     """
     return [
-        ["export/download_weights.py", model.name],
-        ["export/export_onnx.py", "--model", model.name],
+        [advice.DOWNLOAD, model.name],
+        [advice.EXPORT_ONNX, "--model", model.name],
     ]
 
 

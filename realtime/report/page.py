@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from steadypose.realtime.report.charts import MOST_POINTS
 from steadypose.realtime.report.quality import Timing, has_raw, jitter, presence, timing
 from steadypose.realtime.report.scales import clock
 from steadypose.realtime.report.sidecar_text import RunInfo
-from steadypose.realtime.report.style import STYLE
 from steadypose.realtime.report.trajectories import trajectories
 from steadypose.realtime.report.words import TIMES, facts, number, spoken
 
@@ -25,6 +25,9 @@ _MOST_BARS = 60
 _PAGE_POINTS = 330_000  # about 5 bytes each
 _MAIN_PARTS = ("wrist", "ankle", "nose", "head_top", "shoulder", "elbow", "hip", "knee")
 _OPEN_PARTS = 2
+# Left and right as in realtime/app/draw.py (Okabe and Ito 2008), darker on white paper; what
+# draw.py shows white on a picture is green here.
+_STYLE = Path(__file__).with_name("style.css")
 
 
 def build_page(recording: Recording, run: RunInfo | None = None) -> str:
@@ -43,11 +46,12 @@ def build_page(recording: Recording, run: RunInfo | None = None) -> str:
     most = _points_each(recording.keypoints, shown)
     sections = [_section(track, recording.keypoints, most=most) for track in shown]
     title = escape(recording.path.name)
+    style = _STYLE.read_text(encoding="utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en" xmlns="http://www.w3.org/1999/xhtml"><head>'
         '<meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        f"<title>{title} - steadypose report</title><style>{STYLE}</style></head>\n<body>"
+        f"<title>{title} - steadypose report</title><style>\n{style}</style></head>\n<body>"
         f"{_head(recording, people, shown, run)}\n{''.join(sections)}"
         "<footer>Positions are pixels of the camera's frame; left and right are the person's own. "
         "Angles and speeds are those of the picture, not of space.</footer></body></html>\n"

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from benchmarks.gpu import __main__ as gpu
+from benchmarks.gpu.measuring import measure
 from benchmarks.gpu.models import PRECISIONS, is_prepared
+from benchmarks.gpu.table import to_table
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
 
@@ -39,7 +41,7 @@ def test_it_runs_end_to_end_and_says_that_nothing_is_real(folder: Path) -> None:
     assert not any("error" in entry for entry in found["results"])
     assert [row["batch"] for row in found["results"][0]["latency"]] == [1, 2, 4, 8]
     assert len(saved) == 3
-    text = gpu.to_table(found)
+    text = to_table(found)
     assert text.startswith("MADE-UP GPU, NO FIGURE BELOW MEANS ANYTHING")
     assert text.count("| PoseResNet-18 |") == 12
     assert folder.exists()
@@ -48,7 +50,7 @@ def test_it_runs_end_to_end_and_says_that_nothing_is_real(folder: Path) -> None:
 def test_one_failure_is_recorded_and_the_rest_goes_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = gpu.measure
+    real = measure
     calls: list[int] = []
 
     def failing(*arguments: Any, **more: Any) -> Any:
@@ -61,5 +63,5 @@ def test_one_failure_is_recorded_and_the_rest_goes_on(
     found = gpu.run(gpu.fake_gpu(), depths=(18,), rounds=1, save=lambda _: None)
     assert "nullptr" in found["results"][0]["error"]
     assert "latency" in found["results"][1]
-    assert "nullptr" in gpu.to_table(found)
+    assert "nullptr" in to_table(found)
     assert not is_prepared(folder, (18,))  # the graphs themselves are not there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -343,6 +344,21 @@ def test_two_processes_download_it_once(desk: Desk) -> None:
     desk.assert_good(Outcome(0, first_out, ""))
 
 
+@pytest.mark.parametrize("reason", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_where_nothing_can_be_locked_it_is_downloaded_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="Windows has other locks")
+
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    outcome = desk.download()
+    desk.assert_good(outcome)
+    assert outcome.err == ""
+
+
 def test_the_next_step_is_told_where_there_is_one(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,11 +413,13 @@ def test_the_list_says_what_is_there(
 ) -> None:
     desk.put(desk.target, DATA)
     assert main([flag, "--offline", "--no-hint", "--cache", str(desk.cache)]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    rows, _, notes = capsys.readouterr().out.partition("\n\n")
+    lines = {line.split()[0]: line for line in rows.splitlines()[1:]}
     assert lines.keys() == zoo.MODELS.keys()
-    assert lines["tiny-coco-64x32"].endswith("in the cache")
+    assert lines["tiny-coco-64x32"].endswith("weights")
+    assert f"weights in {desk.cache}" in notes
     assert "AP 0.718" in lines["res50-coco-256x192"]
-    assert lines["vitpose-base-coco-256x192"].endswith("export it elsewhere")
+    assert lines["vitpose-base-coco-256x192"].endswith("(to be exported elsewhere and wrapped)")
 
 
 class Terminal(io.StringIO):
@@ -423,7 +441,8 @@ def test_the_progress_line_is_redrawn_at_most_ten_times_a_second() -> None:
     line.end()
     drawn = stream.getvalue().split("\r")
     assert len(drawn) - 2 <= 1 + took_s * 10
-    assert drawn[-1].startswith("x: 1.0 of 1.0 MB, 100%")
+    assert drawn[-1].startswith("x: 100%")
+    assert "1.00M/1.00M" in drawn[-1]
     assert stream.getvalue().endswith("\nnote: well\n")
 
 

@@ -15,7 +15,7 @@ from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_spec
 from steadypose.realtime.model import choice as model_choice
 from steadypose.realtime.model import zoo
-from steadypose.realtime.model.listing import COSTS
+from steadypose.realtime.model.listing import costs
 from tests.export.layouts import pose_resnet
 from tests.support.file_server import FileServer
 
@@ -27,7 +27,7 @@ from tests.export.random_weights import openmmlab_0, random_state  # noqa: E402
 DEFINED = [model for model in zoo.MODELS.values() if model.network]
 
 
-@pytest.mark.parametrize("key", COSTS, ids=lambda key: f"{key[0]}-{key[1]}-{key[2][0]}")
+@pytest.mark.parametrize("key", costs(), ids=lambda key: f"{key[0]}-{key[1]}-{key[2][0]}")
 def test_the_listed_costs_are_those_of_the_network(key: Any) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -40,7 +40,7 @@ def test_the_listed_costs_are_those_of_the_network(key: Any) -> None:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         made.to("meta")(torch.zeros(1, 3, *hw, device="meta"))
     parameters = sum(p.numel() for p in made.parameters())
-    assert COSTS[key] == (parameters, round(counter.get_total_flops() / 2e9, 2))
+    assert costs()[key] == (parameters, round(counter.get_total_flops() / 2e9, 2))
 
 
 @pytest.mark.parametrize("model", DEFINED, ids=lambda model: model.name)

@@ -397,6 +397,12 @@ VARIABLES = {
         "trt.DataType": "DataType",
         "sources": "TacticSource",
     },
+    "engines/backends/tensorrt/loading.py": {
+        "engine": "ICudaEngine",
+        "runtime": "Runtime",
+        "types": "DataType",
+        "api.module": "module",
+    },
     "engines/backends/tensorrt/engine.py": {
         "engine": "ICudaEngine",
         "self._engine": "ICudaEngine",
@@ -404,8 +410,6 @@ VARIABLES = {
         "self._runtime": "Runtime",
         "self._config": "IRuntimeConfig",
         "self._runtime_cache": "IRuntimeCache",
-        "types": "DataType",
-        "api.module": "module",
         "self._api.module": "module",
     },
 }

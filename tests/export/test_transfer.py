@@ -10,12 +10,17 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from email.message import Message
-from urllib.error import HTTPError
-from urllib.request import Request as WebRequest
+from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidSchema
+from urllib3 import HTTPResponse
+from urllib3.connection import HTTPSConnection
 
+from steadypose.engines.errors import SourceError
 from steadypose.export.weights.download import web
 from steadypose.realtime.model import zoo
 from tests.support.file_server import (
@@ -264,6 +269,11 @@ def test_a_proxy_that_is_not_there_is_named(
     monkeypatch.setattr(zoo, "BASE_URL", f"{scheme}://download.example/")
     proxy = nobody().replace("http:", f"{kind}:")
     monkeypatch.setenv(f"{scheme}_proxy", proxy)
+
+    def no_socks(*_: object, **__: object) -> None:
+        raise InvalidSchema("Missing dependencies for SOCKS support.")  # as without PySocks
+
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", no_socks)
     outcome = desk.download()
     desk.assert_refused(outcome, f"the proxy {proxy} ", f"{scheme.upper()}_PROXY")
     assert ("SOCKS is not known here" in outcome.err) == (kind == "socks5")
@@ -287,21 +297,78 @@ def test_a_proxy_whose_name_is_unknown_is_named(
 
 def test_redirects_in_circles_end(desk: Desk) -> None:
     desk.server.usual = redirect(desk.server.url + desk.model.path)
-    desk.assert_refused(desk.download(), "redirects to where we do not follow", "infinite loop")
+    desk.assert_refused(desk.download(), "redirects to where we do not follow", "10 redirects")
+    assert len(desk.server.asked) == 11
+
+
+class Far(HTTPAdapter):
+    """Stands in for https servers that all redirect to one address."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self.target = target
+        self.asked: list[str | None] = []
+
+    def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> Any:
+        self.asked.append(request.url)
+        answer = requests.Response()
+        answer.url, answer.request = request.url or "", request
+        is_last = request.url == self.target
+        answer.status_code = 200 if is_last else 302
+        answer.headers["Location"] = self.target
+        answer.raw = HTTPResponse(io.BytesIO(b"done"), preload_content=False)
+        return answer
 
 
 def test_a_redirect_from_https_down_to_http_is_refused() -> None:
-    asked = WebRequest("https://a.example/x")
-    with pytest.raises(HTTPError, match="redirect down to http://a") as caught:
-        web._SafeRedirects().redirect_request(
-            asked, io.BytesIO(), 302, "Found", Message(), "http://a.example/y"
-        )
-    caught.value.close()
-    same = web._SafeRedirects().redirect_request(
-        asked, io.BytesIO(), 302, "Found", Message(), "https://b.example/y"
-    )
-    assert same is not None
-    assert same.full_url == "https://b.example/y"
+    with web.open_session() as session:
+        far = Far("http://a.example/y")
+        session.mount("https://", far)
+        session.mount("http://", far)
+        with (
+            pytest.raises(SourceError, match="do not follow: redirect down to http://a"),
+            web.network_errors("https://a.example/x", offset=0),
+        ):
+            session.get("https://a.example/x")
+        assert far.asked == ["https://a.example/x"]
+        far.target = "https://b.example/y"
+        assert session.get("https://a.example/x").content == b"done"
+
+
+def test_nobody_is_told_a_password_of_netrc(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login user password word\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    told: list[str | None] = []
+
+    def look(request: Request) -> None:
+        told.extend(request.headers.get(name) for name in ("Authorization", "Accept-Encoding"))
+        serve(request)
+
+    desk.server.usual = look
+    desk.assert_good(desk.download())
+    assert told == [None, "identity"]
+
+
+def test_what_the_system_trusts_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A company's own authority is in the system's store, not among those of requests."""
+    asked: list[bool] = []
+    make = ssl.create_default_context
+
+    def note(*_: object, **__: object) -> ssl.SSLContext:
+        asked.append(True)
+        return make()
+
+    monkeypatch.setattr(ssl, "create_default_context", note)
+    with web.open_session() as session:
+        adapter = session.get_adapter("https://a.example/")
+        assert isinstance(adapter, HTTPAdapter)
+        assert isinstance(adapter.poolmanager.connection_pool_kw["ssl_context"], ssl.SSLContext)
+        proxy = adapter.proxy_manager_for("http://b.example:1")
+        assert isinstance(proxy.connection_pool_kw["ssl_context"], ssl.SSLContext)
+    assert asked == [True, True]
 
 
 def test_a_missing_file_names_its_address(desk: Desk) -> None:
@@ -394,7 +461,7 @@ def test_an_expired_certificate_is_named(desk: Desk, monkeypatch: pytest.MonkeyP
         raise error
 
     monkeypatch.setattr(zoo, "BASE_URL", "https://127.0.0.1:1/")
-    monkeypatch.setattr(http.client.HTTPSConnection, "connect", expired)
+    monkeypatch.setattr(HTTPSConnection, "connect", expired)
     desk.assert_refused(
         desk.download(), "the certificate of 127.0.0.1 is not valid: certificate has expired"
     )

@@ -74,7 +74,7 @@ def test_nothing_is_left_out_in_silence() -> None:
     """A package that some test skips without has its sentence."""
     known = {optional.package for optional in OPTIONAL}
     # Installed with the app or the dev requirements wherever there is a build of them.
-    known |= {"openvino", "onnxruntime", "scipy", "resource", "tf2onnx"}
+    known |= {"openvino", "onnxruntime", "scipy", "resource", "fcntl", "tf2onnx"}
     known |= {"pytest_cov", "pytest_timeout"}
     wanted = {
         line.split('importorskip("')[1].split('"')[0].partition(".")[0]

@@ -47,7 +47,7 @@ OPTIONAL = (
         marker="rtx",
         is_in_test_all=False,
     ),
-    OptionalPackage("tqdm", "training runs"),
+    OptionalPackage("matplotlib", "training runs"),
     OptionalPackage("pycocotools", "COCO's own evaluation to compare with"),
     OptionalPackage(
         "anny",

@@ -14,7 +14,7 @@ from training.examples.augment import Augment, end_frame
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
-pytest.importorskip("tqdm")
+pytest.importorskip("matplotlib")
 
 GRID_HW = (16, 12)
 

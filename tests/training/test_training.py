@@ -27,7 +27,7 @@ from training.runs.progress import read_log
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
-pytest.importorskip("tqdm")
+pytest.importorskip("matplotlib")
 
 CONFIGS = ROOT / "training" / "configs"
 
@@ -425,6 +425,7 @@ def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched(
 
 def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path) -> None:
     from steadypose.export.models.pose_resnet import PoseResNet
+    from training.runs.from_config import first_network
     from training.runs.run import Run
 
     coco_file(tmp_path, count=4)
@@ -437,7 +438,7 @@ def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path)
         config, root=tmp_path, out=tmp_path / "o", device=torch.device("cpu"), workers=0,
         weights=tmp_path / "w.pt",
     )  # fmt: skip
-    network = run._first_network()
+    network = first_network(run.config, run.skeleton, run._weights)
     assert torch.equal(network.layer4[1].conv2.weight, trained.layer4[1].conv2.weight)
     assert network.final_layer.weight.shape[0] == 4
     assert any("only" in note for note in run.notes)
@@ -447,6 +448,7 @@ def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path)
 def test_a_run_starts_from_the_weights_of_a_model_file(tmp_path: Path, whole: Path) -> None:
     from steadypose.export.export_onnx import main as export
     from steadypose.export.weights.state_dict import load_weights
+    from training.runs.from_config import first_network
 
     model = tmp_path / "first.onnx"
     given = ["--weights", str(whole / "weights.pt"), "--check-crops", "1", "--output", str(model)]
@@ -469,7 +471,8 @@ batch = 4
 '''
     (tmp_path / "second.toml").write_text(text)
     run = start(load_config(tmp_path / "second.toml"), tmp_path)
-    state, trained = run._first_network().state_dict(), load_weights(whole / "weights.pt")
+    state = first_network(run.config, run.skeleton, run._weights).state_dict()
+    trained = load_weights(whole / "weights.pt")
     assert state.keys() == trained.keys()
     for key, value in trained.items():
         assert key.endswith("num_batches_tracked") or torch.equal(state[key], value), key

@@ -9,9 +9,11 @@ ours. The pack is read by ``kind = "pack"`` with ``outside = "keep"``.
 
 from __future__ import annotations
 
-from steadypose.export import needed_packages  # noqa: F401
+from steadypose.realtime.command.parser import Parser, require, run_command
 
-# isort: split
+if __name__ == "__main__":
+    require("torch", "tqdm", requirements="requirements-people.txt")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -19,7 +21,6 @@ from pathlib import Path
 
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.options import integer_between
-from steadypose.realtime.command.parser import Parser, run_command
 from training.people.pack import draw_sheet, render
 
 _LARGEST_SEED = 2**31 - 1

@@ -18,20 +18,14 @@ from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.torch_engine import TorchEngine
-from steadypose.export.models.registry import keypoint_keys, kind_of, make_network
-from steadypose.export.weights.recipe import Recipe, build_model, build_network
-from steadypose.export.weights.state_dict import (
-    load_weights,
-    to_our_names,
-    with_other_keypoints,
-)
+from steadypose.export.weights.recipe import build_model, build_network
+from steadypose.export.weights.state_dict import load_weights
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
 from training.examples.batches import Batch, Batches, load_batches, worker_ended
 from training.measures.measure import find_evenly, measure
-from training.runs.objectives import heads_objective, heatmap_objective
+from training.runs.from_config import first_network, learns_heads, make_trainer, recipe_of
 from training.runs.progress import Log, Meter, draw_curve, draw_grid, write_picture
-from training.runs.teacher import open_teacher
 from training.runs.trainer import Trainer, load_checkpoint, save_checkpoint, save_weights
 
 _GRID = 24
@@ -133,12 +127,14 @@ class Run:
         place = Place(*saved["place"]) if saved else Place(self._first_stage, 0)
         done = place.steps_before + (int(saved["trainer"]["step"]) if saved else 0)
         log = Log(self._out / "log.csv", until_step=done)
-        network: nn.Module = self._first_network()
+        network: nn.Module = first_network(self.config, self.skeleton, self._weights)
         score = float(log.rows[-1]["pck"]) if log.rows else float("nan")
         meter = Meter()
         for number in range(place.stage, len(self.config.stage)):
             batches = self._batches(self.config.stage[number], number)
-            trainer = self._trainer(network, number, batches)
+            trainer = make_trainer(
+                network, self.config, number, batches, self.skeleton, self._root, self._device
+            )
             if saved is not None:
                 trainer.restore(saved["trainer"])
                 meter = Meter(saved["meter"])
@@ -164,40 +160,6 @@ class Run:
                 fix="choose another --out, or restore the config it was begun with",
             )
 
-    def _first_network(self) -> nn.Module:
-        shape = self.config.network
-        recipe = self._recipe()
-        fresh = make_network(
-            shape.kind,
-            keypoints=len(self.skeleton),
-            options=recipe.options,
-            seed=self.config.seed,
-        )
-        if self._weights is None:
-            return fresh
-        state = to_our_names(fresh, load_weights(self._weights))
-        return build_network(
-            recipe,
-            with_other_keypoints(
-                state, fresh.state_dict(), keypoint_keys(shape.kind, recipe.options)
-            ),
-        )
-
-    def _recipe(self) -> Recipe:
-        """The network of this run, with the input size of its last stage."""
-        shape = self.config.network
-        return Recipe(
-            network=shape.kind,
-            input_hw=self.config.stage[-1].input,
-            deconv=shape.deconv,
-            final_kernel=shape.final_kernel,
-            softness=shape.softness,
-            mean=kind_of(shape.kind).mean,
-            std=kind_of(shape.kind).std,
-            padding=self.config.padding_of(self.config.stage[-1]),
-            skeleton=self.skeleton,
-        )
-
     def _batches(self, stage: StageConfig, number: int) -> Batches:
         used = self.config.sets_of(number + 1)
         return Batches(
@@ -208,38 +170,7 @@ class Run:
             padding=self.config.padding_of(stage),
             augment=self.config.augment,
             seed=self.config.seed * 1000 + number,
-            has_clean=self._learns_heads,
-        )
-
-    @property
-    def _learns_heads(self) -> bool:
-        return kind_of(self.config.network.kind).gives == "heads"
-
-    def _trainer(self, network: nn.Module, number: int, batches: Batches) -> Trainer:
-        stage, kind = self.config.stage[number], kind_of(self.config.network.kind)
-        teacher, share = None, 0.0
-        if self.config.teacher is not None:
-            teacher = open_teacher(
-                self.config.teacher,
-                root=self._root,
-                input_hw=stage.input,
-                skeleton=self.skeleton,
-            )
-            teacher, share = teacher.to(self._device).eval(), self.config.teacher.share
-        if self._learns_heads:
-            network.freeze(self.config.network.frozen)
-            objective = heads_objective(self.skeleton, stride=kind.stride)
-        else:
-            objective = heatmap_objective(stage, stride=kind.stride, teacher_share=share)
-        return Trainer(
-            network,
-            stage=stage,
-            steps=max(1, round(stage.epochs * batches.steps_per_epoch)),
-            device=self._device,
-            objective=objective,
-            statistics=(kind.mean, kind.std),
-            teacher=teacher,
-            seed=self.config.seed * 1000 + number,
+            has_clean=learns_heads(self.config),
         )
 
     def _stage(
@@ -330,7 +261,8 @@ class Run:
         """Measure, and write log, pictures and weights; returns the PCK."""
         stage = trainer.stage
         padding = self.config.padding_of(stage)
-        recipe = replace(self._recipe(), input_hw=stage.input, sigma=stage.sigma, padding=padding)
+        recipe = recipe_of(self.config, self.skeleton)
+        recipe = replace(recipe, input_hw=stage.input, sigma=stage.sigma, padding=padding)
         save_weights(trainer.average, self._out / "weights.pt")
         recipe.save(self._out / "weights.pt", name=self.config.name, source="trained by steadypose")
         network = build_network(recipe, load_weights(self._out / "weights.pt"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
+from steadypose.engines.advice import install
 from steadypose.engines.errors import EngineUnavailableError
 
 Flavor = Literal["tensorrt", "tensorrt-rtx"]
@@ -119,11 +120,10 @@ def load_tensorrt(flavor: Flavor | Literal["auto"] = "auto") -> TensorRt:
             continue
         _loaded[name] = TensorRt(module, name, version, Log(module))
         return _loaded[name]
+    full = f"{install('requirements-gpu.txt')} (Jetson: use the system's, see docs/tensorrt.md)"
     raise EngineUnavailableError(
         "no TensorRT can be loaded: " + "; ".join(reasons),
-        fix="pip install tensorrt-rtx"
-        if flavor == "tensorrt-rtx"
-        else "pip install -r requirements-gpu.txt (Jetson: use the system's, see docs/tensorrt.md)",
+        fix="pip install tensorrt-rtx" if flavor == "tensorrt-rtx" else full,
     )
 
 

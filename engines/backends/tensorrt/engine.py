@@ -14,13 +14,18 @@ from numpy.typing import NDArray
 from steadypose.engines.backends.tensorrt.api import TensorRt
 from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
 from steadypose.engines.backends.tensorrt.cuda_memory import Bytes, CudaMemory
+from steadypose.engines.backends.tensorrt.loading import (
+    INPUT,
+    OUTPUT,
+    check_contract,
+    load_plan,
+    refused,
+)
 from steadypose.engines.base import Turns, check_crops, no_people, split_people
 from steadypose.engines.engine_file import EngineInfo
-from steadypose.engines.errors import EngineError, EngineUnavailableError
+from steadypose.engines.errors import EngineError
 from steadypose.engines.file_io import replace_file
 from steadypose.engines.spec import ModelSpec
-
-_INPUT, _OUTPUT = "crops", "keypoints"
 
 
 @dataclass(slots=True)
@@ -77,8 +82,8 @@ class TensorRtEngine:
         self._config: Any = None
         self._events: tuple[int, ...] = ()
         try:
-            self._load(plan)
-            self._check_contract()
+            self._runtime, self._engine = load_plan(plan, api)
+            check_contract(self._engine, info.spec, api)
             self._prepare_rtx()
             self._make_buffers()
             self._events = (driver.make_event(), driver.make_event())
@@ -162,41 +167,6 @@ class TensorRtEngine:
             self._driver.free_graph(graph)
         self._lanes.clear()
 
-    def _load(self, plan: bytes) -> None:
-        log = self._api.log
-        log.errors.clear()
-        try:
-            runtime = self._api.module.Runtime(log.logger)
-        except TypeError as error:  # TensorRT 8's answer to a driver it cannot use
-            raise self._unusable() from error
-        if log.errors:
-            # TensorRT 10 and 11 return an object all the same, which crashes when touched.
-            raise self._unusable()
-        self._runtime = runtime
-        self._engine = runtime.deserialize_cuda_engine(plan)
-        if self._engine is None:
-            raise self._refused("does not load this engine")
-
-    def _check_contract(self) -> None:
-        """The plan's inputs and outputs are those of a model file of this spec."""
-        engine, types = self._engine, self._api.module.DataType
-        height, width = self.spec.input_hw
-        count = self.spec.output_rows
-        wanted = {
-            _INPUT: ((-1, height, width, 3), types.UINT8),
-            _OUTPUT: ((-1, count, 3), types.FLOAT),
-        }
-        found = {}
-        for index in range(engine.num_io_tensors):
-            name = engine.get_tensor_name(index)
-            found[name] = (tuple(engine.get_tensor_shape(name)), engine.get_tensor_dtype(name))
-        for name, (shape, kind) in wanted.items():
-            if name not in found or found[name][1] != kind or found[name][0][1:] != shape[1:]:
-                raise EngineError(
-                    f"the engine's tensors are {found}, model {self.spec.name} promises {wanted}",
-                    fix="build it again: python export/build_trt.py",
-                )
-
     def _prepare_rtx(self) -> None:
         """TensorRT for RTX compiles on first use; its cache makes the second start fast."""
         if self._api.flavor != "tensorrt-rtx":
@@ -262,13 +232,13 @@ class TensorRtEngine:
             else engine.create_execution_context(self._config)
         )
         if context is None:
-            raise self._refused(f"has no context for a batch of {batch}")
+            raise refused(self._api, f"has no context for a batch of {batch}")
         height, width = self.spec.input_hw
-        if not context.set_input_shape(_INPUT, (batch, height, width, 3)):
-            raise self._refused(f"refuses a batch of {batch}")
-        for name, address in ((_INPUT, self._device_in), (_OUTPUT, self._device_out)):
+        if not context.set_input_shape(INPUT, (batch, height, width, 3)):
+            raise refused(self._api, f"refuses a batch of {batch}")
+        for name, address in ((INPUT, self._device_in), (OUTPUT, self._device_out)):
             if not context.set_tensor_address(name, address):
-                raise self._refused(f"refuses the buffer of {name}")
+                raise refused(self._api, f"refuses the buffer of {name}")
         # Twice: kernels are loaded and compiled at their first use, which cannot be recorded.
         for _ in range(2):
             self._enqueue(context, batch)
@@ -302,20 +272,8 @@ class TensorRtEngine:
         memory.upload(self._device_in, self._host_in[: batch * self._crop_bytes])
         # False while recording would make a graph that replays stale outputs for ever.
         if not context.execute_async_v3(memory.stream):
-            raise self._refused(f"failed on a batch of {batch}")
+            raise refused(self._api, f"failed on a batch of {batch}")
         memory.download(self._host_out[: batch * self._pose_bytes], self._device_out)
-
-    def _unusable(self) -> EngineUnavailableError:
-        return EngineUnavailableError(
-            f"{self._api.title} cannot use this GPU: {self._api.log.last_errors()}",
-            fix="update NVIDIA's driver, or install the TensorRT that fits it (docs/tensorrt.md)",
-        )
-
-    def _refused(self, what: str) -> EngineError:
-        return EngineError(
-            f"{self._api.title} {what}: {self._api.log.last_errors()}",
-            fix="build it again: python export/build_trt.py; see docs/tensorrt.md",
-        )
 
 
 def _parts(count: int, most: int) -> Iterator[tuple[int, int]]:

@@ -7,14 +7,17 @@ second and turns a damaged file into a sentence instead of a riddle of torch's.
 
 from __future__ import annotations
 
+import errno
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from steadypose.engines.errors import ModelFileError, SourceError
 from steadypose.export.weights.download.addresses import urls
 from steadypose.export.weights.download.checked_files import digest_of, is_whole
-from steadypose.export.weights.download.file_lock import held_lock
 from steadypose.export.weights.download.progress import Progress, Silent
 from steadypose.export.weights.download.transfer import (
     Patience,
@@ -23,6 +26,9 @@ from steadypose.export.weights.download.transfer import (
     transfer,
 )
 from steadypose.realtime.model.zoo import ZooModel, lies_here
+
+# Some network file systems have no locks; a download there still works, only not two at once.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def part_of(target: Path) -> Path:
@@ -138,10 +144,19 @@ def _not_here(model: ZooModel, target: Path) -> SourceError | ModelFileError:
 @contextmanager
 def _alone(target: Path, told: Progress) -> Iterator[None]:
     """No other process downloads the same file meanwhile."""
-    lock = target.with_name(f".{target.name}.lock")
-    with ExitStack() as stack:
-        with disk_errors(target):
-            stack.enter_context(
-                held_lock(lock, on_wait=lambda: told.note("another process downloads it; waiting"))
-            )
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    with disk_errors(target), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a lock of another kind, without flock
+        try:
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                told.note("another process downloads it; waiting")
+                lock.acquire()
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+    try:
         yield
+    finally:
+        lock.release()

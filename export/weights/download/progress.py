@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from typing import Protocol, TextIO
 
-_REDRAW_S = 0.1
+from tqdm import tqdm
 
 
 class Progress(Protocol):
@@ -42,30 +40,22 @@ class ProgressLine:
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream = stream
         self._name = name
-        self._is_terminal = stream.isatty()
-        self._start: tuple[float, int] | None = None
-        self._drawn_at = -1.0
-        self._is_open = False
+        self._bar: tqdm | None = None
 
     def advance(self, done: int, total: int | None) -> None:
         """Redraw, at most ten times a second."""
-        if not self._is_terminal:
-            return
-        now = time.perf_counter()
-        first_s, first = self._start or (now, done)
-        self._start = (first_s, first)
-        if now - self._drawn_at < _REDRAW_S and done != total:
-            return
-        self._drawn_at = now
-        text = f"{self._name}: {done / 1e6:.1f} MB"
-        if total:
-            text = f"{self._name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB, {done / total:.0%}"
-        if now > first_s:
-            text += f", {max(done - first, 0) / (now - first_s) / 1e6:.1f} MB/s"
-        width = shutil.get_terminal_size().columns - 1
-        self._stream.write("\r" + text[:width].ljust(width))
-        self._stream.flush()
-        self._is_open = True
+        if self._bar is None:
+            self._bar = tqdm(
+                desc=self._name,
+                initial=done,
+                unit="B",
+                unit_scale=True,
+                dynamic_ncols=True,
+                file=self._stream,
+                disable=not self._stream.isatty(),
+            )
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -75,7 +65,6 @@ class ProgressLine:
 
     def end(self) -> None:
         """Leave the line as it is."""
-        if self._is_open:
-            self._stream.write("\n")
-            self._stream.flush()
-        self._is_open = False
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None

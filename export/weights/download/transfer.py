@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import Request
+
+import requests
 
 from steadypose.engines.errors import RecordError, SourceError
 from steadypose.export.weights.download.progress import Progress
@@ -25,9 +25,9 @@ from steadypose.export.weights.download.web import (
     HELP,
     BrokenError,
     RangeError,
-    build_opener,
     from_wire,
     network_errors,
+    open_session,
 )
 
 _CHUNK = 256 * 1024
@@ -134,14 +134,16 @@ def _attempt(url: str, part: Path, progress: Progress, timeout_s: float, tally: 
     headers = {"User-Agent": "steadypose", "Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-    request = Request(url, headers=headers)  # noqa: S310  # the opener knows http and https only
-    with network_errors(url, offset=offset):
-        response: HTTPResponse = build_opener().open(request, timeout=timeout_s)
+    with open_session() as session, network_errors(url, offset=offset):
+        response = session.get(url, headers=headers, timeout=timeout_s, stream=True)
     with response:
-        total = _total(response, offset)
-        start = offset if response.status == 206 else 0
         with network_errors(url, offset=offset):
-            head = response.read(_HEAD)
+            if response.status_code >= 300:
+                raise requests.HTTPError(response=response)
+            response.raw.enforce_content_length = False  # the part's length is looked at below
+            head = response.raw.read(_HEAD)
+        total = _total(response, offset)
+        start = offset if response.status_code == 206 else 0
         _refuse_page(url, response, head)
         _check_space(part, (total or 0) - start)
         if start < offset:
@@ -152,7 +154,7 @@ def _attempt(url: str, part: Path, progress: Progress, timeout_s: float, tally: 
 
 
 def _append(
-    response: HTTPResponse,
+    response: requests.Response,
     head: bytes,
     part: Path,
     start: int,
@@ -170,7 +172,7 @@ def _append(
             done += len(data)
             progress.advance(done, total)
             with network_errors(url, offset=start):
-                data = response.read1(_CHUNK)
+                data = response.raw.read1(_CHUNK)
         with disk_errors(part):
             file.flush()
             os.fsync(file.fileno())
@@ -183,31 +185,31 @@ def _append(
         raise SourceError(f"{url} does not end: {done} bytes and counting", fix=HELP)
 
 
-def _total(response: HTTPResponse, offset: int) -> int | None:
+def _total(response: requests.Response, offset: int) -> int | None:
     """Length of the whole file.
 
     Raises:
         RangeError: It is another piece than the one that was asked for.
     """
-    if response.status == 206:
+    if response.status_code == 206:
         found = re.fullmatch(
             rf"bytes ({_COUNT})-{_COUNT}/({_COUNT}|\*)",
-            (response.headers.get("Content-Range") or "").strip(),
+            (response.headers.get("Content-Range", "")).strip(),
         )
         if found is None or int(found.group(1)) != offset:
             raise RangeError
         return None if found.group(2) == "*" else int(found.group(2))
-    length = re.fullmatch(_COUNT, (response.headers.get("Content-Length") or "").strip())
+    length = re.fullmatch(_COUNT, (response.headers.get("Content-Length", "")).strip())
     return int(length.group()) if length else None
 
 
-def _refuse_page(url: str, response: HTTPResponse, head: bytes) -> None:
+def _refuse_page(url: str, response: requests.Response, head: bytes) -> None:
     """Networks that want a log-in answer every request with their own page.
 
     Raises:
         SourceError: This is one.
     """
-    kind = response.headers.get_content_type()
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in {"text/html", "application/xhtml+xml"} or _PAGE.match(head):
         asked, answered = urlsplit(url).hostname, urlsplit(response.url).hostname
         place = f", from {from_wire(answered or '')}" if asked != answered else ""

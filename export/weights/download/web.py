@@ -7,34 +7,21 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.message import Message
-from http.client import HTTPException, HTTPResponse, InvalidURL
-from typing import IO
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-    UnknownHandler,
-)
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidSchema, TooManyRedirects
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.exceptions import HTTPError
+
+from steadypose.engines import advice
 from steadypose.engines.errors import SourceError
-from steadypose.export.weights.download.proxies import (
-    cannot_be_used,
-    proxy_of,
-    remark_on,
-    wants_password,
-)
 
 HELP = (
     "check the network and try again, name a --mirror (STEADYPOSE_MIRRORS), or bring the file: "
-    "python export/download_weights.py NAME --weights FILE"
+    f"python {advice.DOWNLOAD} NAME --weights FILE"
 )
 _FINAL = {
     404: ("does not exist on that server", HELP),
@@ -76,49 +63,40 @@ def from_wire(text: object) -> str:
     return "".join(filter(str.isprintable, words))[:_MOST_PRINTED]
 
 
-class _SafeRedirects(HTTPRedirectHandler):
-    """Follows redirects, but not from https down to http; lets go of those it cannot read."""
+class _SystemTrust(HTTPAdapter):
+    """Trusts whom the system trusts, beside the authorities that come with requests."""
 
-    def http_error_302(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message
-    ) -> HTTPResponse | None:
-        """The answer at the new address."""
-        try:
-            return super().http_error_302(req, fp, code, msg, headers)  # type: ignore[arg-type]
-        except ValueError:  # no address
-            fp.close()
-            raise
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Of direct connections."""
+        super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **options)
 
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
-
-    def redirect_request(  # the signature is urllib's
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> Request | None:
-        """The request to follow with."""
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise HTTPError(req.full_url, code, f"redirect down to {newurl}", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Of connections through a proxy."""
+        context = ssl.create_default_context()
+        return super().proxy_manager_for(proxy, ssl_context=context, **options)
 
 
-def build_opener() -> OpenerDirector:
-    """Opens http and https, through the proxies of the environment; no files, no ftp."""
-    opener = OpenerDirector()
-    for handler in (
-        ProxyHandler(),
-        UnknownHandler(),
-        HTTPHandler(),
-        HTTPSHandler(),
-        HTTPDefaultErrorHandler(),
-        HTTPErrorProcessor(),
-        _SafeRedirects(),
-    ):
-        opener.add_handler(handler)
-    return opener
+def open_session() -> requests.Session:
+    """Asks through the proxies of the environment; never tells a password of ``.netrc``."""
+    session = requests.Session()
+    session.mount("https://", _SystemTrust())
+    session.auth = lambda request: request
+    session.max_redirects = 10
+    session.hooks["response"].append(_before_redirect)
+    return session
+
+
+def _before_redirect(response: requests.Response, **_: Any) -> None:
+    if response.is_redirect:
+        response.close()  # nobody reads its body, which may never end
+        target = urljoin(response.url, response.headers["Location"])
+        if response.url.startswith("https:") and not target.startswith("https:"):
+            raise InvalidSchema(f"redirect down to {target}")
 
 
 @contextmanager
 def network_errors(url: str, *, offset: int) -> Iterator[None]:
-    """Sort what urllib and the sockets raise.
+    """Sort what requests and the sockets raise.
 
     Args:
         url: What was asked for.
@@ -131,39 +109,38 @@ def network_errors(url: str, *, offset: int) -> Iterator[None]:
     """
     try:
         yield
-    except HTTPError as error:
-        error.close()
+    except requests.HTTPError as error:
         raise _of_status(url, error, offset) from error
-    except InvalidURL as error:
-        raise _unreadable(url, error) from error
-    except URLError as error:
-        raise _of_reason(url, error.reason) from error
-    except (HTTPException, OSError) as error:
-        raise _of_reason(url, error) from error
-    except ValueError as error:  # urllib's and the sockets' about a redirect or a length
-        raise _unreadable(url, error) from error
+    except (InvalidSchema, TooManyRedirects) as error:
+        if "SOCKS" in str(error):
+            what = f"the proxy {proxy_of(url)} cannot be used: SOCKS is not known here"
+            raise SourceError(what, fix=f"pip install PySocks; or {_check_proxy(url)}") from error
+        what = f"{url} redirects to where we do not follow: {from_wire(error)}"
+        raise SourceError(what, fix=HELP) from error
+    except ValueError as error:  # about a redirect or a length
+        way = f" through the proxy {proxy_of(url)}" if proxy_of(url) else ""
+        what = f"{url} cannot be asked for{way}: {from_wire(error)}"
+        raise SourceError(what, fix=HELP) from error
+    except (HTTPError, OSError) as error:
+        raise _of_reason(url, _deepest(error)) from error
 
 
-def _unreadable(url: str, error: Exception) -> SourceError:
-    proxy = proxy_of(url)
-    way = f" through the proxy {proxy}" if proxy else ""
-    return SourceError(f"{url} cannot be asked for{way}: {from_wire(error)}", fix=HELP)
-
-
-def _of_status(url: str, error: HTTPError, offset: int) -> Exception:
-    code, reason = error.code, from_wire(error.reason)
+def _of_status(url: str, error: requests.HTTPError, offset: int) -> Exception:
+    response = error.response
+    assert response is not None
+    code, reason = response.status_code, from_wire(response.reason)
     said = f"{code} {reason}".strip()
     if code == 416 and offset:
         return RangeError()
     if code == 407:
-        return wants_password(url, proxy_of(url))
+        return _wants_password(url)
     if code in _FINAL:
         what, fix = _FINAL[code]
         return SourceError(f"{url} {what} ({code})", fix=fix)
     if 300 <= code < 400:
         return SourceError(f"{url} redirects to where we do not follow: {reason}", fix=HELP)
     if _may_pass(code):
-        asked = re.fullmatch(r"[0-9]{1,6}", (error.headers.get("Retry-After") or "").strip())
+        asked = re.fullmatch(r"[0-9]{1,6}", response.headers.get("Retry-After", "").strip())
         wait_s = float(asked.group()) if asked else 0.0
         return BrokenError(f"the server is in trouble ({said})", wait_s=wait_s)
     return SourceError(f"{url} was refused ({said})", fix=HELP)
@@ -173,49 +150,69 @@ def _may_pass(code: int) -> bool:
     return code in _TRY_AGAIN or code > 511
 
 
-def _of_reason(url: str, reason: object) -> Exception:
+def _deepest(error: BaseException) -> BaseException:
+    """What was raised first: the socket's own exception under urllib3's and requests'."""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error
+
+
+def _of_reason(url: str, reason: BaseException) -> Exception:
     """Final or not; a proxy is to blame before the server behind it."""
-    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    text = from_wire(text)
+    text = from_wire(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__)
+    host, proxy = urlsplit(url).hostname, proxy_of(url)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return SourceError(
-            f"the certificate of {urlsplit(url).hostname} is not valid: "
-            f"{from_wire(reason.verify_message)}",
+            f"the certificate of {host} is not valid: {from_wire(reason.verify_message)}",
             fix="check this machine's date, or name a --mirror (the server's may have expired)",
         )
-    proxy = proxy_of(url)
-    if proxy is not None:
-        return _of_proxy(url, proxy, reason, text)
-    return _of_server(url, reason, text)
+    if proxy and (refusal := _TUNNEL.fullmatch(text)):
+        return _of_tunnel(url, proxy, int(refusal.group(1)), " ".join(refusal.groups()).strip())
+    if isinstance(reason, (socket.gaierror, ConnectionRefusedError)):
+        return _nobody_there(url, reason, text)
+    is_late = isinstance(reason, TimeoutError)
+    what = "the server does not answer in time" if is_late else f"the connection broke ({text})"
+    return BrokenError(f"{what}, through the proxy {proxy}" if proxy else what)
 
 
-def _of_proxy(url: str, proxy: str, reason: object, text: str) -> Exception:
-    refusal = _TUNNEL.fullmatch(text)
-    if refusal is not None:
-        code = int(refusal.group(1))
-        if code == 407:
-            return wants_password(url, proxy)
-        said = " ".join(refusal.groups()).strip()
-        if _may_pass(code):
-            return BrokenError(f"the proxy {proxy} is in trouble ({said})")
-        return SourceError(f"{url} was refused by the proxy {proxy} ({said})", fix=HELP)
-    final = cannot_be_used(url, proxy, reason, text)
-    if final is not None:
-        return final
-    broken = _of_server(url, reason, text)
-    if isinstance(broken, BrokenError):
-        return BrokenError(f"{broken}, through the proxy {proxy}{remark_on(proxy)}")
-    return broken
+def _nobody_there(url: str, reason: OSError, text: str) -> SourceError:
+    host, proxy = urlsplit(url).hostname, proxy_of(url)
+    is_refused = isinstance(reason, ConnectionRefusedError)
+    if proxy:
+        how = "does not answer (connection refused)" if is_refused else f"cannot be found: {text}"
+        return SourceError(f"the proxy {proxy} {how}", fix=_check_proxy(url))
+    refused = f"no server answers at {host} (connection refused)"
+    return SourceError(
+        refused if is_refused else f"{host} cannot be found: {text}; no network?", fix=HELP
+    )
 
 
-def _of_server(url: str, reason: object, text: str) -> Exception:
-    host = urlsplit(url).hostname
-    if isinstance(reason, socket.gaierror):
-        return SourceError(f"{host} cannot be found: {text}; no network?", fix=HELP)
-    if isinstance(reason, ConnectionRefusedError):
-        return SourceError(f"no server answers at {host} (connection refused)", fix=HELP)
-    if isinstance(reason, TimeoutError):
-        return BrokenError("the server does not answer in time")
-    if isinstance(reason, str) and "unknown url type" in reason:
-        return SourceError(f"{url} redirects to where we do not follow: {text}", fix=HELP)
-    return BrokenError(f"the connection broke ({text})")
+def _of_tunnel(url: str, proxy: str, code: int, said: str) -> Exception:
+    if code == 407:
+        return _wants_password(url)
+    if _may_pass(code):
+        return BrokenError(f"the proxy {proxy} is in trouble ({said})")
+    return SourceError(f"{url} was refused by the proxy {proxy} ({said})", fix=HELP)
+
+
+def proxy_of(url: str) -> str | None:
+    """What a request for a URL goes through, without its password; None: nothing."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    return proxy and re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1", proxy, flags=re.I | re.S)
+
+
+def _wants_password(url: str) -> SourceError:
+    """The proxy answered 407."""
+    proxy = f" {proxy_of(url)}" if proxy_of(url) else ""
+    return SourceError(
+        f"{url} was not asked for: the proxy{proxy} wants a password (407)",
+        fix=f"put it into the {_variable(url)} variable: http://USER:PASSWORD@HOST:PORT",
+    )
+
+
+def _check_proxy(url: str) -> str:
+    return f"check the {_variable(url)} variable or the system's proxy settings"
+
+
+def _variable(url: str) -> str:
+    return f"{urlsplit(url).scheme.upper()}_PROXY"

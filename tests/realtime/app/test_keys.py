@@ -24,7 +24,7 @@ def test_a_snapshot_that_cannot_be_written_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("steadypose.realtime.app.loop.cv2.imwrite", lambda *_: False)
+    monkeypatch.setattr("steadypose.realtime.record.outputs.cv2.imwrite", lambda *_: False)
     loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
     loop.app.run()
     (said,) = {message for message in loop.messages if message}

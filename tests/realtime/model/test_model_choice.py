@@ -177,9 +177,8 @@ def test_a_published_model_file_that_is_not_here_names_fetch(places: Path) -> No
     assert f"--model {NAME} --fetch" in caught.value.fix
 
 
-@pytest.mark.parametrize("script", ["export_onnx", "wrap_onnx", "quantize", "build_trt"])
-def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, tmp_path: Path) -> None:
-    root = ROOT
+def without_packages(code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where what export needs is not installed."""
     hide = (
         "import sys, runpy\n"
         "from importlib.machinery import PathFinder\n"
@@ -187,16 +186,32 @@ def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, tmp_pat
         "hidden = {'torch', 'onnx', 'onnxscript', 'onnxruntime'}\n"
         "PathFinder.find_spec = classmethod(lambda cls, name, path=None, target=None:\n"
         "    None if name.partition('.')[0] in hidden else real(name, path, target))\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", hide + code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("script", ["export_onnx", "wrap_onnx", "quantize", "build_trt"])
+def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, tmp_path: Path) -> None:
+    done = without_packages(
         f"sys.argv = ['export/{script}.py', '--help']\n"
         f"runpy.run_path('export/{script}.py', run_name='__main__')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", hide], cwd=root, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2, done.stderr
     assert f"error: {script}.py needs " in done.stderr
     assert "fix: make setup-export" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["steadypose.export.quantize", "training.mix"])
+def test_who_imports_a_command_whose_packages_are_missing_is_told_by_python(module: str) -> None:
+    done = without_packages(
+        f"sys.argv = ['quantize.py']\ntry:\n    import {module}\n"
+        "except ImportError as error:\n    print('not here:', error.name)\n"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("not here: ")
 
 
 def test_files_that_ship_go_by_their_names_and_qualities_are_pointed_at() -> None:

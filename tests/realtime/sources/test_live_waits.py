@@ -119,7 +119,7 @@ def test_a_camera_that_gives_no_picture_is_let_go(monkeypatch: pytest.MonkeyPatc
         close(source)
 
     monkeypatch.setattr(LiveSource, "close", closed)
-    with pytest.raises(SourceError, match="gives no picture"):
+    with pytest.raises(SourceError, match="no frame arrived"):
         LiveSource(lambda: device, first_frame_s=0.01)
     assert stopped
     assert device.is_closed.wait(2.0)

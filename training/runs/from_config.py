@@ -1,0 +1,103 @@
+"""What a config asks for: its network, and what teaches it at each stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from steadypose.engines.skeleton import Skeleton
+from steadypose.export.models.registry import keypoint_keys, kind_of, make_network
+from steadypose.export.weights.recipe import Recipe, build_network
+from steadypose.export.weights.state_dict import load_weights, to_our_names, with_other_keypoints
+from training.config import TrainConfig
+from training.examples.batches import Batches
+from training.runs.objectives import heads_objective, heatmap_objective
+from training.runs.teacher import open_teacher
+from training.runs.trainer import Trainer
+
+
+def learns_heads(config: TrainConfig) -> bool:
+    """Whether the network gives MoveNet's heads, not heatmaps."""
+    return kind_of(config.network.kind).gives == "heads"
+
+
+def recipe_of(config: TrainConfig, skeleton: Skeleton) -> Recipe:
+    """The network of a run, with the input size of its last stage."""
+    shape = config.network
+    return Recipe(
+        network=shape.kind,
+        input_hw=config.stage[-1].input,
+        deconv=shape.deconv,
+        final_kernel=shape.final_kernel,
+        softness=shape.softness,
+        mean=kind_of(shape.kind).mean,
+        std=kind_of(shape.kind).std,
+        padding=config.padding_of(config.stage[-1]),
+        skeleton=skeleton,
+    )
+
+
+def first_network(config: TrainConfig, skeleton: Skeleton, weights: Path | None) -> nn.Module:
+    """The network a run begins with.
+
+    Args:
+        config: Of the run.
+        skeleton: Other keypoints than the weights' get a new last layer.
+        weights: State dict or model file; None: random.
+
+    Raises:
+        SteadyposeError: The weights cannot be used.
+    """
+    recipe = recipe_of(config, skeleton)
+    fresh: nn.Module = make_network(
+        recipe.network, keypoints=len(skeleton), options=recipe.options, seed=config.seed
+    )
+    if weights is None:
+        return fresh
+    state = to_our_names(fresh, load_weights(weights))
+    keys = keypoint_keys(recipe.network, recipe.options)
+    return build_network(recipe, with_other_keypoints(state, fresh.state_dict(), keys))
+
+
+def make_trainer(
+    network: nn.Module,
+    config: TrainConfig,
+    number: int,
+    batches: Batches,
+    skeleton: Skeleton,
+    root: Path,
+    device: torch.device,
+) -> Trainer:
+    """A stage's trainer, with its teacher where the config has one.
+
+    Args:
+        network: Is trained.
+        config: Of the run.
+        number: Of the stage, from 0.
+        batches: Of the stage.
+        skeleton: Of the run.
+        root: Where the teacher's relative path starts.
+        device: ``cpu`` or ``cuda``.
+    """
+    stage, kind = config.stage[number], kind_of(config.network.kind)
+    teacher, share = None, 0.0
+    if config.teacher is not None:
+        teacher = open_teacher(config.teacher, root=root, input_hw=stage.input, skeleton=skeleton)
+        teacher, share = teacher.to(device).eval(), config.teacher.share
+    if learns_heads(config):
+        network.freeze(config.network.frozen)
+        objective = heads_objective(skeleton, stride=kind.stride)
+    else:
+        objective = heatmap_objective(stage, stride=kind.stride, teacher_share=share)
+    return Trainer(
+        network,
+        stage=stage,
+        steps=max(1, round(stage.epochs * batches.steps_per_epoch)),
+        device=device,
+        objective=objective,
+        statistics=(kind.mean, kind.std),
+        teacher=teacher,
+        seed=config.seed * 1000 + number,
+    )
