@@ -30,8 +30,8 @@ from steadypose.export.weights.download.checked_files import adopt
 from steadypose.export.weights.download.fetch import fetch, part_of
 from steadypose.export.weights.download.progress import ProgressLine
 from steadypose.export.weights.download.transfer import Patience, disk_errors, size_of
-from steadypose.realtime.model.listing import listing
 from steadypose.realtime.model.zoo import ZooModel, cache_folder, find, weights_file
+from steadypose.realtime.model.zoo_listing import listing
 
 _APART = (
     ("--list", ("NAME", "--weights", "--mirror"), "the list shows all names, fetches nothing"),

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                 print(f"{examine(DEFAULT_MODEL)}\n{'--model':<14} {error.what}")
             return 0
         if arguments.list_models:
-            from steadypose.realtime.model.listing import listing  # noqa: PLC0415 - nor the zoo
+            from steadypose.realtime.model.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
 
             try:
                 print(listing(), flush=True)

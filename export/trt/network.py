@@ -8,8 +8,8 @@ from pathlib import Path
 from steadypose.engines.errors import SteadyposeError
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.choice import choose_model
-from steadypose.realtime.model.listing import cost_of
 from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
+from steadypose.realtime.model.zoo_listing import cost_of
 
 _SHIPS = f"{POSE_RESNET.stem}, which ships"
 

@@ -15,7 +15,7 @@ from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_spec
 from steadypose.realtime.model import choice as model_choice
 from steadypose.realtime.model import zoo
-from steadypose.realtime.model.listing import costs
+from steadypose.realtime.model.zoo_listing import costs
 from tests.export.layouts import pose_resnet
 from tests.support.file_server import FileServer
 

@@ -14,8 +14,8 @@ from steadypose.engines.errors import EngineUnavailableError, ModelFileError, Us
 from steadypose.realtime.cli import main
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.choice import choose_model
-from steadypose.realtime.model.listing import cost_of, listing
 from steadypose.realtime.model.places import QUALITIES, ROOT
+from steadypose.realtime.model.zoo_listing import cost_of, listing
 
 NAME = "res50-coco-256x192"
 
