@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.smoothing.filters import hold
-from benchmarks.smoothing.simulator import Floats, Scene
+from benchmarks.smoothing.scene import Floats, Scene
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.tracking.boxes import settle
 from steadypose.realtime.tracking.framing import Framing

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.smoothing.simulator import Floats, Scene
+from benchmarks.smoothing.scene import Floats, Scene
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother

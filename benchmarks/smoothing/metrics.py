@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from benchmarks.smoothing.simulator import Floats, Scene
+from benchmarks.smoothing.scene import Floats, Scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.smoothing.filters import follow
-from benchmarks.smoothing.simulator import Floats, Scene
+from benchmarks.smoothing.scene import Floats, Scene
 from steadypose.realtime.smooth.base import Smoother
 
 AGE_S = 0.06

@@ -15,7 +15,7 @@ from benchmarks.smoothing.entries import Entry
 from benchmarks.smoothing.filters import Parameters
 from benchmarks.smoothing.metrics import Quality, judge
 from benchmarks.smoothing.prediction import AGE_S, PHASES, prediction_errors
-from benchmarks.smoothing.simulator import Floats, Scene
+from benchmarks.smoothing.scene import Floats, Scene
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.smooth.second_pass import smooth_again
 

@@ -12,7 +12,8 @@ from benchmarks.smoothing.entries import ENTRIES, FILE, Entry, parameters
 from benchmarks.smoothing.filters import Parameters
 from benchmarks.smoothing.metrics import Quality, judge
 from benchmarks.smoothing.prediction import prediction_errors
-from benchmarks.smoothing.simulator import Floats, Scene, make_scene
+from benchmarks.smoothing.scene import Floats, Scene
+from benchmarks.smoothing.simulator import make_scene
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 
 _SEED = 1000

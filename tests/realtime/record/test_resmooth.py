@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.smoothing.report import hindsight
-from benchmarks.smoothing.simulator import Scene, make_scene
+from benchmarks.smoothing.scene import Scene
+from benchmarks.smoothing.simulator import make_scene
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
