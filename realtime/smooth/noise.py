@@ -1,9 +1,9 @@
-"""What the filter believes about people and networks: its parameters, and the presets."""
+"""What the filter believes about people and networks: its parameters."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 FRAME_S = 1.0 / 30.0
@@ -72,22 +72,3 @@ PLAIN = Noise(
     gate=math.inf,
 )
 """Textbook constant velocity, linear: what filterpy can be compared with."""
-
-BALANCED = Noise(
-    measurement=0.0195,
-    acceleration=(0.0465, 0.45, 7.0),
-    agility=(1.08, 8.0, 12.0),
-    decay_s=(0.0545, 1.0, 0.248),
-    leave_rate=0.12,
-    sharpness=0.95,
-    huber=4.0,
-    gate=0.19,
-    gate_speed=0.5,
-)
-"""The default: holding still, moving slowly, moving fast; docs/smoothing.md says how found."""
-
-STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
-"""Measurements are believed less: steadier, later."""
-
-RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement)
-"""Measurements are believed more: quicker, less steady."""

@@ -1,11 +1,32 @@
-"""The filters by the names of ``--smooth``."""
+"""The filters by the names of ``--smooth``, and how strong each is."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother
-from steadypose.realtime.smooth.noise import BALANCED, PLAIN, RESPONSIVE, STEADY, Noise
+from steadypose.realtime.smooth.noise import PLAIN, Noise
 from steadypose.realtime.smooth.one_euro import OneEuroSmoother
+
+BALANCED = Noise(
+    measurement=0.0195,
+    acceleration=(0.0465, 0.45, 7.0),
+    agility=(1.08, 8.0, 12.0),
+    decay_s=(0.0545, 1.0, 0.248),
+    leave_rate=0.12,
+    sharpness=0.95,
+    huber=4.0,
+    gate=0.19,
+    gate_speed=0.5,
+)
+"""The default: holding still, moving slowly, moving fast; docs/smoothing.md says how found."""
+
+STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
+"""Measurements are believed less: steadier, later."""
+
+RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement)
+"""Measurements are believed more: quicker, less steady."""
 
 PRESETS: dict[str, Noise] = {
     "steady": STEADY,

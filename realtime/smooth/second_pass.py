@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.smooth.kalman import KalmanSmoother
-from steadypose.realtime.smooth.noise import BALANCED, FRAME_S, Noise
+from steadypose.realtime.smooth.noise import FRAME_S, Noise
+from steadypose.realtime.smooth.presets import BALANCED
 
 _PASSES = 3
 _LASTS_S = 0.1  # less than the filter takes to believe what it refused
