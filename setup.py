@@ -5,8 +5,13 @@ from setuptools import find_packages, setup
 INSIDE = ("engines", "realtime", "export", "models")
 
 found = find_packages(include=[name for inside in INSIDE for name in (inside, f"{inside}.*")])
+own = find_packages(include=["steadypose", "steadypose.*"])
 setup(
-    packages=["steadypose", "steadypose.models", *(f"steadypose.{name}" for name in found)],
+    packages=[*own, "steadypose.models", *(f"steadypose.{name}" for name in found)],
     package_dir={f"steadypose.{name}": name for name in INSIDE},
-    package_data={"steadypose.models": ["*.onnx"], "": ["*.css", "*.html", "*.json", "*.toml"]},
+    package_data={
+        "": ["*.css", "*.html", "*.json", "*.toml"],
+        "steadypose": ["py.typed"],
+        "steadypose.models": ["*.onnx"],
+    },
 )

@@ -36,10 +36,11 @@ from steadypose.realtime.tracking.framing import BOX_SCORE, Framing
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Smooth a recording; returns the exit code: 0 done, 2 something the user can fix."""
-    return run_command(lambda: _work(argv))
+    return run_command(lambda: work(argv))
 
 
-def _work(argv: Sequence[str] | None) -> str:
+def work(argv: Sequence[str] | None) -> str:
+    """Do what the command line says; returns what was written."""
     parser = Parser(
         prog="python -m realtime.resmooth",
         description="Smooth a recording once more, with knowledge of what came after.",

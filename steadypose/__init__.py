@@ -1,13 +1,79 @@
-"""Steady human poses from a camera; holds ``engines``, ``realtime`` and ``export``.
+"""Steady human poses from a camera, in a few lines.
 
-In the repository those three folders lie beside this one, and are found there. Installed, they
-lie inside it. See docs/decisions/0002-packaging.md.
+    import steadypose as sp
+
+    with sp.open(0, persons=2) as frames:           # camera number, path, address, "demo"
+        for frame in frames:                        # live: the newest frame; file: every frame
+            for person in frame.persons:
+                x, y = person["left_wrist"]         # pixels; NaN while it is lost
+            picture = frame.draw()
+
+    tracker = sp.Tracker(persons=2)                 # in a loop of your own
+    frame = tracker(image_bgr, time_s=t)
+
+    recording = sp.read("me.csv")
+
+What is named here is stable; everything below ``steadypose.realtime`` and ``steadypose.engines``
+is internal. In the repository those folders lie beside this one, and are found there; installed,
+they lie inside it (docs/decisions/0002-packaging.md).
 """
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from steadypose.version import __version__
 
+if TYPE_CHECKING:
+    from steadypose.api.frame import Frame, Person
+    from steadypose.api.frames import Frames, open  # noqa: A004 - sp.open reads as it works
+    from steadypose.api.recordings import Recording, convert, read, report, resmooth
+    from steadypose.api.tracker import Tracker
+    from steadypose.engines.errors import SteadyposeError as Error
+
+__all__ = [
+    "Error",
+    "Frame",
+    "Frames",
+    "Person",
+    "Recording",
+    "Tracker",
+    "__version__",
+    "convert",
+    "open",
+    "read",
+    "report",
+    "resmooth",
+]  # fmt: skip
+
+_HOMES = {
+    "Error": ("steadypose.engines.errors", "SteadyposeError"),
+    "Frame": ("steadypose.api.frame", "Frame"),
+    "Person": ("steadypose.api.frame", "Person"),
+    "Frames": ("steadypose.api.frames", "Frames"),
+    "open": ("steadypose.api.frames", "open"),
+    "Recording": ("steadypose.api.recordings", "Recording"),
+    "convert": ("steadypose.api.recordings", "convert"),
+    "read": ("steadypose.api.recordings", "read"),
+    "report": ("steadypose.api.recordings", "report"),
+    "resmooth": ("steadypose.api.recordings", "resmooth"),
+    "Tracker": ("steadypose.api.tracker", "Tracker"),
+}
 _BESIDE = Path(__file__).resolve().parent.parent
 if (_BESIDE / "run.py").is_file():
     __path__.append(str(_BESIDE))
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: ``import steadypose`` loads no backend."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    found = getattr(import_module(module), attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """What there is, for completion."""
+    return sorted({*globals(), *__all__})

@@ -6,17 +6,18 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from steadypose import __version__
 from steadypose.engines import registry
 from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.parser import Parser
-from steadypose.realtime.command.settings import MOST_PERSONS, Settings
+from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions
+from steadypose.realtime.tracking.roster import MOST_PERSONS
+from steadypose.version import __version__
 
 DEFAULTS = Settings()
 _ANY = 10**9  # no limit worth naming

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from steadypose import __version__
 from steadypose.engines.base import Engine
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import without_password
+from steadypose.version import __version__
 
 
 def describe_run(

@@ -10,8 +10,6 @@ from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.sources.opening import SourceOptions
 
-MOST_PERSONS = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -15,6 +15,9 @@ from steadypose.realtime.tracking.track import Track, prominence, quality
 LOST_AFTER_S = 1.0
 """A person who is not seen for this long is dropped; the next one gets a new id."""
 
+MOST_PERSONS = 10
+"""People that can be tracked at once."""
+
 CANDIDATES = 3
 """People who may be looked at closer beside those who have an id."""
 

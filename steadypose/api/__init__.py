@@ -1,0 +1,1 @@
+"""What ``import steadypose`` offers. Start reading at ``frames``."""

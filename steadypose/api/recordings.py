@@ -1,0 +1,73 @@
+"""Recordings: read, convert, smooth again, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from steadypose.realtime.convert import convert as _convert
+from steadypose.realtime.record.formats.reading import Recording, read_recording
+from steadypose.realtime.report.__main__ import write_report
+from steadypose.realtime.resmooth import work as _resmooth
+
+__all__ = ["Recording", "convert", "read", "report", "resmooth"]
+
+
+def read(path: str | Path) -> Recording:
+    """Read a recording of any format, person by person.
+
+    Raises:
+        Error: The file is missing, damaged or something else, or there is no person in it.
+    """
+    return read_recording(Path(path))
+
+
+def convert(source: str | Path, output: str | Path, *options: str) -> str:
+    """Write a recording in another format; see ``python -m realtime.convert --help``.
+
+    Args:
+        source: A recording.
+        output: Its suffix names the format; a folder is OpenPose's.
+        options: Of that command, such as ``"--csv-layout", "wide"``.
+
+    Returns:
+        What was written, a sentence.
+
+    Raises:
+        Error: It cannot be read or written.
+    """
+    return _convert([*options, str(source), str(output)])
+
+
+def resmooth(source: str | Path, output: str | Path) -> str:
+    """Smooth a recording once more, with knowledge of what came after.
+
+    Args:
+        source: A recording with raw positions.
+        output: Another file.
+
+    Returns:
+        What was written, a sentence.
+
+    Raises:
+        Error: It cannot be read or written, or has no raw positions.
+    """
+    return _resmooth([str(source), str(output)])
+
+
+def report(
+    recording: str | Path, output: str | Path | None = None, *, person: int | None = None
+) -> Path:
+    """Write the HTML page about a recording.
+
+    Args:
+        recording: Of any format.
+        output: The page; None: beside the recording.
+        person: Show only this id.
+
+    Returns:
+        Where the page is.
+
+    Raises:
+        Error: It cannot be read or written, or has no such person.
+    """
+    return write_report(Path(recording), None if output is None else Path(output), person=person)

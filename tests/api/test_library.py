@@ -1,0 +1,217 @@
+"""``import steadypose``: what embedding programs rely on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import steadypose as sp
+from steadypose.api import frames as opening
+from steadypose.api import tracker as tracking
+from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
+from steadypose.realtime.model.places import ROOT
+from tests.support.following import person
+
+HW = (240, 320)
+
+
+class Closing(FakeEngine):
+    """An engine that sees one person in every crop, and counts what is left open."""
+
+    left_open = 0
+
+    def __init__(self) -> None:
+        height, width = FAKE_SPEC.input_hw
+        pose = person(width / 2, height=0.75 * height, floor=0.85 * height, score=0.9)
+        super().__init__(
+            answer=lambda crops: np.repeat(pose[None].astype(np.float32), len(crops), 0)
+        )
+        Closing.left_open += 1
+
+    def close(self) -> None:
+        super().close()
+        Closing.left_open -= 1
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network."""
+    Closing.left_open = 0
+    for module in (opening, tracking):
+        monkeypatch.setattr(module, "open_model", lambda **_: Closing())
+
+
+def picture(value: int = 90) -> NDArray[np.uint8]:
+    return np.full((*HW, 3), value, np.uint8)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for n in range(12):
+        cv2.imwrite(str(folder / f"{n:02d}.png"), picture(60 + n))
+    return folder
+
+
+@pytest.mark.usefixtures("_quick")
+def test_every_frame_of_a_file_comes_in_order_with_its_people(clip: Path) -> None:
+    with sp.open(clip) as frames:
+        assert (frames.frame_count, frames.is_live, frames.names[0]) == (12, False, "nose")
+        found = [(frame.index, frame.image_bgr[0, 0, 0], len(frame.persons)) for frame in frames]
+    assert [index for index, _, _ in found] == list(range(12))
+    assert [value for _, value, _ in found] == list(range(60, 72))
+    assert [people for _, _, people in found][-1] == 1
+    assert Closing.left_open == 0
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_person_is_asked_by_name_and_cannot_be_changed(clip: Path) -> None:
+    with sp.open(clip) as frames:
+        frame = list(frames)[-1]
+    (one,) = frame.persons
+    x, y = one["left_wrist"]
+    assert (x, y) == tuple(one.xy[one.names.index("left_wrist")])
+    assert one.state_of("left_wrist") == "measured"
+    left, top, right, bottom = one.box
+    assert left <= x <= right
+    assert top <= y <= bottom
+    with pytest.raises(sp.Error, match="no keypoint 'tail'"):
+        one["tail"]
+    for array in (one.xy, one.raw_xy, one.score, one.state, frame.image_bgr):
+        assert not array.flags.writeable
+
+
+@pytest.mark.usefixtures("_quick")
+def test_drawing_is_a_copy_and_plain_values_are_json(clip: Path) -> None:
+    with sp.open(clip) as frames:
+        frame = list(frames)[-1]
+    drawn = frame.draw()
+    assert (drawn != frame.image_bgr).any()
+    assert (frame.image_bgr == 71).all()
+    told = json.loads(json.dumps(frame.to_dict()))
+    assert told["frame"] == 11
+    assert told["persons"][0]["keypoints"]["nose"][3] == "measured"
+
+
+@pytest.mark.usefixtures("_quick")
+def test_only_the_newest_frame_can_be_asked_what_comes_next(clip: Path) -> None:
+    with sp.open(clip) as frames:
+        first, second = next(iter(frames)), next(iter(frames))
+        assert len(second.at(second.time_s + 0.05)) == len(second.persons)
+        with pytest.raises(sp.Error, match="not the newest"):
+            first.at(first.time_s + 0.05)
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_leaving_early_or_by_an_exception_closes_everything(clip: Path, after: int) -> None:
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError), sp.open(clip) as frames:
+        for frame in frames:
+            if frame.index == after:
+                1 / 0  # noqa: B018 - a user's mistake
+    assert Closing.left_open == 0
+    assert threading.active_count() == before
+
+
+@pytest.mark.usefixtures("_quick")
+def test_fifty_times_open_and_closed_leaves_no_thread_and_no_network(clip: Path) -> None:
+    before = threading.active_count()
+    for _ in range(50):
+        with sp.open(clip) as frames:
+            next(iter(frames))
+    assert threading.active_count() == before
+    assert Closing.left_open == 0
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_folder_with_a_broken_picture_gives_the_others_first(clip: Path) -> None:
+    (clip / "11.png").write_bytes(b"no picture")
+    seen: list[int] = []
+    with pytest.raises(sp.Error, match="could not be read"), sp.open(clip) as frames:
+        for frame in frames:
+            seen.append(frame.index)  # noqa: PERF401 - what came before the error counts
+    assert seen == list(range(11))
+    assert Closing.left_open == 0
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_tracker_follows_pictures_of_ones_own() -> None:
+    with sp.Tracker() as tracker:
+        people = [tracker(picture(), time_s=n / 30).persons for n in range(10)]
+        assert {one.id for one in people[-1]} == {1}
+        with pytest.raises(sp.Error, match=r"time runs backwards: 0.1 s after 0.3 s"):
+            tracker(picture(), time_s=0.1)
+        with pytest.raises(sp.Error, match="uint8"):
+            tracker(np.zeros((4, 4)), time_s=9.0)  # type: ignore[arg-type]
+    assert Closing.left_open == 0
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"persons": 0}, "from 1 to 10"), ({"smooth": "silky"}, "balanced")],
+)
+def test_an_option_that_cannot_be_used_is_a_sentence(options: dict[str, object], said: str) -> None:
+    with pytest.raises(sp.Error) as caught:
+        sp.Tracker(**options)  # type: ignore[arg-type]
+    assert said in caught.value.fix
+    assert Closing.left_open == 0
+
+
+def test_a_quality_that_does_not_exist_is_a_sentence() -> None:
+    with pytest.raises(sp.Error, match="no quality 'superb'"):
+        sp.Tracker(quality="superb")
+
+
+@pytest.mark.slow
+def test_the_library_finds_exactly_what_the_app_records(tmp_path: Path) -> None:
+    path = tmp_path / "app.csv"
+    given = ["--source", "demo", "--max-frames", "40", "--headless", "--precision", "fp32"]
+    given += ["--csv", str(path), "--csv-layout", "long"]
+    subprocess.run([sys.executable, "run.py", *given], check=True, cwd=ROOT, capture_output=True)
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    found = []
+    with sp.open("demo") as frames:
+        for frame in frames:
+            for one in frame.persons:
+                for name, (x, y) in zip(one.names, np.round(one.xy, 2) + 0.0, strict=True):
+                    found.append((str(frame.index), str(one.id), name, f"{x:.2f}", f"{y:.2f}"))
+            if frame.index == 39:
+                break
+    recorded = [(r["frame"], r["person"], r["keypoint"], r["x"], r["y"]) for r in rows]
+    assert [row for row in found if row[3] != "nan"] == [row for row in recorded if row[3]]
+    assert {one.person for one in sp.read(path).people} == {1}
+    assert "rows" in sp.convert(path, tmp_path / "b.jsonl") + " rows"
+    assert sp.report(path).suffix == ".html"
+    assert "smoothed" in sp.resmooth(path, tmp_path / "c.csv")
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, steadypose\n"
+        "heavy = {'numpy', 'cv2', 'openvino', 'onnxruntime', 'av'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_name_leads_somewhere_and_no_other_does() -> None:
+    for name in sp.__all__:
+        assert getattr(sp, name) is not None
+        assert name in dir(sp)
+    with pytest.raises(AttributeError, match="no attribute 'oepn'"):
+        sp.oepn  # noqa: B018
