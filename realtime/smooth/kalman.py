@@ -205,7 +205,7 @@ class KalmanSmoother(Presence):
                 robust density: linear, not square, in the tails.
             is_used: (N,) where there was a measurement.
         """
-        likelihood = np.exp(np.maximum(self.noise.sharpness * (cost.min(axis=0) - cost), -30.0))
+        likelihood = np.exp(self.noise.sharpness * (cost.min(axis=0) - cost))
         likelihood *= self.weight
         likelihood /= likelihood.sum(axis=0)
         np.maximum(likelihood, _LEAST_WEIGHT, out=likelihood)

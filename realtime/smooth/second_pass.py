@@ -22,7 +22,6 @@ from steadypose.realtime.smooth.presets import BALANCED
 
 _PASSES = 3
 _LASTS_S = 0.1  # less than the filter takes to believe what it refused
-_ODDS = 12.0  # log-odds are never believed to be more
 _LEAST_WEIGHT = 1e-6  # of a mode in one run
 
 
@@ -79,7 +78,7 @@ def smooth_again(
     lonely = _lasting(forwards & ~backwards, time_s) | _lasting(backwards & ~forwards, time_s)
     is_good = (forwards & backwards) | lonely
     log_weight = there.log_weight + back.log_weight[::-1]
-    weight_of_mode = np.exp(np.maximum(log_weight - log_weight.max(axis=2, keepdims=True), -_ODDS))
+    weight_of_mode = np.exp(log_weight - log_weight.max(axis=2, keepdims=True))
     weight_of_mode /= weight_of_mode.sum(axis=2, keepdims=True)
     speed = 0.5 * (there.speed + back.speed[::-1])
 
