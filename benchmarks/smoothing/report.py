@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import table
-from benchmarks.smoothing import filters
+from benchmarks.smoothing import filters, prediction
 from benchmarks.smoothing.clip import clip_figures, load_clip
 from benchmarks.smoothing.entries import Entry
 from benchmarks.smoothing.filters import Parameters
 from benchmarks.smoothing.metrics import Quality, judge
-from benchmarks.smoothing.prediction import AGE_S, PHASES, prediction_errors
+from benchmarks.smoothing.prediction import AGE_S, prediction_errors
 from benchmarks.smoothing.scene import Floats, Scene
+from benchmarks.smoothing.uncertainty import PHASES, coverage
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.smooth.second_pass import smooth_again
 
@@ -53,6 +54,7 @@ def report(
         table(_HEAD, [_row(title, q) for title, q in found.items()]),
         _against(found),
         _ahead(on),
+        _honest(on),
         _on_clip(entries, known, clip),
         _speed(),
     )
@@ -130,7 +132,20 @@ def _ahead(on: list[Scene]) -> str:
         rows.append((name, *shown))
     return (
         f"What is drawn, {1e3 * AGE_S:.0f} ms after the picture was taken, against the truth at "
-        "that moment: without prediction / with it (share).\n\n" + table(("preset", *PHASES), rows)
+        "that moment: without prediction / with it (share).\n\n"
+        + table(("preset", *prediction.PHASES), rows)
+    )
+
+
+def _honest(on: list[Scene]) -> str:
+    """How often the truth lies inside the ellipse that the filter reports."""
+    rows = []
+    for name in ("steady", "balanced", "responsive"):
+        found = coverage(on, lambda s, k, name=name: make_smoother(name, s, k))  # type: ignore[misc]
+        rows.append((name, *(f"{100 * found[phase]:.0f}" for phase in PHASES)))
+    return (
+        "True positions inside the reported 90 % ellipse, %: of measured keypoints at rest, in "
+        "slow, any and fast motion; of predicted ones.\n\n" + table(("preset", *PHASES), rows)
     )
 
 

@@ -35,6 +35,14 @@ class Smoother(Protocol):
         """
         ...
 
+    def uncertainty(self) -> FloatArray:
+        """(S, K, 2, 2) covariance of ``xy``, pixels²; NaN if the filter does not know it.
+
+        An ellipse of 90 % holds the true position nine times in ten: how nearly is in
+        docs/smoothing.md.
+        """
+        ...
+
     def describe(self) -> dict[str, Any]:
         """Name and parameters, as JSON can hold them."""
         ...

@@ -29,6 +29,13 @@ class FilterpySmoother:
         self._seen_s: FloatArray = np.zeros((slots, keypoints))
         self._time_s = -math.inf
 
+    def uncertainty(self) -> FloatArray:
+        """Of the textbook filter; see ``Smoother.uncertainty``."""
+        found: FloatArray = np.full((*self.xy.shape, 2), np.nan)
+        for (slot, k), kalman in self._filters.items():
+            found[slot, k] = kalman.P[::2, ::2]
+        return found
+
     def predict(self, time_s: float) -> None:
         """See ``Smoother.predict``."""
         dt = time_s - self._time_s

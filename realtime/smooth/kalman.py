@@ -78,6 +78,14 @@ class KalmanSmoother(Presence):
         """Name and parameters; see ``Smoother.describe``."""
         return {"name": self._name, **self.noise.to_dict()}
 
+    def uncertainty(self) -> FloatArray:
+        """Covariance of the mixture of all modes; see ``Smoother.uncertainty``."""
+        away = self.mean[:, 0] - self._mixed[0]
+        spread = np.einsum("mn,man,mbn->nab", self.weight, away, away)
+        spread += (self.weight * self.covariance[:, 0]).sum(axis=0)[:, None, None] * np.eye(2)
+        found: FloatArray = self.noise.doubt * spread.reshape(*self.xy.shape, 2)
+        return found
+
     def forecast(self, time_s: float) -> FloatArray:
         """Positions at a later time; see ``Smoother.forecast``."""
         dt = time_s - self._time_s

@@ -32,6 +32,7 @@ class Noise:
         gate_speed: ... unless the keypoint was moving: seconds of its speed are added.
         reacquire_s: An outlier that stays this long is the new truth, seconds.
         coast_s: How long an unseen keypoint is predicted, seconds; then it is lost.
+        doubt: Factor of the covariance that is reported, so that its ellipses are honest.
         min_score: Measurements below this score are not used.
     """
 
@@ -46,6 +47,7 @@ class Noise:
     gate_speed: float = 0.1
     reacquire_s: float = 0.14
     coast_s: float = 0.5
+    doubt: float = 1.0
     min_score: float = 0.2
 
     @property

@@ -57,6 +57,10 @@ class OneEuroSmoother(Presence):
         """As it is: this filter does not know how certain its speed is."""
         return self.xy
 
+    def uncertainty(self) -> FloatArray:
+        """Not known."""
+        return np.full((*self.xy.shape, 2), np.nan)
+
     def predict(self, time_s: float) -> None:
         """See ``Smoother.predict``."""
         self._dt = self._advance(time_s)

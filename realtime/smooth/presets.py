@@ -25,7 +25,7 @@ BALANCED = Noise(
 STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
 """Measurements are believed less: steadier, later."""
 
-RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement)
+RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement, doubt=1.35)
 """Measurements are believed more: quicker, less steady."""
 
 PRESETS: dict[str, Noise] = {

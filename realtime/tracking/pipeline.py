@@ -165,6 +165,10 @@ class Pipeline:
         """People in the last completed frame, in order of their ids."""
         return self.tracker.poses(is_smooth=is_smooth)
 
+    def covariances(self) -> list[FloatArray]:
+        """(K, 2, 2) of each of those people's filtered positions, pixels²; NaN while lost."""
+        return self.tracker.covariances()
+
     def poses_ahead(self, time_s: float) -> list[Pose]:
         """The same people as they will be at ``time_s``, a little after that frame."""
         return self.tracker.poses_ahead(time_s)

@@ -137,6 +137,12 @@ class Tracker:
         """
         return [self._pose(track, is_smooth=is_smooth) for track in self.confirmed]
 
+    def covariances(self) -> list[FloatArray]:
+        """(K, 2, 2) of each confirmed person's filtered positions, pixels²; NaN while lost."""
+        found = self.smoother.uncertainty()
+        found[self.smoother.state == State.LOST] = np.nan
+        return [found[track.slot] for track in self.confirmed]
+
     def poses_ahead(self, time_s: float) -> list[Pose]:
         """Confirmed people as they are likely to be a little after the last update.
 

@@ -30,6 +30,8 @@ class Person:
         raw_xy: (K, 2) float64 positions from the network, NaN while there is none.
         score: (K,) float64 in [0, 1].
         state: (K,) int8: 0 lost, 1 predicted, 2 measured.
+        covariance: (K, 2, 2) float64 of ``xy``, pixels²; NaN while lost, or if the filter does
+            not know it. How honest it is: docs/smoothing.md.
     """
 
     id: int
@@ -38,6 +40,7 @@ class Person:
     raw_xy: FloatArray
     score: FloatArray
     state: NDArray[np.int8]
+    covariance: FloatArray
 
     def __getitem__(self, keypoint: str) -> tuple[float, float]:
         """Filtered position of a keypoint, pixels; (NaN, NaN) while it is lost.
@@ -108,7 +111,7 @@ class Frame:
         return iter(self.persons)
 
     def at(self, time_s: float) -> tuple[Person, ...]:
-        """The same people as they are likely to be a little later.
+        """The same people as they are likely to be a little later; their covariance is not known.
 
         Args:
             time_s: On the clock of ``time_s``; meant for up to a tenth of a second ahead.
@@ -116,7 +119,8 @@ class Frame:
         Raises:
             UsageError: A later frame was taken in: ask the newest one.
         """
-        return tuple(map(to_person, self._predict(time_s)))
+        unknown = np.full((len(self._poses[0].xy), 2, 2), np.nan) if self._poses else np.empty(0)
+        return tuple(to_person(pose, unknown) for pose in self._predict(time_s))
 
     def draw(self) -> NDArray[np.uint8]:
         """A copy of the picture with the skeletons on it."""
@@ -130,9 +134,9 @@ class Frame:
         return {"frame": self.index, "time_s": self.time_s, "persons": people}
 
 
-def to_person(pose: Pose) -> Person:
-    """What the library hands out of a pose."""
-    arrays = (pose.xy, pose.raw_xy, pose.score, pose.state)
+def to_person(pose: Pose, covariance: FloatArray) -> Person:
+    """What the library hands out of a pose and its (K, 2, 2) covariance."""
+    arrays = (pose.xy, pose.raw_xy, pose.score, pose.state, covariance)
     copies = [array.copy() for array in arrays]
     for copy in copies:
         copy.flags.writeable = False

@@ -150,5 +150,5 @@ def hand_out(pipeline: Pipeline, frame: datatypes.Frame, *, is_smooth: bool) -> 
             )
         return pipeline.poses_ahead(time_s)
 
-    people = tuple(map(to_person, poses))
+    people = tuple(map(to_person, poses, pipeline.covariances()))
     return Frame(image, frame.index, frame.time_s, people, poses, predict)

@@ -87,7 +87,9 @@ def test_a_person_is_asked_by_name_and_cannot_be_changed(clip: Path) -> None:
     assert top <= y <= bottom
     with pytest.raises(sp.Error, match="no keypoint 'tail'"):
         one["tail"]
-    for array in (one.xy, one.raw_xy, one.score, one.state, frame.image_bgr):
+    assert one.covariance.shape == (17, 2, 2)
+    assert 0 < one.covariance[0, 0, 0] < 400
+    for array in (one.xy, one.raw_xy, one.score, one.state, one.covariance, frame.image_bgr):
         assert not array.flags.writeable
 
 
