@@ -1,4 +1,4 @@
-"""What machine this is, in a line."""
+"""Describe this machine in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def machine() -> str:
 
 
 def cpu_name() -> str:
-    """Marketing name of the processor where the system tells, and its best vector instructions."""
+    """Marketing name of the processor, if known, and its best vector instructions."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor() or platform.machine()

@@ -63,7 +63,7 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
         Where the page is.
 
     Raises:
-        SteadyposeError: The recording cannot be read, has nobody in it or not this person, or
+        SteadyposeError: The recording cannot be read, contains no people or not this person, or
             the page cannot be written.
     """
     output = output or table.with_suffix(".html")
@@ -84,10 +84,10 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
 
 
 def choose_person(recording: Recording, person: int | None) -> Recording:
-    """The recording with one person only; all of them for None.
+    """Reduce a recording to one person; None keeps all.
 
     Raises:
-        UsageError: Nobody has this id.
+        UsageError: No person has this id.
     """
     if person is None:
         return recording

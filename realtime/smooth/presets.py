@@ -1,4 +1,4 @@
-"""The filters by the names of ``--smooth``."""
+"""The smoothers that ``--smooth`` can select, by name."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def make_smoother(name: str, slots: int, keypoints: int) -> Smoother:
     """Make a filter.
 
     Args:
-        name: One of ``NAMES``. ``off`` makes the default: crops are still placed by it,
-            what is shown and recorded is raw.
-        slots: How many persons it must hold.
+        name: One of ``NAMES``. ``off`` makes the default: it still places the crops,
+            but raw positions are shown and recorded.
+        slots: Maximum number of persons.
         keypoints: Of each person.
     """
     if name == "one-euro":
