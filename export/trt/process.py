@@ -1,4 +1,4 @@
-"""Run the TensorRT builder in a child process: a crash there is a sentence here."""
+"""Run the TensorRT builder in a child process, so that its crash becomes an error here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes
         The plan and the builder's report.
 
     Raises:
-        SteadyposeError: The builder refused, or died.
+        SteadyposeError: The builder failed or crashed.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -49,7 +49,7 @@ def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes
 
 
 def _run_child(job: Path, *, is_verbose: bool) -> tuple[int, str]:
-    """Exit code and the last words of the builder; its progress is shown meanwhile."""
+    """Show the builder's progress; return its exit code and last output."""
     command = [sys.executable, "-m", "steadypose.export.trt.builder", str(job)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         child = subprocess.Popen(  # noqa: S603 - our own module
