@@ -246,7 +246,7 @@ def calibrate(arguments: argparse.Namespace) -> str:
     text = "\n".join(
         (
             f"{origin.name}; right: within a fifth of the torso; in brackets: keypoints; people: "
-            "everyday pictures, labelled by the teacher, weighted by its agreement with LSPET's labels",
+            "everyday pictures, the teacher's labels, weighted by its accuracy on LSPET",
             "",
             f"fitted: --score {told}",
             "",

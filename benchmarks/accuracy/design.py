@@ -1,10 +1,10 @@
-"""Accuracy per millisecond: what depth, width, crop size and decoder cost, and what they bring.
+"""Cost and benefit of design choices: depth, width, crop size and decoder.
 
     python -m benchmarks.accuracy.design --weights models/NAME.onnx [OLDER.pt ...] --data PACKS
 
-Times come from random weights of each design, all in turn through the backend that ships, so
-a noisy machine disturbs all alike. Accuracy is given where trained weights exist: those
-named, with their own crop size and with others, and with every decoder.
+Times are of random weights of each design, run in turn through the default backend, so that
+a noisy machine affects all equally. Accuracy is measured if trained weights exist: those
+named, with their own crop size and others, and with every decoder.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Design:
 
 
 def exported(weights: Path, output: Path, *more: str) -> Engine:
-    """Export weights and open the file on the backend that ships."""
+    """Export weights and open the file on the default backend."""
     with contextlib.redirect_stdout(io.StringIO()):
         code = export_main(["--weights", str(weights), "--output", str(output), *more])
     if code:
@@ -129,7 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Time every design in turn, then measure what was trained."""
+    """Time every design in turn, then measure the trained weights."""
     arguments = build_parser().parse_args()
     rng = np.random.default_rng(0)
     parts = []

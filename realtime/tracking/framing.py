@@ -1,9 +1,8 @@
 """The box around a person, extended to where unseen limbs can be.
 
-The tight box of the seen keypoints is not enough: if an arm is missed once, the
-next crop would exclude it for good, and on a person at a desk the crop would
-shrink to the face. So the box extends to where the unseen end of every half-seen
-limb can be.
+The tight box of the seen keypoints is not enough: if an arm is missed once, the next
+crop would exclude it for good, and on a person at a desk the crop would shrink to the
+face. So the box extends to where the unseen end of every half-seen limb can be.
 """
 
 from __future__ import annotations
