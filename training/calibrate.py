@@ -242,13 +242,13 @@ def calibrate(arguments: argparse.Namespace) -> str:
     }
     numbers = fit({name: evidence.part(0) for name, evidence in sets.items()})
     others = {name: evidence.part(1) for name, evidence in sets.items()}
-    told = ",".join(f"{number:.3f}" for number in numbers)
+    values = ",".join(f"{number:.3f}" for number in numbers)
     text = "\n".join(
         (
             f"{origin.name}; right: within a fifth of the torso; in brackets: keypoints; people: "
             "everyday pictures, the teacher's labels, weighted by its accuracy on LSPET",
             "",
-            f"fitted: --score {told}",
+            f"fitted: --score {values}",
             "",
             *table(others, numbers),
             "",

@@ -90,8 +90,8 @@ def find_with_mediapipe(dataset: PoseDataset, rows: Ints, *, least: float) -> Fl
                 fix=f"reinstall it: rm -r {VENV}",
             )
         answers = json.loads((Path(folder) / "found.json").read_text())
-    nobody = [[np.nan] * 2] * len(COCO17)
-    return np.array([nobody if found is None else found for found in answers])
+    not_found = [[np.nan] * 2] * len(COCO17)
+    return np.array([not_found if found is None else found for found in answers])
 
 
 def row_of(name: str, found: Found, xy: Floats) -> tuple[str, ...]:

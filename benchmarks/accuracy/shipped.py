@@ -88,8 +88,8 @@ def matched(found: Found) -> float:
 
 def of_teacher(found: Found) -> Found:
     """Count a teacher's labels as well: these images have no others."""
-    is_somebody = found.is_known.sum(axis=1) > 1
-    return replace(found, is_counted=found.is_known & is_somebody[:, None])
+    is_labelled = found.is_known.sum(axis=1) > 1
+    return replace(found, is_counted=found.is_known & is_labelled[:, None])
 
 
 def figures(found: Found) -> list[str]:

@@ -160,14 +160,14 @@ class Subject:
         """Build it with TensorRT for RTX in fp32 and fp16; a failure ends the benchmark."""
         if importlib.util.find_spec("tensorrt_rtx") is None:
             return "not installed"
-        said = []
+        results = []
         for precision in ("fp32", "fp16"):
             output = self.file.with_suffix(f".{precision}.engine")
             given = ["--flavor", "tensorrt-rtx", "--onnx", str(self.file), "--output", str(output)]
             quietly(build_main, [*given, "--precision", precision])
-            said.append("built")
+            results.append("built")
             output.unlink()
-        return " / ".join(said)
+        return " / ".join(results)
 
     def loop(self) -> str:
         """Check that the app runs it on the demo."""
@@ -178,12 +178,12 @@ class Subject:
 
 def quietly(main: Any, arguments: list[str]) -> str:
     """Run one of our commands; a failure raises an error with the reason."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = main(arguments)
     if code:
-        raise EngineError(said.getvalue().strip()[-300:], fix="run it by hand")
-    return said.getvalue()
+        raise EngineError(output.getvalue().strip()[-300:], fix="run it by hand")
+    return output.getvalue()
 
 
 def timed(engine: Engine, other: Engine, crop: NDArray[np.uint8], crop2: Any) -> tuple[str, str]:

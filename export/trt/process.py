@@ -35,11 +35,11 @@ def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes
         )
         (place / "model.onnx").write_bytes(onnx_bytes)
         (place / "job.json").write_text(job.to_json(), encoding="utf-8")
-        code, said = _run_child(place / "job.json", is_verbose=is_verbose)
+        code, output = _run_child(place / "job.json", is_verbose=is_verbose)
         if not Path(job.result).exists():
-            words = said[-300:].strip() or "silently"
+            last = output[-300:].strip() or "silently"
             raise EngineError(
-                f"TensorRT's builder died ({_exit_text(code)}): {words}",
+                f"TensorRT's builder died ({_exit_text(code)}): {last}",
                 fix="run again with --verbose; with little memory try --workspace 512",
             )
         result: dict[str, Any] = json.loads(Path(job.result).read_text(encoding="utf-8"))

@@ -151,9 +151,9 @@ def _default(backend: str) -> tuple[Path, str]:
         return DEFAULT_MODEL, f"none: {error.what}; {error.fix}"
     label = taken.opened.engine.label
     taken.opened.engine.close()
-    told = [f"passed over {reason}" for reason in taken.opened.passed_over]
+    notes = [f"passed over {reason}" for reason in taken.opened.passed_over]
     chosen = taken.reason or f"{taken.model.stem}, the default on the CPU"
-    return taken.model, "; ".join([f"{chosen} ({label})", *told])
+    return taken.model, "; ".join([f"{chosen} ({label})", *notes])
 
 
 def _model_lines(model: Path) -> list[str]:

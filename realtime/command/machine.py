@@ -19,8 +19,8 @@ def cpu_name() -> str:
     if not info.exists():
         return platform.processor() or platform.machine()
     lines = [line.partition(":") for line in info.read_text().splitlines()]
-    told = {name.strip(): value.strip() for name, _, value in reversed(lines)}
-    flags = told.get("flags", "").split()
+    fields = {name.strip(): value.strip() for name, _, value in reversed(lines)}
+    flags = fields.get("flags", "").split()
     best = next((isa for isa in ("avx512_bf16", "avx512f", "avx2") if isa in flags), "")
-    name = told.get("model name") or platform.processor() or platform.machine()
+    name = fields.get("model name") or platform.processor() or platform.machine()
     return f"{name} ({best})" if best else name

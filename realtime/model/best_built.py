@@ -107,15 +107,15 @@ def open_best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> T
             failures.append((row, error))
             break
         else:
-            opened = replace(opened, passed_over=_told(failures))
+            opened = replace(opened, passed_over=_reasons(failures))
             return Taken(row.model, opened, f"{row.name}, {row.reason}")
     if backend == "tensorrt":
         raise failures[0][1]
-    told = _told(failures) or (f"tensorrt: {_why_nothing_is_built()}",)
+    reasons = _reasons(failures) or (f"tensorrt: {_why_nothing_is_built()}",)
     opened = registry.open_engine(
         DEFAULT_MODEL, backend="auto", options=options, leave_out=("tensorrt",)
     )
-    return Taken(DEFAULT_MODEL, replace(opened, passed_over=(*told, *opened.passed_over)))
+    return Taken(DEFAULT_MODEL, replace(opened, passed_over=(*reasons, *opened.passed_over)))
 
 
 def built_rows() -> tuple[Row, ...]:
@@ -142,7 +142,7 @@ def _to_build() -> Row:
     return next(built, rows[POSE_RESNET])
 
 
-def _told(failures: Sequence[tuple[Row, SteadyposeError]]) -> tuple[str, ...]:
+def _reasons(failures: Sequence[tuple[Row, SteadyposeError]]) -> tuple[str, ...]:
     return tuple(f"{row.name} on tensorrt: {error.what}" for row, error in failures)
 
 

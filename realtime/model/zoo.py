@@ -154,9 +154,9 @@ def find(name: str) -> ZooModel:
         key = name.lower().replace("_", "-")
         near = [known for known in MODELS if known.startswith(key)][:4]
         near = near or difflib.get_close_matches(key, MODELS, n=3, cutoff=0.5)
-        told = f"; nearest: {', '.join(near)}" if near else ""
+        hint = f"; nearest: {', '.join(near)}" if near else ""
         raise UsageError(
-            f"no published model is called {name!r}{told}", fix="--list-models shows them all"
+            f"no published model is called {name!r}{hint}", fix="--list-models shows them all"
         )
     return model
 

@@ -45,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(argv: Sequence[str] | None) -> str:
     arguments = build_parser().parse_args(argv)
     path = write_report(arguments.table, arguments.output, person=arguments.person)
-    said = f"{path} ({path.stat().st_size / 1000:.0f} kB)"
+    message = f"{path} ({path.stat().st_size / 1000:.0f} kB)"
     if arguments.open and not webbrowser.open(path.resolve().as_uri()):
-        said += f"\nno browser was found; open {path} in one"
-    return said
+        message += f"\nno browser was found; open {path} in one"
+    return message
 
 
 def write_report(table: Path, output: Path | None = None, *, person: int | None = None) -> Path:

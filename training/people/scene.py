@@ -91,7 +91,7 @@ class Studio:
         self._pictures = pictures
         self._shares = np.array(shares) / sum(shares)
         rng = np.random.default_rng(people)  # shapes take longer than postures, so they are kept
-        self._people = [_anybody(model, rng) for _ in range(people)]
+        self._people = [_random_person(model, rng) for _ in range(people)]
 
     def make(
         self, rng: np.random.Generator, *, longest: int = 288, staging: Staging | None = None
@@ -170,7 +170,9 @@ class Studio:
     ) -> _Figure:
         person, zones, is_woman = self._people[int(rng.integers(len(self._people)))]
         if staging is not None and staging.is_child:
-            person, zones, is_woman = _anybody(self._model, rng, age=float(rng.uniform(0.2, 0.42)))
+            person, zones, is_woman = _random_person(
+                self._model, rng, age=float(rng.uniform(0.2, 0.42))
+            )
         dressed = dress(
             self._model,
             person,
@@ -186,7 +188,7 @@ class Studio:
         return _Figure(dressed, vertices, keypoints)
 
 
-def _anybody(
+def _random_person(
     model: BodyModel, rng: np.random.Generator, *, age: float | None = None
 ) -> tuple[Person, Zones, bool]:
     """A random person, mostly adult, and whether to dress them as a woman."""

@@ -70,17 +70,17 @@ def head_targets(
     n, k, h, w = teacher.heatmap.shape
     decode = DecodeCenter(keypoints=k, grid_hw=(h, w), stride=stride).to(xy.device)
     person = decode.find(teacher)
-    said = person.xy
+    teacher_xy = person.xy
     torso = torch.where(torso_px > 0, torso_px, _TORSO_SHARE * h * stride)[:, None]
     corners = (xy + 0.5) / stride  # cell c lies from c to c + 1
     limit = torch.tensor((w, h), device=xy.device)
     is_inside = is_known & ((corners >= 0) & (corners < limit)).all(dim=2)
-    is_wrong = is_inside & ((said - xy).norm(dim=2) / torso > _WRONG)
+    is_wrong = is_inside & ((teacher_xy - xy).norm(dim=2) / torso > _WRONG)
     by_people = (is_by_people & is_inside)[..., None, None]
     wrong = is_wrong[..., None, None]
     seen = teacher.heatmap.float().sigmoid()
     of_label = _distances(corners - 0.5, h, w)
-    of_teacher = _distances((said + 0.5) / stride - 0.5, h, w)
+    of_teacher = _distances((teacher_xy + 0.5) / stride - 0.5, h, w)
     peak = torch.where(by_people, _PEAK_BY_PEOPLE, _PEAK_BY_TEACHER)
     drawn = _profile(of_label) * peak
     emptied = seen * (of_teacher / _EMPTIED).clamp(max=1.0) ** 2
