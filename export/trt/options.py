@@ -24,7 +24,7 @@ def parse(argv: Sequence[str] | None, *, description: str | None) -> argparse.Na
     parser.add_argument(
         "--onnx",
         type=Path,
-        help=f"model file (default: {PUBLISHED.name} if it is here or fetched,  "
+        help=f"model file (default: {PUBLISHED.name} if it is here or fetched, "
         f"else {POSE_RESNET.name}, which ships)",
     )
     parser.add_argument(

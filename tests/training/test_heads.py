@@ -213,4 +213,4 @@ def test_two_trainings_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main([*given, "--share", "1.5", "--out", str(out)]) == 2
     torch.save(make_network("movenet_thunder", keypoints=17).state_dict(), paths[1])
     assert main([*given, "--out", str(out)]) == 2
-    assert "not of one network" in capsys.readouterr().err
+    assert "of different networks" in capsys.readouterr().err
