@@ -1,1 +1,1 @@
-"""Every figure in the documents is printed by a script here."""
+"""Scripts that print every figure in the documents."""

@@ -1,4 +1,4 @@
-"""What all benchmarks share: options, inputs that are not included, tables."""
+"""Helpers shared by all benchmarks: options, external inputs, tables."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def included(path: Path, option: str) -> Path:
-    """An input that people bring themselves.
+    """Check an input that users must provide.
 
     Args:
-        path: What was given.
-        option: The option it was given with.
+        path: The input's path.
+        option: The option that names it.
 
     Raises:
-        UsageError: It is not there.
+        UsageError: It does not exist.
     """
     if not path.exists():
         raise UsageError(
@@ -41,7 +41,7 @@ def included(path: Path, option: str) -> Path:
 
 
 def publish(text: str, output: Path | None) -> None:
-    """Print a result under its command and the machine, and write it where asked."""
+    """Print a result with its command and machine, and write it to a file if requested."""
     print(results.publish(text, output))
 
 
@@ -59,7 +59,7 @@ def p50_p95(seconds: Sequence[float]) -> str:
 
 
 def guarded(main: Callable[[], None]) -> None:
-    """Run a benchmark; a mistake is a sentence and exit code 2."""
+    """Run a benchmark; an expected error prints a sentence and exits with code 2."""
     try:
         main()
     except SteadyposeError as error:

@@ -1,4 +1,4 @@
-"""Parts of the documents that are computed: the options of run.py, and the README's summary.
+"""Generate parts of the documents: the options of run.py, and the README's summary.
 
 ``python -m benchmarks.readme`` puts them into the pages; a test keeps them up to date.
 """

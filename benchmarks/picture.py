@@ -1,4 +1,4 @@
-"""The moving picture in the README: seven seconds of the demo, as the program draws them.
+"""Make the README's animation: seven seconds of the demo, as the program draws them.
 
 python -m benchmarks.picture [--output docs/images/demo.webp]
 

@@ -1,4 +1,4 @@
-"""Put results and other computed parts into the documents, between markers.
+"""Insert results and other generated parts into the documents, between markers.
 
 python -m benchmarks.readme
 """
@@ -27,10 +27,10 @@ PAGES = (
 
 
 def filled(page: str) -> str:
-    """The text of a page with today's figures between its markers.
+    """Fill a page's markers with current figures.
 
     Raises:
-        UsageError: A result has not been written yet, or a marker names nothing.
+        UsageError: A result has not been written yet, or a marker's name is unknown.
     """
 
     def fill(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the rooms of the app exchange: frames, boxes, poses."""
+"""The data types exchanged between the app's packages: frames, boxes, poses."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Frame:
     """One camera image with the time it was taken.
 
     Attributes:
-        image_bgr: (H, W, 3) uint8. Only the owner of a copy writes to it.
+        image_bgr: (H, W, 3) uint8. Read-only; modify a copy.
         index: 0 for the first frame of the source; dropped frames are counted too.
         time_s: When it was taken: seconds since the first frame of a live source,
             or the presentation time of a file. Smoothing and records use it.
-        captured_s: ``time.perf_counter`` when the frame became available, for its age.
+        captured_s: ``time.perf_counter`` when the frame became available, to compute its age.
     """
 
     image_bgr: NDArray[np.uint8]
@@ -50,7 +50,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class BBox:
-    """An upright box in frame pixels; edges, so it may lie between pixels or outside."""
+    """An upright box in frame pixels, given by its edges; may be fractional or outside."""
 
     x1: float
     y1: float
@@ -74,7 +74,7 @@ class BBox:
 
 
 class State(IntEnum):
-    """Where a keypoint's position comes from."""
+    """Source of a keypoint's position."""
 
     LOST = 0
     PREDICTED = 1
@@ -90,9 +90,9 @@ class Pose:
 
     Attributes:
         xy: (K, 2) float64, smoothed positions, pixels. May lie outside the frame.
-        score: (K,) float64 in [0, 1]: a calibrated probability or a heatmap's peak, as the
-            model file has it.
-        raw_xy: (K, 2) float64, what the network said, NaN where it was not asked.
+        score: (K,) float64 in [0, 1]: a calibrated probability or a heatmap's peak,
+            depending on the model file.
+        raw_xy: (K, 2) float64, the network's output, NaN where it was not run.
         state: (K,) int8, values of ``State``.
         skeleton: Names and order of the K keypoints.
         track_id: Stable identity across frames, 1 for the first person.

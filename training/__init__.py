@@ -1,1 +1,1 @@
-"""Trains weights for the networks of ``steadypose.export.models``."""
+"""Train weights for the networks of ``steadypose.export.models``."""

@@ -1,11 +1,11 @@
-"""Fit the three numbers that turn MoveNet's maps into scores that mean something.
+"""Fit the three numbers that turn MoveNet's maps into calibrated scores.
 
     python -m training.calibrate models/movenet_lightning_224x192.onnx --data PACKS
 
 Half of the held-out people (training/configs/people_held_out.txt and LSPET 9001 to 9500) and
-what lies beside the athletes there fit the score's logit; the other half, of other pictures, says
-what came of it. Put the numbers into export: ``export_onnx.py --score A,B,C``. The second table
-is of the scores as the file has them, perhaps fitted to the first half earlier.
+image regions beside the athletes are used to fit the score's logit; the other half, of other
+images, tests the fit. Pass the numbers to export: ``export_onnx.py --score A,B,C``. The second
+table is for the scores in the file, which may have been fitted to the first half earlier.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ _TEACHER_SCORE = (0.05, 0.2, 0.4, 0.6, 0.85)
 _TEACHER_RIGHT = (0.30, 0.60, 0.83, 0.94, 0.97)
 _SHARES = {"people": 0.6, "lspet": 0.3, "surroundings": 0.1}
 _BATCH = 16
-_NARROWEST = 40  # pixels of a strip beside somebody
+_NARROWEST = 40  # pixels, minimum width of a strip beside a person
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What maps say of M keypoints, and whether they are right.
+    """Logits of M keypoints, and whether the keypoints are right.
 
     Attributes:
         logits: (M, 3) heatmap, centre, and 1.
         right: (M,) 0 to 1.
-        picture: (M,) a number of the picture or clip it comes from, to split by.
+        picture: (M,) number of its image or clip, for splitting.
     """
 
     logits: Floats
@@ -62,16 +62,16 @@ class Evidence:
     picture: NDArray[np.int64]
 
     def part(self, odd: int) -> Evidence:
-        """Half of the pictures; several people of one, and one clip, stay together."""
+        """Select half of the images; people of one image or clip stay together."""
         chosen = self.picture % 2 == odd
         return Evidence(self.logits[chosen], self.right[chosen], self.picture[chosen])
 
 
 class Maps:
-    """A network with its decoder, stopped before scores are made.
+    """A network with its decoder, up to the logits of the scores.
 
     Args:
-        recipe: Of a network that gives heads.
+        recipe: Recipe of a network with MoveNet's heads.
         weights: State dict or model file.
 
     Raises:
@@ -83,7 +83,7 @@ class Maps:
         self._model = build_model(recipe, build_network(recipe, load_weights(weights)))
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        """Look at crops.
+        """Run the network on crops.
 
         Args:
             crops: (N, H, W, 3) uint8 BGR.
@@ -119,7 +119,7 @@ def of_people(maps: Maps, dataset: PackDataset) -> Evidence:
             error = relative_error(xy[None], sample.xy[None], torso)[0]
             sure = dataset.teacher_score(row)
             counts, trust = sample.is_counted, np.ones(len(error))
-            if sure is not None:  # a teacher's labels, sure or not
+            if sure is not None:  # a teacher's labels, with its scores
                 counts = np.asarray(np.isfinite(sample.xy).all(axis=1))
                 trust = np.interp(sure, _TEACHER_SCORE, _TEACHER_RIGHT)
             right = ((error < 0.2) * trust)[counts]
@@ -128,7 +128,7 @@ def of_people(maps: Maps, dataset: PackDataset) -> Evidence:
 
 
 def of_surroundings(maps: Maps, dataset: PackDataset) -> Evidence:
-    """Evidence on what lies beside people: nothing found there is right."""
+    """Evidence on regions beside people, where any keypoint found is wrong."""
     height, width = maps.recipe.input_hw
     parts = []
     for row in range(len(dataset)):
@@ -143,7 +143,7 @@ def of_surroundings(maps: Maps, dataset: PackDataset) -> Evidence:
 
 
 def _picture(name: str, count: int) -> NDArray[np.int64]:
-    """A number for the picture or clip: file names end in the person, clips in the frame too."""
+    """Number of the image or clip: file names end in the person, for clips also in the frame."""
     source = name.rsplit("_", 1)[0] if "_" in name else name
     for clip in ("desk_", "asl_", "walk_"):
         source = clip if source.startswith(clip) else source
@@ -173,7 +173,7 @@ def _widest_strip(
 
 def _joined(parts: Sequence[Evidence]) -> Evidence:
     if not parts:
-        raise UsageError("a data set has nobody to learn from", fix="check --data")
+        raise UsageError("a data set contains no people to learn from", fix="check --data")
     return Evidence(
         np.concatenate([part.logits for part in parts]),
         np.concatenate([part.right for part in parts]),
@@ -198,7 +198,7 @@ def fit(sets: dict[str, Evidence]) -> Floats:
 
 
 def table(sets: dict[str, Evidence], numbers: Floats) -> list[str]:
-    """How often keypoints of a score are right, a row for each tenth."""
+    """Table of the share of right keypoints by score, a row for each tenth."""
     names = list(sets)
     head = ["score", *names, "people and lspet, mean"]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
@@ -221,7 +221,7 @@ def table(sets: dict[str, Evidence], numbers: Floats) -> list[str]:
 
 
 def calibrate(arguments: argparse.Namespace) -> str:
-    """Do what the command line says; returns the numbers and the tables.
+    """Run the command; returns the numbers and the tables.
 
     Raises:
         SteadyposeError: The weights are no MoveNet, or the packs cannot be read.
@@ -242,13 +242,13 @@ def calibrate(arguments: argparse.Namespace) -> str:
     }
     numbers = fit({name: evidence.part(0) for name, evidence in sets.items()})
     others = {name: evidence.part(1) for name, evidence in sets.items()}
-    told = ",".join(f"{number:.3f}" for number in numbers)
+    values = ",".join(f"{number:.3f}" for number in numbers)
     text = "\n".join(
         (
             f"{origin.name}; right: within a fifth of the torso; in brackets: keypoints; people: "
-            "everyday pictures' teacher, believed as far as people's labels of LSPET bear it out",
+            "everyday pictures, the teacher's labels, weighted by its accuracy on LSPET",
             "",
-            f"fitted: --score {told}",
+            f"fitted: --score {values}",
             "",
             *table(others, numbers),
             "",

@@ -1,4 +1,4 @@
-"""A training run as one TOML file, checked before anything starts."""
+"""Read a training run's TOML file and check it before anything starts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _FIX = "see docs/training.md and training/configs/"
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """Which network.
+    """The network to train.
 
     Attributes:
         kind: A name of ``steadypose.export.models.registry.NETWORKS``.
         deconv: Filters of the three deconvolutions; PoseResNet only.
         final_kernel: 1 or 3; PoseResNet only.
-        weights: State dict or model file to start from; none: random, as the network's code
-            starts.
-        frozen: So many of MoveNet's first blocks stay as they are.
+        weights: State dict or model file to start from; none: random, as in the network's
+            code.
+        frozen: Number of MoveNet's first blocks that are not trained.
         softness: Of MoveNet's decoder, see ``steadypose.export.models.center_decoding``.
     """
 
@@ -40,7 +40,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if kind_of(self.kind).gives == "coordinates":
             raise UsageError(
-                f"{self.kind} gives coordinates, and training here learns heatmaps",
+                f"{self.kind} gives coordinates, but training here needs heatmaps",
                 fix="choose another [network] kind",
             )
         is_movenet = kind_of(self.kind).gives == "heads"
@@ -82,7 +82,7 @@ class StageConfig:
 
     Attributes:
         input: Crop height and width, pixels.
-        epochs: Length; an epoch shows the stage's first data set once.
+        epochs: Length; an epoch goes through the stage's first data set once.
         sigma: Standard deviation of the target Gaussians, heatmap cells.
         batch: Examples per step.
         rate: Highest learning rate.
@@ -128,7 +128,7 @@ class StageConfig:
 
     @property
     def decay(self) -> float:
-        """The weight decay that is meant."""
+        """The weight decay to use, defaults resolved."""
         if self.weight_decay is not None:
             return self.weight_decay
         return 0.02 if self.optimizer == "adamw" else 0.0
@@ -140,10 +140,10 @@ class TeacherConfig:
 
     Attributes:
         weights: The teacher's state dict or model file.
-        kind: Which network it is.
+        kind: Its network.
         deconv: Its deconvolutions.
-        share: Weight of its heatmaps against the labels', 0 to 1. (MoveNet's maps stand but
-            where labels contradict them, see ``training.runs.head_targets``.)
+        share: Weight of its heatmaps against the labels', 0 to 1. (MoveNet's maps are used
+            unless labels contradict them, see ``training.runs.head_targets``.)
     """
 
     weights: str
@@ -158,12 +158,12 @@ class TeacherConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """All of a run.
+    """A whole training run.
 
     Attributes:
         name: Model id, such as ``pose_resnet18_192x160``.
         seed: Of the network's initial weights, the order and the augmentation.
-        padding: Factor between a person's box and the crop, where a stage names none.
+        padding: Factor between a person's box and the crop, for stages without their own.
         skeleton: ``coco17``, ``mpii16``, or empty for that of the first data set.
     """
 
@@ -200,7 +200,7 @@ class TrainConfig:
         self._check_stages()
 
     def _check_stages(self) -> None:
-        """Data sets name stages that exist, and every stage has one."""
+        """Check that data sets name existing stages, and that every stage has a data set."""
         for number in sorted({n for data in self.train for n in data.stages}):
             if number > len(self.stage):
                 raise UsageError(
@@ -213,7 +213,7 @@ class TrainConfig:
                 raise UsageError(f"stage {number} has no [[train]] data set", fix=_FIX)
 
     def sets_of(self, number: int) -> list[int]:
-        """Places in ``train`` of the data sets that a stage (from 1) learns from."""
+        """Indices in ``train`` of the data sets that a stage (from 1) uses."""
         return [n for n, data in enumerate(self.train) if not data.stages or number in data.stages]
 
     def padding_of(self, stage: StageConfig) -> float:
@@ -221,7 +221,7 @@ class TrainConfig:
         return self.padding if stage.padding is None else stage.padding
 
     def _check_teacher(self, teacher: TeacherConfig) -> None:
-        """Its maps must lie on the student's grid, at every stage."""
+        """Check that the teacher's maps fit the student's grid in every stage."""
         kind, own = kind_of(teacher.kind), kind_of(self.network.kind)
         if kind.gives != own.gives or kind.stride != own.stride:
             raise UsageError(
@@ -270,7 +270,7 @@ def _parse(data: dict[str, Any]) -> TrainConfig:
 
 
 def _require_used(where: str, made: Any, table: Any) -> None:
-    """Only PoseResNet has a head to choose."""
+    """Refuse head options for networks other than PoseResNet."""
     is_other = not getattr(made, "kind", "pose_resnet").startswith("pose_resnet")
     for key in ("deconv", "final_kernel"):
         if is_other and key in table:

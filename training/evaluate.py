@@ -1,10 +1,10 @@
-"""Measure a model file, through the backend that will run it, on labelled pictures.
+"""Measure a model file's accuracy on labelled images, through its backend.
 
     python -m training.evaluate models/NAME.onnx --config training/configs/default.toml --data PACKS
     python -m training.evaluate weights.pt --coco labels.json --images FOLDER --sheet worst.jpg
 
-Prints PCK@0.2 and @0.5 of the torso, PCKh where heads are labelled, COCO's AP for COCO
-files, every keypoint, and how far the scores can be trusted. ``weights.pt`` runs in torch.
+Prints PCK@0.2 and @0.5 of the torso, PCKh if heads are labelled, COCO's AP for COCO
+files, every keypoint, and the calibration of the scores. ``weights.pt`` runs in torch.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _WORST = 20
 def open_any(
     path: Path, *, backend: str = "auto", precision: str = "auto", threads: int | None = None
 ) -> Engine:
-    """A model file through the registry, or weights with a recipe beside them in torch.
+    """Open a model file through the registry, or weights with a recipe in torch.
 
     Raises:
         SteadyposeError: It is neither, or cannot run here.
@@ -78,7 +78,7 @@ def open_any(
 
 
 def summary(found: Found) -> list[str]:
-    """PCK over all limb keypoints, and PCKh where heads are known."""
+    """PCK over all limb keypoints, and PCKh if heads are known."""
     lines = [
         f"PCK@0.2 {found.pck(0.2):.4f}   PCK@0.5 {found.pck(0.5):.4f}   "
         f"({int(np.isfinite(found.reference_px).sum())} people, limb keypoints)"
@@ -94,7 +94,7 @@ def summary(found: Found) -> list[str]:
     if np.isfinite(found.head_px).any():
         error = relative_error(found.xy, found.truth, found.head_px)
         counts = found.is_counted & np.isfinite(found.head_px)[:, None]
-        # MPII's own evaluation leaves these two out (and counts what is exactly at the limit).
+        # MPII's own evaluation leaves these two out (and counts errors exactly at the limit).
         trunk = [k for k, n in enumerate(found.skeleton.keypoints) if n in {"pelvis", "thorax"}]
         counts[:, trunk] = False
         shares = [float((error[counts] < t).mean()) for t in (0.5, 0.1)]
@@ -115,7 +115,7 @@ def keypoint_table(found: Found) -> list[str]:
 
 
 def reliability_table(found: Found) -> list[str]:
-    """A Markdown table: what share of keypoints with a score is right."""
+    """A Markdown table: share of right keypoints by score."""
     curve = reliability(found.score, found.error, found.is_counted)
     lines = [
         f"scores: mean gap to PCK@0.2 {curve.gap:.3f}; a right keypoint scores above a wrong "
@@ -129,7 +129,7 @@ def reliability_table(found: Found) -> list[str]:
 
 
 def worst_rows(found: Found, count: int = _WORST) -> list[tuple[int, float]]:
-    """(place in ``found``, mean error in reference lengths) of the worst, worst first."""
+    """(index in ``found``, mean error in reference lengths) of the worst, worst first."""
     error = np.where(found.is_counted, np.minimum(found.error, 1.0), np.nan)
     counted = np.asarray(np.isfinite(error).any(axis=1), np.bool_)
     mean = np.full(len(error), -1.0)
@@ -141,15 +141,15 @@ def worst_rows(found: Found, count: int = _WORST) -> list[tuple[int, float]]:
 def worst_sheet(
     engine: Engine, dataset: PoseDataset, found: Found, path: Path, *, is_flip_tested: bool = False
 ) -> None:
-    """Write a picture of the people with the largest errors; crosses are labels.
+    """Write an image of the people with the largest errors; crosses are labels.
 
     Raises:
-        UsageError: Nobody was measured.
+        UsageError: No person was measured.
         RecordError: The picture cannot be written.
     """
     worst = worst_rows(found)
     if not worst:
-        raise UsageError(f"nobody of {dataset.name} was measured", fix="leave --sheet out")
+        raise UsageError(f"no person of {dataset.name} was measured", fix="leave --sheet out")
     spec = engine.spec
     crops, truths = [], []
     for place_in_found, _ in worst:
@@ -210,7 +210,7 @@ def _average_precision(
 
 
 def evaluate(arguments: argparse.Namespace) -> str:
-    """Do what the command line says; returns the report."""
+    """Run the command; returns the report."""
     engine = open_any(
         arguments.model,
         backend=arguments.backend,

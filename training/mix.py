@@ -1,9 +1,9 @@
-"""Average the weights of trainings that began alike.
+"""Average the weights of two trainings with the same start.
 
     python -m training.mix A.onnx B.pt --share 0.5 --out MIXED.pt
 
-Weights of one network refined from one start lie in one valley: their mean is often better than
-either, on pictures unlike the training's above all (Wortsman et al. 2022, arXiv:2203.05482).
+Weights refined from the same start lie in one valley of the loss: their mean is often better than
+either, especially on images unlike the training's (Wortsman et al. 2022, arXiv:2203.05482).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def mix(first: Path, second: Path, *, share: float, out: Path) -> str:
     Raises:
         UsageError: The share is not between 0 and 1, the first has no recipe, or ``out``
             cannot be written.
-        ModelFileError: They are not of one network.
+        ModelFileError: They are of different networks.
     """
     if not 0.0 <= share <= 1.0:
         raise UsageError(f"--share {share} is not between 0 and 1", fix="0.5 is the mean")
@@ -40,16 +40,15 @@ def mix(first: Path, second: Path, *, share: float, out: Path) -> str:
         raise UsageError(f"cannot write {out}", fix="name a new .pt file in an existing folder")
     origin = find_recipe(first)
     if origin is None:
-        raise UsageError(
-            f"nothing says how {first} was trained", fix="name that with a recipe first"
-        )
+        raise UsageError(f"{first} has no recipe", fix="name the file with a recipe first")
     one, two = load_weights(first), load_weights(second)
     if {k: v.shape for k, v in one.items()} != {k: v.shape for k, v in two.items()}:
         raise ModelFileError(
-            f"{first} and {second} are not of one network", fix="mix trainings of one network"
+            f"{first} and {second} are of different networks",
+            fix="mix trainings of the same network",
         )
     mixed = {
-        # As the model file will store them, so that what is measured is what ships.
+        # As stored in the model file, so that the measured weights are the shipped ones.
         k: _stored(torch.lerp(v, two[k], share)) if v.is_floating_point() else v
         for k, v in one.items()
     }

@@ -4,7 +4,7 @@
 
 RUN gets checkpoints, ``weights.pt`` (the averaged weights, for export_onnx.py) with its
 recipe, ``log.csv``, ``curve.png`` and a grid of predictions. Ctrl-C saves; the same
-command goes on exactly where it stopped.
+command continues exactly where it stopped.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from training.runs.run import Run
 
 
 class Stop:
-    """Signal handler: the first ends the run after its present step, the second at once.
+    """Signal handler: the first ends the run after its current step, the second at once.
 
     Args:
-        run: What to end.
+        run: The run to end.
     """
 
     def __init__(self, run: Run) -> None:
@@ -49,7 +49,7 @@ def find_device(name: str) -> torch.device:
     """A torch device.
 
     Raises:
-        UsageError: CUDA was asked for and is not there.
+        UsageError: CUDA was requested but is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--data", type=Path, help="where relative data paths start; default: the config's folder"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
+    parser.add_argument("--out", type=Path, required=True, help="folder for all output")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, help="of torch on the CPU; default: all cores")
     parser.add_argument("--workers", type=int, default=default_workers(), help="data processes")
@@ -98,10 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
-        print("stopped at once; the same command goes on from the last checkpoint", file=sys.stderr)  # noqa: T201
+        why = "stopped at once; the same command continues from the last checkpoint"
+        print(why, file=sys.stderr)  # noqa: T201
         return 2
     if run.is_stopping:
-        print("stopped and saved; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        print("stopped and saved; the same command continues from here", file=sys.stderr)  # noqa: T201
         return 2
     print(f"done: PCK@0.2 {score:.4f}; weights in {arguments.out / 'weights.pt'}")  # noqa: T201
     return 0

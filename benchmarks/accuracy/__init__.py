@@ -1,1 +1,1 @@
-"""How often keypoints are right."""
+"""Accuracy of keypoints."""

@@ -1,4 +1,4 @@
-"""How right the keypoints are: the demo against its truth, a real clip against its CSV.
+"""Keypoint accuracy of the app: the demo against its truth, a real clip against its CSV.
 
     python -m benchmarks.accuracy.app [--video CLIP --truth CSV] [--peer]
 
@@ -39,7 +39,7 @@ GROUPS = {
     "knees": (13, 14),
     "ankles": (15, 16),
 }
-FEWEST = 20  # labels of a group; less say nothing
+FEWEST = 20  # labels of a group; fewer are not significant
 SUMS = {
     "shoulders, elbows, wrists": range(5, 11),
     "eyes, nose, shoulders, elbows, wrists": (0, 1, 2, *range(5, 11)),
@@ -48,7 +48,7 @@ SUMS = {
 
 
 def follow(engine: Engine, source_text: str) -> tuple[Floats, Floats, int]:
-    """Raw and smoothed keypoints of person after person, (F, 17, 2) each, NaN where none."""
+    """Raw and smoothed keypoints of person after person, (F, 17, 2) each, NaN if there is none."""
     source = open_source(SourceOptions(source_text))
     pipeline = Pipeline(engine)
     raw, smooth, ids = [], [], set()
@@ -66,7 +66,7 @@ def follow(engine: Engine, source_text: str) -> tuple[Floats, Floats, int]:
 
 
 def pck_of(found: Floats, truth: Floats, keypoints: Sequence[int]) -> float:
-    """PCK@0.2 of the torso; where the torso is not seen its median stands in."""
+    """PCK@0.2 of the torso; if the torso is not seen its median is used."""
     is_known = np.isfinite(truth[..., 0])
     torso = torso_px(truth, is_known, COCO17)
     torso = np.where(np.isfinite(torso), torso, np.nanmedian(torso))
@@ -111,7 +111,9 @@ def follow_with_mediapipe(clip: Path) -> Floats:
 def build_parser() -> argparse.ArgumentParser:
     """All options."""
     made = parser(__doc__)
-    made.add_argument("--video", type=Path, metavar="FILE", help="clip to measure beside the demo")
+    made.add_argument(
+        "--video", type=Path, metavar="FILE", help="clip to measure in addition to the demo"
+    )
     made.add_argument("--truth", type=Path, metavar="CSV", help="its measured keypoints")
     made.add_argument("--peer", action="store_true", help="run MediaPipe over the clip as well")
     return made

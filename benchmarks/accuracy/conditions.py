@@ -1,9 +1,9 @@
-"""Where a model fails: rendered people in easy and in hard conditions, with exact labels.
+"""Accuracy by condition: rendered people in easy and hard conditions, with exact labels.
 
     python -m benchmarks.accuracy.conditions [--model FILE] [--picture docs/conditions.jpg]
 
 Needs requirements-people.txt. Training saw none of these bodies, clothes and postures, but others
-of the same making: read the differences between rows, not the level.
+of the same generator: compare rows, and ignore the absolute level.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CONDITIONS: dict[str, Staging] = {
     "half hidden": Staging("standing", facing=FRONT, others=0, cover=0.5),
     "dark, an eighth of the light": Staging("standing", facing=FRONT, others=0, light=0.125),
 }
-_SEED, _PEOPLE = 99, 60  # training's packs have 1 and 2, and 160 people
+_SEED, _PEOPLE = 99, 60  # training's packs have seeds 1 and 2, and 160 people
 _SHOWN, _WHOLE = 3, 9
 _GROUPS = {
     "face": range(5),
@@ -70,7 +70,7 @@ class Staged:
         return len(self._made)
 
     def sample(self, row: int) -> Sample:
-        """One picture; only what lies within it counts."""
+        """Render one image; only keypoints inside it count."""
         made = self._made[row]
         height, width = made.image_bgr.shape[:2]
         xy = made.keypoints[:, :2]
@@ -81,9 +81,9 @@ class Staged:
 
 
 def strip_of(engine: Engine, dataset: Staged, found: Found) -> NDArray[np.uint8]:
-    """The worst, a middling and the best picture, with what was found in them."""
+    """The worst, a median and the best image, with the keypoints found."""
     order = np.array([place for place, _ in worst_rows(found, len(found.rows))])
-    is_whole = found.is_counted[order].sum(axis=1) >= _WHOLE  # a head alone shows nothing
+    is_whole = found.is_counted[order].sum(axis=1) >= _WHOLE  # a head alone is not informative
     order = order[is_whole] if is_whole.sum() >= _SHOWN else order
     rows = order[np.linspace(0, len(order) - 1, _SHOWN).astype(int)]
     samples = [dataset.sample(int(found.rows[row])) for row in rows]

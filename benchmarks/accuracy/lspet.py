@@ -1,12 +1,12 @@
-"""The shipped model beside MediaPipe Pose on labelled pictures: LSPET 9001 to 9500.
+"""Compare the shipped model with MediaPipe Pose on labelled images, LSPET 9001 to 9500.
 
     python -m benchmarks.accuracy.lspet --data PACKS
 
-Both see the same pictures (one athlete each, cut out with a margin). Ours gets the labelled
-box, MediaPipe finds its person itself, picture by picture, with its default threshold and with
-one that fits pictures that always hold somebody; whom it does not find counts as wrong. Labels
-are people's, and not all right. Ours learned from pictures 1 to 9000 of the same set, MediaPipe
-from others: this says what the default is worth here, not which network is better everywhere.
+Both see the same images (one athlete each, cut out with a margin). Ours gets the labelled
+box; MediaPipe detects the person itself in each image, with its default threshold and with a
+low one, since every image contains a person; undetected people count as wrong. Labels were made
+by people and have errors. Ours was trained on images 1 to 9000 of the same set, MediaPipe on
+others: this measures the default on this set, not which network is better in general.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ json.dump(found, open(sys.argv[1] + "/found.json", "w"))
 
 
 def find_with_mediapipe(dataset: PoseDataset, rows: Ints, *, least: float) -> Floats:
-    """(N, 17, 2) picture pixels; NaN where nobody was found.
+    """(N, 17, 2) image pixels; NaN if no person was found.
 
     Args:
         dataset: Pictures.
-        rows: (N,) which.
+        rows: (N,) rows of the data set.
         least: MediaPipe's detection threshold.
 
     Raises:
@@ -90,8 +90,8 @@ def find_with_mediapipe(dataset: PoseDataset, rows: Ints, *, least: float) -> Fl
                 fix=f"reinstall it: rm -r {VENV}",
             )
         answers = json.loads((Path(folder) / "found.json").read_text())
-    nobody = [[np.nan] * 2] * len(COCO17)
-    return np.array([nobody if found is None else found for found in answers])
+    not_found = [[np.nan] * 2] * len(COCO17)
+    return np.array([not_found if found is None else found for found in answers])
 
 
 def row_of(name: str, found: Found, xy: Floats) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Compare everything that runs a model here, on the same real crops.
+"""Compare all backends and precisions of a model on the same real crops.
 
     python -m benchmarks.accuracy.parity                              # the default model
     python -m benchmarks.accuracy.parity --also NAME_int8.onnx --source VIDEO
@@ -69,7 +69,7 @@ def open_torch(weights: Path) -> Engine:
 
 
 def labelled(arguments: argparse.Namespace) -> list[PoseDataset]:
-    """The data sets to measure PCK on; none where none was given."""
+    """The data sets to measure PCK on, if any."""
     if arguments.coco is not None:
         options = {"annotations": str(arguments.coco.resolve())}
         if arguments.images is not None:
@@ -87,7 +87,7 @@ def built_engines(spec: ModelSpec) -> list[Path]:
 
 
 def report(arguments: argparse.Namespace) -> str:
-    """Do what the command line says; returns a Markdown table."""
+    """Run the command; returns a Markdown table."""
     spec = read_spec(arguments.onnx)
     share = -(-arguments.count // len(arguments.source))
     crops = np.concatenate([gather_crops(s, spec, count=share) for s in arguments.source])

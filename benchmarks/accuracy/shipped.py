@@ -1,12 +1,12 @@
-"""Every network that ships: accuracy on people nobody trained on, time, size.
+"""Accuracy on held-out people, time and size of every shipped network.
 
     python -m benchmarks.accuracy.shipped --data PACKS [MODEL.onnx ...]
 
-Boxes are given. The 300 everyday pictures (training/configs/people_held_out.txt) were left out of
-training with all other pictures of their sources; their labels are MoveNet Thunder's, which looked
-twice, so they say how near a network comes to it. LSPET 9001 to 9500 was labelled by people.
-Further model files, such as the published weights, get a row each. Times are of one thread and
-one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as this one does it.
+Boxes are the labelled ones. The 300 everyday pictures (training/configs/people_held_out.txt) were
+left out of training with all other pictures of their sources; their labels are MoveNet Thunder's in
+two passes, so they measure how close a network comes to it. LSPET 9001 to 9500 was labelled by
+people. Further model files, such as the published weights, get a row each. Times are of one thread
+and one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as this one does it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from training.measures.measure import Found, measure
 from training.measures.metrics import pck
 
 _THRESHOLDS = np.arange(0.5, 0.96, 0.05)
-_BODY_SHARE = 0.53  # of a box: what COCO's area is of it, about
+_BODY_SHARE = 0.53  # COCO's segment area as a share of the box, about
 _CALLS = """
 import sys, time
 import numpy as np
@@ -63,7 +63,7 @@ def call_ms(model: Path, *, is_avx2: bool) -> float:
         check=False,
     )
     if done.returncode != 0:
-        why = done.stderr.strip().splitlines()[-1:] or ["it ended without a word"]
+        why = done.stderr.strip().splitlines()[-1:] or ["it ended without a message"]
         raise EngineError(f"{model.name} did not run: {why[0]}", fix="run.py --model says more")
     return float(done.stdout.split()[-1])
 
@@ -87,9 +87,9 @@ def matched(found: Found) -> float:
 
 
 def of_teacher(found: Found) -> Found:
-    """Count a teacher's labels too: these pictures have no others."""
-    is_somebody = found.is_known.sum(axis=1) > 1
-    return replace(found, is_counted=found.is_known & is_somebody[:, None])
+    """Count a teacher's labels as well: these images have no others."""
+    is_labelled = found.is_known.sum(axis=1) > 1
+    return replace(found, is_counted=found.is_known & is_labelled[:, None])
 
 
 def figures(found: Found) -> list[str]:

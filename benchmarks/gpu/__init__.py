@@ -1,1 +1,1 @@
-"""TensorRT on a GPU: ``python -m benchmarks.gpu``."""
+"""Benchmark TensorRT on a GPU: ``python -m benchmarks.gpu``."""

@@ -1,4 +1,4 @@
-"""TensorRT on this machine's GPU: build, parity, latency, and the whole loop.
+"""Benchmark TensorRT on this machine's GPU: build, parity, latency, and the whole loop.
 
     python -m benchmarks.gpu                  # everything, where torch and TensorRT share a Python
     python -m benchmarks.gpu --prepare-only   # with the Python that has torch and onnx ...
@@ -49,7 +49,7 @@ FOLDER = ROOT / "benchmarks" / "cache" / "gpu"
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The machine as the benchmark uses it; made up with ``--fake``."""
+    """The machine the benchmark runs on; simulated with ``--fake``."""
 
     api: TensorRt
     driver: CudaDriver
@@ -96,7 +96,7 @@ def build(gpu: Gpu, depth: int, precision: str, manifest: dict[str, Any]) -> dic
 
 
 def open_built(gpu: Gpu, spec: ModelSpec, precision: str, report: dict[str, Any]) -> TensorRtEngine:
-    """Load what was built."""
+    """Load the engine that was built."""
     info = EngineInfo(
         spec, "", "", gpu.api.flavor, gpu.api.version, precision, report["built"], max(BATCHES),
         gpu.device.name, (gpu.device.capability,),
@@ -114,9 +114,9 @@ def open_built(gpu: Gpu, spec: ModelSpec, precision: str, report: dict[str, Any]
 def run(
     gpu: Gpu, *, depths: tuple[int, ...], rounds: int, save: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """Everything; a combination that fails is recorded and the rest goes on.
+    """Run all combinations; one that fails is recorded and the rest continue.
 
-    ``save`` gets all results so far after each: a run that is cut off keeps them.
+    ``save`` gets all results so far after each one, so that an interrupted run keeps them.
     """
     manifest = read_manifest(FOLDER)
     spec = ModelSpec.from_json(json.dumps(manifest["spec"]))
@@ -152,7 +152,7 @@ def run(
 
 
 def fake_gpu() -> Gpu:
-    """A made-up machine; see tests/support/fake_cuda.py."""
+    """Make a simulated machine; see tests/support/fake_cuda.py."""
     from steadypose.engines.backends.tensorrt.api import Log  # noqa: PLC0415
     from tests.support.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt  # noqa: PLC0415
 

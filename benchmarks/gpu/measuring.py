@@ -1,4 +1,4 @@
-"""How fast an engine is on this machine's GPU, and how far from the CPU."""
+"""Measure an engine's latency on the GPU, and its differences from the CPU."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def measure(engine: TensorRtEngine, crops: NDArray[np.uint8], *, rounds: int) ->
     if lane.graph is not None:
         found["graph_ms"] = times_ms(replay, rounds=rounds)
     found["infer_ms"] = times_ms(infer, rounds=rounds)
-    if lane.graph is not None:  # again: a clock that changed meanwhile would favour one
+    if lane.graph is not None:  # measured twice: a clock change in between would favour one
         found["graph_again_ms"] = times_ms(replay, rounds=rounds)
         graph = min(found["graph_ms"][0], found["graph_again_ms"][0])
         found["infer_over_graph"] = found["infer_ms"][0] / max(graph, 1e-9)

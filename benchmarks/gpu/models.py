@@ -1,7 +1,7 @@
 """Model files for benchmarks/gpu, made by a Python that has torch, onnx and onnxruntime.
 
 The Python that has TensorRT may have none of them, so everything it needs is written to a
-folder: graphs in their final precision, crops, and what the CPU makes of the crops.
+folder: graphs in their final precision, crops, and the CPU's results for the crops.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BATCHES = (1, 2, 4, 8)
 
 
 def file_of(folder: Path, depth: int, precision: str) -> Path:
-    """Where a graph lies."""
+    """Path of a graph."""
     return folder / f"pose_resnet{depth}_{precision}.onnx"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What was prepared so far."""
+    """The index of prepared files."""
     path = folder / "manifest.json"
     if not path.exists():
         return {"convolutions": {}}
@@ -36,7 +36,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def is_prepared(folder: Path, depths: tuple[int, ...]) -> bool:
-    """Whether every graph is there."""
+    """Whether every graph exists."""
     known = read_manifest(folder)["convolutions"]
     wanted = [(depth, precision) for depth in depths for precision in PRECISIONS]
     files = [file_of(folder, *pair) for pair in wanted] + [folder / "crops.npy"]
@@ -47,8 +47,8 @@ def is_prepared(folder: Path, depths: tuple[int, ...]) -> bool:
 def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
     """Export every depth with seeded random weights, in every precision.
 
-    Random weights: the time does not depend on them, and there are no trained ones of
-    every depth. Opset 17, so that TensorRT 8 reads the files too.
+    Weights are random, since the time does not depend on them and not every depth has
+    trained ones. Opset 17, so that TensorRT 8 reads the files as well.
     """
     import onnx  # noqa: PLC0415  # not in the Python that runs the engines
     import onnxruntime  # noqa: PLC0415
@@ -96,7 +96,7 @@ def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
 
 
 def _calm(network: Any, torch: Any) -> None:
-    """Give random weights heatmaps with peaks in [0, 1]: batch statistics set by one pass."""
+    """Scale random weights so that heatmaps peak in [0, 1]; one pass sets batch statistics."""
     network.train()
     with torch.no_grad():
         for module in network.modules():

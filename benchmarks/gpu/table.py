@@ -1,4 +1,4 @@
-"""What was measured on a GPU, as Markdown."""
+"""Format GPU measurements as Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.gpu.models import PRECISIONS
 
 
 def to_table(found: dict[str, Any]) -> str:
-    """Markdown; latencies are p50 / p95 in milliseconds."""
+    """Format as Markdown; latencies are p50 / p95 in milliseconds."""
     lines = [
         found["machine"],
         "",

@@ -1,1 +1,1 @@
-"""What a frame, a start and a recording cost."""
+"""Costs of a frame, a start and a recording."""

@@ -1,4 +1,4 @@
-"""A 60 fps camera before an engine that takes 50 ms: does any queue grow? And memory.
+"""Frame age and memory with a 60 fps camera and a 50 ms engine.
 
 python -m benchmarks.loop.age [--seconds 60] [--memory-frames 10000]
 """
@@ -23,7 +23,7 @@ from steadypose.realtime.tracking.pipeline import Pipeline
 
 
 class SimulatedCamera:
-    """Gives frames at exact times, as a driver with its own clock does."""
+    """Delivers frames at exact times, like a driver with its own clock."""
 
     label = "simulated camera"
 

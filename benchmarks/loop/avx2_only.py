@@ -1,4 +1,4 @@
-"""Run a program as on a processor with AVX2 and nothing newer, as most laptops are."""
+"""Run a program as on a processor with AVX2 and nothing newer, like most laptops."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _OPENVINO_ALONE = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 @functools.cache
 def avx2_only() -> tuple[Mapping[str, str], bool]:
-    """Environment variables for a child process, and whether they hold for every program.
+    """Environment variables for a child process, and whether they affect every program.
 
-    Where the processor lets its CPUID be trapped (Intel's, on Linux, with a C compiler there),
-    every program is held back. Elsewhere only what multiplies with oneDNN is: OpenVINO, torch.
+    If the processor's CPUID can be trapped (Intel, on Linux, with a C compiler), every
+    program is limited to AVX2. Elsewhere only users of oneDNN are: OpenVINO, torch.
     """
     _LIBRARY.parent.mkdir(exist_ok=True)
     build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(_LIBRARY), str(_SOURCE)]

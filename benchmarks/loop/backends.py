@@ -1,7 +1,7 @@
-"""Which CPU backend, precision and thread count runs the shipped model best.
+"""Compare CPU backends, precisions and thread counts for the shipped model.
 
 Speed, cold start and keypoint agreement side by side: rounds alternate between the
-candidates, so a noisy machine disturbs all alike.
+candidates, so that a noisy machine affects all equally.
 
     python -m benchmarks.loop.backends [--video CLIP ...]
 """
@@ -44,7 +44,7 @@ print(json.dumps(time.perf_counter() - begin))
 
 @dataclass
 class Candidate:
-    """One way to run the model, and what was measured of it."""
+    """One way to run the model, and its measurements."""
 
     backend: str
     precision: str
@@ -56,12 +56,12 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """As in the table."""
+        """Its name in the table."""
         return f"{self.backend} {self.precision}, {self.threads} threads"
 
 
 class Keeper:
-    """An engine that keeps the crops it was given: real crops, as the app cuts them."""
+    """An engine that keeps its input: real crops, as the app cuts them."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -76,7 +76,7 @@ class Keeper:
         return self.engine.others
 
     def start(self, crops: NDArray[np.uint8]) -> None:
-        """Keep and pass on."""
+        """Keep the crops and pass them on."""
         self.crops.extend(crops.copy())
         self.engine.start(crops)
 
@@ -98,8 +98,8 @@ def real_crops(count: int, videos: Sequence[str]) -> tuple[NDArray[np.uint8], st
     """Crops of the tracked person.
 
     Args:
-        count: How many at most.
-        videos: Files, or ``demo``; each gives its share.
+        count: Maximum number of crops.
+        videos: Files, or ``demo``; each contributes its share.
     """
     crops: list[NDArray[np.uint8]] = []
     for text in videos:

@@ -1,4 +1,4 @@
-"""What the loop costs outside the engine, and how close it comes to the bare engine.
+"""Cost of the loop outside the engine, compared with the bare engine.
 
 Runs the whole app on a file, and the bare engine on one crop, in alternating rounds
 of one process.

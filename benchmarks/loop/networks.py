@@ -1,11 +1,10 @@
-"""Every network side by side: what it costs, how fast it runs here, whether engines build.
+"""Compare all networks: cost, speed on this machine, and engine builds.
 
     python -m benchmarks.loop.networks [--only NAME ...]
 
-Weights are random (seeded): times and sizes do not depend on them, accuracies are the
-published ones. Each network takes turns with PoseResNet-50, so that a noisy machine disturbs
-both, and the loop runs it on the demo. Engines are built by TensorRT for RTX, which needs no
-GPU for that.
+Weights are random (seeded): times and sizes do not depend on them, accuracies are the published
+ones. Each network alternates with PoseResNet-50, so that a noisy machine affects both, and the loop
+runs it on the demo. Engines are built by TensorRT for RTX, which needs no GPU for that.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ HEAD = (
 
 
 def lively(network: nn.Module, *, seed: int) -> nn.Module:
-    """Random weights that keep a signal's size through any depth, and busy batch norms."""
+    """Random weights that keep the signal's variance at any depth, and non-trivial batch norms."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in network.state_dict().items():
@@ -81,7 +80,7 @@ def lively(network: nn.Module, *, seed: int) -> nn.Module:
 
 
 def _bring_inside(network: Any, input_hw: tuple[int, int]) -> None:
-    """Scale the last layer, so that coordinates lie in the crop as a trained network's do."""
+    """Scale the last layer so that coordinates lie in the crop, as a trained network's do."""
     with torch.inference_mode():
         spread = float(network.eval()(torch.randn(1, 3, *input_hw)).std())
     with torch.no_grad():
@@ -93,8 +92,8 @@ class Subject:
     """One network as a model file, with its engines.
 
     Args:
-        name: In the registry.
-        folder: For its files.
+        name: Its name in the registry.
+        folder: Folder for its files.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -123,12 +122,12 @@ class Subject:
         self.crops: NDArray[np.uint8] = rng.integers(0, 256, (2, height, width, 3), np.uint8)
 
     def open(self, backend: str) -> Engine:
-        """On a CPU backend, in the precision it would choose."""
+        """Open it on a CPU backend, in the backend's default precision."""
         options = EngineOptions(threads=default_threads())
         return open_engine(self.file, backend=backend, options=options).engine
 
     def costs(self) -> tuple[float, float]:
-        """Parameters in millions, and multiply-adds of a crop in 10^9."""
+        """Parameters in millions, and 10^9 multiply-adds per crop."""
         height, width = self.recipe.input_hw
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
             self.network.eval()(torch.zeros(1, 3, height, width))
@@ -139,7 +138,7 @@ class Subject:
         """Largest distance between torch's keypoints and ONNX Runtime's, crop pixels.
 
         Raises:
-            EngineError: It is larger than it may be, or the test could not fail.
+            EngineError: It exceeds the limit, or the test could not fail.
         """
         with torch.inference_mode():
             wanted = build_model(self.recipe, self.network)(torch.from_numpy(self.crops)).numpy()
@@ -147,7 +146,7 @@ class Subject:
         engine = open_engine(self.file, backend="onnxruntime", options=options).engine
         found = engine.infer(self.crops)
         engine.close()
-        wanted = wanted[:, : found.shape[1]]  # a MoveNet's further people follow
+        wanted = wanted[:, : found.shape[1]]  # MoveNet's further people follow
         worst = float(np.linalg.norm(found[..., :2] - wanted[..., :2], axis=-1).max())
         if not worst < WORST_PX or np.ptp(wanted[..., :2]) < 8:
             raise EngineError(
@@ -161,34 +160,34 @@ class Subject:
         """Build it with TensorRT for RTX in fp32 and fp16; a failure ends the benchmark."""
         if importlib.util.find_spec("tensorrt_rtx") is None:
             return "not installed"
-        said = []
+        results = []
         for precision in ("fp32", "fp16"):
             output = self.file.with_suffix(f".{precision}.engine")
             given = ["--flavor", "tensorrt-rtx", "--onnx", str(self.file), "--output", str(output)]
             quietly(build_main, [*given, "--precision", precision])
-            said.append("built")
+            results.append("built")
             output.unlink()
-        return " / ".join(said)
+        return " / ".join(results)
 
     def loop(self) -> str:
-        """Whether the app runs it on the demo."""
+        """Check that the app runs it on the demo."""
         given = ["--model", str(self.file), "--source", "demo", "--headless", "--max-frames", "6"]
         quietly(run_main, given)
         return "runs"
 
 
 def quietly(main: Any, arguments: list[str]) -> str:
-    """Run one of our commands; a failure is an error that says why."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    """Run one of our commands; a failure raises an error with the reason."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = main(arguments)
     if code:
-        raise EngineError(said.getvalue().strip()[-300:], fix="run it by hand")
-    return said.getvalue()
+        raise EngineError(output.getvalue().strip()[-300:], fix="run it by hand")
+    return output.getvalue()
 
 
 def timed(engine: Engine, other: Engine, crop: NDArray[np.uint8], crop2: Any) -> tuple[str, str]:
-    """Median ms of a call, and its ratio to the other's, taking turns."""
+    """Median ms of a call, and its ratio to the other engine's, alternating."""
     ours: list[float] = []
     theirs: list[float] = []
     end = time.perf_counter() + BUDGET_S
@@ -210,7 +209,7 @@ def published(network: str) -> str:
 
 
 def row(name: str, reference: Subject, folder: Path) -> tuple[str, ...]:
-    """All about one network."""
+    """All measurements of one network."""
     subject = reference if name == REFERENCE else Subject(name, folder)
     times = []
     for backend in BACKENDS:
@@ -240,7 +239,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Go through the registry."""
+    """Measure all networks of the registry."""
     arguments = build_parser().parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:

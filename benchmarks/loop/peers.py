@@ -1,8 +1,8 @@
-"""steadypose beside MediaPipe Pose on one clip: speed, CPU and agreement. Linux and macOS.
+"""Compare steadypose with MediaPipe Pose on one clip: speed, CPU, agreement (Linux, macOS).
 
 ``python -m benchmarks.loop.peers --video CLIP [--rounds 3] [--output FILE.md]``
 
-Agreement is not accuracy: neither of the two is the truth.
+Agreement is not accuracy: neither of the two is ground truth.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ fractions of the torso (MediaPipe's mean shoulder to hip). Agreement, not accura
 
 
 def agreement(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
-    """Rows of a Markdown table: how far apart the two place each group of keypoints."""
+    """Rows of a Markdown table: distances between the two by group of keypoints."""
     n = min(len(run.keypoints) for pair in pairs for run in pair)
     ours = np.concatenate([run.keypoints[:n] for run, _ in pairs])
     theirs = np.concatenate([run.keypoints[:n] for _, run in pairs])

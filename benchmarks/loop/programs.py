@@ -1,4 +1,4 @@
-"""steadypose and MediaPipe Pose, each run once over a clip. Linux and macOS.
+"""Run steadypose or MediaPipe Pose once over a clip (Linux and macOS).
 
 MediaPipe lives in ``benchmarks/cache/mediapipe-venv``, made on first use; its weights
 ship inside its wheel.
@@ -29,7 +29,7 @@ VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"
 PACKAGE = "mediapipe==0.10.21"
 # MediaPipe's number of each COCO keypoint, in COCO order.
 LANDMARKS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-# Landmarks are fractions of the picture, edge to edge; ours count from the first pixel's centre.
+# Landmarks are fractions of the frame, edge to edge; ours count from the first pixel's centre.
 RUNNER = """
 import json, resource, sys, time
 import cv2, numpy as np
@@ -66,16 +66,16 @@ json.dump({"frames": len(keypoints), "seconds": seconds, "process_s": process_s,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One program, once over the clip.
+    """Measurements of one program over the clip.
 
     Attributes:
-        frames: How many it did.
+        frames: Number of frames processed.
         fps: Frames a second of the loop, decoding included.
         call_ms: Median time of the network's call a frame.
         cpu_ms: CPU time (user and system) a frame of the whole process, start included.
         loop_cpu_ms: The same of the loop alone, NaN where not measured.
         keypoints: (n, 17, 3) x, y in frame pixels and score or visibility; NaN where unseen.
-        engine: What ran.
+        engine: Description of the engine.
     """
 
     frames: int
@@ -98,8 +98,8 @@ def run_ours(
 
     Args:
         clip: Video file.
-        folder: For what it writes.
-        options: Beside its defaults.
+        folder: Folder for its output.
+        options: Options in addition to its defaults.
         environment: Variables set for it.
     """
     table, figures_file = folder / "ours.csv", folder / "ours.json"
@@ -174,7 +174,7 @@ def prepare_mediapipe() -> None:
 def _find_python() -> str:
     ask = "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))"
     for name in (sys.executable, "python3.11", "python3.12", "python3.10"):
-        # A pyenv shim is on the PATH even where its Python is not switched on.
+        # A pyenv shim is on the PATH even if its Python is not active.
         path = shutil.which(name)
         if path is None:
             continue
@@ -189,7 +189,7 @@ def _find_python() -> str:
 def _cpu_s_of(
     name: str, command: Sequence[str], *, fix: str, environment: Mapping[str, str] | None = None
 ) -> float:
-    """Run a program to its end; its CPU seconds, user and system, start included."""
+    """Run a program; returns its CPU seconds, user and system, start included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command,

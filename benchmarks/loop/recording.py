@@ -1,7 +1,7 @@
-"""What recording costs over a long time, format by format.
+"""Cost of long recordings, for each format.
 
-A made-up run is given to each recorder as fast as it takes it: frames a second are what
-the disk and the formatting allow, not what a camera gives.
+A synthetic run is written by each recorder as fast as possible: frames a second are limited
+by the disk and the formatting, not by a camera.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from steadypose.realtime.record.recorder import record_table
 
 _FPS = 60
 _LOST = 0.1  # share of keypoints without a position
-_KINDS = 500  # different poses, so that compression does not see one pose again and again
+_KINDS = 500  # different poses, so that compression does not see the same pose repeatedly
 _HEAD = (
     *("format", "write rows/s", "us a frame, first tenth", "last tenth", "close s"),
     *("memory MiB, last - first tenth", "closing MiB", "file MB", "read s"),
@@ -36,7 +36,7 @@ FORMATS = {f"{form.layout or 'all'}.{form.name}": form for form in TABLES}
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one format.
+    """Costs of one format.
 
     Attributes:
         rows: Rows or lines in the file.
@@ -47,7 +47,7 @@ class Cost:
         grown_mib: Resident memory after the last tenth, over that after the first.
         closing_mib: Resident memory after closing, over that before.
         size_mb: File, megabytes.
-        read_s: Reading it back whole; None where that was not asked for.
+        read_s: Reading it back whole; None if not requested.
     """
 
     rows: int
@@ -62,7 +62,7 @@ class Cost:
 
 
 def make_people(persons: int) -> list[list[Pose]]:
-    """Frames of people who walk on random paths."""
+    """Generate frames of people on random paths."""
     rng = np.random.default_rng(0)
     frames = []
     xy = rng.uniform(100, 900, (persons, 17, 2))
@@ -80,7 +80,7 @@ def make_people(persons: int) -> list[list[Pose]]:
 
 
 def measure(name: str, folder: Path, frames: int, persons: int, *, is_read: bool) -> Cost:
-    """Write and, if asked, read one file."""
+    """Write and, if requested, read one file."""
     path, people = folder / name, make_people(persons)
     form = FORMATS[name]
     per_person = len(COCO17) if form.has_raw else 1
@@ -115,7 +115,7 @@ def measure(name: str, folder: Path, frames: int, persons: int, *, is_read: bool
 
 
 def read_seconds(path: Path, expected: int) -> float:
-    """Read a recording back, and see that nothing is missing."""
+    """Read a recording back, and check that nothing is missing."""
     begin_s = time.perf_counter()
     recording = read_recording(path)
     read_s = time.perf_counter() - begin_s
@@ -126,7 +126,7 @@ def read_seconds(path: Path, expected: int) -> float:
 
 
 def resident_mib() -> float:
-    """Resident memory of this process; 0 where the system does not tell."""
+    """Resident memory of this process; 0 if unknown."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     sizes = [int(line.split()[1]) for line in lines if line.startswith("VmRSS")]

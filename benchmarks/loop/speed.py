@@ -1,9 +1,9 @@
-"""Whole programs on one clip, on two kinds of processor: this one, and one with AVX2 alone.
+"""Speed of whole programs on one clip, on this processor and limited to AVX2.
 
     python -m benchmarks.loop.speed --video CLIP [--rounds 3]
 
-Most laptops have AVX2 and nothing newer. Intel's processors can be made to say so to every
-program on Linux (``avx2_only``), then MediaPipe is held back too; elsewhere only steadypose is.
+Most laptops have AVX2 and nothing newer. On Linux, Intel processors can be made to report this to
+every program (``avx2_only``), which also limits MediaPipe; elsewhere only steadypose is limited.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Row:
 
     Attributes:
         quality: A name of ``steadypose.realtime.model.places.QUALITIES``.
-        threads: Of the network.
-        is_avx2: As on a processor with AVX2 alone.
-        runs: One a round.
+        threads: CPU threads of the network.
+        is_avx2: Run as on a processor with AVX2 alone.
+        runs: One per round.
     """
 
     quality: str
@@ -91,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Alternate all rows with MediaPipe, print and keep the table."""
+    """Alternate all rows with MediaPipe, then print and save the table."""
     arguments = build_parser().parse_args()
     clip = included(arguments.video, "--video").resolve()
     prepare_mediapipe()
@@ -99,7 +99,7 @@ def main() -> None:
     rows = [Row(q, n, isa) for isa in (True, False) for q in QUALITIES for n in threads]
     holds_all = avx2_only()[1]
     natively: list[Run] = []
-    # Where it cannot be held back, one list of its runs stands beside both halves.
+    # If it cannot be limited, one list of its runs is compared with both halves.
     peers = {True: [] if holds_all else natively, False: natively}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(arguments.rounds):

@@ -1,4 +1,4 @@
-"""From the command to the first annotated frame, as a user waits for it.
+"""Time from the command to the first annotated frame.
 
 python -m benchmarks.loop.startup
 """

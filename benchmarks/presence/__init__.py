@@ -1,1 +1,1 @@
-"""Who is found, and who is not there: ``python -m benchmarks.presence``."""
+"""Measure how people are found, and false detections: ``python -m benchmarks.presence``."""

@@ -1,9 +1,9 @@
-"""Who counts as a person: ghosts in empty scenes, and how soon somebody who comes in is seen.
+"""Measure ghosts in empty scenes, and how soon a person who comes in is confirmed.
 
     python -m benchmarks.presence [--video walk_park_single.mp4] [--model FILE] [--frames N]
 
-A video should come from a fixed camera before which people move about: the median of its
-frames over time is one of the places without people.
+A video should be from a fixed camera with people moving about: the median of its frames over
+time is used as a scene without people.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def report(engine: Engine, videos: list[Path], arguments: argparse.Namespace) -> str:
-    """Measure everything; the tables and what they mean."""
+    """Measure everything; returns the tables and their notes."""
     parts = [
         f"{engine.spec.name} on {engine.label}; {SCENES} scenes of each kind, "
         f"{arguments.entrances} entrances, {FPS:g} frames a second",

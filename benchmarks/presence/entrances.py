@@ -1,4 +1,4 @@
-"""A mannequin who comes into a room: from a side, or up from below the frame."""
+"""Render a mannequin who comes into view: from a side, or up from below the frame."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from steadypose.realtime.sources.mannequin_motion import pose_at
 
 ENTRANCES = 20
 ENTERS_S = 1.5
-"""Until then nothing of the person is in the frame."""
+"""Scene time until which the person is not in the frame."""
 
 _WALK_PER_S, _RISE_S = 0.8, 1.2  # standing heights a second; seconds
-_WALKING_FROM_S = 12.0  # when the mannequin of ``motion`` walks
+_WALKING_FROM_S = 12.0  # when ``mannequin_motion`` makes the mannequin walk
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Entrance:
 
     Attributes:
         camera: Looks at the empty room.
-        way: ``left``, ``right`` or ``below``: where the person comes from.
+        way: ``left``, ``right`` or ``below``: side from which the person comes.
         size: Standing height as a share of the frame's height.
         look: Index of the clothes.
     """
@@ -44,8 +44,8 @@ class Entrance:
         tall = self.size * height
         since_s = max(0.0, time_s - ENTERS_S)
         stands_x = width * (0.35 + 0.3 * ((self.look * 7 + int(100 * self.size)) % 11) / 10)
-        # The floor lies lower for those who are near; whoever rises from below is seen
-        # from the thighs up where tall.
+        # The floor lies lower for people nearby; a tall person who rises from below is seen
+        # from the thighs up.
         floor_y = max(height * (0.86 + 0.1 * self.size), tall * 1.04 + 0.03 * height)
         if self.way == "below":
             floor_y += 0.3 * tall * min(1.0, self.size)
@@ -76,7 +76,7 @@ class Entrance:
 
 
 def entrance(number: int) -> Entrance:
-    """Entrance ``number`` of ``ENTRANCES``: sizes rise from 25 % to 110 %, the ways alternate."""
+    """Entrance ``number`` of ``ENTRANCES``: sizes rise from 25 % to 110 %, directions alternate."""
     seed = 100 + number
     size_hw = SIZES_HW[number // 3 % len(SIZES_HW)]
     camera = Camera(paint_room(size_hw, np.random.default_rng(seed)), size_hw, seed=seed)

@@ -1,7 +1,7 @@
-"""Scenes with nobody in them.
+"""Render scenes without people.
 
-Frame n of a scene depends on the scene's seed and on n alone; nothing but one still picture
-and one patch of noise is held in memory.
+Frame n of a scene depends only on the scene's seed and n; only one still image and one patch
+of noise are held in memory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SPARE = 64  # pixels by which the patch of noise is larger than the frame
 
 
 class Camera:
-    """Pans and zooms slowly over a still picture, with drifting light and sensor noise.
+    """Pans and zooms slowly over a still image, with drifting light and sensor noise.
 
     Args:
         picture: (H, W, 3) uint8 BGR; the widest view covers all of it or nearly so.
@@ -60,7 +60,7 @@ class Camera:
         self._noise: NDArray[np.int16] = np.round(patch).astype(np.int16)
 
     def look(self, index: int) -> Image:
-        """(H, W, 3) uint8 BGR: frame ``index`` as the lens sees it; a new array."""
+        """(H, W, 3) uint8 BGR: frame ``index`` without noise; a new array."""
         time_s = index / FPS
         pan_x, pan_y, zoom, light = (
             math.sin(2 * math.pi * time_s / period_s + phase)
@@ -77,7 +77,7 @@ class Camera:
     def expose(self, image: Image, index: int) -> Image:
         """The image with the noise of frame ``index``; a new array."""
         height, width = self.size_hw
-        # The same pattern at a place that changes each frame looks like sensor noise.
+        # One pattern, shifted in every frame, looks like sensor noise.
         x, y = (index * 37) % _SPARE, (index * 23) % _SPARE
         grain = self._noise[y : y + height, x : x + width]
         return cv2.add(image, grain, dtype=cv2.CV_8U)
@@ -105,7 +105,7 @@ def poster_scene(seed: int) -> Camera:
 
 
 def noise_scene(seed: int) -> Camera:
-    """White noise where the seed is even, else blobs: noise of low frequency."""
+    """White noise if the seed is even, else blobs: noise of low frequency."""
     size_hw = SIZES_HW[seed // 2 % len(SIZES_HW)]
     if seed % 2 == 0:
         grey = np.full((*size_hw, 3), 128, np.uint8)
@@ -118,7 +118,7 @@ def noise_scene(seed: int) -> Camera:
 
 
 def plain_scene(seed: int) -> Camera:
-    """An even frame with noise: dark where the seed is even, else bright."""
+    """An even frame with noise: dark if the seed is even, else bright."""
     size_hw = SIZES_HW[seed // 2 % len(SIZES_HW)]
     level = 6 + 8 * seed if seed % 2 == 0 else 215 + 6 * seed
     plain = np.full((*size_hw, 3), level, np.uint8)
@@ -126,7 +126,7 @@ def plain_scene(seed: int) -> Camera:
 
 
 def emptied_scene(empty: Image, seed: int) -> Camera:
-    """A place without its people, whole and closer, mirrored where the seed is odd."""
+    """A scene emptied of people, whole and closer, mirrored if the seed is odd."""
     picture = np.ascontiguousarray(empty[:, ::-1]) if seed % 2 else empty
     size_hw = (empty.shape[0], empty.shape[1])
     return Camera(picture, size_hw, seed=seed, zoom=1.04 + 0.3 * (seed // 2))

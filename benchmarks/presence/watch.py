@@ -1,4 +1,4 @@
-"""What the pipeline says of empty scenes, of entrances and of videos."""
+"""Run the pipeline on empty scenes, entrances and videos, and record what it finds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.track import quality
 
 PERSONS = (1, 3)
-"""How many people the pipelines are to follow in rendered scenes."""
+"""Numbers of people the pipelines should track in rendered scenes."""
 
 WAITS_S = 4.0
-"""For how long a person who has come in is shown."""
+"""How long a person is shown after coming in."""
 
-_NEAR = 0.25  # a pose this close to the truth, in standing heights, is the person's
+_NEAR = 0.25  # distance from the truth, in standing heights, within which a pose is the person's
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Ghost:
     Attributes:
         place: Middle of its first pose, frame pixels, as text.
         from_s: Scene time of its first frame.
-        frames: How many it was confirmed in.
+        frames: Number of frames in which it was confirmed.
         score: Highest person score.
     """
 
@@ -46,13 +46,13 @@ class Ghost:
 
 @dataclass
 class Emptiness:
-    """What was seen in the empty scenes of one kind.
+    """Findings in the empty scenes of one kind.
 
     Attributes:
-        frames: How many were shown.
-        haunted: How many of them had a confirmed person.
+        frames: Number of frames shown.
+        haunted: Number of them with a confirmed person.
         ghosts: By scene and id.
-        quality: Highest of anything that was looked at closer, confirmed or not.
+        quality: Highest of all candidates, confirmed or not.
     """
 
     frames: int = 0
@@ -61,7 +61,7 @@ class Emptiness:
     quality: float = 0.0
 
     def add(self, scene: int, time_s: float, pipeline: Pipeline) -> None:
-        """Note what the pipeline says of the frame it completed last."""
+        """Record the pipeline's result for the last completed frame."""
         poses = pipeline.poses()
         self.frames += 1
         self.haunted += bool(poses)
@@ -69,7 +69,7 @@ class Emptiness:
             self.quality = max(self.quality, float(quality(track.evidence)))
         for pose in poses:
             key = (scene, pose.track_id)
-            if key not in self.ghosts:  # later it may be lost, with no place
+            if key not in self.ghosts:  # later it may be lost, without a position
                 self.ghosts[key] = Ghost(_place(pose), time_s)
             ghost = self.ghosts[key]
             ghost.frames += 1
@@ -78,7 +78,7 @@ class Emptiness:
 
 @dataclass(frozen=True)
 class Arrival:
-    """How one entrance went.
+    """Result of one entrance.
 
     Attributes:
         size: Standing height as a share of the frame's height.
@@ -97,12 +97,12 @@ def _place(pose: Pose) -> str:
 
 
 def frame_of(image_bgr: Image, index: int) -> Frame:
-    """A frame of a camera of 30 frames a second."""
+    """Make a frame of a camera with 30 frames a second."""
     return Frame(image_bgr, index, index / FPS, time.perf_counter())
 
 
 def watch_empty(engine: Engine, make: Callable[[int], Camera], frames: int) -> dict[int, Emptiness]:
-    """Show empty scenes of one kind, ``frames`` in all; what was seen, by persons."""
+    """Show empty scenes of one kind, ``frames`` in all; returns the findings by persons."""
     seen = {persons: Emptiness() for persons in PERSONS}
     for number in range(SCENES):
         scene = make(number)
@@ -134,14 +134,14 @@ def await_person(engine: Engine, entrance: Entrance, persons: int) -> Arrival:
 
 
 def _distance(pose: Pose, truth: FloatArray) -> float:
-    """Median over the keypoints that are not lost, pixels; NaN where all are."""
+    """Median over the keypoints that are not lost, pixels; NaN if all are."""
     away = np.linalg.norm(pose.xy - truth, axis=1)
     away = away[np.isfinite(away)]
     return float(np.median(away)) if len(away) else np.nan
 
 
 def confirmed_at(engine: Engine, video: Path, persons: int) -> list[float]:
-    """Video time at which 1, 2, ... ``persons`` people were first there together, seconds."""
+    """Video time at which 1, 2, ... ``persons`` people were first confirmed together, seconds."""
     pipeline = Pipeline(engine, persons=persons)
     times: list[float] = []
     with closing(open_source(SourceOptions(str(video)))) as source:

@@ -1,1 +1,1 @@
-"""Filters compared on simulated people: ``python -m benchmarks.smoothing``."""
+"""Compare filters on simulated people: ``python -m benchmarks.smoothing``."""

@@ -1,11 +1,11 @@
-"""Filters for keypoints on simulated people with known truth, each tuned the same way.
+"""Compare keypoint filters on simulated people with known truth, all tuned the same way.
 
-    python -m benchmarks.smoothing                # report on people nobody was tuned on
+    python -m benchmarks.smoothing                # report on people not used for tuning
     python -m benchmarks.smoothing --tune         # search all parameters first (half an hour)
 
 Every filter may use the same share of the raw jitter (``BUDGET``) and is tuned for the
-least error and lag within it; ours is held to less. Tuning and report use other people
-and other noise. Parameters are kept in parameters.json.
+least error and lag within it; ours has a smaller budget. Tuning and report use different
+people and noise. Parameters are kept in parameters.json.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Real keypoints to filter: the measured CSV of the clip from which the Kalman filter came.
+"""Load real keypoints to filter: the measured CSV of the clip the Kalman filter came with.
 
 There is no truth for it. A zero-phase low-pass (Butterworth, second order, run forwards and
-backwards over what a median of five frames calls no outlier) knows the future and so has no
-lag: a causal filter is the better the closer it stays to it, and the steadier.
+backwards, without outliers found by a median of five frames) uses future frames and so has no
+lag: a causal filter is better the closer it stays to it, and the steadier it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from steadypose.realtime.tracking.framing import Framing
 
 _FPS, _SIZE_HW = 30.0, (360, 640)
 _CUTOFF_HZ = 5.0
-_SCORE = 0.85  # the file has none; the study took this for "seen"
+_SCORE = 0.85  # the file has none; the study counted this as "seen"
 
 
 def measured_keypoints(path: Path) -> Floats:
@@ -42,7 +42,7 @@ def load_clip(path: Path) -> Scene:
     size = _sizes(measured, is_seen, time_s)
     height = float(np.median(size))
     none = np.zeros(is_seen.shape, np.bool_)[:, None]
-    # Seen in most frames: the rest has no reference worth the name.
+    # Seen in most frames: the rest has no usable reference.
     is_there = is_seen.mean(axis=0) > 0.9
     return Scene(
         time_s=time_s,
@@ -95,13 +95,13 @@ def _sizes(measured: Floats, is_seen: np.ndarray, time_s: Floats) -> Floats:
 
 
 def clip_figures(scene: Scene, found: Floats) -> dict[str, float]:
-    """What can be said without truth, for the keypoints seen nearly always; pixels.
+    """Measures that need no truth, for the keypoints seen nearly always; pixels.
 
     Returns:
         ``distance``: mean distance to the zero-phase reference. ``acceleration``: mean second
         difference, px per frame²; ``jitter``: the same where the reference moves slower than
-        0.15 sizes a second. ``motion``: mean motion from frame to frame there; true slow
-        movement is part of it, so what trails behind has less of it than the reference.
+        0.15 sizes a second. ``motion``: mean motion from frame to frame there; it
+        includes true slow movement, so a lagging filter has less of it than the reference.
     """
     there = scene.is_there[0]
     path, truth = found[:, 0, there], scene.truth[:, 0, there]

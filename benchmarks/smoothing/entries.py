@@ -1,4 +1,4 @@
-"""The filters that are compared, what their parameters may be, and what tuning found."""
+"""The compared filters, their parameter ranges, and the tuned parameters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from steadypose.realtime.smooth.presets import make_smoother
 
 FILE = Path(__file__).with_name("parameters.json")
 BUDGET = 0.15
-"""Jitter that the filters may leave, of the raw jitter."""
+"""Allowed jitter of the filters, as a share of the raw jitter."""
 OURS = 0.045
-"""What our tuning allows; the filter is then the quicker of two that are as steady."""
+"""Allowed jitter in tuning ours, so that it is quicker than others that are as steady."""
 _START = {
     "measurement": 0.0197, "still_acceleration": 0.0465, "slow_acceleration": 0.6,
     "fast_acceleration": 7.0, "still_agility": 1.08, "slow_agility": 6.0, "fast_agility": 12.0,
@@ -24,7 +24,7 @@ _START = {
 
 
 class Entry(NamedTuple):
-    """A filter with what its parameters may be: low, high; searched on a log scale.
+    """A filter with its parameter ranges (low, high), searched on a log scale.
 
     ``strength`` are the parameters that trade jitter for lag, with their direction; the
     figure draws a curve along them.
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 def _preset(name: str) -> Filter:
-    """One of the app's own, as it is."""
+    """One of the app's own filters, unchanged."""
     return lambda scene, _: filters.follow(scene, make_smoother(name, *scene.score.shape[1:]))
 
 

@@ -1,4 +1,4 @@
-"""A moving figure: standing, talking, reaching, waving, punching, squatting, walking, drifting.
+"""Simulate a moving figure: stand, talk, reach, wave, punch, squat, walk, drift.
 
 Reaches are minimum-jerk paths (Flash and Hogan 1985). Lengths are in units of S, the
 standing height.
@@ -19,7 +19,7 @@ _INDEX = {name: k for k, name in enumerate(COCO17.keypoints)}
 
 
 def minimum_jerk(x: Floats) -> Floats:
-    """0 to 1 as a hand moves: no jolt at either end."""
+    """Minimum-jerk path from 0 to 1, like a hand's: smooth at both ends."""
     x = np.clip(x, 0.0, 1.0)
     path: Floats = x**3 * (10.0 - 15.0 * x + 6.0 * x * x)
     return path
@@ -27,7 +27,7 @@ def minimum_jerk(x: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Body:
-    """What the figure does, by time: arm angles, depth of squats, steps, place, leaning."""
+    """The figure's motion over time: arm angles, depth of squats, steps, position, leaning."""
 
     time_s: Floats
     arms: Floats
@@ -111,7 +111,7 @@ def _move_slowly(body: _Body, begin: float, length: float, rng: np.random.Genera
     if kind == 0:
         body.shift[:] += sign * speed * way
     elif kind == 1:
-        most = min(speed, 0.4 / length)  # nobody leans farther over than a fifth of the height
+        most = min(speed, 0.4 / length)  # people lean over by at most a fifth of the height
         body.lean[:] += sign * most * (_steady(t - begin, length / 2) * 2 - way)
     else:
         angles = body.arms[int(rng.integers(2))]
@@ -123,7 +123,7 @@ def _move_slowly(body: _Body, begin: float, length: float, rng: np.random.Genera
 
 
 def _steady(local: Floats, length: float) -> Floats:
-    """Seconds of way at unit speed, which is taken up and given up within a quarter of one."""
+    """Distance at unit speed, in seconds, with a quarter second to accelerate and to stop."""
     pace = minimum_jerk(local / 0.25) * minimum_jerk((length - local) / 0.25)
     way: Floats = np.cumsum(pace) / FINE_HZ
     return way

@@ -1,4 +1,4 @@
-"""The filters people use for keypoints, in one form, to compare ours with.
+"""Common filters for keypoints behind one interface, for comparison with ours.
 
 Each is a function of a scene and its parameters that returns (T, P, K, 2) filtered
 positions, pixels. Except where a filter has a rule of its own, keypoints that the network
@@ -24,12 +24,12 @@ Filter = Callable[[Scene, Parameters], Floats]
 
 
 def raw(scene: Scene, _: Parameters) -> Floats:
-    """What the network says."""
+    """The network's output, unfiltered."""
     return hold(scene.measured)
 
 
 def hold(xy: Floats) -> Floats:
-    """Repeat the last known position where one is missing, at the start the first one."""
+    """Repeat the last known position where one is missing; at the start, use the first one."""
     found = xy.copy()
     is_known = ~np.isnan(found[..., 0])
     first = np.take_along_axis(found, np.argmax(is_known, axis=0)[None, ..., None], axis=0)
@@ -60,7 +60,7 @@ def exponential(scene: Scene, p: Parameters) -> Floats:
 
 
 def one_euro(scene: Scene, p: Parameters) -> Floats:
-    """One Euro filter as published: per coordinate, in pixels.
+    """Published One Euro filter: per coordinate, in pixels.
 
     Source: Casiez, Roussel, Vogel (CHI 2012).
     """
@@ -111,7 +111,7 @@ def relative_velocity(scene: Scene, p: Parameters) -> Floats:
     for n in range(1, len(held)):
         first = max(1, n - frames + 1)
         while first < n and dts[first : n + 1].sum() > (1 + frames) / 30.0:
-            first += 1  # what lies longer back than the window should is left out
+            first += 1  # leave out what is older than the window
         window = slice(first, n + 1)
         velocity = np.abs(steps[window].sum(axis=0)) / dts[window].sum()
         share = 1.0 - 1.0 / (1.0 + p["scale"] * velocity)
@@ -122,7 +122,7 @@ def relative_velocity(scene: Scene, p: Parameters) -> Floats:
 def seed_project(scene: Scene, _: Parameters) -> Floats:
     """The filter the clip came with: position and velocity, Q 0.9, R 100, per frame.
 
-    A keypoint that is not seen for five frames is forgotten.
+    A keypoint that is not seen for five frames is reset.
     """
     found = np.empty_like(scene.truth)
     shape = scene.score.shape[1:]
@@ -149,12 +149,12 @@ def seed_project(scene: Scene, _: Parameters) -> Floats:
 
 
 def follow(scene: Scene, smoother: Smoother, *, ahead_s: float | None = None) -> Floats:
-    """Run one of the app's own smoothers; what it calls lost holds its last position.
+    """Run one of the app's own smoothers; a lost keypoint holds its last position.
 
     Args:
         scene: Measurements.
         smoother: With a slot for each person.
-        ahead_s: Give what would be drawn, predicted to this much later.
+        ahead_s: Return the drawn positions, predicted this far ahead.
     """
     found = np.empty_like(scene.truth)
     for n, time_s in enumerate(scene.time_s):
@@ -171,14 +171,14 @@ def _smoother(scene: Scene, noise: Noise) -> KalmanSmoother:
 
 
 def plain_kalman(scene: Scene, p: Parameters) -> Floats:
-    """Textbook constant velocity, as filterpy gives it; noise in person sizes."""
+    """Textbook constant velocity on filterpy; noise in person sizes."""
     noise = replace(
         PLAIN,
         measurement=p["measurement"],
         acceleration=(p["acceleration"],),
         min_score=0.01,
     )
-    # It knows no scores.
+    # It does not use scores.
     flat = replace(scene, score=np.where(scene.score > 0, 1.0, 0.0))
     return follow(flat, _smoother(scene, noise))
 
@@ -196,7 +196,7 @@ def imm(scene: Scene, p: Parameters) -> Floats:
 
 
 def imm_noise(p: Parameters) -> Noise:
-    """Flat parameters of the tuning to the filter's own."""
+    """Convert the tuning's flat parameters to the filter's own."""
     modes = ("still_", "slow_", "fast_")
     triples = {
         name: tuple(p[f"{mode}{name}"] for mode in modes)

@@ -1,4 +1,4 @@
-"""How good a filter is on scenes with known truth."""
+"""Metrics of a filter on scenes with known truth."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Quality:
     """Averages over scenes; lengths in % of the person's standing height.
 
     Attributes:
-        rmse: Everywhere but behind things.
+        rmse: Everywhere except under occlusion.
         still: RMSE while holding still.
         slow: RMSE in slow movement, up to 0.3 heights a second.
         moving: RMSE above 0.3 heights a second.
         fast: RMSE above 1.2 heights a second.
         stop: RMSE just after a fast motion.
-        covered: RMSE while and 0.2 s after something is in front.
+        covered: RMSE during occlusion and 0.2 s after it.
         jitter: Mean motion from frame to frame while holding still, per 1/30 s.
         lag_ms: In fast motion, by regression on the velocity; negative: ahead.
         slow_lag_ms: The same in slow movement.
@@ -84,7 +84,7 @@ def _rms(error: Floats, mask: np.ndarray) -> float:
 
 
 def _lag_ms(velocity: Floats, offset: Floats, mask: np.ndarray) -> float:
-    """How late, by regression of the error on the velocity."""
+    """Lag, by regression of the error on the velocity."""
     chosen = velocity * mask[..., None]
     return -1e3 * _ratio(chosen * offset, chosen * velocity)
 

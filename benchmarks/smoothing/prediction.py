@@ -1,4 +1,4 @@
-"""How far what is drawn is from the truth at the moment when it is seen."""
+"""Measure the error of drawn poses against the truth at the moment of display."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def prediction_errors(
 
     Args:
         scenes: Count alike.
-        make: Makes a smoother for so many persons and keypoints.
+        make: Makes a smoother for a number of persons and keypoints.
 
     Returns:
         For each of ``PHASES`` (2,): without, with; % of the standing height.

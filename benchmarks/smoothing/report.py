@@ -1,4 +1,4 @@
-"""What the smoothing benchmark says: its tables and its figure."""
+"""The smoothing benchmark's report: its tables and its figure."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def report(
     clip: Path | None,
     figure: Path | None,
 ) -> tuple[str, str]:
-    """Everything as Markdown: what matters most, and the rest.
+    """The whole report as Markdown: the main table, and the rest.
 
     Args:
         entries: What to compare.
         known: Parameters of each, by title.
         on: Simulated scenes.
         clip: CSV of real, measured keypoints; None: left out.
-        figure: Picture to draw; None: none.
+        figure: Figure to draw; None: none.
     """
     found = {e.title: judge(on, lambda s, e=e: e.run(s, known.get(e.title, {}))) for e in entries}  # type: ignore[misc]
     found[_SECOND] = judge(on, hindsight)
@@ -62,7 +62,7 @@ def report(
 
 
 def describe(on: list[Scene]) -> str:
-    """What the figures are of."""
+    """Description of the scenes."""
     people = sum(scene.score.shape[1] for scene in on)
     return (
         f"{people} simulated people in {len(on)} scenes that nothing was tuned on, half of them "
@@ -106,7 +106,7 @@ def _row(title: str, q: Quality) -> tuple[str, ...]:
 
 
 def _against(found: dict[str, Quality]) -> str:
-    """Ours as a share of each rival, in what people feel."""
+    """Our jitter and lag as a fraction of each competitor's."""
     ours = found["steadypose balanced"]
     names = [title for title in found if "steadypose" not in title and title != "raw"]
     rows = []
@@ -124,7 +124,7 @@ def _against(found: dict[str, Quality]) -> str:
 
 
 def _ahead(on: list[Scene]) -> str:
-    """Error of what is drawn against the truth when it is seen."""
+    """Error of the drawn poses against the truth at the moment of display."""
     rows = []
     for name in ("steady", "balanced", "responsive"):
         found = prediction_errors(on, lambda s, k, name=name: make_smoother(name, s, k))  # type: ignore[misc]
@@ -171,7 +171,7 @@ def _on_clip(
 
 
 def _speed() -> str:
-    """Cost of a frame beside a fixed piece of NumPy, in alternating blocks of frames."""
+    """Cost per frame relative to a fixed NumPy operation, in alternating blocks of frames."""
     a = np.ones((17, 2))
     costs: dict[str, list[float]] = {}
 
@@ -211,7 +211,7 @@ def _speed() -> str:
 def draw(
     entries: Sequence[Entry], known: dict[str, dict[str, float]], on: list[Scene], path: Path
 ) -> None:
-    """Jitter against lag: a curve per filter, a dot where it was tuned to."""
+    """Jitter against lag: a curve per filter, a dot at its tuned parameters."""
     import matplotlib as mpl  # noqa: PLC0415 - needed here only
 
     mpl.use("Agg")

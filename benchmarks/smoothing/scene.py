@@ -1,4 +1,4 @@
-"""Several people before one camera, with their true places: what filters are judged on."""
+"""Scenes for filters: several people in front of one camera, with true positions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Bools = NDArray[np.bool_]
 FINE_HZ = 240.0
 """Rate at which true motion is computed."""
 
-_SWAYS = 0.04  # S/s; who stands still sways by less
+_SWAYS = 0.04  # S/s; a person standing still sways less
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Several people before one camera for a while; T frames, P persons, K keypoints, pixels.
+    """Several people in front of one camera; T frames, P persons, K keypoints, pixels.
 
     Attributes:
         time_s: (T,) capture times.
@@ -28,8 +28,8 @@ class Scene:
         height_px: (P,) standing height.
         speed: (T, P, K) true speed, S/s.
         is_outlier: (T, P, K) a jump of one to three frames.
-        is_covered: (T, P, K) hidden behind something.
-        is_there: (P, K) within the picture at all; a person at a desk has no legs.
+        is_covered: (T, P, K) occluded.
+        is_there: (P, K) within the frame at all; a person at a desk has no legs.
         fine_truth: (240 seconds, P, K, 2) truth between the frames.
     """
 
@@ -71,7 +71,7 @@ class Scene:
         return self.extended(self.is_fast, after_s=0.3) & (self.speed < 0.3)
 
     def extended(self, mask: Bools, *, after_s: float) -> Bools:
-        """A mask that also holds for a while after it did."""
+        """Extend a mask by a while after each true value."""
         found = mask.copy()
         for shift in range(1, self._frames(after_s) + 1):
             found[shift:] |= mask[:-shift]
@@ -92,7 +92,7 @@ class Scene:
 
 
 def between(fine: Floats, time_s: Floats) -> Floats:
-    """Values at times between the fine ones, interpolated."""
+    """Interpolate values at times between the fine ones."""
     place = np.clip(time_s * FINE_HZ, 0, len(fine) - 1.001)
     low = place.astype(int)
     share = (place - low).reshape(-1, *[1] * (fine.ndim - 1))

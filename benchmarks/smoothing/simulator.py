@@ -1,12 +1,11 @@
-"""Keypoints with known truth: a moving figure, and measurements as a network makes them.
+"""Simulate keypoints with known truth: a moving figure, and a network's measurements.
 
-The figure stands, reaches (minimum-jerk paths, Flash and Hogan 1985), waves at 1.5 to
-3.2 Hz, punches, squats, walks, and moves slowly and steadily (drifts aside, leans, raises an arm),
-computed at 240 Hz. Measurements come at 30 or 60
-frames a second with jittered time stamps and dropped frames; their noise has heavy tails
-and a part that lasts from frame to frame, the score falls with the noise, limbs are
-covered for a while, single keypoints jump for one to three frames, left and right change
-places. All lengths are in units of S, the standing height, until a scene is scaled.
+The figure stands, reaches (minimum-jerk paths, Flash and Hogan 1985), waves at 1.5 to 3.2 Hz,
+punches, squats, walks, and moves slowly and steadily (drifts aside, leans, raises an arm), computed
+at 240 Hz. Measurements come at 30 or 60 frames a second with jittered time stamps and dropped
+frames; their noise has heavy tails and a correlated part, the score falls with the noise, limbs are
+temporarily occluded, single keypoints jump for one to three frames, left and right are swapped at
+times. All lengths are in units of S, the standing height, until a scene is scaled.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from steadypose.realtime.tracking.boxes import settle
 from steadypose.realtime.tracking.framing import Framing
 
 _INDEX = {name: k for k, name in enumerate(COCO17.keypoints)}
-# How much worse a keypoint is measured than the average one.
+# Noise of a keypoint relative to the average one.
 _FACTOR = np.array([0.8] * 5 + [1.0, 1.0, 1.0, 1.0, 1.1, 1.1, 1.25, 1.25, 1.0, 1.0, 1.1, 1.1])
 
 
@@ -31,7 +30,7 @@ def make_scene(seed: int, *, seconds: float = 40.0, fps: float = 30.0, persons: 
     """A scene with measurements; half of the people are seen down to the hips only.
 
     Args:
-        seed: Everything about it: figures, sizes, noise.
+        seed: Determines figures, sizes and noise.
         seconds: Length.
         fps: Nominal frame rate.
         persons: P.
@@ -65,14 +64,14 @@ def make_scene(seed: int, *, seconds: float = 40.0, fps: float = 30.0, persons: 
 
 
 def _box_size(truth: Floats, time_s: Floats, is_there: Bools) -> Floats:
-    """(T,) longer side of the box the app would have, settled as it settles."""
+    """(T,) longer side of the app's box, smoothed in the same way."""
     framing = Framing(COCO17)
     scale = 1000.0  # boxes are placed in pixels; nothing here is near a frame's edge
     sizes = np.empty(len(time_s))
     box: BBox | None = None
     for n, xy in enumerate(truth):
         target = framing.box((xy + 3.0) * scale, is_there, (9000, 9000))
-        assert target is not None  # a whole upper body is always there
+        assert target is not None  # a whole upper body is always present
         box = target if box is None else settle(box, target, time_s[n] - time_s[n - 1])
         sizes[n] = max(box.width, box.height) / scale
     return sizes
@@ -81,7 +80,7 @@ def _box_size(truth: Floats, time_s: Floats, is_there: Bools) -> Floats:
 def _measure(
     truth: Floats, size: Floats, time_s: Floats, is_there: Bools, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Bools, Bools]:
-    """One person as a network sees it; its noise is relative to the crop, so to the box."""
+    """Simulate a network's measurements of one person; noise scales with the crop, so the box."""
     count, k = truth.shape[:2]
     covered = _intervals(time_s, k, rate_hz=0.04, length_s=(0.2, 0.9), rng=rng)
     # The level of the noise wanders slowly and differs between scenes.
@@ -133,7 +132,7 @@ def _intervals(
 def _jumps(
     measured: Floats, score: Floats, time_s: Floats, covered: Bools, rng: np.random.Generator
 ) -> Bools:
-    """Let keypoints jump away for one to three frames, at a fair score."""
+    """Let keypoints jump away for one to three frames, with a medium score."""
     found = np.zeros(score.shape, np.bool_)
     count, k = score.shape
     for _ in range(int(0.25 * time_s[-1] * k / 3)):

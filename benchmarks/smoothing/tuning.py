@@ -28,7 +28,7 @@ def scenes(seed: int, count: int, *, seconds: float, persons: int) -> list[Scene
 
 
 def cost(quality: Quality, raw: Quality, entry: Entry) -> float:
-    """What tuning minimises: errors and lag, within the jitter that is allowed."""
+    """The cost that tuning minimises: errors and lag, within the allowed jitter."""
     over = max(0.0, quality.jitter / (entry.budget * raw.jitter) - 1.0)
     late = 0.02 * abs(quality.lag_ms) + 0.005 * abs(quality.slow_lag_ms)
     rest = 0.3 * quality.slow + entry.shake * quality.shake + 0.1 * quality.covered
@@ -36,7 +36,7 @@ def cost(quality: Quality, raw: Quality, entry: Entry) -> float:
 
 
 def _prediction_cost(on: list[Scene], p: Parameters) -> float:
-    """Ours also says where people will be: near in motion, without trembling at rest."""
+    """The cost of ours adds prediction: accurate in motion, without trembling at rest."""
     noise = filters.imm_noise(p)
     errors = prediction_errors(on, lambda s, k: KalmanSmoother(s, k, noise))
     without, ahead = errors["still"]
@@ -51,14 +51,14 @@ def tune(
     start: Parameters | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, float]:
-    """Random search over the ranges, then ever closer around the best.
+    """Random search over the ranges, then increasingly close to the best.
 
     Args:
-        entry: What to tune.
+        entry: The filter to tune.
         on: Scenes, all of which count.
-        tries: How many parameter sets to try, the same number for every filter.
+        tries: Number of parameter sets to try, the same number for every filter.
         start: Parameters to begin with instead of random ones.
-        say: Told of progress.
+        say: Called with progress.
     """
     rng = np.random.default_rng(1)
     names = list(entry.ranges)
@@ -90,11 +90,11 @@ def tune(
 
 
 def tune_all(*, only: str, is_again: bool, tries: int) -> None:
-    """Tune the filters and keep what is found.
+    """Tune the filters and save the parameters.
 
     Args:
         only: Part of the titles of those that are tuned.
-        is_again: Begin with the parameters known.
+        is_again: Start from the known parameters.
         tries: Parameter sets for each.
     """
     known = parameters() if FILE.exists() else {}

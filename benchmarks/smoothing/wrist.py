@@ -1,4 +1,4 @@
-"""The picture of one wrist's path before and after the filter: docs/wrist.png.
+"""Draw one wrist's path before and after the filter: docs/wrist.png.
 
     python -m benchmarks.smoothing.wrist [--source CLIP]
 
@@ -22,7 +22,7 @@ from steadypose.realtime.tracking.pipeline import Pipeline
 
 
 def main() -> None:
-    """Follow one person and draw."""
+    """Track one person and draw."""
     options = parser(__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--source", default="demo")
     options.add_argument("--keypoint", default="right_wrist")

@@ -1,1 +1,1 @@
-"""Whether exported files compute what the network computes. Start reading at ``parity``."""
+"""Check that exported files compute the same as the network. Start reading at ``parity``."""

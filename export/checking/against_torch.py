@@ -1,4 +1,4 @@
-"""Does an exported file find what torch found?"""
+"""Compare an exported file's keypoints with torch's."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TOLERANCE_SCORE = 0.02
 
 
 def keypoints_of(model: PoseModel, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What torch finds, before anything is exported.
+    """Compute torch's keypoints, before anything is exported.
 
     Raises:
-        ModelFileError: It gives numbers that are not finite.
+        ModelFileError: The network outputs numbers that are not finite.
     """
     with torch.inference_mode():
         found: NDArray[np.float32] = model(torch.from_numpy(crops)).numpy()
@@ -30,7 +30,7 @@ def keypoints_of(model: PoseModel, crops: NDArray[np.uint8]) -> NDArray[np.float
 def _require_finite(keypoints: NDArray[np.float32]) -> None:
     if not np.isfinite(keypoints).all():
         raise ModelFileError(
-            "the network gives numbers that are not finite", fix="check the weights: damaged?"
+            "the network outputs numbers that are not finite", fix="check the weights: damaged?"
         )
 
 
@@ -51,13 +51,13 @@ def check_against_torch(
             the choice between two cells whose scores differ, and 99 in a hundred count.
 
     Returns:
-        The difference of a keypoint, crop pixels, that 99 in a hundred stay below, and the
-        largest (or that) of a score; and how many keypoints count as seen, so that their places
-        could be compared.
+        The 99th percentile of the keypoint differences, crop pixels; the largest score
+        difference (or its 99th percentile); and the number of seen keypoints, whose positions
+        were compared.
 
     Raises:
-        ModelFileError: More than one in a hundred keypoints that counts as seen moved
-            by more than the tolerance, or a score did. (Storing weights as fp16 can tip
+        ModelFileError: More than one in a hundred seen keypoints moved by more
+            than the tolerance, or a score did. (Storing weights as fp16 can tip
             the arg-max between two equal cells, far apart.)
     """
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""Is a second engine the same as the first? Differences over real crops."""
+"""Measure the differences between two engines over real crops."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from steadypose.engines.registry import open_engine
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.realtime.datatypes import SEEN_SCORE
 
-# Largest p95 of the keypoint difference at which an engine is good, crop pixels.
+# Largest acceptable p95 of the keypoint difference, crop pixels.
 TOLERANCE_PX = {"fp32": 0.1, "tf32": 0.25, "fp16": 0.5, "int8": 2.0}
-_SCORE = 0.25  # largest difference of a score
+_SCORE = 0.25  # largest acceptable difference of a score
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far one engine is from the reference.
+    """Differences of one engine from the reference.
 
     Attributes:
-        p50: Of the keypoint distances, crop pixels.
-        p95: Likewise.
-        largest: Likewise; one tie between two equal cells can make it large.
+        p50: Median of the keypoint distances, crop pixels.
+        p95: Their 95th percentile.
+        largest: Their maximum; one tie between two equal cells can make it large.
         score: Largest difference of a score.
         count: Keypoints compared.
     """
@@ -54,7 +54,7 @@ def difference(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> Diffe
 
 
 def run_all(engine: Engine, crops: NDArray[np.uint8], *, batch: int = 8) -> NDArray[np.float32]:
-    """(N, K, 3) for all crops."""
+    """(N, K, 3) keypoints of all crops."""
     parts = [engine.infer(crops[i : i + batch]).copy() for i in range(0, len(crops), batch)]
     return np.concatenate(parts)
 
@@ -65,7 +65,7 @@ def compare_engine(
     """Compare a built engine with its model file on the CPU in fp32.
 
     Returns:
-        A sentence, and whether the engine is good.
+        A sentence, and whether the engine passes.
 
     Raises:
         SteadyposeError: One of the two cannot run here.
@@ -83,13 +83,13 @@ def compare_engine(
         f"{got.p50:.3f} px p50, {got.p95:.3f} p95, {got.largest:.1f} at most, "
         f"scores by {got.score:.4f}"
     )
-    # Scores must agree too: where everything scored zero, positions would not be compared.
+    # Scores must agree too: if all scores were zero, no positions would be compared.
     is_good = got.count > 0 and got.p95 <= TOLERANCE_PX[precision] and got.score < _SCORE
     return text, is_good
 
 
 def open_reference(onnx: Path, options: EngineOptions) -> Engine:
-    """The reference: ONNX Runtime where it is installed, else another CPU backend."""
+    """The reference: ONNX Runtime if it is installed, else another CPU backend."""
     last: SteadyposeError | None = None
     for name in ("onnxruntime", "openvino"):
         try:

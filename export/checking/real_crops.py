@@ -1,4 +1,4 @@
-"""Crops as the app sees them, for checks and calibration."""
+"""Cut real crops as the app does, for checks and calibration."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.crop import cut, place_crop
 from steadypose.realtime.tracking.search_windows import scan_windows
 
-_EVERY = 15  # frames between two that are used, at most: neighbours look the same
-_WINDOWS = 6  # of each frame, from the whole picture inwards
+_EVERY = 15  # largest step between used frames: neighbours look the same
+_WINDOWS = 6  # of each frame, from the whole frame inwards
 
 
 def gather_crops(source: str, spec: ModelSpec, *, count: int) -> NDArray[np.uint8]:
-    """Cut windows out of a video, folder of pictures or the demo.
+    """Cut windows out of a video, a folder of images or the demo.
 
     Args:
         source: As for ``run.py --source``.
-        spec: Gives the crop size.
-        count: How many are wanted.
+        spec: For its crop size.
+        count: Number of crops wanted.
 
     Returns:
-        (N, H, W, 3) uint8 BGR; N is smaller where the source is short.
+        (N, H, W, 3) uint8 BGR; N is smaller if the source is short.
 
     Raises:
         SourceError: The source cannot be read.
-        UsageError: It gave no frame.
+        UsageError: It has no frame.
     """
     if count < 1:
         raise UsageError(f"{count} crops cannot be checked with", fix="ask for at least one")

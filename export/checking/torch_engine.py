@@ -1,4 +1,4 @@
-"""PyTorch behind the engine protocol: the reference that backends are compared with."""
+"""PyTorch behind the engine protocol: the reference for comparing backends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TorchEngine:
 
     Args:
         model: Preprocessing, network and decoding.
-        spec: What the exported file would carry.
+        spec: The spec the exported file would contain.
     """
 
     def __init__(self, model: PoseModel, spec: ModelSpec) -> None:

@@ -1,4 +1,4 @@
-"""Keypoints of the person in the middle, and of others, from MoveNet's four maps."""
+"""Decode MoveNet's four maps: the person in the middle, and others roughly."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PEAK_SCORE = (1.0, 0.0, 0.0)
 """MoveNet's published score: the heatmap's peak."""
 
 OTHERS = 3
-"""Further people that a crop's answer holds."""
+"""Further people in the output for a crop."""
 
-_NOBODY = -30.0  # logit of what is no centre
-_REACH = 2  # cells around a centre that are its own
+_NO_CENTER = -30.0  # logit of a cell that is no centre
+_REACH = 2  # cells around a centre that belong to it
 
 
 class Person(NamedTuple):
@@ -38,22 +38,22 @@ class Person(NamedTuple):
 
 
 class DecodeCenter(nn.Module):
-    """Heads to keypoints in crop pixels: the person whose centre is most central wins.
+    """Convert heads to keypoints in crop pixels, for the person whose centre is most central.
 
-    The centre's peak, divided by its distance from the grid's middle, names the person;
-    the regression there says roughly where each keypoint is; the heatmap's peak, divided
-    by its distance from there, is the keypoint's cell, and the offset its place in it.
+    The centre's peak, divided by its distance from the grid's middle, selects the person;
+    the regression there locates each keypoint roughly; the heatmap's peak, divided by its
+    distance from there, is the keypoint's cell, and the offset its position in the cell.
 
     Args:
         keypoints: K.
         grid_hw: Height and width of the maps, cells.
         stride: Crop pixels per cell.
-        softness: Cells added to a distance before it divides: how much it counts. The
-            published graph looks at whole pictures and has 1.8; a crop around one person
-            can trust its heatmaps more.
+        softness: Cells added to a distance before dividing; more makes the distance count
+            less. The published graph is for whole images and has 1.8; a crop around one
+            person can trust its heatmaps more.
         score: Weight of the heatmap's logit, of the centre's logit, and a constant: their
             sum is the logit of the score.
-        others: How many further people to give; they are where the regressions say, roughly.
+        others: Number of further people to return, placed roughly by the regressions.
 
     Source: MoveNet SinglePose v4, its published graph; scores: Platt 1999, with the person's
     logit as a second feature.
@@ -96,7 +96,7 @@ class DecodeCenter(nn.Module):
         return torch.sigmoid(logit + center * of_center if of_center else logit)
 
     def _further(self, heads: Heads | SparseHeads, center_xy: Tensor) -> Tensor:
-        """(N, others * K, 3): people at the highest peaks of the centres but the first's."""
+        """(N, others * K, 3): people at the highest centre peaks except the first."""
         around, size = 2 * _REACH + 1, (self._height, self._width)
         center = heads.center.float()
         is_peak = functional.max_pool2d(center, around, 1, _REACH) == center
@@ -104,7 +104,7 @@ class DecodeCenter(nn.Module):
             torch.abs(self.x - center_xy[..., :1]), torch.abs(self.y - center_xy[..., 1:])
         )
         is_other = is_peak & (far > _REACH).unflatten(2, size)
-        peaks = torch.where(is_other, center, _NOBODY).flatten(2)
+        peaks = torch.where(is_other, center, _NO_CENTER).flatten(2)
         likelihood, cells = torch.topk(peaks, self._others, dim=2)
         rough = heads.regress_at(cells[:, 0])
         x0, y0 = self._cell(cells)
@@ -114,7 +114,7 @@ class DecodeCenter(nn.Module):
         near = (row * self._width + column).to(torch.int64).flatten(2)
         evidence = heads.heatmap.float().flatten(2).gather(2, near).unflatten(2, (self._others, 9))
         score = self._scores(evidence.amax(3), likelihood)
-        if not self._score[1]:  # a score that does not ask for the person
+        if not self._score[1]:  # a score that ignores the person's logit
             score = score * torch.sigmoid(likelihood)
         found = torch.stack((x, y), 3) + 0.5
         # (N, K, others, 3) to (N, others * K, 3).
@@ -138,7 +138,7 @@ class DecodeCenter(nn.Module):
         return Person(xy, logits.gather(2, cell), center.gather(2, person), center_xy)
 
     def _cell(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """X and y of a flat index; by floats, as no backend's integer division is trusted."""
+        """X and y of a flat index; in floats, because integer division differs between backends."""
         cell = index.to(torch.float32)
         y = torch.floor((cell + 0.5) / self._width)
         return cell - y * self._width, y

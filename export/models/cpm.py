@@ -6,7 +6,7 @@ OpenMMLab's network (MMPose, Apache-2.0), so its published state dicts load with
 ``strict=True`` once the prefix ``backbone.`` is gone; its head has no weights. That
 network differs from the paper's: batch norm follows every hidden convolution, pooling is
 3x3, and neither a background heatmap nor the centre map of figure 2 exists, since the
-crop already says which person is meant.
+crop already determines the person.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _IMAGE_FEATURES = 32
 
 
 def _unit(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
-    """Convolution of stride 1, batch norm, ReLU; height and width stay."""
+    """Convolution of stride 1, batch norm, ReLU; height and width unchanged."""
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False)
     parts = [("conv", conv), ("bn", nn.BatchNorm2d(out_channels)), ("activate", nn.ReLU())]
     return nn.Sequential(OrderedDict(parts))
 
 
 def _predict(in_channels: int, keypoints: int) -> nn.Sequential:
-    """The 1x1 convolution that gives heatmaps."""
+    """The 1x1 convolution that outputs heatmaps."""
     return nn.Sequential(OrderedDict([("conv", nn.Conv2d(in_channels, keypoints, 1))]))
 
 
 def _downsample() -> list[nn.Module]:
-    """Three 9x9 convolutions with a pooling after each: a picture to an eighth of its size."""
+    """Three 9x9 convolutions with a pooling after each: an image to an eighth of its size."""
     layers: list[nn.Module] = []
     for channels in (3, _FEATURES, _FEATURES):
         layers += [_unit(channels, _FEATURES, 9), nn.MaxPool2d(3, 2, 1)]
@@ -48,12 +48,12 @@ def _context(keypoints: int) -> nn.Sequential:
 
 
 class ConvolutionalPoseMachine(nn.Module):
-    """Picture in, heatmaps of every stage out, at an eighth of the resolution.
+    """Computes heatmaps in every stage, at an eighth of the crop's resolution.
 
-    The first stage sees the picture only. Each later one sees features of the picture
+    The first stage sees the image only. Each later one sees features of the image
     (which all later stages share up to their last convolution) and the heatmaps of the
-    stage before it. Training supervises all of them (section 3.3), or gradients would not
-    reach the first.
+    stage before it. Training supervises all of them (section 3.3), because gradients would not
+    otherwise reach the first.
 
     Args:
         stages: 2 or more. The paper and the published weights use 6; 3 are faster.
@@ -94,8 +94,8 @@ class ConvolutionalPoseMachine(nn.Module):
             x: (N, 3, H, W) normalised floats, H and W multiples of 8.
 
         Returns:
-            (N, K, H/8, W/8) heatmaps of the last stage; while training a list of such, one
-            per stage, the first stage first.
+            (N, K, H/8, W/8) heatmaps of the last stage; in training mode a list of them,
+            one per stage in order.
         """
         picture = self.middle(x)
         heatmaps = [self.stem(x)]

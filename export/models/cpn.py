@@ -1,8 +1,8 @@
-"""Cascaded Pyramid Network: a pyramid for the easy keypoints, a second net for the hard.
+"""Cascaded Pyramid Network: a pyramid for easy keypoints, a second network for hard ones.
 
 Source: Chen, Wang, Peng, Zhang, Yu, Sun: Cascaded Pyramid Network for Multi-Person Pose
-Estimation (CVPR 2018, arXiv:1711.07319), section 3.2 and figure 1. Where the paper is
-silent the layers follow its first author's code (tf-cpn, MIT), which is written for
+Estimation (CVPR 2018, arXiv:1711.07319), section 3.2 and figure 1. Where the paper does not
+specify them, the layers follow its first author's code (tf-cpn, MIT), which is written for
 TensorFlow; the names here are ours, except that the ResNet's are torchvision's, so that
 ImageNet weights load. Three things differ from that code: up-sampling puts cells where
 their centres are; a 1x1 convolution beside an up-sampling runs before it, which gives the
@@ -21,13 +21,13 @@ _FEATURES = 256
 
 
 def _unit(in_channels: int, out_channels: int, kernel: int = 1) -> list[nn.Module]:
-    """Convolution of stride 1 and batch norm; height and width stay."""
+    """Convolution of stride 1 and batch norm; height and width unchanged."""
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False)
     return [conv, nn.BatchNorm2d(out_channels)]
 
 
 def _upsample(factor: int) -> nn.Module:
-    """Bilinear; nothing for a factor of 1."""
+    """Bilinear up-sampling; identity for a factor of 1."""
     if factor == 1:
         return nn.Identity()
     return nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
@@ -37,7 +37,7 @@ class RefineBlock(nn.Module):
     """A bottleneck that halves the features inside: 1x1, 3x3, 1x1 and a shortcut.
 
     Args:
-        in_channels: Where they are not 256, a 1x1 convolution is the shortcut.
+        in_channels: If not 256, the shortcut is a 1x1 convolution.
     """
 
     def __init__(self, in_channels: int = _FEATURES) -> None:
@@ -86,7 +86,7 @@ class GlobalNet(nn.Module):
         )
 
     def forward(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Spread what the deepest features know over all levels.
+        """Propagate the deepest features to all levels.
 
         Args:
             features: Four times (N, C, h, w), the finest first, each half the size of the
@@ -103,7 +103,7 @@ class GlobalNet(nn.Module):
 
 
 class RefineNet(nn.Module):
-    """Heatmaps from all levels at once; deeper levels are worked on longer (section 3.2.2)."""
+    """Heatmaps from all levels at once; deeper levels get more layers (section 3.2.2)."""
 
     def __init__(self, levels: int, *, keypoints: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class RefineNet(nn.Module):
 
 
 class CascadedPyramidNetwork(ResNet):
-    """Picture in, heatmaps out, at a quarter of the resolution.
+    """Computes heatmaps at a quarter of the crop's resolution.
 
     Args:
         depth: Of the ResNet: 18, 34, 50, 101 or 152; the paper has 50, 101 and others.
@@ -144,7 +144,7 @@ class CascadedPyramidNetwork(ResNet):
             x: (N, 3, H, W) normalised floats, H and W multiples of 32.
 
         Returns:
-            (N, K, H/4, W/4) refined heatmaps. While training a list of five such: the
+            (N, K, H/4, W/4) refined heatmaps. In training mode a list of five: the
             GlobalNet's from the deepest level to the finest, then the refined ones, whose
             loss mines hard keypoints (``hard = 8`` in a training's stage).
         """

@@ -22,7 +22,7 @@ Cells = Literal["half", "corner"]
 
 
 class Preprocess(nn.Module):
-    """Turn camera crops into what the network was trained on.
+    """Normalise camera crops as in the network's training.
 
     Args:
         colour: Channel order of the network's input.
@@ -57,11 +57,11 @@ class FlipTest(nn.Module):
 
     Args:
         network: (N, 3, H, W) to (N, K, h, w).
-        flip_order: For each keypoint, the index of its mirror twin.
+        flip_order: For each keypoint, the index of its mirror counterpart.
         cells: With ``corner`` cells the mirrored heatmap lies one cell off and is
             shifted back, as in the published evaluation code.
-        gives: ``coordinates`` are averaged where they lie, mirrored about the middle, as
-            OpenMMLab evaluates DeepPose.
+        gives: Kind of output; ``coordinates`` are averaged after mirroring about the
+            middle, as OpenMMLab evaluates DeepPose.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class FlipTest(nn.Module):
         self.register_buffer("order", torch.tensor(flip_order, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to what the network gives."""
+        """(N, 3, H, W) to the network's output."""
         both = self.network(torch.cat((x, torch.flip(x, (3,))), 0))
         count = x.shape[0]
         straight, mirrored = both[:count], both[count:]
@@ -94,7 +94,7 @@ class FlipTest(nn.Module):
 
 
 class Decode(nn.Module):
-    """Heatmaps to keypoints in crop pixels, with the peak as score.
+    """Convert heatmaps to keypoints in crop pixels, with the peak as score.
 
     Args:
         keypoints: K.
@@ -157,7 +157,7 @@ class Decode(nn.Module):
             (y * width + right, y * width + left, down * width + x, up * width + x), 2
         )
         near = flat.gather(2, cells.to(torch.int64))
-        # As published: only where both axes are inside, two cells low and one cell high.
+        # As published: only if both axes are inside, by two cells low and one cell high.
         inside = ((x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)).to(torch.float32)
         dx = torch.sign(near[..., 0:1] - near[..., 1:2]) * inside
         dy = torch.sign(near[..., 2:3] - near[..., 3:4]) * inside
@@ -190,9 +190,9 @@ class Decode(nn.Module):
 
 
 class Coordinates(nn.Module):
-    """Coordinates from a network without heatmaps to keypoints in crop pixels.
+    """Convert coordinates from a network without heatmaps to keypoints in crop pixels.
 
-    Such a network says where, not how surely: the score is 1 inside the crop and 0
+    Such a network outputs no confidence: the score is 1 inside the crop and 0
     outside it.
 
     Args:

@@ -1,4 +1,4 @@
-"""DeepPose: a ResNet, its features averaged, one layer that gives coordinates.
+"""DeepPose: a ResNet, averaged features, one layer that outputs coordinates.
 
 Source: Toshev, Szegedy: DeepPose: Human Pose Estimation via Deep Neural Networks (CVPR
 2014, arXiv:1312.4659), section 3.1. As OpenMMLab ships it (MMPose, Apache-2.0), the
@@ -16,14 +16,14 @@ from steadypose.export.models.resnet import ResNet
 
 
 class DeepPose(ResNet):
-    """Picture in, places of the keypoints out, without heatmaps.
+    """Computes keypoint coordinates directly, without heatmaps.
 
-    Places carry no score: the network says where, not how sure it is. A crop of any size
-    can go in, since features are averaged, but the weights know the size of their training.
+    Coordinates have no score. Crops of any size are accepted, since features are averaged,
+    but the weights fit the size they were trained on.
 
     Args:
         depth: 18, 34, 50, 101 or 152; 50, 101 and 152 are published.
-        keypoints: K, the number of places.
+        keypoints: K, the number of keypoints.
 
     Raises:
         ValueError: An unknown depth.

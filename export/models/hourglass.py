@@ -1,4 +1,4 @@
-"""Stacked Hourglass: the same U-shaped network several times, each correcting the last.
+"""Stacked Hourglass: the same U-shaped network repeated, each refining the previous one.
 
 Source: Newell, Yang, Deng: Stacked Hourglass Networks for Human Pose Estimation
 (ECCV 2016, arXiv:1603.06937), section 3, figures 3 and 4. Module names are those of the
@@ -27,7 +27,7 @@ class Conv(nn.Module):
         channels: Of the output.
         kernel: 1, 3 or 7.
         stride: 1 or 2.
-        has_norm: Follow it by batch norm and ReLU.
+        has_norm: Whether batch norm and ReLU follow.
     """
 
     def __init__(
@@ -109,10 +109,10 @@ class Merge(nn.Module):
 
 
 class StackedHourglass(nn.Module):
-    """Picture in, one heatmap per keypoint out of every stack, at a quarter of the size.
+    """Computes one heatmap per keypoint in every stack, at a quarter of the crop's size.
 
     Parameters, for K = 16: 3,426,448 in one stack, 6,570,400 in two, 25,434,112 in eight;
-    those of layers that the published code builds and never uses are not among them.
+    layers that the published code builds but never uses are not counted.
 
     Args:
         stacks: 1 to 8; published are 2 and 8.
@@ -123,7 +123,7 @@ class StackedHourglass(nn.Module):
     """
 
     UNUSED: ClassVar[tuple[str, ...]] = (r"\.skip_layer\.",)
-    """Keys of layers that the published code builds in every block and calls in few."""
+    """Keys of layers that the published code builds in every block but calls in few."""
 
     def __init__(self, stacks: int, *, keypoints: int = 16) -> None:
         if not 1 <= stacks <= 8 or keypoints < 1:

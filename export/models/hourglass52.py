@@ -61,7 +61,7 @@ def _changing_block(in_channels: int, channels: int, *, stride: int) -> BasicBlo
 
 
 class HourglassModule(nn.Module):
-    """One scale and, inside it, all coarser ones.
+    """One scale and, nested in it, all coarser ones.
 
     Args:
         channels: Of this scale and of each coarser one; two or more.
@@ -88,7 +88,7 @@ class HourglassModule(nn.Module):
 
 
 class Hourglass52(nn.Module):
-    """Picture in, one heatmap per keypoint out, at a quarter of the resolution.
+    """Computes one heatmap per keypoint, at a quarter of the crop's resolution.
 
     93,667,217 parameters for K = 17. MMPose counts 94.85 million because its file also holds
     a residual block (``inters.0``, 1,180,672 parameters) that only a second stack would use;
@@ -102,7 +102,7 @@ class Hourglass52(nn.Module):
     """
 
     UNUSED: ClassVar[tuple[str, ...]] = (r"^inters\.",)
-    """Keys of what the published files hold between this stack and one that is not there."""
+    """Keys of published layers between this stack and a second one that does not exist here."""
 
     def __init__(self, *, keypoints: int = 17) -> None:
         if keypoints < 1:

@@ -1,4 +1,4 @@
-"""HRNet: a full-resolution branch that never stops exchanging with coarser ones.
+"""HRNet: a high-resolution branch that repeatedly exchanges features with coarser ones.
 
 Source: Sun, Xiao, Liu, Wang: Deep High-Resolution Representation Learning for Human Pose
 Estimation (CVPR 2019, arXiv:1902.09212), section 3 and figure 1. Module names are those of
@@ -22,7 +22,7 @@ BLOCKS = 4
 
 
 def _conv(in_channels: int, channels: int, *, stride: int, has_relu: bool) -> nn.Sequential:
-    """A 3x3 convolution, batch norm and, where asked for, ReLU."""
+    """A 3x3 convolution, batch norm and optionally ReLU."""
     layers: list[nn.Module] = [
         nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False),
         nn.BatchNorm2d(channels),
@@ -33,10 +33,10 @@ def _conv(in_channels: int, channels: int, *, stride: int, has_relu: bool) -> nn
 
 
 def _exchange(widths: Sequence[int], *, source: int, target: int) -> nn.Module:
-    """What one branch sends to another: section 3, "repeated multi-scale fusion".
+    """Connection from one branch to another: section 3, "repeated multi-scale fusion".
 
     To a finer branch a 1x1 convolution and nearest up-sampling; to a coarser one a 3x3
-    convolution of stride 2 per halving, the last one without ReLU; to itself as it is.
+    convolution of stride 2 per halving, the last one without ReLU; to itself unchanged.
     """
     if source == target:
         return nn.Identity()
@@ -56,7 +56,7 @@ class HighResolutionModule(nn.Module):
 
     Args:
         widths: Channels of each branch, finest first.
-        outputs: How many of the branches are computed at the end, finest first.
+        outputs: Number of branches computed at the end, finest first.
     """
 
     def __init__(self, widths: Sequence[int], *, outputs: int) -> None:
@@ -86,9 +86,9 @@ class HighResolutionModule(nn.Module):
 
 
 def _transition(before: Sequence[int], after: Sequence[int]) -> nn.ModuleList:
-    """From the branches of one stage to those of the next, which has one more.
+    """Transition from one stage's branches to those of the next, which has one more.
 
-    Branches keep their tensor, or get new channels where the widths differ (after the
+    Branches keep their tensor, or get new channels if the widths differ (after the
     first stage); the additional one is the coarsest, halved.
     """
     steps: list[nn.Module] = [
@@ -106,7 +106,7 @@ def _stage(widths: Sequence[int], *, modules: int, outputs: int) -> nn.Sequentia
 
 
 class HRNet(nn.Module):
-    """Picture in, one heatmap per keypoint out, at a quarter of the resolution.
+    """Computes one heatmap per keypoint, at a quarter of the crop's resolution.
 
     28,536,113 parameters with width 32 and 63,595,745 with width 48 for K = 17 (the paper's
     table 1 has 28.5 and 63.6 million).

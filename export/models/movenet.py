@@ -3,8 +3,8 @@
 Source: Google's MoveNet SinglePose (model card "MoveNet.SinglePose", 2021): CenterNet's heads
 (Zhou et al. 2019, arXiv:1904.07850) on MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381)
 with a feature pyramid (Lin et al. 2017, arXiv:1612.03144). Layers and widths are read from
-the published graphs, whose batch norms are folded into the convolutions; no part of it
-depends on the size of the picture, so any crop in multiples of 32 will do.
+the published graphs, whose batch norms are folded into the convolutions; nothing
+depends on the input size, so any crop in multiples of 32 works.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from torch.nn import functional
 _STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
 _EXPANSION = 6
 _LAST = 1280
-_TAPS = (9, 5, 2)  # blocks whose outputs the pyramid takes in, coarse to fine
+_TAPS = (9, 5, 2)  # blocks whose outputs feed the pyramid, coarse to fine
 _PYRAMID = ((64, 32), (32, 24), (24, 24))
 _HEAD = 96
 
 
 class Heads(NamedTuple):
-    """What MoveNet says of every cell of a crop.
+    """MoveNet's outputs for every cell of a crop.
 
     Attributes:
-        heatmap: (N, K, h, w) logits: this keypoint, of anybody, is here.
+        heatmap: (N, K, h, w) logits: this keypoint, of any person, is here.
         center: (N, 1, h, w) logits: the centre of a person is here.
         regress: (N, 2K, h, w) cells: from a person's centre here to the keypoints; y of the
             first keypoint, x of the first, y of the second ...
@@ -51,10 +51,10 @@ class Heads(NamedTuple):
 
 
 class SparseHeads(NamedTuple):
-    """The same answers with regressions and offsets computed only where they are asked for.
+    """The same outputs, with regressions and offsets computed only in the requested cells.
 
-    One cell of the regressions and K of the offsets make a pose: computed everywhere, the two
-    maps take a seventh of the network's time.
+    A pose needs one cell of the regressions and K of the offsets; computed everywhere, the
+    two maps take a seventh of the network's time.
 
     Attributes:
         heatmap: As in ``Heads``.
@@ -91,13 +91,13 @@ def _pairs(values: Tensor) -> Tensor:
 
 
 def _own(pairs: Tensor) -> Tensor:
-    """(N, K, K, 2) to (N, K, 2): what each keypoint says of its own cell."""
+    """(N, K, K, 2) to (N, K, 2): each keypoint's offset in its own cell."""
     k = pairs.shape[1]
     return (pairs * torch.eye(k, device=pairs.device)[None, :, :, None]).sum(2)
 
 
 class MoveNet(nn.Module):
-    """Picture in, four maps out.
+    """Computes MoveNet's four maps.
 
     Args:
         stem: Channels after the first convolution.
@@ -105,7 +105,7 @@ class MoveNet(nn.Module):
         keypoints: K.
 
     Attributes:
-        is_sparse: Regressions and offsets are left to be computed where they are asked for.
+        is_sparse: Regressions and offsets are computed only in the requested cells.
     """
 
     is_sparse = False
@@ -152,12 +152,12 @@ class MoveNet(nn.Module):
         return Heads(heatmap, center, self.regress(x), self.offset(x))
 
     def freeze(self, blocks: int) -> None:
-        """Leave the first layers as they are in training: the stem and this many blocks."""
+        """Freeze the first layers in training: the stem and this many blocks."""
         for module in (self.stem, *self.blocks[:blocks]):
             module.requires_grad_(requires_grad=False)
 
     def init_weights(self, *, seed: int) -> None:
-        """Random weights with activations of steady size (He et al. 2015), reproducibly."""
+        """Random weights with constant activation variance (He et al. 2015), reproducible."""
         generator = torch.Generator().manual_seed(seed)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -224,11 +224,11 @@ class _Head(nn.Module):
         return self.predict(self.separable(x))  # type: ignore[no-any-return]
 
     def at(self, features: Tensor, cells: Tensor) -> Tensor:
-        """(N, out, P): what ``forward`` says of (N, P) cells, without the others.
+        """(N, out, P): outputs of ``forward`` in (N, P) cells only.
 
-        Products and sums instead of convolutions, so that all backends take it for decoding,
-        which stays in float32; cells become numbers in the padded map by a table, as no
-        backend's integer division is trusted.
+        Products and sums instead of convolutions, so that all backends treat it as decoding,
+        which stays in float32; a table maps cells to indices in the padded map, because
+        integer division differs between backends.
         """
         height, width = features.shape[2:]
         table = torch.arange(height * width).reshape(height, width)

@@ -17,7 +17,7 @@ from steadypose.export.models.resnet import ResNet
 
 
 class PoseResNet(ResNet):
-    """Picture in, one heatmap per keypoint out, at a quarter of the resolution.
+    """Computes one heatmap per keypoint, at a quarter of the crop's resolution.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
@@ -58,7 +58,7 @@ class PoseResNet(ResNet):
         return self.final_layer(self.deconv_layers(self.features(x)[-1]))  # type: ignore[no-any-return]
 
     def init_weights(self, *, seed: int) -> None:
-        """Random weights as the paper's code starts from, reproducibly.
+        """Random initial weights as in the paper's code, reproducible.
 
         Convolutions and deconvolutions: normal with standard deviation 0.001;
         batch norm: 1 and 0.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from steadypose.engines.errors import UsageError
 
-if TYPE_CHECKING:  # configs and recipes are read where torch is not installed
+if TYPE_CHECKING:  # configs and recipes are also read without torch installed
     from torch import nn
 
 
@@ -17,23 +17,23 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 PUBLISHED_SOFTNESS = 1.8
-"""Of MoveNet's decoder, cells; see ``steadypose.export.models.center_decoding``."""
+"""Softness of MoveNet's decoder, cells; see ``steadypose.export.models.center_decoding``."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkKind:
-    """How a network is made and what it gives.
+    """How a network is built and what it outputs.
 
     Attributes:
-        module: Of ``steadypose.export.models``; imported when it is asked for.
+        module: Of ``steadypose.export.models``; imported on demand.
         factory: Its class.
-        arguments: For the class, before ``keypoints``.
-        paper: Who published it, and where.
+        arguments: Arguments of the class, before ``keypoints``.
+        paper: The publication.
         stride: Crop pixels per heatmap cell.
         multiple: Crop sizes must be multiples of this.
         gives: ``heatmaps`` (N, K, h, w); ``coordinates`` (N, K, 2) as fractions of the
             crop's width and height; or ``heads``, see ``steadypose.export.models.movenet.Heads``.
-        mean: Of the channels it is trained on here, R, G, B in 0 to 1.
+        mean: Channel means for training here, R, G, B in 0 to 1.
         std: Like ``mean``.
     """
 
@@ -110,10 +110,10 @@ NETWORKS: dict[str, NetworkKind] = {
 
 
 def kind_of(network: str) -> NetworkKind:
-    """Look a network up.
+    """Look up a network.
 
     Raises:
-        UsageError: There is none of this name.
+        UsageError: There is no network of this name.
     """
     if network not in NETWORKS:
         raise UsageError(
@@ -125,17 +125,16 @@ def kind_of(network: str) -> NetworkKind:
 def make_network(
     network: str, *, keypoints: int, options: Mapping[str, Any] | None = None, seed: int = 0
 ) -> nn.Module:
-    """A network with random weights, the same for the same seed.
+    """Build a network with random weights, reproducible by seed.
 
     Args:
         network: A name of ``NETWORKS``.
         keypoints: K.
         options: Further arguments of its class, such as PoseResNet's ``deconv_filters``.
-        seed: Of the weights. torch's own random numbers (of the CPU) go on as if nothing
-            had happened.
+        seed: Of the weights. torch's own random state (of the CPU) is left unchanged.
 
     Raises:
-        UsageError: There is none of this name, or it does not take the options.
+        UsageError: There is no such network, or it does not accept the options.
     """
     import torch  # noqa: PLC0415, not needed to look a network up
 
@@ -165,6 +164,6 @@ def _construct(network: str, keypoints: int, options: Mapping[str, Any]) -> nn.M
         made: nn.Module = factory(**kind.arguments, keypoints=keypoints, **options)
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"{network} cannot be made so: {error}", fix="see the class in export/models/"
+            f"{network} cannot be built: {error}", fix="see the class in export/models/"
         ) from error
     return made

@@ -1,4 +1,4 @@
-"""ResNet: the blocks and stages that most pose networks begin with.
+"""ResNet: the blocks and stages that most pose networks use as backbone.
 
 Source: He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition (CVPR 2016,
 arXiv:1512.03385), table 1 and figures 2 and 5. Keys are those of torchvision's weights.
@@ -84,7 +84,7 @@ def _stage(
 
 
 def resnet_channels(depth: int) -> tuple[int, ...]:
-    """How many features each of a ResNet's four stages gives.
+    """Number of features of each of a ResNet's four stages.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
@@ -98,15 +98,15 @@ def resnet_channels(depth: int) -> tuple[int, ...]:
 
 
 def resnet_stages(depth: int) -> tuple[nn.Sequential, ...]:
-    """The four stages of a ResNet, to put behind its stem.
+    """The four stages of a ResNet, which follow its stem.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
 
     Returns:
-        Modules that take (N, C, H, W) to (N, C', H, W) the first time, and to
-        (N, C', H/2, W/2) the other three. Their keys are those of torchvision's weights
-        when they are named layer1 to layer4.
+        Modules that map (N, C, H, W) to (N, C', H, W) for the first, and to
+        (N, C', H/2, W/2) for the other three. Their keys are those of torchvision's weights
+        if they are named layer1 to layer4.
 
     Raises:
         ValueError: An unknown depth.
@@ -120,7 +120,7 @@ def resnet_stages(depth: int) -> tuple[nn.Sequential, ...]:
 
 
 class ResNet(nn.Module):
-    """A ResNet up to its last features; pose networks put their heads behind it.
+    """A ResNet without its classifier; pose networks add their heads.
 
     Args:
         depth: 18, 34, 50, 101 or 152.

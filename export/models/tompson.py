@@ -1,24 +1,24 @@
-"""Tompson's heatmap ConvNet: banks of convolutions on three sizes of the picture, summed.
+"""Tompson's heatmap ConvNet: banks of convolutions on three scales of the image, summed.
 
 Source: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization Using
 Convolutional Networks (CVPR 2015, arXiv:1411.4280), section 3 and figure 2: the coarse
 heatmap model. Its first author's earlier network (arXiv:1406.2984, section 3.1) is the
-same with two sizes of the picture.
+same with two scales.
 
-What the paper says: a Gaussian pyramid of three levels goes through local contrast
+From the paper: a Gaussian pyramid of three levels goes through local contrast
 normalisation, with the same window at each level, then through seven stages of
 convolutions (the model for FLIC; eleven for MPII), of which the last four act as a fully
 connected network on every window. SpatialDropout, which leaves out whole feature maps,
 comes before the first 1x1 convolution. Poolings make the heatmaps 4, 8 or 16 times smaller
-than the picture; 4 is the most exact.
+than the image; 4 is the most exact.
 
-What it leaves open, and what is chosen here: no table gives kernels, widths or the
+Left open by the paper, and chosen here: no table lists kernels, widths or the
 dropout rate. As drawn for the earlier network, three stages of 5x5 with 128 features, the
 first two with a 2x2 pooling, one of 9x9 with 512 and three of 1x1 (256, 256, K) make the
 seven; levels join by addition before the 1x1 stages, after up-sampling that repeats cells.
 The rate is 0.5. Convolutions are padded, so that the heatmaps cover the whole crop. The
-paper is older than batch norm; here it follows every convolution ahead of the dropout, or
-training would need a recipe of its own. It does not follow later ones, whose inputs vary
+paper predates batch norm; here it follows every convolution before the dropout, or
+training would need a special recipe. It does not follow later ones, whose inputs vary
 less without dropout than with it.
 """
 
@@ -49,12 +49,12 @@ class HalveSize(nn.Module):
 
 
 class ContrastNorm(nn.Module):
-    """Local contrast normalisation: light and shade are levelled out.
+    """Local contrast normalisation: evens out light and shade.
 
-    Every pixel loses the mean of the 9x9 window around it, over all colours, and is
-    divided by the window's standard deviation; where that is below the picture's average,
-    by the average, so that noise in flat places is not blown up. Windows at the border
-    count only what lies inside. Source: Jarrett et al. 2009, What is the Best Multi-Stage
+    Subtract from every pixel the mean of the 9x9 window around it, over all colours, and
+    divide by the window's standard deviation, or by the image's average deviation if that
+    is larger, so that noise in flat areas is not amplified. Windows at the border count
+    only what lies inside. Source: Jarrett et al. 2009, What is the Best Multi-Stage
     Architecture for Object Recognition? (local contrast normalisation layer).
     """
 
@@ -80,7 +80,7 @@ class ContrastNorm(nn.Module):
 
 
 def _unit(in_channels: int, out_channels: int, kernel: int) -> list[nn.Module]:
-    """Convolution of stride 1, batch norm, ReLU; height and width stay."""
+    """Convolution of stride 1, batch norm, ReLU; height and width unchanged."""
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False)
     return [conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
 
@@ -101,7 +101,7 @@ def _bank(level: int) -> nn.Sequential:
 
 
 class TompsonConvNet(nn.Module):
-    """Picture in, one heatmap per keypoint out, at a quarter of the resolution.
+    """Computes one heatmap per keypoint, at a quarter of the crop's resolution.
 
     Args:
         keypoints: K, the number of heatmaps.

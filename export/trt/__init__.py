@@ -1,1 +1,1 @@
-"""How ONNX becomes a TensorRT plan. Start reading at ``process``."""
+"""Build TensorRT plans from ONNX. Start reading at ``process``."""

@@ -1,9 +1,8 @@
 """Fold batch norms into the convolutions before them.
 
-A model file keeps them as nodes, so that it holds the weights as they were trained; OpenVINO
-and ONNX Runtime fold them when they load. What changes the precision in the graph folds
-first, here: scales and variances must not be rounded one by one, and int8 wants its ranges
-behind them.
+A model file keeps them as nodes, so that it holds the weights as trained; OpenVINO and ONNX
+Runtime fold them on loading. Before the graph's precision is changed they are folded here:
+scales and variances must not be rounded separately, and int8 needs its ranges after them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _NORM = "BatchNormalization"
 
 
 def fold_batch_norms(model: onnx.ModelProto) -> None:
-    """Put batch norms that follow a convolution into its weights and bias.
+    """Fold batch norms that follow a convolution into its weights and bias.
 
     Others, such as those in front of a convolution, stay.
 
@@ -60,7 +59,7 @@ def fold_batch_norms(model: onnx.ModelProto) -> None:
 def _can_fold(
     layer: NodeProto, norm: NodeProto, tensors: dict[str, TensorProto], readers: list[str]
 ) -> bool:
-    """Whether nobody else needs the layer's output or weights, and all weights are known."""
+    """Whether nothing else uses the layer's output or weights, and all weights are known."""
     if layer.op_type not in {"Conv", "ConvTranspose"}:
         return False
     if layer.op_type == "ConvTranspose" and _attribute(layer, "group", 1) != 1:

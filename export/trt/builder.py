@@ -1,6 +1,6 @@
-"""Builds one TensorRT engine in a process of its own: a crash there is a sentence here.
+"""Build one TensorRT engine, as a child process of ``process``.
 
-Not called by hand: ``build_trt.py`` starts ``python -m steadypose.export.trt.builder JOB.json`` and
+Not run by hand: ``build_trt.py`` starts ``python -m steadypose.export.trt.builder JOB.json`` and
 reads progress from its output, then the plan and a result file.
 """
 
@@ -29,22 +29,22 @@ class Job:
     """What to build.
 
     Attributes:
-        onnx: Model file with its final precision.
-        plan: Where the plan goes.
-        result: Where a JSON with the outcome goes.
+        onnx: Model file in its final precision.
+        plan: File to write the plan to.
+        result: JSON file to write the outcome to.
         flavor: ``tensorrt`` or ``tensorrt-rtx``.
         precision: fp32, tf32, fp16 or int8; only TF32 and TensorRT 8 need flags for it.
         min_batch: Smallest batch.
-        best_batch: What kernels are chosen for.
+        best_batch: Batch that kernels are optimised for.
         max_batch: Largest batch.
         input_hw: Crop height and width, pixels.
-        convolutions: Names of the network's convolutions, to see what became of them.
+        convolutions: Names of the network's convolutions, to report their precision.
         network: Names of all nodes of the network; the others are kept in float32 on
             TensorRT 8.
-        workspace_mib: Scratch memory the builder may plan with; 0: its own choice.
+        workspace_mib: Scratch memory the builder may use; 0: its own choice.
         targets: Compute capabilities, TensorRT for RTX only; empty: its default list.
         timing_cache: File of measured kernel times; empty: none.
-        is_verbose: Pass TensorRT's own messages on.
+        is_verbose: Pass on TensorRT's own messages.
     """
 
     onnx: str
@@ -64,19 +64,19 @@ class Job:
     is_verbose: bool = False
 
     def to_json(self) -> str:
-        """For the job file."""
+        """JSON for the job file."""
         return json.dumps(asdict(self))
 
 
 def build(job: Job) -> dict[str, Any]:
-    """Build, write the plan, and say what came out.
+    """Build, write the plan, and return a report.
 
     Raises:
-        EngineUnavailableError: TensorRT, or the GPU it needs for building, is not here.
+        EngineUnavailableError: TensorRT, or the GPU it needs for building, is missing.
         EngineError: TensorRT refuses the model.
     """
     if job.flavor == "tensorrt":
-        load_driver().device()  # without one, its builder is an object that crashes
+        load_driver().device()  # without a GPU, its builder is an object that crashes
     api = load_tensorrt(job.flavor)  # type: ignore[arg-type]
     trt = api.module
     messages: list[str] = []
@@ -101,7 +101,7 @@ def build(job: Job) -> dict[str, Any]:
         raise EngineError(f"{api.title} cannot build it: {api.log.last_errors()}", fix=_FIX)
     Path(job.plan).write_bytes(bytes(plan))
     if cache is not None:
-        with suppress(OSError):  # the next build is slower, no more
+        with suppress(OSError):  # the next build is merely slower
             data = bytes(cache.serialize())
             replace_file(Path(job.timing_cache), lambda fresh: fresh.write_bytes(data))
     layers = parse_layers(messages)
@@ -131,7 +131,7 @@ def _parse(api: TensorRt, network: Any, job: Job) -> None:
 
 
 def _describe(error: Any) -> str:
-    """What the parser says, with the operator where this TensorRT tells it (8.5 does not)."""
+    """The parser's errors, with the operator if this TensorRT reports it (8.5 does not)."""
     if not hasattr(error, "node_operator"):
         return str(error.desc())
     return f"{error.node_operator()} ({error.node_name()}): {error.desc()}"
@@ -148,11 +148,11 @@ def _set_precision(api: TensorRt, config: Any, job: Job) -> None:
 
 
 def _set_for_tensorrt8(api: TensorRt, network: Any, config: Any, job: Job) -> None:
-    """What later versions do by themselves.
+    """Set what later versions do by default.
 
     External libraries (cuBLAS, cuDNN) are neither needed nor always installed. Several
-    contexts share one profile. Precision flags are only a wish in a weakly typed network:
-    decoding is held in float32 by constraint.
+    contexts share one profile. Precision flags are only hints in a weakly typed network:
+    decoding is kept in float32 by constraint.
     """
     if api.flavor != "tensorrt" or api.generation >= 10:
         return
@@ -220,7 +220,7 @@ def _load_timing_cache(api: TensorRt, config: Any, job: Job) -> Any:
         data = Path(job.timing_cache).read_bytes()
     cache = config.create_timing_cache(data)
     if not config.set_timing_cache(cache, ignore_mismatch=False):
-        api.log.errors.clear()  # of another GPU or version: begin a new one
+        api.log.errors.clear()  # of another GPU or version: start a new one
         cache = config.create_timing_cache(b"")
         config.set_timing_cache(cache, ignore_mismatch=False)
     return cache
@@ -237,7 +237,7 @@ def _listener(messages: list[str], *, is_verbose: bool) -> Any:
 
 
 def _report_progress(trt: Any, config: Any) -> None:
-    """Phases as lines on the output, where this TensorRT can tell them (8.6 cannot)."""
+    """Print phases as lines, if this TensorRT reports them (8.6 does not)."""
     if not hasattr(trt, "IProgressMonitor"):
         return
 

@@ -1,8 +1,8 @@
-"""What TensorRT really built, read from its own verbose log.
+"""Read what TensorRT really built from its verbose log.
 
-The request is no evidence: engines that silently stayed in float32 have been shipped
-for fp16. With a verbose logger and detailed profiling the builder prints every layer of
-the finished engine with the types of its tensors, on a GPU or without one.
+The requested precision proves nothing: engines that silently stayed in float32 have been
+shipped as fp16. With a verbose logger and detailed profiling the builder prints every layer of
+the finished engine with the types of its tensors, with or without a GPU.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ class BuiltLayer:
 
     @property
     def reads_crops(self) -> bool:
-        """Whether the model's uint8 input goes in here."""
+        """Whether it reads the model's uint8 input."""
         return any(kind.lower() == "uint8" for kind in self.inputs)
 
     def comes_from(self, node: str) -> bool:
         """Whether it computes this node of the model file.
 
-        TensorRT 8.5 does not say where a layer came from, but names it after its nodes.
+        TensorRT 8.5 does not report where a layer came from, but names it after its nodes.
         """
         return node in self.onnx if self.onnx else node in re.split(r"[ +,()]+", self.name)
 
     @property
     def precision(self) -> str:
-        """The type it computes in, judged by what it reads: int8, half or float."""
+        """The type it computes in, judged by its inputs: int8, half or float."""
         read = {kind.lower() for kind in (self.inputs[:1] or self.outputs)}
         if "Float" in self.weights[:1] and "int8" not in read:
             read = {"float"}  # a reformat may have been fused in front of it
@@ -66,7 +66,7 @@ class BuiltLayer:
 
 
 def parse_layers(messages: Iterable[str]) -> list[BuiltLayer]:
-    """Layers of the last engine that the messages describe; empty where there is none."""
+    """Layers of the last engine that the messages describe; empty if there is none."""
     layers: list[BuiltLayer] = []
     for message in messages:
         if "LayerType:" not in message:
@@ -97,7 +97,7 @@ def _types(tensors: str) -> tuple[str, ...]:
 
 
 def _type(text: str) -> str:
-    """One word for a type that TensorRT names or describes."""
+    """Convert TensorRT's name or description of a type to one word."""
     for word in re.findall(r"[a-z]+[0-9]*", text.lower()):
         if word in _WORDS:
             return _WORDS[word]
@@ -105,20 +105,20 @@ def _type(text: str) -> str:
 
 
 def count_precisions(layers: Iterable[BuiltLayer], convolutions: Collection[str]) -> dict[str, int]:
-    """How many convolutions of the network compute in which type.
+    """Count the network's convolutions by the type they compute in.
 
     Args:
         layers: Of the built engine.
         convolutions: Names of the network's convolutions in the model file.
 
     Returns:
-        Counts by ``half``, ``float``, ``int8`` or ``other``; a convolution that no layer
-        names is left out.
+        Counts by ``half``, ``float``, ``int8`` or ``other``; a convolution that no
+        layer names is left out.
     """
     found: Counter[str] = Counter()
     known = list(layers)
     for name in convolutions:
-        # Beside the convolution itself its requantisation or padding may carry its name.
+        # Besides the convolution itself, its requantisation or padding may have its name.
         named = [layer for layer in known if layer.comes_from(name) and not layer.reads_crops]
         if named:
             found[max(named, key=_rank).precision] += 1
@@ -131,5 +131,5 @@ def _rank(layer: BuiltLayer) -> int:
 
 
 def reading_crops(layers: Iterable[BuiltLayer]) -> list[BuiltLayer]:
-    """Layers that read the uint8 input: one, when preprocessing is fused."""
+    """Layers that read the uint8 input: one if preprocessing is fused."""
     return [layer for layer in layers if layer.reads_crops]

@@ -1,4 +1,4 @@
-"""Which network ``build_trt.py`` builds where ``--onnx`` does not say."""
+"""Choose the network that ``build_trt.py`` builds without ``--onnx``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SHIPS = f"{POSE_RESNET.stem}, which ships"
 
 
 def choose_network(*, is_fetching: bool) -> Path:
-    """The published PoseResNet-50 where it is here or wanted, else the one that ships.
+    """Choose the published PoseResNet-50 if it is here or wanted, else the shipped one.
 
     Args:
-        is_fetching: Download and export the published one where it is not here.
+        is_fetching: Download and export the published one if it is not here.
 
     Raises:
-        SteadyposeError: ``is_fetching``, and it could not be made.
+        SteadyposeError: ``is_fetching`` is set, and it could not be made.
         KeyboardInterrupt: During the question, or the download that it began.
     """
     model = zoo.find(PUBLISHED.stem)
@@ -38,13 +38,13 @@ def choose_network(*, is_fetching: bool) -> Path:
         return choose_model(model.name, is_fetching=True)
     except SteadyposeError as error:
         if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None  # who stops the download wants no build either
+            raise KeyboardInterrupt from None  # stopping the download stops the build as well
         _say(f"{error.what} ({error.fix}); going on with {_SHIPS}")
         return POSE_RESNET
 
 
 def _is_terminal() -> bool:
-    """Whether somebody sees a question and can answer it."""
+    """Whether a user can see a question and answer it."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
@@ -56,7 +56,7 @@ def _says_yes(model: zoo.ZooModel) -> bool:
     sys.stderr.flush()
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):
-        sys.stderr.write("\n")  # the end of the input leaves the cursor behind the question
+        sys.stderr.write("\n")  # at the end of input the cursor is still behind the question
     return answer.strip().lower() in {"y", "yes"}
 
 
@@ -65,7 +65,7 @@ def _accuracy(model: zoo.ZooModel) -> str:
 
 
 def _size(model: zoo.ZooModel) -> str:
-    """Of the download: four bytes a parameter."""
+    """Size of the download: four bytes per parameter."""
     cost = cost_of(model)
     assert cost is not None, model.name
     return f"about {cost[0] * 4 / 1e6:.0f} MB"

@@ -1,4 +1,4 @@
-"""What can be said to export/build_trt.py."""
+"""The options of export/build_trt.py."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ PRECISIONS = ("fp16", "fp32", "tf32", "int8")
 
 
 def parse(argv: Sequence[str] | None, *, description: str | None) -> argparse.Namespace:
-    """The command line.
+    """Parse the command line.
 
     Raises:
-        UsageError: It says what cannot be.
+        UsageError: Options contradict each other or are impossible.
     """
     parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--onnx",
         type=Path,
-        help=f"model file (default: {PUBLISHED.name} where it is here or fetched, "
+        help=f"model file (default: {PUBLISHED.name} if it is here or fetched, "
         f"else {POSE_RESNET.name}, which ships)",
     )
     parser.add_argument(
@@ -44,8 +44,12 @@ def parse(argv: Sequence[str] | None, *, description: str | None) -> argparse.Na
     parser.add_argument("--save-onnx", type=Path, help="also write the graph that was built")
     parser.add_argument("--calibration", default="demo", help="video or folder, for int8")
     parser.add_argument("--calibration-crops", type=int, default=200)
-    parser.add_argument("--check-source", default="demo", help="video or folder of the proof")
-    parser.add_argument("--force", action="store_true", help="keep an engine that fails the proof")
+    parser.add_argument(
+        "--check-source", default="demo", help="video or folder for the parity check"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="keep an engine that fails the parity check"
+    )
     parser.add_argument("--verbose", action="store_true", help="show TensorRT's own messages")
     arguments = parser.parse_args(argv)
     arguments.target = sorted({_capability(text) for text in arguments.target})
@@ -60,7 +64,7 @@ def parse(argv: Sequence[str] | None, *, description: str | None) -> argparse.Na
 
 
 def _capability(text: str) -> str:
-    """8.6 or 86 to 8.6."""
+    """Convert 8.6 or 86 to 8.6."""
     digits = text.replace(".", "")
     if not digits.isdigit() or not 2 <= len(digits) <= 3:
         raise UsageError(f"--target {text} is no compute capability", fix="write it like 8.9")

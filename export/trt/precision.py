@@ -1,7 +1,7 @@
 """Change the precision of a model file's network; preprocessing and decoding stay float32.
 
-Precision lives in the graph, because TensorRT 10 and later take it from there
-(strongly typed networks) and TensorRT 11 knows no precision flags at all.
+Precision is set in the graph, because TensorRT 10 and later read it from there
+(strongly typed networks) and TensorRT 11 has no precision flags at all.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from steadypose.engines.errors import ModelFileError
 from steadypose.export.trt.batch_norms import fold_batch_norms
 
 _CONVOLUTIONS = {"Conv", "ConvTranspose"}
-# Inputs that say where or how much, and are float32 by ONNX's definition.
+# Inputs that are positions or factors, and float32 by ONNX's definition.
 _KEPT_FLOAT = {"Resize": {1, 2}, "Upsample": {1}}
 _LARGEST_HALF = 65504.0
 
 
 def to_float(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy with float32 weights, where the file stores fp16 and casts them.
+    """Copy a model with float32 weights if the file stores them in fp16 with casts.
 
     Batch norms are folded into the convolutions before them.
 
@@ -51,15 +51,15 @@ def to_float(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _is_unfolding(node: NodeProto) -> bool:
-    """A cast to float32, as stored weights have it."""
+    """Whether a node casts a stored weight to float32."""
     return node.op_type == "Cast" and any(a.i == TensorProto.FLOAT for a in node.attribute)
 
 
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose network, from its first to its last convolution, computes in fp16.
+    """Copy a model with its network, from first to last convolution, in fp16.
 
     The heatmaps are cast to float32 before they are decoded, so that the arg-max and the
-    sub-pixel fit lose nothing more.
+    sub-pixel fit lose no further precision.
 
     Args:
         model: A model file of ours; not modified.
@@ -97,7 +97,7 @@ def _rename_inputs(
     entering: dict[str, str],
     leaving: dict[str, str],
 ) -> None:
-    """Let a node of the network read fp16; what must be made for it is noted."""
+    """Make a node of the network read fp16, and record the casts and weights it needs."""
     kept = _KEPT_FLOAT.get(node.op_type, ())
     for place, name in enumerate(node.input):
         if place in kept or not name:
@@ -111,7 +111,7 @@ def _rename_inputs(
 
 
 def network_nodes(model: onnx.ModelProto) -> list[NodeProto]:
-    """The nodes between the first and the last learnt convolutions, both included.
+    """Find the nodes from the first to the last learned convolutions, both included.
 
     A network may end in several heads, each with its last convolution. Fixed filters of
     the decoding (depthwise, one channel in and out per group, behind the prediction layer)
@@ -144,7 +144,7 @@ def network_nodes(model: onnx.ModelProto) -> list[NodeProto]:
 
 
 def to_opset17(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy declared as opset 17, the last that TensorRT 8 reads.
+    """Copy a model as opset 17, the last that TensorRT 8 reads.
 
     Raises:
         ModelFileError: An operator of the graph changed after opset 17.
@@ -202,7 +202,7 @@ def _half_tensor(tensor: TensorProto, name: str) -> TensorProto:
 def _with_casts(
     nodes: list[NodeProto], inside: set[int], before: dict[str, str], after: dict[str, str]
 ) -> list[NodeProto]:
-    """Put a cast right before the first reader of each input, and behind each output."""
+    """Insert a cast right before the first reader of each input and after each output."""
     result: list[NodeProto] = []
     waiting = dict(before)
     back = {half: name for name, half in after.items()}

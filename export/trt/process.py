@@ -1,4 +1,4 @@
-"""Run the TensorRT builder in a child process: a crash there is a sentence here."""
+"""Run the TensorRT builder in a child process, so that its crash becomes an error here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes
         The plan and the builder's report.
 
     Raises:
-        SteadyposeError: The builder refused, or died.
+        SteadyposeError: The builder failed or crashed.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -35,11 +35,11 @@ def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes
         )
         (place / "model.onnx").write_bytes(onnx_bytes)
         (place / "job.json").write_text(job.to_json(), encoding="utf-8")
-        code, said = _run_child(place / "job.json", is_verbose=is_verbose)
+        code, output = _run_child(place / "job.json", is_verbose=is_verbose)
         if not Path(job.result).exists():
-            words = said[-300:].strip() or "silently"
+            last = output[-300:].strip() or "silently"
             raise EngineError(
-                f"TensorRT's builder died ({_exit_text(code)}): {words}",
+                f"TensorRT's builder died ({_exit_text(code)}): {last}",
                 fix="run again with --verbose; with little memory try --workspace 512",
             )
         result: dict[str, Any] = json.loads(Path(job.result).read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes
 
 
 def _run_child(job: Path, *, is_verbose: bool) -> tuple[int, str]:
-    """Exit code and the last words of the builder; its progress is shown meanwhile."""
+    """Show the builder's progress; return its exit code and last output."""
     command = [sys.executable, "-m", "steadypose.export.trt.builder", str(job)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         child = subprocess.Popen(  # noqa: S603 - our own module

@@ -1,1 +1,1 @@
-"""Foreign ONNX networks inside our model-file contract."""
+"""Wrap foreign ONNX networks as model files."""

@@ -29,18 +29,18 @@ def check_wrapped(
     Args:
         data: The wrapped file.
         network: The file as it came.
-        feed: What it is fed.
-        reading: How it is read.
+        feed: How its input is prepared.
+        reading: How its outputs are read.
         crops: (N, H, W, 3) uint8 BGR.
 
     Returns:
         The largest difference of a keypoint, crop pixels; how many could be compared; and
-        the mean score. A keypoint can be compared where its highest cell stands out: where
-        two are equal, the last digit decides.
+        the mean score. A keypoint can be compared if its highest cell stands out: between
+        equal ones, rounding decides.
 
     Raises:
         ModelFileError: More than one in a hundred keypoints differ by more than the
-            tolerance, or a score does, or the file does not run; or the network gives
+            tolerance, or a score does, or the file does not run; or the network outputs
             numbers that are not finite, or the same for every crop.
         UsageError: No keypoint could be compared, or the pixels overflow.
     """
@@ -133,7 +133,7 @@ def _differs(what: str) -> ModelFileError:
 
 
 def read_numpy(outputs: dict[str, NDArray[Any]], reading: Reading) -> Floats:
-    """Outputs of the network to (N, K, 3): x, y in crop pixels, score in [0, 1]."""
+    """Convert the network's outputs to (N, K, 3): x, y in crop pixels, score in [0, 1]."""
     if isinstance(reading, SimccReading):
         x, y = (_scores(outputs[name], reading) for name in reading.names)
         places = [v.argmax(2) / reading.split_ratio for v in (x, y)]
@@ -167,7 +167,7 @@ def _maps(outputs: dict[str, NDArray[Any]], reading: HeatmapReading) -> Floats:
 def _stands_out(
     outputs: dict[str, NDArray[Any]], reading: Reading, share: float
 ) -> NDArray[np.bool_]:
-    """(N, K): the highest value leads the next by this share of the range."""
+    """(N, K) lead of the highest value over the next, as a share of the range."""
     if isinstance(reading, SimccReading):
         flat = [_scores(outputs[name], reading) for name in reading.names]
     else:
@@ -182,7 +182,7 @@ def _stands_out(
 
 
 def _quarter(heat: Floats, x: int, y: int, _sigma: float) -> tuple[float, float]:
-    """A quarter cell towards the higher neighbour (Xiao et al. 2018)."""
+    """Move a quarter cell towards the higher neighbour (Xiao et al. 2018)."""
     height, width = heat.shape
     if not (1 < x < width - 1 and 1 < y < height - 1):
         return 0.0, 0.0
@@ -191,7 +191,7 @@ def _quarter(heat: Floats, x: int, y: int, _sigma: float) -> tuple[float, float]
 
 
 def _dark(heat: Floats, x: int, y: int, sigma: float) -> tuple[float, float]:
-    """The top of a Gaussian through the blurred heatmap's logarithm (Zhang et al. 2020)."""
+    """Find the peak of a Gaussian fitted to the blurred heatmap's log (Zhang et al. 2020)."""
     height, width = heat.shape
     if not (2 <= x <= width - 3 and 2 <= y <= height - 3):
         return 0.0, 0.0

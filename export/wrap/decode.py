@@ -1,4 +1,4 @@
-"""The end of a wrapped graph: heatmaps or SimCC scores to keypoints, as ONNX nodes."""
+"""Decode a wrapped network's heatmaps or SimCC scores to keypoints, as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPSET = 18
 
 
 class _Chain:
-    """Nodes one after the other, with their constants; names begin with ``read/``."""
+    """A sequence of nodes with their constants; names begin with ``read/``."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
@@ -44,12 +44,12 @@ class _Chain:
 
 
 def read_nodes(reading: Reading, keypoints: int, *, prefix: str, opset: int) -> Part:
-    """Nodes from the network's outputs to ``keypoints``, and their constants.
+    """Build the nodes from the network's outputs to ``keypoints``, and their constants.
 
     Args:
         reading: What to read and how.
         keypoints: K.
-        prefix: In front of the names of the network's outputs.
+        prefix: Prefix of the names of the network's outputs.
         opset: 18 or later.
     """
     if isinstance(reading, SimccReading):

@@ -1,4 +1,4 @@
-"""What a foreign network wants to be fed: the order of colours and the range of numbers."""
+"""Prepare a foreign network's input: colour order and value range."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ class Feed:
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """What is taken off pixels in 0 to 1, as the model file tells it."""
+        """Mean subtracted from pixels in 0 to 1, for the model file."""
         return tuple(-b / (255 * a) for a, b in zip(self.factor, self.shift, strict=True))
 
     @property
     def std(self) -> tuple[float, ...]:
-        """What they are divided by then."""
+        """Their divisor after that."""
         return tuple(1 / (255 * a) for a in self.factor)
 
     def to_inputs(self, crops: NDArray[np.uint8]) -> NDArray[Any]:
-        """The same in NumPy, to check the graph with.
+        """The same in NumPy, to check the graph.
 
         Args:
             crops: (N, H, W, 3) uint8 BGR.
@@ -67,13 +67,13 @@ class Feed:
         x = pixels.astype(np.float32) * np.array(self.factor, np.float32)
         x += np.array(self.shift, np.float32)
         x = x if self.is_nhwc else x.transpose(0, 3, 1, 2)
-        with np.errstate(over="ignore"):  # infinite in fp16: the check says so
+        with np.errstate(over="ignore"):  # infinite in fp16: reported by the check
             x = x.astype(np.float16 if self.is_half else np.float32)
         return np.ascontiguousarray(x)
 
 
 def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> Feed:
-    """Settle colours and numbers; what was decided is appended to ``guesses``.
+    """Decide colour order and value range; decisions are appended to ``guesses``.
 
     Raises:
         UsageError: The shorthand is unknown, or the numbers are too large for float32.
@@ -94,7 +94,7 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
         summary = shorthand
     if colour is None:
         colour = "bgr" if shorthand == "caffe" else "rgb"
-        guesses.append(f"the network wants {colour} (--colour)")
+        guesses.append(f"the network expects {colour} (--colour)")
     if shorthand is not None and colour == "bgr":  # the table is RGB, the user's numbers are not
         mean, std = mean[::-1], std[::-1]
     mean, std = (v * 3 if len(v) == 1 else v for v in (mean, std))
@@ -117,10 +117,10 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
 def feed_nodes(feed: Feed, output: str) -> tuple[list[NodeProto], list[TensorProto]]:
     """Nodes from ``crops`` to the network's input, and their constants.
 
-    The first is a Cast, the only reader of uint8 that TensorRT takes.
+    The first is a Cast, the only reader of uint8 that TensorRT accepts.
 
     Args:
-        feed: What to do.
+        feed: The preparation.
         output: Name of the network's input.
     """
     nodes = [helper.make_node("Cast", ["crops"], ["feed/0"], to=TensorProto.FLOAT)]

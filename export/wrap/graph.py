@@ -33,7 +33,7 @@ def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onn
 
     Args:
         network: The foreign network; not modified.
-        feed: What it is fed.
+        feed: How its input is prepared.
         reading: How its outputs are read.
         spec: Goes into the metadata.
 
@@ -42,7 +42,7 @@ def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onn
 
     Raises:
         ModelFileError: The network's operators cannot be brought to opset 18, or the
-            whole is no valid ONNX.
+            result is not valid ONNX.
     """
     inner = _to_opset(network.model)
     opset = _opset(inner)
@@ -75,7 +75,7 @@ def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onn
     entry.key, entry.value = METADATA_KEY, spec.to_json()
     try:
         onnx.checker.check_model(model)
-    except Exception as error:  # also for what is too large: no common base
+    except Exception as error:  # also if the graph is too large: no common base
         raise ModelFileError(
             f"the wrapped graph is no valid ONNX: {first_line(error)}",
             fix="export the network again with opset 18 and only standard operators",
@@ -84,7 +84,7 @@ def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onn
 
 
 def foreign_domains(model: onnx.ModelProto) -> list[str]:
-    """Domains of operators that are not ONNX's own, which TensorRT does not know."""
+    """Domains of operators that are not ONNX's own; TensorRT does not support them."""
     return sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
 
 
@@ -93,7 +93,7 @@ def _opset(model: onnx.ModelProto) -> int:
 
 
 def _to_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of opset 18 or later; from later ones our own part goes up."""
+    """Copy a network as opset 18 or later; our own part adapts to a later one."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     opset = _opset(copy)
@@ -115,7 +115,7 @@ def _to_opset(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _constants_out(nodes: Iterable[NodeProto]) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Constant nodes become initialisers, which is what changes of precision look for."""
+    """Convert Constant nodes to initialisers, which changes of precision look for."""
     kept, constants = [], []
     for node in nodes:
         value = _constant(node) if node.op_type == "Constant" and not node.domain else None
@@ -143,7 +143,7 @@ def _constant(node: NodeProto) -> TensorProto | None:
 
 
 def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
-    """Only what leads to the output: other heads of the network are left out."""
+    """Keep only the nodes that lead to the output, without the network's other heads."""
     wanted, kept = {output}, []
     for node in reversed(nodes):
         if wanted & set(node.output):
@@ -153,7 +153,7 @@ def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
 
 
 def _names_used(nodes: Iterable[NodeProto]) -> set[str]:
-    """Inputs of nodes, with those of the graphs inside If and Loop."""
+    """Inputs of nodes, including those of the graphs inside If and Loop."""
     names: set[str] = set()
     for node in nodes:
         names.update(node.input)

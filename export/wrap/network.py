@@ -1,4 +1,4 @@
-"""Open a foreign ONNX network: what goes in, what comes out, and in which batches it works."""
+"""Open a foreign ONNX network and find its input, outputs and batch sizes."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
 
 _TYPES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
-_LARGEST = 2_000_000_000  # bytes; protobuf, and so an ONNX file, ends at 2 GiB
+_LARGEST = 2_000_000_000  # bytes; protobuf, and so an ONNX file, is limited to 2 GiB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A foreign network that was seen to work on batches of 1, 2 and 3.
+    """A foreign network that was tested with batches of 1, 2 and 3.
 
     Attributes:
         model: Its graph: weights inside, one input, free batch.
-        run: Runs the file as it came, float in, arrays by output name.
-        input_name: Of the picture.
+        run: Runs the original file, float in, arrays by output name.
+        input_name: Name of the image input.
         input_hw: Its height and width, pixels.
         is_half: The input is fp16, else float32.
         is_nhwc: The channels come last.
-        is_single: The file as it came takes batches of 1 only.
-        shapes: Of every output for a batch of 1.
+        is_single: The original file takes batches of 1 only.
+        shapes: Shape of every output for a batch of 1.
     """
 
     model: onnx.ModelProto
@@ -51,12 +51,12 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
     Args:
         path: Foreign ONNX file.
         options: ``input`` and ``layout`` are used.
-        guesses: What was decided is appended, one line each.
+        guesses: Decisions are appended, one line each.
 
     Raises:
-        ModelFileError: Missing, damaged, already ours, with inputs that are no picture,
+        ModelFileError: Missing, damaged, already ours, with inputs that are not images,
             not runnable, or bound to one batch size.
-        UsageError: ``options`` contradict the file, or are needed.
+        UsageError: ``options`` contradict the file, or are missing.
     """
     model = _load(path)
     entry = _find_input(model, path)
@@ -74,7 +74,7 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
     wanted = [run(inputs[i : i + 1]) for i in range(3)]
     check_batches(free, inputs, wanted)
     if is_single:
-        guesses.append("the fixed batch of 1 is made free: batches of 2 and 3 gave the same")
+        guesses.append("the fixed batch of 1 is made free: batches of 2 and 3 returned the same")
     return Network(
         model=model,
         run=run,
@@ -92,7 +92,7 @@ def _load(path: Path) -> onnx.ModelProto:
         raise UsageError(f"there is no file {path}", fix="check --onnx")
     try:
         is_ours = METADATA_KEY in read_metadata(path)
-        model = onnx.load(str(path))  # external data come along
+        model = onnx.load(str(path))  # external data are loaded as well
         size = model.ByteSize()
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
@@ -142,7 +142,7 @@ def _find_input(model: onnx.ModelProto, path: Path) -> onnx.ValueInfoProto:
 def _find_size(
     entry: onnx.ValueInfoProto, options: WrapOptions, guesses: list[str]
 ) -> tuple[bool, tuple[int, int]]:
-    """Whether the channels come last, and the height and width."""
+    """Find whether the channels come last, and the height and width."""
     dims = [d.dim_value for d in entry.type.tensor_type.shape.dim]  # 0: free
     shown = "x".join(str(d or "?") for d in dims)
     fits = {"nchw": dims[1] in {0, 3}, "nhwc": dims[3] in {0, 3}}
@@ -176,7 +176,7 @@ def _find_size(
 def _free_batch(
     model: onnx.ModelProto, entry: onnx.ValueInfoProto, picture: tuple[int, int, int]
 ) -> None:
-    """Let the batch be free and the size fixed; what was inferred otherwise is forgotten."""
+    """Make the batch free and the size fixed; discard shapes inferred before."""
     dims = entry.type.tensor_type.shape.dim
     dims[0].Clear()
     dims[0].dim_param = "batch"

@@ -1,4 +1,4 @@
-"""What the user says about a foreign network: options of the command line and a TOML file."""
+"""Options that describe a foreign network, on the command line or in a TOML file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIX = "see docs/foreign_models.md"
 
 @dataclass(frozen=True, slots=True)
 class WrapOptions:
-    """Everything an ONNX file does not say about itself; None: guess it and say so.
+    """Everything an ONNX file does not contain; None: guess it and report the guess.
 
     Attributes:
         name: Model id.
@@ -42,7 +42,7 @@ class WrapOptions:
         sigma: Of the training targets, cells; for ``dark``.
         simcc: Outputs with the scores along x and along y (Li et al. 2022).
         split_ratio: SimCC bins per crop pixel.
-        activation: ``sigmoid`` where the outputs are logits.
+        activation: ``sigmoid`` if the outputs are logits.
         padding: Box factor of the training.
         licence: Of the weights.
         provenance: Where the weights come from.
@@ -87,7 +87,7 @@ class WrapOptions:
             raise UsageError("scale and std must not be zero, nor anything infinite", fix=_FIX)
         if self.normalise is not None and (self.scale or self.mean or self.std):
             raise UsageError(
-                "both a shorthand and numbers say how pixels are normalised",
+                "both a shorthand and numbers define the normalisation",
                 fix="give --normalise, or --scale, --mean and --std",
             )
         if self.heatmaps is not None and self.simcc is not None:
@@ -97,7 +97,7 @@ class WrapOptions:
 
     @classmethod
     def from_namespace(cls, given: argparse.Namespace) -> WrapOptions:
-        """Take the options that were given; the others stay None."""
+        """Read the options that were given; the others stay None."""
         known = {field.name for field in dataclasses.fields(cls)}
         values = {k: v for k, v in vars(given).items() if k in known and v is not None}
         for key in ("mean", "std", "simcc"):
@@ -111,7 +111,7 @@ def load_toml(path: Path, parser: Parser) -> argparse.Namespace:
 
     Args:
         path: The file.
-        parser: Knows the options.
+        parser: Defines the options.
 
     Raises:
         UsageError: It is missing, no TOML, or has an unknown or impossible entry.
@@ -133,7 +133,7 @@ def load_toml(path: Path, parser: Parser) -> argparse.Namespace:
 
 
 def _words(path: Path, key: str, value: Any) -> list[str]:
-    """An entry as it would stand on the command line."""
+    """Convert an entry to its form on the command line."""
     items = value if isinstance(value, list) else [value]
     if not items or not all(type(item) in {str, int, float} for item in items):
         raise UsageError(f"{path}: {key} cannot be {value!r}", fix=_FIX)
@@ -145,7 +145,7 @@ def _words(path: Path, key: str, value: Any) -> list[str]:
 
 
 def to_skeleton(table: Mapping[str, Any], path: Path) -> Skeleton:
-    """A [skeleton] table: limbs and flip_pairs hold pairs of names or of indices.
+    """Read a [skeleton] table: limbs and flip_pairs hold pairs of names or indices.
 
     Raises:
         UsageError: Something is missing, or contradicts itself.

@@ -1,4 +1,4 @@
-"""Choose the outputs of a foreign network that hold the keypoints, and how they are read."""
+"""Choose the outputs of a foreign network that hold the keypoints, and how to read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
 
 Shapes = dict[str, tuple[int, ...]]
-_STRIDES = (1, 64)  # crop pixels per cell that a guess believes
+_STRIDES = (1, 64)  # plausible crop pixels per cell for a guess
 _FIX = "see docs/foreign_models.md; --heatmaps and --simcc name outputs"
 
 
@@ -19,14 +19,14 @@ def choose_reading(
     """Find the outputs and how to read them.
 
     Args:
-        network: Gives sizes.
+        network: For its sizes.
         skeleton: Its keypoints must be those of the outputs.
-        options: What the user said.
-        guesses: What was decided is appended, one line each.
+        options: The user's options.
+        guesses: Decisions are appended, one line each.
 
     Raises:
-        UsageError: No output fits, or several and nothing tells which; its keypoints are not
-            as many as the skeleton's; a name is unknown; or an option was given that these
+        UsageError: No output fits, or several do and the choice is unclear; its number of
+            keypoints is not the skeleton's; a name is unknown; or an option was given that these
             outputs do not use.
     """
     reading = _find_reading(network, skeleton, options, guesses)
@@ -35,7 +35,7 @@ def choose_reading(
 
 
 def _refuse_unused(options: WrapOptions, reading: Reading) -> None:
-    """An option without effect is a misunderstanding that no later check can notice."""
+    """Refuse options without effect: a misunderstanding that no later check can notice."""
     if isinstance(reading, SimccReading):
         unused = ["heatmap_layout", "stride", "cells", "refine", "sigma"]
         kind = "SimCC scores"
@@ -75,7 +75,7 @@ def _find_reading(
 
 
 def _layouts(shape: tuple[int, ...], k: int, options: WrapOptions) -> list[str]:
-    """In which layouts a shape holds K heatmaps."""
+    """Find the layouts in which a shape holds K heatmaps."""
     if len(shape) != 4 or shape[0] != 1:
         return []
     found = [layout for layout, axis in (("nchw", 1), ("nhwc", 3)) if shape[axis] == k]
@@ -87,7 +87,7 @@ def _map_hw(shape: tuple[int, ...], layout: str) -> tuple[int, int]:
 
 
 def _is_map(name: str, network: Network, k: int, options: WrapOptions) -> bool:
-    """Whether an output can be the heatmaps; what is named need not be a fixed part smaller."""
+    """Whether an output can be the heatmaps; a named one need not have a whole stride."""
     layouts = _layouts(network.shapes[name], k, options)
     if options.heatmaps:
         return name == options.heatmaps and bool(layouts)
@@ -132,7 +132,7 @@ def _heatmap(
         guesses.append("the training's Gaussians had sigma 2 cells (--sigma)")
     if min(h, w) < 5:
         raise UsageError(f"heatmaps of {h}x{w} cells are too small", fix="choose other outputs")
-    # The last cells of udp lie on the last pixels; without them there is a stride.
+    # The last cells of udp lie on the last pixels; without them the stride is whole.
     step_xy = ((width - 1) / (w - 1), (height - 1) / (h - 1))
     offset = 0.0
     if stride is not None and cells != "udp":
@@ -182,7 +182,7 @@ def _simcc(
 
 
 def _by_name(found: list[tuple[str, str]], shapes: Shapes) -> list[tuple[str, str]]:
-    """Of pairs whose sizes fit, as both orders do for a square crop, the one called x and y.
+    """Choose by name among pairs whose sizes fit; for a square crop both orders do.
 
     Raises:
         UsageError: None is, or more than one.
@@ -203,7 +203,7 @@ def _by_name(found: list[tuple[str, str]], shapes: Shapes) -> list[tuple[str, st
 
 
 def _misfit(network: Network, skeleton: Skeleton) -> UsageError:
-    """Say why nothing fits: the number of keypoints, or the kind of outputs."""
+    """Explain why nothing fits: the number of keypoints, or the kind of outputs."""
     k = len(skeleton)
     has_k = any(
         (len(shape) == 3 and shape[1] == k) or (len(shape) == 4 and k in {shape[1], shape[3]})
@@ -218,4 +218,4 @@ def _misfit(network: Network, skeleton: Skeleton) -> UsageError:
 
 def _list(shapes: Shapes) -> str:
     each = (f"{name!r} is {'x'.join(str(d) for d in shape)}" for name, shape in shapes.items())
-    return "for one crop " + (", ".join(each) or "it gives nothing")
+    return "for one crop " + (", ".join(each) or "it outputs nothing")

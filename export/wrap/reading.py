@@ -1,4 +1,4 @@
-"""How the outputs of a foreign network are read, once it is decided."""
+"""Descriptions of how a foreign network's outputs are read."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class HeatmapReading:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The outputs that are read."""
+        """Names of the outputs to read."""
         return (self.name,)
 
     def describe(self) -> str:
-        """For the model file."""
+        """Description for the model file."""
         x, y = self.step_xy
         stride = f"{x:g}" if x == y else f"{x:g} x {y:g}"
         return f"{self.refine}, {self.cells} cells, stride {stride}"
@@ -59,7 +59,7 @@ class SimccReading:
     is_logit: bool
 
     def describe(self) -> str:
-        """For the model file."""
+        """Description for the model file."""
         return f"simcc, split ratio {self.split_ratio:g}"
 
 

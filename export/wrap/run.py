@@ -1,4 +1,4 @@
-"""Run a foreign network in ONNX Runtime, and see whether its batch is really free."""
+"""Run a foreign network in ONNX Runtime, and test whether its batch is really free."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_runner(source: str | bytes, name: str, kind: type[Any]) -> Run:
         kind: The input's NumPy type.
 
     Returns:
-        What takes a batch and gives every output that is an array, by name.
+        A function that takes a batch and returns every array output by name.
 
     Raises:
         ModelFileError: ONNX Runtime cannot load it; later, cannot run it.
@@ -53,12 +53,12 @@ def make_runner(source: str | bytes, name: str, kind: type[Any]) -> Run:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of another package says first, at most 200 letters."""
+    """First line of another package's error, at most 200 characters."""
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
 
 
 def check_batches(run: Run, inputs: NDArray[Any], wanted: list[dict[str, NDArray[Any]]]) -> None:
-    """Compare batches of 1, 2 and 3 with what single pictures gave.
+    """Compare batches of 1, 2 and 3 with the results of single images.
 
     Raises:
         ModelFileError: A batch fails or differs.
@@ -72,20 +72,20 @@ def check_batches(run: Run, inputs: NDArray[Any], wanted: list[dict[str, NDArray
         for name, value in got.items():
             parts = [each[name] for each in wanted[:count]]
             if value.shape != (count, *parts[0].shape[1:]) or parts[0].shape[:1] != (1,):
-                raise bound(f"a batch of {count} gives {name} of shape {value.shape}")
+                raise bound(f"a batch of {count} returns {name} of shape {value.shape}")
             single = np.concatenate(parts).astype(np.float64)
-            # What is not finite is refused where crops give it; here it must only be the same.
+            # Non-finite values are refused later, for real crops; here they must only agree.
             is_finite = np.isfinite(single)
             known, again = single[is_finite], value[is_finite]
             size = np.abs(known).max(initial=0.0)
             allowed = share * (np.ptp(known) if known.size else 0.0) + 1e-6 * size
             is_same = np.array_equal(np.isfinite(value), is_finite)
             if not is_same or np.abs(again - known).max(initial=0.0) > allowed + 1e-7:
-                raise bound(f"a batch of {count} gives another {name} than one by one")
+                raise bound(f"a batch of {count} returns another {name} than single images")
 
 
 def bound(what: str) -> ModelFileError:
-    """The error of a network that works with one batch size only."""
+    """Make the error for a network that works with one batch size only."""
     return ModelFileError(
         f"the network does not work with a free batch: {what}",
         fix="export it again with a dynamic batch (torch.onnx.export: dynamic_shapes or "

@@ -1,1 +1,1 @@
-"""The main loop and what it shows: frames and poses in, pictures out. Start reading at ``loop``."""
+"""The main loop and its display: window, drawing, keys, clock. Start reading at ``loop``."""

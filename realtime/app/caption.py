@@ -1,4 +1,4 @@
-"""What is written over the picture: figures that can be read, and messages that fade."""
+"""Text drawn over the frame: figures at a readable rate, and temporary messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from steadypose.realtime.app.clock import Clock
 
 CAPTION_EVERY_S = 0.25
-"""Figures that change in every frame cannot be read."""
+"""How often the figures change; in every frame they would be unreadable."""
 
 _MESSAGE_S = 1.5
 
@@ -25,7 +25,7 @@ class Caption:
 
     @property
     def message(self) -> str | None:
-        """What was last said, while it is fresh."""
+        """The last message while it is fresh, else None."""
         return self._message if time.perf_counter() < self._until_s else None
 
     def say(self, message: str) -> None:
@@ -34,18 +34,18 @@ class Caption:
         self._until_s = time.perf_counter() + _MESSAGE_S
 
     def renew(self) -> None:
-        """Make the lines anew for the next picture."""
+        """Refresh the lines for the next frame shown."""
         self._lines = ()
 
     def lines(
         self, clock: Clock, *, age_ms: float, dropped: int, label: str, is_smooth: bool
     ) -> tuple[str, ...]:
-        """Rate, age and backend; the same for a quarter of a second.
+        """Rate, age and backend; unchanged for a quarter of a second.
 
         Args:
             clock: Times of the run.
-            age_ms: Since the frame was taken.
-            dropped: Frames the source gave up.
+            age_ms: Time since the frame was taken.
+            dropped: Frames the source dropped.
             label: Backend and device of the engine.
             is_smooth: Whether positions are filtered.
         """

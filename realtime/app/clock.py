@@ -1,4 +1,4 @@
-"""Where a run's time goes: stage times in a fixed amount of memory, rate, and CPU time."""
+"""Times of a run, in a fixed amount of memory: stages, frame rate, CPU time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _KEPT = 65_536  # frames: half an hour at 30 fps
 
 
 def busy_time_s() -> float:
-    """Seconds that this thread has worked: CPU time, so other threads' work does not count.
+    """CPU time of this thread, seconds; other threads do not count.
 
-    Windows counts CPU time in steps of 16 ms; there it is the wall clock.
+    Windows counts CPU time in steps of 16 ms, so there it is the wall clock.
     """
     return time.perf_counter() if sys.platform == "win32" else time.thread_time()
 
 
 class Clock:
-    """Times of one run; of the per-frame figures the newest 65,536 frames count."""
+    """Times of one run; per-frame figures cover the newest 65,536 frames."""
 
     def __init__(self) -> None:
         self.frames = 0
@@ -34,28 +34,28 @@ class Clock:
         self._busy_s = self._apart_s = 0.0
 
     def begin(self) -> None:
-        """The loop starts."""
+        """Mark the start of the loop."""
         self._begin_s = self._end_s = time.perf_counter()
         self._busy_s, self._begin_cpu_s = busy_time_s(), time.process_time()
 
     def end(self) -> None:
-        """The loop is over."""
+        """Mark the end of the loop."""
         self._cpu_s = time.process_time() - self._begin_cpu_s
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Around calls of engine and source: what this thread works there is no overhead."""
+        """Context for calls of engine and source: their CPU time does not count as overhead."""
         begin_s = busy_time_s()
         yield
         self._apart_s += busy_time_s() - begin_s
 
     def frame_done(self, *, captured_s: float, begin_s: float, **stages_s: float) -> None:
-        """Note a delivered frame; it ends now.
+        """Record the times of a frame delivered now.
 
         Args:
             captured_s: When it was taken.
-            begin_s: When showing it began.
-            stages_s: What stages other than ``show`` took, seconds.
+            begin_s: When its display began.
+            stages_s: Times of the stages other than ``show``, seconds.
         """
         self._end_s = now_s = time.perf_counter()
         if self.frames == 0:
@@ -65,7 +65,7 @@ class Clock:
         self.add(**{name: 1e3 * seconds for name, seconds in stages_s.items()})
 
     def add(self, **milliseconds: float) -> None:
-        """Note one frame's figures: the stages, ``overhead`` and ``age``, in milliseconds."""
+        """Store one frame's figures: the stages, ``overhead`` and ``age``, in milliseconds."""
         row = [milliseconds.get(name, 0.0) for name in _COLUMNS]
         self._table[self.frames % _KEPT] = row
         self.frames += 1
@@ -79,9 +79,9 @@ class Clock:
 
     @property
     def fps(self) -> float:
-        """Frames a second from the first delivered frame to the last; 0 if that is no time.
+        """Frames a second from the first delivered frame to the last; 0 if no time passed.
 
-        Opening the source and searching the first frame are start-up, not rate.
+        Opening the source and searching the first frame are start-up and do not count.
         """
         intervals, span_s = self.frames - 1, self._end_s - self._first_s
         return intervals / span_s if intervals > 0 and span_s > 0 else 0.0
@@ -97,7 +97,7 @@ class Clock:
         return 1e3 * self._cpu_s / max(1, self.frames)
 
     def column(self, name: str) -> NDArray[np.float32]:
-        """(F,) one figure of the kept frames, milliseconds; a view, oldest not always first."""
+        """(F,) one figure of the kept frames, milliseconds; a view, not always in order."""
         return self._table[: min(self.frames, _KEPT), _COLUMNS.index(name)]
 
     def percentile(self, name: str, share: float) -> float:

@@ -1,4 +1,4 @@
-"""A window if there is a screen, else nothing."""
+"""The display: an OpenCV window, or none without a screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TITLE = "steadypose"
 
 
 class Display(Protocol):
-    """Where pictures are shown and keys come from."""
+    """Shows frames and reports pressed keys."""
 
     @property
     def is_window(self) -> bool:
@@ -24,7 +24,7 @@ class Display(Protocol):
         ...
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
-        """Show a picture."""
+        """Show an image."""
         ...
 
     def pressed(self) -> list[str]:
@@ -49,7 +49,7 @@ class NullDisplay:
         return []
 
     def close(self) -> None:
-        """Nothing to remove."""
+        """Does nothing."""
 
 
 class Window:
@@ -62,7 +62,7 @@ class Window:
         self._size_hw: tuple[int, int] | None = None
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
-        """Show a picture; the window takes its size once."""
+        """Show an image; the first one sets the window's size."""
         size_hw = (image_bgr.shape[0], image_bgr.shape[1])
         if size_hw != self._size_hw:
             self._size_hw = size_hw
@@ -73,7 +73,7 @@ class Window:
     def pressed(self) -> list[str]:
         """See ``Display.pressed``."""
         keys = []
-        # pollKey where it exists does not sleep; waitKey(1) always costs a millisecond or more.
+        # pollKey, if it exists, does not sleep; waitKey(1) always costs a millisecond or more.
         while (code := cv2.pollKey()) >= 0:
             code &= 0xFF
             keys.append("escape" if code == 27 else chr(code))
@@ -87,12 +87,12 @@ class Window:
 
 
 def why_headless() -> str | None:
-    """None where a window can be opened, else the reason, a phrase."""
+    """None if a window can be opened, else the reason as a phrase."""
     if gui_backend() == "NONE":
         return "this OpenCV was built without windows (opencv-python-headless)"
     if platform.system() != "Linux":
         return None
-    # OpenCV's wheels speak X11 only; on Wayland desktops XWayland sets DISPLAY as well.
+    # OpenCV's wheels support X11 only; on Wayland desktops XWayland sets DISPLAY as well.
     display = os.environ.get("DISPLAY")
     if not display:
         return "no display (DISPLAY is not set)"
@@ -100,13 +100,13 @@ def why_headless() -> str | None:
 
 
 def gui_backend() -> str:
-    """OpenCV's window toolkit, ``NONE`` where it has none."""
+    """OpenCV's window toolkit, ``NONE`` if it has none."""
     found = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
     return found[1] if found else "NONE"
 
 
 def _answers(display: str) -> bool:
-    """Whether an X server listens; Qt would abort the whole process instead of failing."""
+    """Check for an X server; without one Qt would abort the process instead of failing."""
     match = re.fullmatch(r"(?:unix)?(?P<host>.*):(?P<number>\d+)(?:\.\d+)?", display)
     if match is None:
         return False

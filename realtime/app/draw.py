@@ -1,4 +1,4 @@
-"""Draw poses and the head-up display onto a picture."""
+"""Draw poses and the head-up display onto an image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ALERT: Colour = (60, 60, 235)
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Sizes that scale with the picture.
+    """Drawing sizes, which scale with the image.
 
     Attributes:
         line: Limb thickness, pixels.
@@ -43,7 +43,7 @@ class Style:
 
     @classmethod
     def for_size(cls, size_hw: tuple[int, int]) -> Style:
-        """Sizes for a picture of this height and width."""
+        """Sizes for an image of this height and width."""
         short = min(size_hw)
         return cls(
             line=max(1, round(short / 180)),
@@ -54,21 +54,21 @@ class Style:
 
 
 def mirrored(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture as in a mirror; a new array."""
+    """Mirror an image left to right; returns a new array."""
     return cv2.flip(image_bgr, 1)
 
 
 def draw_poses(
     image_bgr: NDArray[np.uint8], poses: Sequence[Pose], *, is_mirrored: bool = False
 ) -> None:
-    """Draw skeletons: left blue, right orange, bright where sure, thin where predicted.
+    """Draw skeletons: left blue, right orange, bright if the score is high, thin if predicted.
 
     Measured keypoints are filled dots whose brightness is the score; predicted ones
     are hollow rings on thin limbs. Lost ones are not drawn.
 
     Args:
         image_bgr: (H, W, 3) uint8, modified. Already mirrored if ``is_mirrored``.
-        poses: In pixels of the frame as the camera gave it.
+        poses: In pixels of the camera's frame, not mirrored.
         is_mirrored: Mirrors positions only: left stays the person's left.
     """
     style = Style.for_size((image_bgr.shape[0], image_bgr.shape[1]))
@@ -93,8 +93,8 @@ def draw_hud(
     Args:
         image_bgr: (H, W, 3) uint8, modified.
         lines: Figures, upper left.
-        alert: Something is wrong: in red across the middle.
-        message: The answer to a key, below the middle.
+        alert: A problem, shown in red across the middle.
+        message: The response to a key, below the middle.
         is_recording: Adds the red dot, upper right.
         has_help: Lists the keys.
     """
@@ -187,7 +187,7 @@ def _line_height(style: Style) -> int:
 def _text_block(
     image: NDArray[np.uint8], lines: Sequence[str], corner: tuple[int, int], style: Style
 ) -> int:
-    """Light text on a darkened box, so it can be read on anything; returns its width."""
+    """Light text on a darkened box, readable on any background; returns its width."""
     if not lines:
         return 0
     font, thickness = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(style.text * 1.6))

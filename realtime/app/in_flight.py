@@ -1,4 +1,4 @@
-"""A frame between the engine and the screen."""
+"""A frame that has left the engine and is not yet shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 
 @dataclass(slots=True)
 class FrameInFlight:
-    """A frame that left the engine, on its way to the screen and the files."""
+    """A frame that has left the engine, to be shown and recorded."""
 
     crops: Crops
     found: FloatArray
@@ -19,7 +19,7 @@ class FrameInFlight:
     drawn: list[Pose] | None = None
 
     def complete(self, pipeline: Pipeline, *, is_smooth: bool) -> None:
-        """Track the people of this frame, once."""
+        """Track the people in this frame; only the first call has an effect."""
         if self.poses is None:
             begin_s = time.perf_counter()
             pipeline.complete(self.crops, self.found)

@@ -1,4 +1,4 @@
-"""The keys of the window: which there are, what the help says of them, what they do."""
+"""The window's keys: names, help text and actions."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Protocol
 
 
 class Controls(Protocol):
-    """What keys can do to a run."""
+    """The actions that keys can trigger."""
 
     def quit(self) -> None:
         """End after the frame in flight."""
 
     def pause(self) -> None:
-        """Stop fetching frames, or go on."""
+        """Pause or resume fetching frames."""
 
     def record(self) -> None:
         """Switch recording on or off."""
 
     def snapshot(self) -> None:
-        """Save the picture shown last."""
+        """Save the frame shown last."""
 
     def mirror(self) -> None:
-        """Mirror the window, or no more."""
+        """Switch mirroring of the window on or off."""
 
     def smooth(self) -> None:
         """Switch between filtered and raw keypoints."""
@@ -37,10 +37,10 @@ class Key:
     """One line of the help.
 
     Attributes:
-        names: As ``Display.pressed`` gives them.
-        label: As the help names them.
-        text: What they do.
-        act: Does it.
+        names: As ``Display.pressed`` returns them.
+        label: Name in the help.
+        text: Description in the help.
+        act: The action.
     """
 
     names: tuple[str, ...]
@@ -62,5 +62,5 @@ _BY_NAME = {name: key for key in KEYS for name in key.names}
 
 
 def find_key(name: str) -> Key | None:
-    """What a pressed key means; None for one without a meaning."""
+    """Find the meaning of a pressed key; None if it has none."""
     return _BY_NAME.get(name)

@@ -25,7 +25,7 @@ from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 
 _POLL_S = 0.05  # how long the loop waits for a frame before it looks at the keyboard again
 MOST_AHEAD_S = 0.1
-"""How far into the future a pose is drawn at most."""
+"""Longest prediction of a drawn pose."""
 
 
 @dataclass(slots=True)
@@ -33,16 +33,16 @@ class App:
     """One run.
 
     While the engine works on a frame, the frame before it is drawn, shown and
-    recorded, so that work costs no time where the engine leaves a core free.
+    recorded, so that work costs no time if the engine leaves a core free.
 
     Attributes:
-        source: Gives frames.
+        source: Provides the frames.
         pipeline: Finds and tracks people.
         display: A window, or nothing.
         outputs: Files to write.
         is_smooth: Show and record filtered positions.
-        is_predicting: Draw people in the window where they are when it is seen.
-        is_mirrored: Mirror the picture that is shown, nothing else.
+        is_predicting: Draw people in the window as predicted for the moment of display.
+        is_mirrored: Mirror the window only; recordings are unchanged.
         max_frames: Stop after this many.
         progress: Called about four times a second with the number of frames done.
         say: Called with a sentence when the camera is lost and when it is back.
@@ -72,11 +72,11 @@ class App:
 
     @property
     def _is_full(self) -> bool:
-        """Whether as many frames were fetched as were asked for."""
+        """Whether ``max_frames`` frames were fetched."""
         return self.max_frames is not None and self._fetched >= self.max_frames
 
     def run(self) -> None:
-        """Work until the source is over, a key ends it, or something breaks.
+        """Run until the source ends, a key ends the run, or an error occurs.
 
         Raises:
             SteadyposeError: The source or a file failed; what was recorded is kept.
@@ -89,7 +89,7 @@ class App:
             self.clock.end()
 
     def _loop(self) -> None:
-        """Keep the engine busy, and do everything else while it is.
+        """Keep the engine busy and do everything else meanwhile.
 
         A file's next frame is prepared while the engine works, so only the hand-over
         lies between two inferences. A live frame is completed before the next is
@@ -108,7 +108,7 @@ class App:
                 try:
                     ready = self._next(wait=True) if prepares_ahead else None
                 except (SteadyposeError, KeyboardInterrupt) as error:
-                    failure = error  # raised once the frame in the engine is safe
+                    failure = error  # raised once the frame in the engine is stored
                 with self.clock.apart():
                     found = self.pipeline.finish(crops)
                 self._waiting = FrameInFlight(crops, found)
@@ -145,7 +145,7 @@ class App:
         return False
 
     def _deliver_waiting(self) -> None:
-        """Complete and deliver the frame that waits for it."""
+        """Complete and deliver the waiting frame, if any."""
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.complete(self.pipeline, is_smooth=self.is_smooth)
@@ -186,8 +186,8 @@ class App:
     def _predicted_for_display(self, frame: Frame) -> list[Pose] | None:
         """Poses predicted for the moment of display, or None to draw the recorded ones.
 
-        The frame's age is measured, drawing and showing are expected to take as long
-        as they did lately. The prediction reaches at most ``MOST_AHEAD_S`` ahead.
+        The frame's age is measured; drawing and showing are assumed to take as long as
+        in recent frames. The prediction reaches at most ``MOST_AHEAD_S`` ahead.
         """
         if not (self.is_predicting and self.is_smooth):
             return None
@@ -197,10 +197,10 @@ class App:
         return self.pipeline.poses_ahead(frame.time_s + min(age_s, MOST_AHEAD_S))
 
     def _painter(self, result: FrameInFlight, *, is_window: bool, age_ms: float) -> Paint:
-        """A function that draws this frame as it is to be seen now; any thread may call it."""
+        """Make a function that draws this frame as of now; any thread may call it."""
         is_mirrored = is_window and self.is_mirrored
         image = result.crops.frame.image_bgr
-        # A recorded picture shows what is recorded.
+        # The recorded video shows the recorded poses.
         poses = (result.drawn if is_window else None) or result.poses or []
         hud = partial(
             draw_hud,
@@ -226,7 +226,7 @@ class App:
         return paint
 
     def _show_again(self) -> None:
-        """Draw the last frame anew, with its age now."""
+        """Redraw the last frame with its current age."""
         if self._shown is not None:
             age_ms = (time.perf_counter() - self._shown.crops.frame.captured_s) * 1e3
             self._caption.renew()
@@ -234,12 +234,12 @@ class App:
             self.display.show(paint())
 
     def _drop_prediction(self) -> None:
-        """A still frame shows the measured poses."""
+        """Drop the prediction: a still frame shows the measured poses."""
         if self._shown is not None:
             self._shown.drawn = None
 
     def _report_trouble(self) -> None:
-        """Say once when the camera is lost, and once when it is back."""
+        """Report once that the camera is lost, and once that it is back."""
         trouble = self.source.trouble
         if self.say is not None and bool(trouble) != bool(self._trouble):
             self.say(trouble or "the camera is back")
@@ -251,22 +251,22 @@ class App:
             if key is not None:
                 key.act(self)
                 if self._is_paused and not self._is_done:
-                    self._show_again()  # answers at once
+                    self._show_again()  # immediate feedback
 
-    # What keys do; see ``keys.Controls``.
+    # Actions of keys; see ``keys.Controls``.
 
     def quit(self) -> None:
         """End after the frame in flight."""
         self._is_done = True
 
     def pause(self) -> None:
-        """Stop fetching frames, or go on."""
+        """Pause or resume fetching frames."""
         self._is_paused = not self._is_paused
         self._drop_prediction()
         self._caption.say("paused" if self._is_paused else "running")
 
     def mirror(self) -> None:
-        """Mirror the window, or no more."""
+        """Switch mirroring of the window on or off."""
         self.is_mirrored = not self.is_mirrored
 
     def show_help(self) -> None:
@@ -289,7 +289,7 @@ class App:
             self._caption.say(error.what)
 
     def snapshot(self) -> None:
-        """Save the picture shown last, with its recorded poses."""
+        """Save the frame shown last, with its recorded poses."""
         if self._shown is None:
             return
         canvas = self._shown.crops.frame.image_bgr.copy()

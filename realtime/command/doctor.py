@@ -1,4 +1,4 @@
-"""Say what works on this machine, and why the rest does not."""
+"""Report what works on this machine, and why the rest does not."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
 def examine(model: Path | None, *, backend: str = "auto") -> str:
-    """Everything a bug report needs, a line each.
+    """Everything a bug report needs, one line each.
 
     Args:
-        model: Model file that the backends are tried with; None: the one that a run without
-            ``--model`` and ``--quality`` would take, and why.
-        backend: On which such a run would want it.
+        model: Model file to try the backends with; None: the one that a run without
+            ``--model`` and ``--quality`` would use, with the reason.
+        backend: Backend of such a run.
     """
     taken = []
     if model is None:
@@ -94,7 +94,7 @@ def _cameras() -> list[str]:
 
 
 def _modes(device: str) -> str:
-    """Sizes and rates of a camera, from v4l2-ctl where it is installed."""
+    """Sizes and rates of a camera, from v4l2-ctl if it is installed."""
     try:
         listed = subprocess.run(  # noqa: S603 - a fixed program and a device path
             ["v4l2-ctl", "--device", device, "--list-formats-ext"],  # noqa: S607
@@ -126,14 +126,14 @@ def _nvidia_gpu() -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return "no NVIDIA GPU (nvidia-smi is not here)"
+        return "no NVIDIA GPU (nvidia-smi not found)"
     return (
         run.stdout.strip().replace("\n", "; ") or f"nvidia-smi failed: {run.stderr.strip()[:100]}"
     )
 
 
 def _cuda_driver() -> str:
-    """Ask the driver itself, without any CUDA package."""
+    """Query the driver directly, without any CUDA package."""
     try:
         device = load_driver().device()
     except SteadyposeError as error:
@@ -142,7 +142,7 @@ def _cuda_driver() -> str:
 
 
 def _default(backend: str) -> tuple[Path, str]:
-    """The model file that a run takes where nobody chose one, and why."""
+    """The model file that a run uses by default, and why."""
     try:
         taken = open_best(
             backend=backend, options=EngineOptions(threads=default_threads()), is_auto_build=False
@@ -151,9 +151,9 @@ def _default(backend: str) -> tuple[Path, str]:
         return DEFAULT_MODEL, f"none: {error.what}; {error.fix}"
     label = taken.opened.engine.label
     taken.opened.engine.close()
-    told = [f"passed over {reason}" for reason in taken.opened.passed_over]
+    notes = [f"passed over {reason}" for reason in taken.opened.passed_over]
     chosen = taken.reason or f"{taken.model.stem}, the default on the CPU"
-    return taken.model, "; ".join([f"{chosen} ({label})", *told])
+    return taken.model, "; ".join([f"{chosen} ({label})", *notes])
 
 
 def _model_lines(model: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What machine this is, in a line."""
+"""Describe this machine in one line."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def machine() -> str:
 
 
 def cpu_name() -> str:
-    """Marketing name of the processor where the system tells, and its best vector instructions."""
+    """Marketing name of the processor, if known, and its best vector instructions."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor() or platform.machine()
     lines = [line.partition(":") for line in info.read_text().splitlines()]
-    told = {name.strip(): value.strip() for name, _, value in reversed(lines)}
-    flags = told.get("flags", "").split()
+    fields = {name.strip(): value.strip() for name, _, value in reversed(lines)}
+    flags = fields.get("flags", "").split()
     best = next((isa for isa in ("avx512_bf16", "avx512f", "avx2") if isa in flags), "")
-    name = told.get("model name") or platform.processor() or platform.machine()
+    name = fields.get("model name") or platform.processor() or platform.machine()
     return f"{name} ({best})" if best else name

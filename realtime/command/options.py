@@ -97,7 +97,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.stray_fix = "to read {word}: run.py --source {word}"
     parser.add_argument("--version", action="version", version=f"steadypose {__version__}")
     parser.add_argument(
-        "--doctor", action="store_true", help="say what works on this machine, and why the rest not"
+        "--doctor",
+        action="store_true",
+        help="report what works on this machine, and why the rest does not",
     )
     parser.add_argument(
         "--list-models", action="store_true", help="show the published models, and which are here"
@@ -145,7 +147,7 @@ def build_parser() -> argparse.ArgumentParser:
     engine.add_argument(
         "--fetch",
         action="store_true",
-        help="download and export the published model first where it is not here yet",
+        help="download and export the published model first if it is not here yet",
     )
     engine.add_argument(
         "--backend",
@@ -204,7 +206,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--split",
         type=parse_limit,
         metavar="LIMIT",
-        help="go on in out.002.csv and so on after a size or a time: 500MB, 10min",
+        help="continue in out.002.csv, out.003.csv ... after a size or a time: 500MB, 10min",
     )
     output.add_argument(
         "--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)"

@@ -1,4 +1,4 @@
-"""What a run says at its end: three lines for people, JSON for programs."""
+"""The result of a run: three lines for people, JSON for programs."""
 
 from __future__ import annotations
 

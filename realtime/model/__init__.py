@@ -1,1 +1,1 @@
-"""Which model or engine file a run takes, where it lies, how it got there. Start at ``choice``."""
+"""Choose, find, download and open a run's model or engine file. Start at ``choice``."""

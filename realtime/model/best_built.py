@@ -1,7 +1,7 @@
-"""Where nobody chose a model: on a GPU the first row that is built for it, else the default.
+"""The model of a run that names none: on a GPU the best one built for it, else the default.
 
-Whether anything is built is a look into a folder, so a machine without a GPU pays nothing.
-PoseResNet is the network of TensorRT alone: it is never taken to the CPU from here.
+Checking for built engines only lists a folder, so a machine without a GPU pays nothing.
+PoseResNet is used with TensorRT only: it is never run on the CPU from here.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from steadypose.realtime.model.places import DEFAULT_MODEL, POSE_RESNET, PUBLISH
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A network that is taken by itself where TensorRT runs it.
+    """A network that is used by default if TensorRT can run it.
 
     Attributes:
         model: Its model file.
-        reason: Why it is taken, after its name and a comma.
+        reason: Why it is used; follows its name and a comma.
     """
 
     model: Path
@@ -33,7 +33,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """Its name for users."""
         return self.model.stem
 
 
@@ -54,7 +54,7 @@ ROWS = (
         "(--quality balanced takes that)",
     ),
 )
-"""In the order in which they are taken. PoseResNet-18 is less accurate than the MoveNets."""
+"""In order of preference. PoseResNet-18 is less accurate than the MoveNets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Taken:
     Attributes:
         model: The model file.
         opened: Its engine.
-        reason: The row and why it was taken, in words; empty: the default of the CPU.
+        reason: The row and why it was used, in words; empty: the default of the CPU.
     """
 
     model: Path
@@ -75,14 +75,15 @@ class Taken:
 def open_best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> Taken:
     """Open the first row that is built for this GPU, or the default on the CPU.
 
-    A stale or damaged engine gives way to the next row; when the GPU itself refuses, the
-    others would fail as well, and the CPU is next.
+    A stale or damaged engine is skipped for the next row; if the GPU itself fails, the
+    others would fail as well, so the CPU is next.
 
     Args:
         backend: A name of ``registry.NAMES``; only ``auto`` and ``tensorrt`` look for rows.
         options: Precision and threads.
-        is_auto_build: First build the published PoseResNet where its model file is here, else
-            what an engine lies here of, else the PoseResNet that ships; where none fits.
+        is_auto_build: If no engine fits, first build one: of the published PoseResNet if its
+            model file is here, else of a network that has an engine here, else of the
+            shipped PoseResNet.
 
     Raises:
         SteadyposeError: Nothing can run, or ``tensorrt`` was asked for and cannot.
@@ -93,7 +94,7 @@ def open_best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> T
         )
     rows = (_to_build(),) if is_auto_build else built_rows()
     if not rows and backend == "tensorrt":
-        rows = (_to_build(),)  # its error says what is missing
+        rows = (_to_build(),)  # its error names what is missing
     failures: list[tuple[Row, SteadyposeError]] = []
     for row in rows:
         try:
@@ -106,21 +107,21 @@ def open_best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> T
             failures.append((row, error))
             break
         else:
-            opened = replace(opened, passed_over=_told(failures))
+            opened = replace(opened, passed_over=_reasons(failures))
             return Taken(row.model, opened, f"{row.name}, {row.reason}")
     if backend == "tensorrt":
         raise failures[0][1]
-    told = _told(failures) or (f"tensorrt: {_why_nothing_is_built()}",)
+    reasons = _reasons(failures) or (f"tensorrt: {_why_nothing_is_built()}",)
     opened = registry.open_engine(
         DEFAULT_MODEL, backend="auto", options=options, leave_out=("tensorrt",)
     )
-    return Taken(DEFAULT_MODEL, replace(opened, passed_over=(*told, *opened.passed_over)))
+    return Taken(DEFAULT_MODEL, replace(opened, passed_over=(*reasons, *opened.passed_over)))
 
 
 def built_rows() -> tuple[Row, ...]:
-    """The rows of which some engine lies in the folder of built engines, in their order.
+    """The rows that have some engine in the folder of built engines, in order.
 
-    Nothing is loaded for that; whether an engine fits this machine is found out on opening.
+    Nothing is loaded; whether an engine fits this machine is checked on opening.
     """
     built = set()
     for sidecar in BUILT.glob(f"*{SUFFIX}.json"):
@@ -132,21 +133,21 @@ def built_rows() -> tuple[Row, ...]:
 
 
 def _to_build() -> Row:
-    """What ``--auto-build`` makes sure of; its model file may be missing, which opening says."""
+    """The row that ``--auto-build`` builds; if its model file is missing, opening fails."""
     rows = {row.model: row for row in ROWS}
     if PUBLISHED.exists():
         return rows[PUBLISHED]
-    # What is built already is better than the PoseResNet that ships.
+    # An engine built earlier is better than the shipped PoseResNet.
     built = (row for row in built_rows() if row.model.exists())
     return next(built, rows[POSE_RESNET])
 
 
-def _told(failures: Sequence[tuple[Row, SteadyposeError]]) -> tuple[str, ...]:
+def _reasons(failures: Sequence[tuple[Row, SteadyposeError]]) -> tuple[str, ...]:
     return tuple(f"{row.name} on tensorrt: {error.what}" for row, error in failures)
 
 
 def _why_nothing_is_built() -> str:
-    """The driver is asked without any CUDA package; where it is missing, that is the reason."""
+    """The driver is queried without any CUDA package; if it is missing, that is the reason."""
     try:
         gpu = load_driver().device().name
     except EngineUnavailableError as error:

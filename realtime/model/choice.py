@@ -1,4 +1,4 @@
-"""From ``--model`` to a file: a path, or a published model by name, made where it is missing."""
+"""Resolve ``--model``: a path, or a published model by name, made if it is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime")
 def choose_model(
     text: str, *, is_fetching: bool, run: Callable[[list[str]], int] | None = None
 ) -> Path:
-    """The model file, or engine file, that ``--model`` means.
+    """Find the model or engine file that ``--model`` names.
 
     Args:
         text: A path, or a name of ``steadypose.realtime.model.zoo.MODELS`` or of a file that ships.
@@ -29,7 +29,7 @@ def choose_model(
         run: Runs a Python command line, for tests; returns its exit code.
 
     Raises:
-        UsageError: It is neither a file nor a known name, or there is nothing to fetch.
+        UsageError: It is neither a file nor a known name, or ``--fetch`` does not apply.
         ModelFileError: The published model is not here, or could not be made.
         EngineUnavailableError: What the export needs is not installed.
     """
@@ -74,7 +74,7 @@ def choose_model(
 def steps(model: zoo.ZooModel) -> list[list[str]]:
     """The command lines, after ``python``, that make a published model's file.
 
-    The first checks what is in the cache already and downloads only what is missing.
+    The first one checks the cache and downloads only what is missing.
     """
     return [
         [advice.DOWNLOAD, model.name],
@@ -90,12 +90,12 @@ def _make(model: zoo.ZooModel, run: Callable[[list[str]], int]) -> None:
         except KeyboardInterrupt:
             raise ModelFileError(
                 f"{model.name} was not made: interrupted",
-                fix="run the same command again, it goes on where it was",
+                fix="run the same command again; it continues where it stopped",
             ) from None
         if code != 0:
             raise ModelFileError(
                 f"{model.name} could not be made: {command[0]} failed, see above",
-                fix="mend that and run the same command again; a started download goes on",
+                fix="fix the error above and run the same command again; the download resumes",
             )
 
 

@@ -22,7 +22,7 @@ def open_chosen(
         model: The file.
         backend: A name of ``registry.NAMES``.
         options: Precision and threads.
-        is_auto_build: Where TensorRT could run but has no engine that fits, build one
+        is_auto_build: If TensorRT could run but has no engine that fits, build one
             first; it takes seconds to minutes.
 
     Raises:
@@ -34,7 +34,7 @@ def open_chosen(
         return registry.open_engine(model, backend="tensorrt", options=options)
     except StaleEngineError as error:
         if model.suffix == SUFFIX:
-            raise  # an engine file says what it is, not where its model file lies
+            raise  # an engine file does not record where its model file lies
         try:
             build(error)
             return registry.open_engine(model, backend="tensorrt", options=options)
@@ -49,7 +49,7 @@ def open_chosen(
 
 
 def build(missing: StaleEngineError) -> None:
-    """Run the command that builds the missing engine; what it says is shown.
+    """Run the command that builds the missing engine and show its output.
 
     Raises:
         EngineError: It failed.

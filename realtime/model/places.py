@@ -1,6 +1,7 @@
-"""The model files that ship: a row each of accuracy against time.
+"""Paths of the shipped model files, one for each trade-off of accuracy and time.
 
-Chosen by measurement: benchmarks/accuracy/shipped.py prints the table, docs/decisions/ says why.
+Chosen by measurement: benchmarks/accuracy/shipped.py prints the table, docs/decisions/ has the
+reasons.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ QUALITIES = {
     "balanced": MODELS / "movenet_lightning_224x192.onnx",
     "best": MODELS / "movenet_thunder_256x192.onnx",
 }
-"""What ``--quality`` names, from the fastest on."""
+"""Model files by the names of ``--quality``, fastest first."""
 
 DEFAULT_QUALITY = "balanced"
 DEFAULT_MODEL = QUALITIES[DEFAULT_QUALITY]
 POSE_RESNET = MODELS / "pose_resnet18_192x160.onnx"
-"""The network of the TensorRT path where no published weights have been fetched."""
+"""The network for TensorRT if no published weights have been fetched."""
 
 PUBLISHED = MODELS / "res50-coco-256x192.onnx"
-"""The network of the TensorRT path where its published weights have been fetched."""
+"""The network for TensorRT if its published weights have been fetched."""
 
 SHIPPED = (*QUALITIES.values(), POSE_RESNET)

@@ -1,4 +1,4 @@
-"""How many CPU threads a camera's network needs: as few as keep up, found out by trying."""
+"""Find by trial the fewest CPU threads on which a network keeps up with a camera."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def open_on_fewest(
     persons: int,
     camera_hz: float | None,
 ) -> Opened:
-    """Go from an engine on one thread to one on more, where it is too slow for the camera.
+    """Replace an engine on one thread by one on more threads if it is too slow for the camera.
 
-    A little latency is traded for CPU time: more threads would answer some milliseconds
-    sooner, but a single one works for less CPU time in all, and what the network does not
-    need is left to the user's other programs.
+    A little latency is traded for CPU time: more threads would return some milliseconds
+    sooner, but a single one uses less CPU time in total, which leaves the rest to the
+    user's other programs.
 
     Args:
-        first: On one thread; closed here where it is too slow. TensorRT's is not tried:
-            threads mean nothing to it.
+        first: On one thread; closed here if it is too slow. TensorRT's is not tried:
+            threads have no effect on it.
         reopen: Opens the same file on the same backend on a number of threads.
-        most: Threads that may be used.
-        persons: Crops a frame.
-        camera_hz: Frames a second that were asked for; None: as cameras usually have.
+        most: Maximum number of threads.
+        persons: Crops per frame.
+        camera_hz: Requested frames a second; None: the usual camera rate.
 
     Returns:
-        The engine on the fewest threads that keep up, or on ``most``. What ``first`` passed
-        over is said of it, and its ``open_s`` covers all openings and trial calls.
+        The engine on the fewest threads that keep up, or on ``most``. It carries the
+        notes of ``first``, and its ``open_s`` covers all openings and trial calls.
 
     Raises:
         SteadyposeError: An opening or a trial call failed; no engine is left open.
@@ -69,7 +69,7 @@ def call_ms(engine: Engine) -> float:
 
 
 def _tried_ms(engine: Engine) -> float:
-    """``call_ms``; nobody else knows the engine yet, so a failure closes it."""
+    """``call_ms``; the engine has no other owner yet, so a failure closes it."""
     try:
         return call_ms(engine)
     except BaseException:

@@ -1,8 +1,8 @@
 """The published weights that can be downloaded by name, and where they are kept.
 
-Names read NETWORK-DATASET-HEIGHTxWIDTH and then what is special: ``dark`` (unbiased
+Names are NETWORK-DATASET-HEIGHTxWIDTH, followed by special properties: ``dark`` (unbiased
 targets and decoding), ``fp16`` (trained in mixed precision), ``vis`` (a second head that
-guesses visibility), ``v1`` (trained again for OpenMMLab's pose package 1.x). Everything but
+predicts visibility), ``v1`` (trained again for OpenMMLab's pose package 1.x). Everything but
 the file and its accuracy follows from the name.
 
 Source: the model tables of open-mmlab/mmpose (Apache-2.0), branches 0.x and main. AP is on
@@ -48,12 +48,12 @@ _NETWORKS = {
 
 @dataclass(frozen=True, slots=True)
 class ZooModel:
-    """One file of published weights and what a state dict does not say about itself.
+    """One file of published weights and what its state dict does not contain.
 
     Attributes:
-        name: What users call it.
-        network: Key of the network's definition; empty where we have none, so that the
-            file can be downloaded but has to be exported elsewhere.
+        name: Name for users.
+        network: Key of the network's definition; empty if we have none; then
+            the file can be downloaded but must be exported elsewhere.
         input_hw: Crop height and width of the training, pixels.
         skeleton: ``coco17`` or ``mpii16``.
         path: The file, below ``BASE_URL``.
@@ -61,7 +61,7 @@ class ZooModel:
         refine: Decoding of the published figure, ``quarter`` or ``dark``. (ViTPose: DARK
             after an unbiased warp, Huang et al. 2020, arXiv:1911.07524.)
         sigma: Standard deviation of the training targets, heatmap cells.
-        licence: Of the file; the pictures it was learnt from have terms of their own.
+        licence: Of the file; the training images have their own terms.
     """
 
     name: str
@@ -84,7 +84,7 @@ class ZooModel:
         """The first 8 hex digits of the file's SHA-256, from its name.
 
         Raises:
-            UsageError: The name carries none.
+            UsageError: The name contains none.
         """
         found = _HASH.search(self.file_name)
         if found is None:
@@ -95,14 +95,14 @@ class ZooModel:
 
     @property
     def url(self) -> str:
-        """Where it was published."""
+        """Its download address."""
         return BASE_URL + quote(self.path)
 
     def require_network(self) -> None:
-        """Only what is defined here can be exported here.
+        """Check that the model's network is defined here, so that it can be exported.
 
         Raises:
-            ModelFileError: Its network is not; it has to be wrapped.
+            ModelFileError: It is not; the model has to be wrapped.
         """
         if not self.network:
             raise ModelFileError(
@@ -112,7 +112,7 @@ class ZooModel:
 
 
 def _model(name: str, figure: str, path: str) -> ZooModel:
-    """What a row of the table means."""
+    """Convert a row of the table to a model."""
     found = re.fullmatch(r"([a-z0-9-]+?)-(coco|mpii)(?:-aic)?-(\d+)x(\d+)(.*)", name)
     assert found is not None, name
     arch, dataset, height, width, special = found.groups()
@@ -126,7 +126,7 @@ def _model(name: str, figure: str, path: str) -> ZooModel:
         path=path,
         accuracy=f"{'AP' if is_coco else 'PCKh'} {figure}",
         refine="dark" if is_dark else "quarter",
-        # The large MPII hourglass was trained with 2, other than the large COCO networks.
+        # The large MPII hourglass was trained with 2, unlike the large COCO networks.
         sigma=3.0 if is_coco and int(height) == 384 else 2.0,
     )
 
@@ -144,31 +144,31 @@ MODELS: dict[str, ZooModel] = _read_table()
 
 
 def find(name: str) -> ZooModel:
-    """The model of that name.
+    """Find the model of that name.
 
     Raises:
-        UsageError: There is none; the message names the nearest.
+        UsageError: There is none; the message names the most similar.
     """
     model = MODELS.get(name.lower().replace("_", "-"))
     if model is None:
         key = name.lower().replace("_", "-")
         near = [known for known in MODELS if known.startswith(key)][:4]
         near = near or difflib.get_close_matches(key, MODELS, n=3, cutoff=0.5)
-        told = f"; nearest: {', '.join(near)}" if near else ""
+        hint = f"; nearest: {', '.join(near)}" if near else ""
         raise UsageError(
-            f"no published model is called {name!r}{told}", fix="--list-models shows them all"
+            f"no published model is called {name!r}{hint}", fix="--list-models shows them all"
         )
     return model
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept, absolute; it may not exist yet.
+    """The absolute folder of downloads; it may not exist yet.
 
     STEADYPOSE_CACHE, else ``steadypose`` in XDG_CACHE_HOME, else in the user's folder for
     such files.
 
     Raises:
-        UsageError: Nothing says where the user's files are.
+        UsageError: The user's home folder is unknown.
     """
     try:  # absolute: a child process may have another working folder
         return _said_folder().absolute()
@@ -179,15 +179,15 @@ def cache_folder() -> Path:
 
 
 def _said_folder() -> Path:
-    """As the environment says it.
+    """The folder according to the environment.
 
     Raises:
-        RuntimeError: It says nothing.
+        RuntimeError: It defines none.
     """
     if chosen := os.environ.get("STEADYPOSE_CACHE"):
         return Path(chosen).expanduser()
     xdg = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(xdg).is_absolute():  # others are to be ignored, says the XDG specification
+    if Path(xdg).is_absolute():  # the XDG specification: ignore relative paths
         return Path(xdg) / "steadypose"
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
@@ -198,7 +198,7 @@ def _said_folder() -> Path:
 
 
 def lies_here(path: Path) -> bool:
-    """Whether something is there; no where it cannot be found out.
+    """Whether the path exists; False if that cannot be determined.
 
     ``Path.exists`` raises, up to Python 3.13, for a name that is too long or a folder that
     may not be read.
@@ -210,10 +210,10 @@ def lies_here(path: Path) -> bool:
 
 
 def weights_file(model: ZooModel) -> Path:
-    """Where its weights lie in the cache, once downloaded."""
+    """Path of its weights in the cache, once downloaded."""
     return cache_folder() / model.file_name
 
 
 def model_file(model: ZooModel) -> Path:
-    """Where its model file lies, once exported."""
+    """Path of its model file, once exported."""
     return DEFAULT_MODEL.parent / f"{model.name}.onnx"

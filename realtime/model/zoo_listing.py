@@ -1,4 +1,4 @@
-"""The published models as a table: what they cost, what they can, which are here."""
+"""List the published models with their costs, accuracies and local files."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ Costs = dict[tuple[str, int, tuple[int, int]], tuple[int, float]]
 
 @functools.cache
 def costs() -> Costs:
-    """Parameters and 10^9 multiply-adds, of the convolutions and matrix products for one crop.
+    """Parameters, and 10^9 multiply-adds of the convolutions and matrix products for one crop.
 
-    By network, keypoints and crop height and width. tests/export/test_published.py counts again.
+    By network, keypoints and crop height and width; tests/export/test_published.py verifies them.
     """
     rows = json.loads(DATA.read_text(encoding="utf-8"))["costs"]
     return {(name, count, tuple(hw)): (weights, gmacs) for name, count, hw, weights, gmacs in rows}
 
 
 def cost_of(model: ZooModel) -> tuple[int, float] | None:
-    """Parameters and GMACs of a model; None where the network is not defined here."""
+    """Parameters and GMACs of a model; None if the network is not defined here."""
     return costs().get((model.network, len(SKELETONS[model.skeleton]), model.input_hw))
 
 
 def listing(folder: Path | None = None) -> str:
-    """All published models, one a line, what ships, and where the figures come from.
+    """List all published models, one per line, the shipped ones, and the source of the figures.
 
     Args:
-        folder: Where weights are looked for; None: the user's cache.
+        folder: Folder to search for weights; None: the user's cache.
     """
     folder = folder or cache_folder()
     rows = [_HEADS, *(_row(model, folder) for model in MODELS.values())]
@@ -64,7 +64,7 @@ def listing(folder: Path | None = None) -> str:
             "they were learnt, have terms of their own (MPII: no commercial use).",
             "here: weights in " + str(folder) + ", model file in models/.",
             "To use one: run.py --model NAME --fetch (to wrap one: docs/foreign_models.md). "
-            "DeepPose gives no scores, so it sees somebody in every picture.",
+            "DeepPose outputs no scores, so every frame appears to contain a person.",
         ]
     )
 

@@ -1,1 +1,1 @@
-"""A page about a recording: ``python -m realtime.report out.csv``."""
+"""Make an HTML report about a recording: ``python -m realtime.report out.csv``."""

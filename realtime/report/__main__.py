@@ -45,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(argv: Sequence[str] | None) -> str:
     arguments = build_parser().parse_args(argv)
     path = write_report(arguments.table, arguments.output, person=arguments.person)
-    said = f"{path} ({path.stat().st_size / 1000:.0f} kB)"
+    message = f"{path} ({path.stat().st_size / 1000:.0f} kB)"
     if arguments.open and not webbrowser.open(path.resolve().as_uri()):
-        said += f"\nno browser was found; open {path} in one"
-    return said
+        message += f"\nno browser was found; open {path} in one"
+    return message
 
 
 def write_report(table: Path, output: Path | None = None, *, person: int | None = None) -> Path:
@@ -63,7 +63,7 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
         Where the page is.
 
     Raises:
-        SteadyposeError: The recording cannot be read, has nobody in it or not this person, or
+        SteadyposeError: The recording cannot be read, contains no people or not this person, or
             the page cannot be written.
     """
     output = output or table.with_suffix(".html")
@@ -84,10 +84,10 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
 
 
 def choose_person(recording: Recording, person: int | None) -> Recording:
-    """The recording with one person only; all of them for None.
+    """Reduce a recording to one person; None keeps all.
 
     Raises:
-        UsageError: Nobody has this id.
+        UsageError: No person has this id.
     """
     if person is None:
         return recording

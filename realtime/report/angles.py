@@ -1,6 +1,6 @@
 """Joint angles in the picture plane.
 
-An angle is measured at a joint, from one neighbouring keypoint to another, in degrees:
+Each angle is measured at a joint, between its two neighbouring keypoints, in degrees:
 
 ========  ==========================  ===========================================
 elbow     shoulder - elbow - wrist    180 straight arm
@@ -9,10 +9,10 @@ hip       shoulder - hip - knee       180 standing upright, 90 sitting
 knee      hip - knee - ankle          180 straight leg
 ========  ==========================  ===========================================
 
-The angle has a sign, so that a joint which passes through straight goes on to 181 and does
-not fold back to 179. It is counted in the direction that is positive on the whole, and
-unwrapped: there are no jumps of 360. It is an angle of the picture, not of the body: a limb
-that points at the camera is short and its angle means little, so it is left out there.
+Angles are signed, so that a joint passing through straight continues to 181 instead of
+folding back to 179. They are counted in the direction that is mostly positive, and unwrapped:
+there are no jumps of 360. They are angles in the image plane, not of the body: a limb that
+points at the camera is short and its angle means little, so such frames are left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ JOINTS = {
     "hip": ("shoulder", "hip", "knee"),
     "knee": ("hip", "knee", "ankle"),
 }
-_NEW_START_S = 0.5  # after a longer gap nothing says how often the joint went around
+_NEW_START_S = 0.5  # after a longer gap the number of turns is unknown
 
 
 def joint_angle(
@@ -41,19 +41,19 @@ def joint_angle(
     side: str,
     shortest_px: float = 1.0,
 ) -> FloatArray | None:
-    """The angle of a joint over time.
+    """Compute the angle of a joint over time.
 
     Args:
         xy: (T, K, 2) keypoints, frame pixels, NaN where lost.
-        time_s: (T,) capture times, growing.
+        time_s: (T,) capture times, increasing.
         keypoints: The K names.
         joint: A key of ``JOINTS``.
         side: ``left`` or ``right``.
-        shortest_px: Limbs shorter than this in the picture have no direction.
+        shortest_px: Limbs shorter than this in the frame have no direction.
 
     Returns:
-        (T,) degrees, NaN where a keypoint is lost or a limb too short; None where the
-        skeleton has not got the keypoints.
+        (T,) degrees, NaN where a keypoint is lost or a limb too short; None if the
+        skeleton does not have the keypoints.
     """
     names = [f"{side}_{part}" for part in JOINTS[joint]]
     if not set(names) <= set(keypoints):
@@ -75,14 +75,14 @@ def signed_angle(
 
 
 def unwrap(angle: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Take jumps of 360 out of a series.
+    """Remove jumps of 360 from a series.
 
     Args:
         angle: (T,) degrees in ±180, NaN where unknown.
         time_s: (T,) capture times.
 
     Returns:
-        (T,) degrees, NaN in the same places, positive on the whole. A short gap is
+        (T,) degrees, NaN in the same places, mostly positive. A short gap is
         bridged; after half a second a new stretch begins. The median of each stretch lies
         between -90 and 270.
     """

@@ -13,11 +13,11 @@ from steadypose.realtime.tracking.framing import LENGTHS
 
 _TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 _HEIGHT_RANK = 0.6  # of the limbs of a frame: foreshortening only shortens
-_SAMPLE = 2000  # frames are enough for a median
+_SAMPLE = 2000  # frames, enough for a median
 
 
 def body_height_px(xy: FloatArray, keypoints: Sequence[str]) -> float:
-    """Standing height of a person, pixels, from the limbs that are seen.
+    """Standing height of a person, pixels, from the visible limbs.
 
     Each limb's length is taken as its usual share of the height (``framing.LENGTHS``). A
     skeleton without known limbs is as high as the box around all keypoints.
@@ -27,7 +27,7 @@ def body_height_px(xy: FloatArray, keypoints: Sequence[str]) -> float:
         keypoints: The K names.
 
     Returns:
-        The median over time; NaN where no frame says anything.
+        The median over time; NaN if no frame shows a whole limb.
     """
     names = list(keypoints)
     xy = xy[:: max(1, len(xy) // _SAMPLE)]
@@ -51,8 +51,8 @@ def body_height_px(xy: FloatArray, keypoints: Sequence[str]) -> float:
 def body_center(xy: FloatArray, keypoints: Sequence[str]) -> FloatArray:
     """(T, 2) middle of shoulders and hips, frame pixels; NaN where one is lost.
 
-    Where the hips are seen in fewer than a fifth of the frames, as at a desk, the
-    shoulders alone count; without a trunk, all keypoints do.
+    If the hips are seen in fewer than a fifth of the frames, as at a desk, only the
+    shoulders count; without a trunk, all keypoints do.
     """
     names = list(keypoints)
     trunk = [names.index(name) for name in _TRUNK if name in names]
@@ -63,7 +63,7 @@ def body_center(xy: FloatArray, keypoints: Sequence[str]) -> FloatArray:
 
 
 def speed_px_s(xy: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Speed from the neighbours on both sides.
+    """Compute speed by central differences.
 
     Args:
         xy: (T, 2) positions, pixels.
@@ -82,9 +82,9 @@ def speed_px_s(xy: FloatArray, time_s: FloatArray) -> FloatArray:
 
 
 def with_breaks(track: PersonTrack) -> PersonTrack:
-    """The track with an empty row wherever the person was away, so that curves break there.
+    """Insert an empty row wherever the person was away, so that curves break there.
 
-    Away is longer than three usual frame intervals, and than 0.1 s.
+    Away means longer than three median frame intervals and longer than 0.1 s.
     """
     interval = np.diff(track.time_s)
     if not len(interval):

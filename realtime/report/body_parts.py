@@ -1,4 +1,4 @@
-"""Body parts, and curves that tell measured from predicted."""
+"""Group keypoints by body part, and split curves into measured and predicted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAYS = ("wrist", "ankle")
 
 
 def parts_of(keypoints: Sequence[str]) -> dict[str, list[int]]:
-    """Keypoints by body part: left and right of one part together, in order."""
+    """Group keypoints by body part: left and right of one part together, in order."""
     parts: dict[str, list[int]] = {}
     for k, name in enumerate(keypoints):
         part = name if side_of(name) == "middle" else name.split("_", 1)[-1]
@@ -32,7 +32,7 @@ def sure_and_guessed(
     *,
     is_path: bool = False,
 ) -> list[Line]:
-    """A curve in two: where it was measured, and dotted where it was predicted."""
+    """Split a curve in two: solid where measured, dotted where predicted."""
     is_guess = ~is_sure
     # Dotted lines reach the measured ones on both sides.
     is_guess[:-1] |= ~is_sure[1:]

@@ -1,6 +1,6 @@
-"""Charts as inline SVG, with no library and no script.
+"""Draw charts as inline SVG, without a library or script.
 
-A chart has no fixed size. Text and ticks stand at percentages of the drawing and so keep
+A chart has no fixed size. Text and ticks are placed at percentages of the drawing and so keep
 their size on a phone and on a wide screen; curves are in an inner ``<svg>`` that is
 stretched. Colours and widths come from the page's style sheet, by class.
 """
@@ -18,20 +18,20 @@ from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.report.scales import Scale
 
 MOST_POINTS = 2000  # of a curve; a screen has no more columns
-_DENSE = 4 * MOST_POINTS  # longer curves fill areas: they are drawn thin and see-through
+_DENSE = 4 * MOST_POINTS  # longer curves fill areas, so they are drawn thin and translucent
 _WIDE, _HIGH = 4000, 2000  # units of the inner drawing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A curve; it is broken where ``y`` is NaN.
+    """A curve, interrupted where ``y`` is NaN.
 
     Attributes:
         x: (T,) values on the x axis.
         y: (T,) values on the y axis.
         style: Classes of the style sheet, such as ``left raw``.
         title: Shown when the pointer rests on it.
-        is_path: A way through a plane and not a function of x.
+        is_path: A path in the plane, not a function of x.
         opacity: 0 to 1.
     """
 
@@ -44,7 +44,7 @@ class Line:
 
 
 def decimate(y: FloatArray, most: int = MOST_POINTS) -> NDArray[np.intp]:
-    """Which samples to draw so that the curve looks the same.
+    """Select samples to draw so that the curve looks the same.
 
     The samples are cut into equal buckets; of each the least, the greatest and the
     first NaN are kept, so neither a peak nor a break is lost.
@@ -54,7 +54,7 @@ def decimate(y: FloatArray, most: int = MOST_POINTS) -> NDArray[np.intp]:
         most: Samples to keep, 3 or more.
 
     Returns:
-        Growing indices into ``y``, at most ``most``.
+        Increasing indices into ``y``, at most ``most``.
     """
     count = len(y)
     if count <= most:
@@ -77,7 +77,7 @@ def decimate(y: FloatArray, most: int = MOST_POINTS) -> NDArray[np.intp]:
 
 
 def path_data(line: Line, x: Scale, y: Scale, most: int = MOST_POINTS) -> str:
-    """The ``d`` of a path in units of the inner drawing; empty where nothing is finite."""
+    """The ``d`` of a path in units of the inner drawing; empty if nothing is finite."""
     kept = decimate(line.y, most)
     if line.is_path and len(line.y) > most:
         kept = np.union1d(decimate(line.y, most // 2), decimate(line.x, most // 2))
@@ -85,7 +85,7 @@ def path_data(line: Line, x: Scale, y: Scale, most: int = MOST_POINTS) -> str:
     down = (1.0 - y.share(line.y[kept])) * _HIGH
     is_drawn = np.isfinite(across) & np.isfinite(down)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], is_drawn, [False]))))
-    # What lies far outside only needs to be outside.
+    # Points far outside are clipped: they only need to be outside.
     points = np.column_stack((across, down)).clip(-_WIDE, 2 * _WIDE)
     parts = []
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
@@ -112,10 +112,10 @@ def line_chart(
     """Curves over two axes.
 
     Args:
-        lines: Drawn in this order, what lies outside the axes is cut off.
+        lines: Drawn in this order and clipped to the axes.
         x: Horizontal axis.
         y: Vertical axis, ``low`` at the bottom.
-        label: What is seen, for those who cannot see it.
+        label: Text alternative for those who cannot see the chart.
         right: A second labelling of the vertical axis.
         size: CSS that gives the drawing its height.
         has_x_labels: Whether the horizontal axis is labelled.

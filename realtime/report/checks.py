@@ -1,4 +1,4 @@
-"""The pictures and tables that say how good a recording is."""
+"""The figures and tables on a recording's quality: jitter, gaps, scores, frame times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BARS = 61  # odd: an even camera's interval lies within a bar and not between t
 
 
 def jitter_table(track: PersonTrack, keypoints: Sequence[str], found: Jitter) -> str:
-    """Restlessness per keypoint before and after filtering, with the ratio."""
+    """Jitter per keypoint before and after filtering, with the ratio."""
     raw = has_raw(track)
     rows = []
     for k, name in enumerate(keypoints):
@@ -77,7 +77,7 @@ def _ratio(before: float, after: float) -> str:
 
 
 def gaps(track: PersonTrack, keypoints: Sequence[str]) -> str:
-    """How often each keypoint was measured, predicted and lost."""
+    """Chart how often each keypoint was measured, predicted and lost."""
     rows = []
     for name, shares in zip(keypoints, presence(track), strict=True):
         edges = np.concatenate(([0.0], shares.cumsum())) * 100
@@ -98,7 +98,7 @@ def gaps(track: PersonTrack, keypoints: Sequence[str]) -> str:
 
 
 def scores(track: PersonTrack, keypoints: Sequence[str]) -> str:
-    """How sure the network was of each keypoint."""
+    """Chart the network's scores of each keypoint."""
     rows = []
     for name, ranks in zip(keypoints, score_ranks(track), strict=True):
         side = side_of(name)
@@ -124,11 +124,12 @@ def scores(track: PersonTrack, keypoints: Sequence[str]) -> str:
 
 
 def timing_histogram(found: Timing) -> str:
-    """How even the frames came."""
+    """Chart how evenly the frames arrived."""
     missing = (
-        f"{found.missing} frame numbers have no row: nobody was in sight, or the frame was dropped."
+        f"{found.missing} frame numbers have no row: no person was in view, "
+        "or the frame was dropped."
         if found.missing
-        else "No frame is missing between the first and the last with somebody in it."
+        else "No frame is missing between the first and the last with a person in it."
     )
     if not len(found.interval_ms):
         return figure("Time between frames", "", missing) if found.missing else ""
@@ -147,7 +148,7 @@ def timing_histogram(found: Timing) -> str:
 
 
 def timeline(people: Sequence[PersonTrack], linked: set[int], time: Scale) -> str:
-    """Who was in sight when."""
+    """Chart when each person was in view."""
     rows = []
     for track in people:
         edges = np.flatnonzero(np.diff(track.time_s) > 0.5)
@@ -160,7 +161,7 @@ def timeline(people: Sequence[PersonTrack], linked: set[int], time: Scale) -> st
         link = f"person-{track.person}" if track.person in linked else ""
         rows.append(Row(f"person {track.person}", marks, link))
     return figure(
-        "Who was in sight when",
+        "When each person was in view",
         row_chart(rows, time, label="times in which each person was followed"),
         "Two short bars one after the other may be one person who got a new id.",
     )

@@ -1,4 +1,4 @@
-"""A person's positions, speeds and joint angles over time."""
+"""Charts of a person's positions, speeds and joint angles over time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from steadypose.realtime.report.words import (
     spoken,
 )
 
-_LEAST_PX = 12.0  # an axis that shows less would magnify noise
-_SHORT_LIMB = 0.02  # of the body height: has no direction
+_LEAST_PX = 12.0  # a smaller range would magnify noise
+_SHORT_LIMB = 0.02  # of the body height; shorter limbs have no direction
 
 
 def positions(track: PersonTrack, keypoints: Sequence[str], part: str, *, most: int) -> str:
@@ -33,7 +33,7 @@ def positions(track: PersonTrack, keypoints: Sequence[str], part: str, *, most: 
     members = parts_of(keypoints)[part]
     time = time_scale(float(track.time_s[0]), float(track.time_s[-1]))
     is_sure = track.state[:, members] == State.MEASURED
-    # While a keypoint is lost the network guesses all over the picture.
+    # While a keypoint is lost, raw positions scatter over the whole frame.
     raw_xy = np.where(
         (track.state == State.LOST)[:, members, None], np.nan, track.raw_xy[:, members]
     )
@@ -82,7 +82,7 @@ def _scale_of(
 
 def speeds(track: PersonTrack, keypoints: Sequence[str], height_px: float, *, most: int) -> str:
     """Speed of wrists, ankles and body centre, one below the other."""
-    # From a predicted place to the measured one is a jump and no movement.
+    # A step from a predicted to a measured position is a jump, not a movement.
     sure_xy = np.where((track.state == State.MEASURED)[:, :, None], track.xy, np.nan)
     parts = {part: ks for part, ks in parts_of(keypoints).items() if part in WAYS}
     named = {
@@ -127,7 +127,7 @@ def _in_heights(scale: Scale, height_px: float) -> Scale | None:
 def angles(
     track: PersonTrack, keypoints: Sequence[str], height_px: float, *, most: int
 ) -> list[str]:
-    """Joint angles, left and right together; nothing where the skeleton has no such joints."""
+    """Joint angles, left and right together; nothing if the skeleton has no such joints."""
     shortest = _SHORT_LIMB * height_px if height_px > 0 else 1.0
     time = time_scale(float(track.time_s[0]), float(track.time_s[-1]))
     found = []

@@ -1,4 +1,4 @@
-"""The page about a recording: one HTML file that needs nothing else."""
+"""Build the report page: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from steadypose.realtime.report.quality import Timing, has_raw, jitter, presence
 from steadypose.realtime.report.scales import clock
 from steadypose.realtime.report.sidecar_text import RunInfo
 from steadypose.realtime.report.trajectories import trajectories
-from steadypose.realtime.report.words import TIMES, facts, number, spoken
+from steadypose.realtime.report.words import TIMES, definition_list, number, spoken
 
-MOST_SECTIONS = 12  # people with a section; the others only have a bar in the time line
+MOST_SECTIONS = 12  # people with a section; the others only get a bar in the timeline
 _MOST_BARS = 60
 _PAGE_POINTS = 330_000  # about 5 bytes each
 _MAIN_PARTS = ("wrist", "ankle", "nose", "head_top", "shoulder", "elbow", "hip", "knee")
@@ -35,7 +35,7 @@ def build_page(recording: Recording, run: RunInfo | None = None) -> str:
 
     Args:
         recording: What was recorded; only the people in it are shown.
-        run: What was written beside it.
+        run: Content of its sidecar.
 
     Returns:
         The text of the file. It refers to nothing outside itself.
@@ -59,7 +59,7 @@ def build_page(recording: Recording, run: RunInfo | None = None) -> str:
 
 
 def _points_each(keypoints: Sequence[str], people: Sequence[PersonTrack]) -> int:
-    """Points of a curve, so that the page stays small however many curves there are."""
+    """Points per curve that keep the page small for any number of curves."""
     count = sum(min(1.0, len(track.frame) / MOST_POINTS) for track in people)
     count *= 6 * min(len(keypoints), 15) + 24
     return int(np.clip(_PAGE_POINTS / max(count, 1e-9), 90, MOST_POINTS))
@@ -75,11 +75,15 @@ def _head(
         f'<header><p class="brand">steadypose report</p><h1>{escape(recording.path.name)}</h1>',
     ]
     if not people:
-        return "".join(parts) + '<p class="warn">Nobody is in this recording.</p></header>'
+        return "".join(parts) + '<p class="warn">This recording contains no people.</p></header>'
     times = timing(people)
-    parts.append(facts(_facts(recording, people, times) + (run.main if run else [])))
+    parts.append(
+        definition_list(_header_rows(recording, people, times) + (run.main if run else []))
+    )
     if run and run.rest:
-        parts.append(f"<details><summary>All settings</summary>{facts(run.rest)}</details>")
+        parts.append(
+            f"<details><summary>All settings</summary>{definition_list(run.rest)}</details>"
+        )
     if run and run.problem:
         parts.append(f'<p class="warn">{escape(run.problem)}</p>')
     if recording.is_cut:
@@ -105,7 +109,7 @@ def _head(
     return "".join(parts)
 
 
-def _facts(
+def _header_rows(
     recording: Recording, people: Sequence[PersonTrack], times: Timing
 ) -> list[tuple[str, str]]:
     lasts_s = times.end_s - times.begin_s
@@ -124,7 +128,7 @@ def _facts(
 
 
 def _section(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
-    """Everything about one person."""
+    """The section of one person."""
     height_px = body_height_px(track.xy, keypoints)
     begin, end = float(track.time_s[0]), float(track.time_s[-1])
     span = int(track.frame[-1] - track.frame[0]) + 1
@@ -168,7 +172,7 @@ def _section(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
 def _tiles(
     track: PersonTrack, raw_px: FloatArray, smooth_px: FloatArray, keypoints: Sequence[str]
 ) -> str:
-    """The few figures that matter most."""
+    """The most important figures."""
     shares = presence(track)
     both = np.isfinite(raw_px) & np.isfinite(smooth_px) & (smooth_px > 0)
     weakest = int(shares[:, 0].argmin())
@@ -187,7 +191,7 @@ def _tiles(
 
 
 def _positions(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
-    """The first parts at once, the others folded."""
+    """The first parts visible, the others folded."""
     parts = parts_of(keypoints)
     names = [part for part in _MAIN_PARTS if part in parts] or list(parts)[:MOST_SECTIONS]
     charts = [curves.positions(track, keypoints, part, most=most) for part in names]

@@ -1,4 +1,4 @@
-"""How good a recording is: jitter, gaps, scores, frame times."""
+"""Measure a recording's quality: jitter, gaps, scores, frame times."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack
 
-REST_HEIGHTS_S = 0.1  # slower than this share of the body height a second is at rest
+REST_HEIGHTS_S = 0.1  # at rest: slower than this share of the body height a second
 _REST_WINDOW_S = 0.25
-_LEAST_FRAMES = 10  # fewer say nothing
+_LEAST_FRAMES = 10  # fewer are not significant
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Jitter:
-    """How restless each keypoint is, before and after filtering; NaN where unknown.
+    """Jitter of each keypoint before and after filtering; NaN where unknown.
 
     Attributes:
         rest_frames: (K,) frames in which the keypoint was at rest.
-        raw_px: (K,) mean way from frame to frame at rest, pixels, as the network said.
+        raw_px: (K,) mean distance from frame to frame at rest, pixels, raw.
         smooth_px: (K,) the same of the filtered positions.
         raw_px_s2: (K,) root mean square of the acceleration, pixels a second squared.
         smooth_px_s2: (K,) the same of the filtered positions.
@@ -41,8 +41,8 @@ class Timing:
 
     Attributes:
         interval_ms: (N,) from each frame to the next one where none lies between.
-        frames: How many have somebody in them.
-        missing: Numbers between the first and the last frame that have no row.
+        frames: Number of frames with a person.
+        missing: Frame numbers between the first and the last that have no row.
         begin_s: Capture time of the first frame.
         end_s: Capture time of the last frame.
     """
@@ -60,14 +60,14 @@ def has_raw(track: PersonTrack) -> bool:
 
 
 def jitter(track: PersonTrack, height_px: float) -> Jitter:
-    """Measure the restlessness of each keypoint.
+    """Measure the jitter of each keypoint.
 
     Only neighbouring frames count, and only those in which the keypoint was measured,
     the same ones for raw and filtered.
 
     Args:
         track: A person.
-        height_px: Body height, pixels; decides what is rest.
+        height_px: Body height, pixels; sets the speed limit of rest.
     """
     is_used = (track.state == State.MEASURED) & np.isfinite(track.xy[:, :, 0])
     if has_raw(track):
@@ -92,7 +92,7 @@ def presence(track: PersonTrack) -> FloatArray:
 
 
 def score_ranks(track: PersonTrack) -> FloatArray:
-    """(K, 5) scores that 10, 25, 50, 75 and 90 % of the frames stay below; NaN if none."""
+    """(K, 5) score percentiles 10, 25, 50, 75 and 90 over the frames; NaN if none."""
     ranks = np.full((track.score.shape[1], 5), np.nan)
     for k, scores in enumerate(track.score.T):
         known = scores[np.isfinite(scores)]
@@ -155,7 +155,7 @@ def _acceleration(xy: FloatArray, time_s: FloatArray) -> FloatArray:
 
 
 def _mean(values: FloatArray, chosen: NDArray[np.bool_]) -> FloatArray:
-    """(K,) mean of the chosen (N, K) values; NaN where they are too few."""
+    """(K,) mean of the chosen (N, K) values; NaN where there are too few."""
     count = chosen.sum(axis=0)
     total = np.where(chosen, values, 0.0).sum(axis=0)
     return np.where(count >= _LEAST_FRAMES, total / np.maximum(count, 1), np.nan)

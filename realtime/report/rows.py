@@ -1,4 +1,4 @@
-"""Charts whose rows have names: bars, strips, spans; and the histogram."""
+"""Charts with named rows (bars, strips, spans), and the histogram."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def row_chart(rows: Sequence[Row], scale: Scale, *, label: str) -> str:
     Args:
         rows: From top to bottom.
         scale: The axis they share.
-        label: What is seen, for those who cannot see it.
+        label: Text alternative for those who cannot see the chart.
     """
     parts = [x_axis(scale)]
     for number, row in enumerate(rows):
@@ -72,10 +72,10 @@ def histogram(edges: FloatArray, counts: FloatArray, *, unit: str, label: str) -
     """Upright bars.
 
     Args:
-        edges: (N + 1,) growing borders of the bars.
+        edges: (N + 1,) increasing edges of the bars.
         counts: (N,) heights.
         unit: Of the edges, follows the labels.
-        label: What is seen, for those who cannot see it.
+        label: Text alternative for those who cannot see the chart.
     """
     scale = number_scale(float(edges[0]), float(edges[-1]), count=8, suffix=f" {unit}")
     most = max(float(counts.max()), 1.0)

@@ -1,4 +1,4 @@
-"""Axes: what lies where, and which values are marked."""
+"""Chart axes: positions of values, tick marks and labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEGREE_STEPS = (1.0, 5.0, 10.0, 15.0, 30.0, 45.0, 90.0, 180.0, 360.0)
 class Scale:
     """One axis: the values at its two ends, and the marked values with their labels.
 
-    ``low`` may be the greater one, which turns the axis around. ``unit`` is written above a
+    ``low`` may be the greater one, which reverses the axis. ``unit`` is written above a
     vertical axis.
     """
 
@@ -33,7 +33,7 @@ class Scale:
         return (np.asarray(value, np.float64) - self.low) / (self.high - self.low)
 
     def turned(self) -> Scale:
-        """The same axis the other way around, as y runs in a picture."""
+        """The same axis reversed, as y runs in an image."""
         return Scale(self.high, self.low, self.ticks, self.unit)
 
 
@@ -49,7 +49,7 @@ def nice_ticks(
         steps: Distances to choose from; by default 1, 2 or 5 times a power of ten.
 
     Returns:
-        Growing values, at least one.
+        Increasing values, at least one.
     """
     if high <= low:
         low, high = low - 0.5, low + 0.5

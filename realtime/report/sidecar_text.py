@@ -1,4 +1,4 @@
-"""What a run wrote beside its recordings, ``out.meta.json``, as plain text."""
+"""Convert a recording's sidecar, ``out.meta.json``, to plain text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from steadypose.realtime.record.sidecar import find_sidecar
 from steadypose.realtime.report.words import DASH
 
-# What a reader of the report asks for first.
+# What readers of the report look for first.
 _MAIN = {
     *("model", "model name", "backend", "precision", "smoothing", "smoothing name", "source"),
     *("source label", "started", "dropped", "machine", "versions", "steadypose"),
@@ -24,9 +24,9 @@ class RunInfo:
     """Names and values, plain text.
 
     Attributes:
-        main: Those a reader of the report asks for first.
+        main: Those that readers look for first.
         rest: All others.
-        problem: Why there are none although the file exists; empty otherwise.
+        problem: Why the file cannot be read; empty otherwise.
     """
 
     main: list[tuple[str, str]] = field(default_factory=list)
@@ -35,26 +35,26 @@ class RunInfo:
 
 
 def find_run_info(recording: Path) -> RunInfo | None:
-    """Read the facts about a recording; None where there is no such file.
+    """Read a recording's sidecar; None if there is none.
 
-    The report does not depend on them: a file that cannot be read is only mentioned.
+    The report does not depend on it: an unreadable file is only mentioned.
     """
     path = find_sidecar(recording)
     if path is None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        facts = flatten(content if isinstance(content, dict) else {"content": content})
+        entries = flatten(content if isinstance(content, dict) else {"content": content})
     except (OSError, ValueError, RecursionError) as error:
         return RunInfo(problem=f"{path.name} beside the recording could not be read: {error}")
     found = RunInfo()
-    for name, value in facts:
+    for name, value in entries:
         (found.main if name in _MAIN else found.rest).append((name, value))
     return found
 
 
 def flatten(content: dict[str, Any]) -> list[tuple[str, str]]:
-    """Nested JSON as name and text; plain lists, and versions, stay on one line."""
+    """Flatten nested JSON to name and text; plain lists and versions stay on one line."""
     found = []
     for key, value in content.items():
         if key in _NEVER:

@@ -1,4 +1,4 @@
-"""The picture of where a person went."""
+"""The figure of a person's trajectories."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GHOSTS = 5  # skeletons along the way
 
 
 def trajectories(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
-    """Where wrists, ankles and body centre went, in the picture."""
+    """Trajectories of wrists, ankles and body centre in the frame."""
     parts = parts_of(keypoints)
     names = [part for part in WAYS if part in parts]
     shown = [k for part in names for k in parts[part]] or list(range(min(4, len(keypoints))))
@@ -55,17 +55,17 @@ def trajectories(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> 
 
 
 def _picture_scales(xy: FloatArray) -> tuple[Scale, Scale]:
-    """Axes around (N, 2) points, with one length for a pixel both ways."""
+    """Axes around (N, 2) points, with the same scale in both directions."""
     low, high = (np.zeros(2), np.ones(2)) if not len(xy) else (xy.min(axis=0), xy.max(axis=0))
     center, size = (low + high) / 2, np.maximum(high - low, 20.0) * 1.08
-    width = max(size[0], 1.35 * size[1])  # a tall picture would not fit on a screen
+    width = max(size[0], 1.35 * size[1])  # a tall figure would not fit on a screen
     height = max(size[1], width / 2.4)
     x = number_scale(center[0] - width / 2, center[0] + width / 2, count=6)
     return x, number_scale(center[1] - height / 2, center[1] + height / 2, unit="px").turned()
 
 
 def _ghosts(track: PersonTrack, keypoints: Sequence[str]) -> list[Line]:
-    """The skeleton at a few moments, where it is one we know the limbs of."""
+    """The skeleton at a few moments, if its limbs are known."""
     known = skeleton_of(tuple(keypoints))
     whole = np.flatnonzero((track.state == State.MEASURED).mean(axis=1) > 0.6)
     if not known.limbs or not len(whole):

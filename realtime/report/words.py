@@ -1,4 +1,4 @@
-"""Small pieces of HTML that every part of the page uses."""
+"""Small pieces of HTML and text shared by all parts of the page."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def side_of(keypoint: str) -> str:
 
 
 def spoken(name: str) -> str:
-    """A keypoint's name as people write it."""
+    """A keypoint's name in plain words."""
     return name.replace("_", " ")
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A figure with so many decimals and thin spaces between thousands; NaN is a dash."""
+    """Format a number with thin spaces between thousands; NaN is a dash."""
     if not math.isfinite(value):
         return DASH
     return f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", MINUS)
 
 
 def legend(sides: Sequence[str], *, has_raw: bool = False) -> str:
-    """What the colours and widths of a picture mean."""
+    """The legend of a figure's colours and line widths."""
     words = {"left": "left", "right": "right", "middle": "middle"}
     keys = [f'<span class="key {s}">{words[s]}</span>' for s in SIDES if s in sides]
     if has_raw:
@@ -39,7 +39,7 @@ def legend(sides: Sequence[str], *, has_raw: bool = False) -> str:
 
 
 def figure(title: str, content: str, note: str) -> str:
-    """A picture with its title above and one sentence below that says what to look for.
+    """A figure with its title above and a sentence below on what to look for.
 
     Args:
         title: Plain text.
@@ -51,7 +51,7 @@ def figure(title: str, content: str, note: str) -> str:
     )
 
 
-def facts(pairs: Sequence[tuple[str, str]]) -> str:
-    """Names and values, side by side where there is room; plain text."""
+def definition_list(pairs: Sequence[tuple[str, str]]) -> str:
+    """Names and plain-text values as an HTML list, side by side if there is room."""
     rows = [f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs]
     return f'<dl class="facts">{"".join(rows)}</dl>'

@@ -1,1 +1,1 @@
-"""Take the jitter out of keypoints over time."""
+"""Temporal filters that remove jitter from keypoints."""

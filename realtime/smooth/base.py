@@ -1,4 +1,4 @@
-"""The Smoother protocol: what the tracker asks of a temporal filter."""
+"""The Smoother protocol: what the tracker needs from a temporal filter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Smoother(Protocol):
     """Filters the keypoints of up to S persons at once, each in a slot.
 
     All slots share one clock: ``predict`` moves every person to a frame's capture
-    time, then ``update`` gives the measurements of that frame.
+    time, then ``update`` takes the measurements of that frame.
     """
 
     xy: FloatArray
@@ -24,14 +24,14 @@ class Smoother(Protocol):
     """(S, K) values of ``State``."""
 
     def forecast(self, time_s: float) -> FloatArray:
-        """(S, K, 2) where keypoints will be at ``time_s``; changes nothing."""
+        """(S, K, 2) predicted positions at ``time_s``; changes nothing."""
         ...
 
     def ahead(self, time_s: float) -> FloatArray:
         """(S, K, 2) where to draw keypoints that will be seen at ``time_s``.
 
-        As ``forecast``, but a motion that is not certain is followed less, so that what
-        rests does not tremble; changes nothing.
+        As ``forecast``, but uncertain motion is extrapolated less, so that keypoints at
+        rest do not tremble; changes nothing.
         """
         ...
 
@@ -44,7 +44,7 @@ class Smoother(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Name and parameters, as JSON can hold them."""
+        """Name and parameters, ready for JSON."""
         ...
 
     def predict(self, time_s: float) -> None:
@@ -52,7 +52,7 @@ class Smoother(Protocol):
         ...
 
     def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
-        """Give the measurements of the frame that ``predict`` moved to.
+        """Take the measurements of the frame that ``predict`` moved to.
 
         Args:
             xy: (S, K, 2) measured positions, frame pixels; ignored where score is 0.
@@ -62,10 +62,10 @@ class Smoother(Protocol):
         ...
 
     def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
-        """Start a person from one pose at the current time; nobody else changes.
+        """Start a person from one pose at the current time; nothing else changes.
 
         Args:
-            slot: Row of the person; what it held is forgotten.
+            slot: Row of the person; its previous content is discarded.
             xy: (K, 2) frame pixels.
             score: (K,) 0 where there is no measurement.
             size_px: Size of the person, frame pixels.

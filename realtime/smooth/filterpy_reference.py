@@ -1,6 +1,6 @@
-"""The same Kalman filter on filterpy, one keypoint at a time: slow, and easy to trust.
+"""The same Kalman filter on filterpy, one keypoint at a time: slow but easy to verify.
 
-``--smooth filterpy`` runs it in the app; the tests compare the fast form with it.
+``--smooth filterpy`` runs it in the app; the tests compare the fast implementation with it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class FilterpySmoother:
         return ahead
 
     def ahead(self, time_s: float) -> FloatArray:
-        """See ``Smoother.ahead``: the textbook trusts its speed."""
+        """See ``Smoother.ahead``: the textbook filter always extrapolates its velocity."""
         return self.forecast(time_s)
 
     def describe(self) -> dict[str, Any]:
@@ -87,11 +87,11 @@ class FilterpySmoother:
     def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
         """See ``Smoother.begin``."""
         self.clear(slot)
-        everybody = np.zeros(self.state.shape)
-        everybody[slot] = score
-        places, sizes = self.xy.copy(), self._size.copy()
-        places[slot], sizes[slot] = xy, size_px
-        self.update(places, everybody, sizes)
+        scores = np.zeros(self.state.shape)
+        scores[slot] = score
+        positions, sizes = self.xy.copy(), self._size.copy()
+        positions[slot], sizes[slot] = xy, size_px
+        self.update(positions, scores, sizes)
 
     def clear(self, slot: int) -> None:
         """Forget the person in a slot."""

@@ -1,13 +1,13 @@
-"""The filter: Kalman filters per keypoint for holding still, moving slowly and moving fast, mixed.
+"""The default smoother: per keypoint, a mix of Kalman filters for rest, slow and fast motion.
 
-A single constant-velocity filter must choose: steady and late, or quick and jittery. An
-interacting multiple model (IMM) runs several and weighs them by how well each foretold the
-measurements, so a resting hand is held and a moving one is followed. With one mode it is
-the plain Kalman filter; filterpy computes the same numbers one keypoint at a time
-(``steadypose.realtime.smooth.filterpy_reference``), and the tests hold the two together.
+A single constant-velocity filter must be either steady and late, or quick and jittery. An
+interacting multiple model (IMM) runs several and weights them by how well each predicted the
+measurements, so a resting hand is held still and a moving one is followed. With one mode it
+is the plain Kalman filter; filterpy computes the same numbers one keypoint at a time
+(``steadypose.realtime.smooth.filterpy_reference``), and the tests compare the two.
 
 Everything is in closed form for all persons, keypoints and modes at once; x and y share
-one 2x2 covariance. Noise is in fractions of the person's size, so near and far people are
+one 2x2 covariance. Noise is a fraction of the person's size, so near and far people are
 treated alike, and time steps come from capture times.
 
 Source: Blom and Bar-Shalom: The Interacting Multiple Model Algorithm for Systems with
@@ -29,14 +29,14 @@ from steadypose.realtime.smooth.presence import Presence
 
 _LEAST_WEIGHT = 1e-12  # of a mode; mixing brings it back
 _TINY_PX2 = 1e-12
-_DOUBT = 0.5  # how much the variance of a velocity counts against following it
+_VARIANCE_WEIGHT = 0.5  # of a velocity's variance, when deciding how far to extrapolate
 
 
 class KalmanSmoother(Presence):
     """Interacting Kalman filters for S persons of K keypoints; see ``Smoother``.
 
     State is kept as (mode, position or velocity, x or y, person and keypoint), so that a
-    step is a few dozen array operations, whatever the number of persons.
+    step is a few dozen array operations for any number of persons.
 
     Args:
         slots: S.
@@ -59,7 +59,7 @@ class KalmanSmoother(Presence):
         self._agility = unit * np.array(self.noise.agility)[:, None]
         self.weight: FloatArray = np.full((m, n), 1.0 / m)
         """(M, N) how likely each mode is."""
-        # Mean and covariance lie in one array: what moves both costs one operation.
+        # Mean and covariance lie in one array: one operation updates both.
         self._belief: FloatArray = np.zeros((m, 8, n))
         self._later: FloatArray = np.zeros((m, 8, n))
         self.mean: FloatArray = self._belief[:, :4].reshape(m, 2, 2, n)
@@ -96,20 +96,21 @@ class KalmanSmoother(Presence):
         dt = time_s - self._time_s
         if not 0.0 < dt < math.inf:
             return self.xy
-        # The moving modes have the better velocity of what moves. Of a way that is no longer
-        # than its own uncertainty, or of what rests, less is believed: a resting hand would
-        # tremble. Wiener's factor, signal over signal and noise; constants by simulation.
-        way = dt * self._velocity_of_what_moves()
-        squared = np.einsum("an,an->n", way, way)
-        variance = (self.weight * self.covariance[:, 3]).sum(axis=0) * (_DOUBT * dt * dt)
+        # The moving modes estimate the velocity of a moving keypoint better. A displacement that
+        # is no longer than its uncertainty, or that of a resting keypoint, is scaled down, or a
+        # resting hand would tremble. Wiener's factor, signal / (signal + noise); constants by
+        # simulation.
+        shift = dt * self._moving_velocity()
+        squared = np.einsum("an,an->n", shift, shift)
+        variance = (self.weight * self.covariance[:, 3]).sum(axis=0) * (_VARIANCE_WEIGHT * dt * dt)
         trust = squared / (squared + variance + _TINY_PX2)
         if len(self.weight) > 1:
             trust *= np.sqrt(np.sqrt(1.0 - self.weight[0]))
-        found: FloatArray = self.xy + (trust * way).T.reshape(self.xy.shape)
+        found: FloatArray = self.xy + (trust * shift).T.reshape(self.xy.shape)
         return found
 
-    def _velocity_of_what_moves(self) -> FloatArray:
-        """(2, N) as the modes believe that are not for holding still, pixels a second."""
+    def _moving_velocity(self) -> FloatArray:
+        """(2, N) velocity according to the moving modes, pixels a second."""
         if len(self.weight) < 3:
             return self.mean[-1, 1]
         moving = self.weight[1:]
@@ -117,10 +118,10 @@ class KalmanSmoother(Presence):
         return mean
 
     def _displaced(self, dt: float) -> FloatArray:
-        """(S, K, 2) how far everything goes on its own, pixels."""
+        """(S, K, 2) predicted displacement, pixels."""
         carried = np.array([displacement(dt, tau) for tau in self.noise.decay_s])
-        way = np.einsum("m,mn,man->na", carried, self.weight, self.mean[:, 1])
-        return way.reshape(self.xy.shape)
+        shift = np.einsum("m,mn,man->na", carried, self.weight, self.mean[:, 1])
+        return shift.reshape(self.xy.shape)
 
     def predict(self, time_s: float) -> None:
         """Move every slot to a capture time; see ``Smoother.predict``."""
@@ -139,7 +140,7 @@ class KalmanSmoother(Presence):
         self._combine()
 
     def _interact(self, dt: float) -> None:
-        """Each mode starts from what all believe, by the chance that it was switched to."""
+        """Mix the modes' estimates by the probability of a switch into each mode."""
         modes, weight = len(self.weight), self.weight
         leave = (1.0 - math.exp(-modes * self.noise.leave_rate * dt)) / modes  # for each other
         after = weight + leave * (1.0 - modes * weight)
@@ -153,19 +154,19 @@ class KalmanSmoother(Presence):
         self.weight = after
 
     def _combine(self) -> None:
-        """The best single answer, in ``xy`` and ``velocity``."""
+        """Combine the modes into one estimate (``xy``, ``velocity``)."""
         self._mixed[...] = self.mean[0]
         if len(self.weight) > 1:
             away = self.mean[1:] - self.mean[0]
             self._mixed += np.einsum("mn,mpan->pan", self.weight[1:], away)
 
     def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
-        """Take in one frame's measurements; see ``Smoother.update``."""
+        """Apply one frame's measurements; see ``Smoother.update``."""
         noise, n = self.noise, self._size.size
         self._size = np.repeat(size_px, self._keypoints)
         flat = score.reshape(n)
         is_usable = flat >= noise.min_score
-        # What is not measured may be NaN and must not reach the state.
+        # Unmeasured positions may be NaN and must not reach the state.
         measured = np.where(is_usable, xy.reshape(n, 2).T, self._mixed[0])
         is_near = self._is_near(measured)
         is_used, is_fresh = self._judge(is_usable, is_near)
@@ -195,7 +196,7 @@ class KalmanSmoother(Presence):
         self._combine()
 
     def _is_near(self, measured: FloatArray) -> NDArray[np.bool_]:
-        """(N,) which measurements a body can have reached, outliers excluded."""
+        """(N,) which measurements are physically reachable; the rest are outliers."""
         noise = self.noise
         if noise.gate == math.inf:
             return np.ones(self._size.shape, np.bool_)
@@ -241,7 +242,7 @@ class KalmanSmoother(Presence):
         return sigma * sigma
 
     def _restart(self, which: NDArray[np.bool_], places: FloatArray, variance: FloatArray) -> None:
-        """Believe a measurement as it is, with an unknown velocity of about S per second."""
+        """Take a measurement as the position, with an unknown velocity of about S per second."""
         self.mean[:, 0, :, which] = places[:, which].T[:, None]
         self.mean[:, 1, :, which] = 0.0
         self.covariance[:, :, which] = 0.0

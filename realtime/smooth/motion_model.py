@@ -1,4 +1,4 @@
-"""How a keypoint goes on: constant velocity that fades, disturbed by white acceleration."""
+"""The motion model: decaying constant velocity, disturbed by white acceleration."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def matrices(dt: float, taus: Sequence[float]) -> tuple[FloatArray, FloatArray]:
     return steps, np.array(noises)[:, :, None]
 
 
-# Where the numbers of a step stand: rows and columns of x, y, velocities; of the covariance.
+# Entries of the step matrix: rows and columns of x, y, velocities; of the covariance.
 _PLACES = (
     np.array((0, 0, 1, 1, 2, 3, 4, 4, 4, 4, 5, 5, 6, 6, 7)),
     np.array((0, 2, 1, 3, 2, 3, 4, 5, 6, 7, 5, 7, 6, 7, 7)),

@@ -1,4 +1,4 @@
-"""What the filter believes about people and networks: its parameters."""
+"""The filter's parameters: how people move, how networks err."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 FRAME_S = 1.0 / 30.0
-"""Accelerations are those that last for one such frame; any frame rate may be filtered."""
+"""Accelerations are stated for this frame time; the filter works at any frame rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
     """How people move and how networks err, relative to the person's size S.
 
-    S is the longer side of the person's box. What has several values has one for each mode,
-    from holding still to moving fast; a filter with one mode has one value.
+    S is the longer side of the person's bbox. Tuples have one value for each mode, from
+    holding still to moving fast; a filter with one mode has one value.
 
     Attributes:
         measurement: Standard deviation of a keypoint with score 1, in S.
         acceleration: Typical acceleration in each mode, S/s².
         agility: How much that grows with the keypoint's speed, 1/s: a moving limb turns
             more than a resting one.
-        decay_s: Time in which velocity fades in each mode when nothing supports it,
+        decay_s: Time in which velocity fades in each mode without new evidence,
             seconds; infinity is the textbook constant velocity.
         leave_rate: How often a mode is left for each of the others, 1/s.
-        sharpness: How much one measurement says about the mode, 1 for Bayes' rule. The
-            noise of networks lasts for some frames, so successive ones say less.
-        huber: Innovations beyond this many standard deviations pull less.
+        sharpness: How much one measurement tells about the mode, 1 for Bayes' rule. A
+            network's noise lasts for some frames, so successive measurements tell less.
+        huber: Innovations beyond this many standard deviations are weighted down.
         gate: Innovations beyond this distance, in S, are outliers ...
         gate_speed: ... unless the keypoint was moving: seconds of its speed are added.
-        reacquire_s: An outlier that stays this long is the new truth, seconds.
+        reacquire_s: An outlier that persists this long is accepted, seconds.
         coast_s: How long an unseen keypoint is predicted, seconds; then it is lost.
         doubt: Factor of the covariance that is reported, so that its ellipses are honest.
         min_score: Measurements below this score are not used.
@@ -56,7 +56,7 @@ class Noise:
         return len(self.acceleration)
 
     def to_dict(self) -> dict[str, Any]:
-        """All parameters, for a recording's sidecar; infinities as text, which JSON knows."""
+        """All parameters, for a recording's sidecar; infinities as text, since JSON has none."""
 
         def plain(value: Any) -> Any:
             if isinstance(value, tuple):
@@ -73,4 +73,4 @@ PLAIN = Noise(
     huber=math.inf,
     gate=math.inf,
 )
-"""Textbook constant velocity, linear: what filterpy can be compared with."""
+"""Textbook constant velocity, linear: comparable with filterpy."""

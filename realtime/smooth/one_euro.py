@@ -1,4 +1,4 @@
-"""The One Euro filter, to compare with on screen: ``--smooth one-euro``.
+"""The One Euro filter, for comparison: ``--smooth one-euro``.
 
 Source: Casiez, Roussel, Vogel: 1 Euro Filter (CHI 2012).
 """
@@ -17,13 +17,13 @@ from steadypose.realtime.smooth.presence import Presence
 
 @dataclass(frozen=True, slots=True)
 class OneEuro:
-    """Parameters of the One Euro filter; lengths in person sizes S, so distance matters not.
+    """Parameters of the One Euro filter; lengths in person sizes S, for any distance.
 
     Attributes:
         cutoff_hz: Of the low-pass at rest.
         beta: How much the cut-off grows with speed, per S.
-        rate_hz: Cut-off for the speed.
-        coast_s: How long an unseen keypoint keeps its place, seconds; then it is lost.
+        rate_hz: Cut-off for the speed estimate.
+        coast_s: How long an unseen keypoint keeps its position, seconds; then it is lost.
         min_score: Measurements below this score are not used.
     """
 
@@ -35,7 +35,7 @@ class OneEuro:
 
 
 class OneEuroSmoother(Presence):
-    """One Euro for S persons of K keypoints; see ``Smoother``. It knows no outliers."""
+    """One Euro for S persons of K keypoints; see ``Smoother``. It has no outlier rejection."""
 
     def __init__(self, slots: int, keypoints: int, parameters: OneEuro | None = None) -> None:
         self.parameters = parameters or OneEuro()
@@ -54,7 +54,7 @@ class OneEuroSmoother(Presence):
         return self.xy + dt * self.velocity if 0.0 < dt < math.inf else self.xy
 
     def ahead(self, _time_s: float) -> FloatArray:
-        """As it is: this filter does not know how certain its speed is."""
+        """Same as ``xy``: this filter has no uncertainty for its speed."""
         return self.xy
 
     def uncertainty(self) -> FloatArray:
@@ -82,7 +82,7 @@ class OneEuroSmoother(Presence):
             self.xy[fresh], self.velocity[fresh] = xy[fresh], 0.0
 
     def begin(self, slot: int, xy: FloatArray, score: FloatArray, size_px: float) -> None:
-        """See ``Smoother.begin``; ``size_px`` comes again with every update."""
+        """See ``Smoother.begin``; ``size_px`` is passed again with every update."""
         del size_px
         self.clear(slot)
         which = np.zeros(self.state.shape, np.bool_)
@@ -97,5 +97,5 @@ class OneEuroSmoother(Presence):
 
 
 def _share(cutoff_hz: FloatArray | float, dt: float) -> FloatArray | float:
-    """Of the way to a measurement that a low-pass goes in ``dt`` seconds."""
+    """Fraction of the distance to a measurement that a low-pass covers in ``dt`` seconds."""
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * dt))

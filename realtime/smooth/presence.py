@@ -1,4 +1,4 @@
-"""Which keypoints are measured, predicted or lost; every filter keeps this in the same way."""
+"""Which keypoints are measured, predicted or lost; shared by all filters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Presence:
         slots: S.
         keypoints: K.
         coast_s: How long an unseen keypoint is predicted, seconds.
-        reacquire_s: A measurement that is refused for this long is believed, seconds.
+        reacquire_s: A measurement rejected for this long is accepted, seconds.
     """
 
     def __init__(self, slots: int, keypoints: int, *, coast_s: float, reacquire_s: float) -> None:
@@ -27,7 +27,9 @@ class Presence:
         self._is_alive: NDArray[np.bool_] = self._flat.view(np.bool_)
         self.state: NDArray[np.int8] = self._flat.reshape(slots, keypoints)
         self._seen_s: FloatArray = np.full(n, -math.inf)
-        self._refused_s: FloatArray = np.full(n, math.inf)  # since when, in a row
+        self._refused_s: FloatArray = np.full(
+            n, math.inf
+        )  # rejected without interruption since then
         self._time_s = -math.inf
 
     def _advance(self, time_s: float) -> float:
@@ -40,14 +42,14 @@ class Presence:
     def _judge(
         self, is_usable: NDArray[np.bool_], is_near: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-        """Which measurements correct a keypoint and which start it anew; notes both.
+        """Decide which measurements correct a keypoint and which restart it; record both.
 
         Args:
             is_usable: (N,) measured well enough.
-            is_near: (N,) at a place the keypoint can have reached.
+            is_near: (N,) at a position the keypoint can have reached.
 
         Returns:
-            (N,) which correct; (N,) which start anew, None where there is none.
+            (N,) which correct; (N,) which restart, None if there is none.
         """
         now = self._time_s
         is_continued = self._flat != State.LOST
@@ -56,7 +58,7 @@ class Presence:
             self._flat[is_usable] = State.MEASURED
             self._seen_s[is_usable] = now
             return is_usable, None
-        # Refused before, and long ago: one outlier is never believed, however slow the camera.
+        # Rejected long enough: a single outlier is never accepted, however slow the camera.
         is_lasting = self._refused_s <= now - self._reacquire_s
         is_used = is_usable & is_near
         is_used &= is_continued

@@ -1,4 +1,4 @@
-"""The filters by the names of ``--smooth``, and how strong each is."""
+"""The smoothers that ``--smooth`` can select, and how strong each is."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BALANCED = Noise(
     gate=0.19,
     gate_speed=0.5,
 )
-"""The default: holding still, moving slowly, moving fast; docs/smoothing.md says how found."""
+"""The default: holding still, moving slowly, moving fast; docs/smoothing.md explains the values."""
 
 STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
-"""Measurements are believed less: steadier, later."""
+"""Trusts measurements less: steadier, more lag."""
 
 RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement, doubt=1.35)
-"""Measurements are believed more: quicker, less steady."""
+"""Trusts measurements more: quicker, less steady."""
 
 PRESETS: dict[str, Noise] = {
     "steady": STEADY,
@@ -41,9 +41,9 @@ def make_smoother(name: str, slots: int, keypoints: int) -> Smoother:
     """Make a filter.
 
     Args:
-        name: One of ``NAMES``. ``off`` makes the default: crops are still placed by it,
-            what is shown and recorded is raw.
-        slots: How many persons it must hold.
+        name: One of ``NAMES``. ``off`` makes the default: it still places the crops,
+            but raw positions are shown and recorded.
+        slots: Maximum number of persons.
         keypoints: Of each person.
     """
     if name == "one-euro":

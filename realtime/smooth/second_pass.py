@@ -1,11 +1,11 @@
-"""The second pass over a recording: what only hindsight gives.
+"""The second pass over a recording: smoothing that uses later frames as well.
 
-The filter is run forwards and backwards over the measurements. Both runs together tell
-what was an outlier (neither believed it) and when a keypoint moved (their odds multiply).
-With that known, one Kalman filter per keypoint whose noise follows the motion is run
-forwards and smoothed backwards (Rauch, Tung and Striebel 1965), and measurements that
-disagree with the outcome are weighed down and the pass repeated (Huber's M-estimator by
-iteratively reweighted least squares). There is no lag.
+The filter is run forwards and backwards over the measurements. Both runs together show
+what was an outlier (rejected by both) and when a keypoint moved (their odds multiply).
+Then one Kalman filter per keypoint, whose noise follows the motion, is run forwards and
+smoothed backwards (Rauch, Tung and Striebel 1965); measurements that disagree with the
+result are weighted down and the pass is repeated (Huber's M-estimator by iteratively
+reweighted least squares). There is no lag.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from steadypose.realtime.smooth.noise import FRAME_S, Noise
 from steadypose.realtime.smooth.presets import BALANCED
 
 _PASSES = 3
-_LASTS_S = 0.1  # less than the filter takes to believe what it refused
+_LEAST_RUN_S = 0.1  # less than the filter takes to accept what it rejected
 _LEAST_WEIGHT = 1e-6  # of a mode in one run
 
 
 @dataclass(frozen=True, slots=True)
 class Hindsight:
-    """Parameters of the second pass, beside those of the filter it starts from.
+    """Parameters of the second pass, in addition to those of the filter it starts from.
 
     The defaults were chosen by hand on the tuning scenes of ``benchmarks/smoothing``,
     where the error hardly depends on them.
@@ -36,8 +36,8 @@ class Hindsight:
         noise: Of the runs forwards and backwards.
         measurement: Standard deviation of a keypoint with score 1, in S.
         agitation: Accelerations, as a multiple of those of ``noise``.
-        huber: Measurements beyond this many standard deviations from the outcome pull less.
-        bridge_s: Longest way to the nearest measurement; farther away a keypoint is lost.
+        huber: Measurements beyond this many standard deviations from the result are weighted down.
+        bridge_s: Longest time to the nearest measurement; beyond it a keypoint is lost.
     """
 
     noise: Noise = BALANCED
@@ -54,14 +54,14 @@ def smooth_again(
     size_px: FloatArray,
     parameters: Hindsight | None = None,
 ) -> tuple[FloatArray, NDArray[np.int8]]:
-    """Smooth one person's recorded measurements with knowledge of what came after.
+    """Smooth one person's recorded measurements, using later ones as well.
 
     Args:
-        time_s: (T,) growing capture times, seconds.
+        time_s: (T,) increasing capture times, seconds.
         measured: (T, K, 2) raw positions, frame pixels, NaN where there is none.
         score: (T, K) in [0, 1], 0 where there is no measurement.
         size_px: (T,) size of the person, frame pixels.
-        parameters: None takes the defaults.
+        parameters: None for the defaults.
 
     Returns:
         (T, K, 2) positions, NaN where lost, and (T, K) values of ``State``.
@@ -72,9 +72,9 @@ def smooth_again(
     measured = np.where(is_given[..., None], measured, np.nan)
     there = _run(time_s, measured, score, size_px, p.noise)
     back = _run(-time_s[::-1], measured[::-1], score[::-1], size_px[::-1], p.noise)
-    forwards, backwards = there.is_believed, back.is_believed[::-1]
-    # Each run believes its first measurement, with nothing to compare it with. What one
-    # run alone believes must last, as it does on either side of a true jump.
+    forwards, backwards = there.is_accepted, back.is_accepted[::-1]
+    # Each run accepts its first measurement, having nothing to compare it with. What only
+    # one run accepts must last, as it does on either side of a true jump.
     lonely = _lasting(forwards & ~backwards, time_s) | _lasting(backwards & ~forwards, time_s)
     is_good = (forwards & backwards) | lonely
     log_weight = there.log_weight + back.log_weight[::-1]
@@ -82,8 +82,8 @@ def smooth_again(
     weight_of_mode /= weight_of_mode.sum(axis=2, keepdims=True)
     speed = 0.5 * (there.speed + back.speed[::-1])
 
-    # Where one run believed the frame before and the other this one, the keypoint jumped:
-    # a cut in the film, or another person. It may then be anywhere.
+    # If one run accepted the previous frame and the other this one, the keypoint jumped:
+    # a cut in the video, or another person. It may then be anywhere.
     jumped = np.zeros_like(is_good)
     jumped[1:] = (lonely & forwards)[:-1] & (lonely & backwards)[1:]
     steps = np.maximum(np.diff(time_s, prepend=time_s[0] - FRAME_S), 1e-3)[:, None]
@@ -103,21 +103,21 @@ def smooth_again(
 
 
 def _lasting(mask: NDArray[np.bool_], time_s: FloatArray) -> NDArray[np.bool_]:
-    """(T, K) a mask without its runs that are shorter than ``_LASTS_S``."""
+    """(T, K) a mask without its runs that are shorter than ``_LEAST_RUN_S``."""
     found = mask.copy()
     for k in np.flatnonzero(mask.any(axis=0)):
         edges = np.flatnonzero(np.diff(mask[:, k].astype(np.int8), prepend=0, append=0))
         for begin, end in edges.reshape(-1, 2):
-            if time_s[end - 1] - time_s[begin] < _LASTS_S:
+            if time_s[end - 1] - time_s[begin] < _LEAST_RUN_S:
                 found[begin:end, k] = False
     return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """What one run of the filter thought, (T, K) each, weights (T, K, M)."""
+    """Estimates of one run of the filter, (T, K) each, weights (T, K, M)."""
 
-    is_believed: NDArray[np.bool_]
+    is_accepted: NDArray[np.bool_]
     log_weight: FloatArray
     speed: FloatArray
 
@@ -128,15 +128,15 @@ def _run(
     """Run the filter over one person in one direction."""
     count, k = score.shape
     smoother = KalmanSmoother(1, k, replace(noise, coast_s=2 * noise.coast_s))
-    is_believed = np.zeros((count, k), np.bool_)
+    is_accepted = np.zeros((count, k), np.bool_)
     weight, speed = np.empty((count, k, noise.modes)), np.empty((count, k))
     for n in range(count):
         smoother.predict(float(time_s[n]))
         smoother.update(measured[n : n + 1], score[n : n + 1], size_px[n : n + 1])
-        is_believed[n] = smoother.state[0] == State.MEASURED
+        is_accepted[n] = smoother.state[0] == State.MEASURED
         weight[n] = smoother.weight.T
         speed[n] = np.linalg.norm(smoother.velocity[0], axis=1)
-    return _Run(is_believed, np.log(np.maximum(weight, _LEAST_WEIGHT)), speed)
+    return _Run(is_accepted, np.log(np.maximum(weight, _LEAST_WEIGHT)), speed)
 
 
 def _density(p: Hindsight, weight: FloatArray, speed: FloatArray, size: FloatArray) -> FloatArray:
@@ -161,20 +161,20 @@ def _rts(
         measured: (T, K, 2) pixels; not used where ``information`` is 0.
         information: (T, K) of each measurement, 1/px², 0 for none.
         density: (T, K) of the acceleration on the way to each frame, px²/s³.
-        size_px: (T,) velocities are at first unknown by about this much a second.
+        size_px: (T,) initial uncertainty of the velocities, pixels a second.
 
     Returns:
         (T, K, 2) positions and (T, K, 2) velocities.
     """
     count, k = information.shape
     z = np.where((information > 0)[..., None], measured, 0.0)
-    first = _first_places(z, information)
+    first = _first_positions(z, information)
     x, v = first.copy(), np.zeros_like(first)
-    a = np.full(k, float(size_px[0]) ** 2 * 4.0)  # nothing is known of the place
+    a = np.full(k, float(size_px[0]) ** 2 * 4.0)  # the position is unknown
     b, c = np.zeros(k), np.full(k, float(size_px[0]) ** 2)
     means = np.empty((count, 2, k, 2))
     covariances = np.empty((count, 3, k))
-    foretold = np.empty((count, 3, k))
+    predicted = np.empty((count, 3, k))
     for n in range(count):
         if n:
             dt = float(time_s[n] - time_s[n - 1])
@@ -183,7 +183,7 @@ def _rts(
             a = a + dt * (2.0 * b + dt * c) + q * dt * dt / 3.0
             b = b + dt * c + q * dt / 2.0
             c = c + q
-        foretold[n] = a, b, c
+        predicted[n] = a, b, c
         gain = information[n] / (1.0 + a * information[n])
         offset = z[n] - x
         x = x + (a * gain)[:, None] * offset
@@ -195,7 +195,7 @@ def _rts(
     for n in range(count - 2, -1, -1):
         dt = float(time_s[n + 1] - time_s[n])
         a, b, c = covariances[n]
-        fa, fb, fc = foretold[n + 1]
+        fa, fb, fc = predicted[n + 1]
         # Gain G = P F' (F P F' + Q)^-1, two by two, written out.
         fpa, fpb, fpc = a + dt * b, b + dt * c, c
         determinant = fa * fc - fb * fb
@@ -210,14 +210,14 @@ def _rts(
     return means[:, 0], means[:, 1]
 
 
-def _first_places(z: FloatArray, information: FloatArray) -> FloatArray:
+def _first_positions(z: FloatArray, information: FloatArray) -> FloatArray:
     """(K, 2) where each keypoint was first measured."""
     rows = np.argmax(information > 0, axis=0)
     return z[rows, np.arange(z.shape[1])]
 
 
 def _states(time_s: FloatArray, is_good: NDArray[np.bool_], bridge_s: float) -> NDArray[np.int8]:
-    """(T, K): measured, near enough to a measurement, or lost."""
+    """(T, K) state: measured, near enough to a measurement, or lost."""
     times = np.where(is_good, time_s[:, None], np.nan)
     before = np.fmax.accumulate(np.where(np.isnan(times), -np.inf, times), axis=0)
     after = np.fmin.accumulate(np.where(np.isnan(times), np.inf, times)[::-1], axis=0)[::-1]

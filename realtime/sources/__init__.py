@@ -1,1 +1,1 @@
-"""Where frames come from: cameras, streams, videos, pictures, the built-in demo."""
+"""Sources of frames: cameras, streams, videos, pictures, the built-in demo."""

@@ -9,7 +9,7 @@ from steadypose.realtime.datatypes import Frame
 
 @runtime_checkable
 class Source(Protocol):
-    """Frames, one after another.
+    """Provides frames, one after another.
 
     Threading: frames are fetched or decoded on a thread of the source's own; all
     methods are for one consumer thread.
@@ -17,7 +17,7 @@ class Source(Protocol):
 
     @property
     def label(self) -> str:
-        """What it is and what was granted, one line for people."""
+        """Its description and the granted mode, one line for people."""
         ...
 
     @property
@@ -27,7 +27,7 @@ class Source(Protocol):
 
     @property
     def is_paced(self) -> bool:
-        """True if frames come at their own time: live, or a file played at its speed."""
+        """True if frames arrive in real time: live, or a file played at its own speed."""
         ...
 
     @property
@@ -37,7 +37,7 @@ class Source(Protocol):
 
     @property
     def frame_count(self) -> int | None:
-        """How many frames there will be, None if it cannot be known."""
+        """Number of frames to expect, None if unknown."""
         ...
 
     @property
@@ -47,7 +47,7 @@ class Source(Protocol):
 
     @property
     def trouble(self) -> str | None:
-        """What is wrong at the moment ("reconnecting, ..."), None when all is well."""
+        """The current problem ("reconnecting, ..."), None if there is none."""
         ...
 
     @property
@@ -59,13 +59,13 @@ class Source(Protocol):
         """Fetch the newest frame of a live source, the next one of a file.
 
         Args:
-            timeout_s: How long to wait for it; 0 only looks.
+            timeout_s: How long to wait for it; 0 does not wait.
 
         Returns:
-            None when there was none in time, or the source is over.
+            None if none arrived in time, or the source is over.
 
         Raises:
-            SourceError: The source broke for good; all frames before it were given.
+            SourceError: The source failed for good; all earlier frames were returned.
         """
         ...
 

@@ -11,7 +11,7 @@ from steadypose.realtime.sources.mannequin_motion import pose_at
 
 
 class DemoScene:
-    """Draws frame after frame of the same repeatable scene.
+    """Draws the frames of a repeatable scene.
 
     Args:
         size_hw: Picture size, pixels.
@@ -39,7 +39,7 @@ class DemoScene:
         self._noise = cv2.cvtColor(noise, cv2.COLOR_GRAY2BGR)
 
     def truth(self, index: int) -> NDArray[np.float64]:
-        """Where every keypoint of every mannequin is.
+        """Positions of all keypoints of all mannequins.
 
         Returns:
             (persons, 17, 2) frame pixels, COCO-17 order.
@@ -64,7 +64,7 @@ class DemoScene:
         figures = [(*self._figure(index, p), LOOKS[p]) for p in range(self.persons)]
         for xy, height_px, look in sorted(figures, key=lambda figure: figure[1]):
             draw_person(image, xy, height_px=height_px, look=look)
-        # The same pattern at a place that changes each frame looks like sensor noise.
+        # One pattern, shifted in every frame, looks like sensor noise.
         nx, ny = (index * 37) % 64, (index * 23) % 64
         grain = self._noise[ny : ny + height, nx : nx + width]
         return cv2.add(image, grain)

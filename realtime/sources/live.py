@@ -1,4 +1,4 @@
-"""Live sources: the newest frame wins, older ones are counted; lost devices are reopened."""
+"""Live sources: return the newest frame, count dropped ones, reopen lost devices."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Device(Protocol):
-    """A camera or stream as the capture thread sees it."""
+    """The part of a camera or stream that the capture thread uses."""
 
     label: str
     fps: float
 
     def read(self) -> tuple[NDArray[np.uint8], float] | None:
-        """Wait for a frame; (image_bgr, ``perf_counter`` at capture), None when lost."""
+        """Wait for a frame; (image_bgr, ``perf_counter`` at capture), None if lost."""
         ...
 
     def close(self) -> None:
@@ -36,10 +36,10 @@ class LiveSource:
 
     Args:
         open_device: Opens the camera or stream; raises ``SteadyposeError``.
-        first_frame_s: How long the first frame may take.
+        first_frame_s: Timeout of the first frame.
 
     Raises:
-        SourceError: The device cannot be opened, or gives no frame.
+        SourceError: The device cannot be opened, or delivers no frame.
     """
 
     is_live = True
@@ -118,7 +118,7 @@ class LiveSource:
         with self._changed:
             if self._arrived == 0:
                 self._first_s = self._last_s = captured_s
-            # The driver's clock and ours take turns; time never goes back.
+            # Times alternate between the driver's clock and ours; never go back.
             captured_s = self._last_s = max(captured_s, self._last_s)
             self.dropped += self._frame is not None
             self.trouble = None
@@ -127,7 +127,7 @@ class LiveSource:
             self._changed.notify_all()
 
     def _reconnect(self) -> Device | None:
-        """Try until it is back; returns None only when told to stop."""
+        """Retry until the device is back; returns None only if stopped."""
         lost_s = time.perf_counter()
         attempt = 0
         while not self._stop.is_set():

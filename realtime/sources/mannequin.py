@@ -1,7 +1,7 @@
-"""A drawn person who moves: truth for tests, and a first run without a camera.
+"""Draw a moving person: ground truth for tests, and a demo without a camera.
 
 The figure is drawn with tapered, shaded limbs around the 17 COCO keypoints that
-``motion`` computes, in front of the textured, moving background of ``demo``.
+``mannequin_motion`` computes, in front of the textured, moving background of ``demo``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one mannequin is dressed; colours are BGR."""
+    """Colours of one mannequin, BGR."""
 
     skin: Colour = (120, 155, 205)
     hair: Colour = (35, 45, 60)
@@ -46,7 +46,7 @@ def draw_person(
     Args:
         image_bgr: (H, W, 3) uint8, modified.
         xy: (17, 2) keypoints in frame pixels.
-        height_px: Standing height, pixels; it sets how thick limbs are.
+        height_px: Standing height, pixels; sets the thickness of the limbs.
         look: Colours.
     """
     at = {name: xy[i] for name, i in INDEX.items()}

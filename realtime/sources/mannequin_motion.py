@@ -1,4 +1,4 @@
-"""How the mannequin moves: forward kinematics from joint angles, with known keypoints."""
+"""Compute the mannequin's keypoints by forward kinematics from joint angles."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _arm_angles(
     Args:
         t: Seconds.
         sign: 1 for the left arm, which waves; -1 for the right, which reaches up.
-        wave: How much of each motion is on, 0 to 1; ``step`` is -1 to 1.
+        wave: Amount of each motion, 0 to 1; ``step`` is -1 to 1.
         reach: Likewise.
         dip: Depth of the squat, in standing heights.
         step: Phase of the walk.

@@ -1,1 +1,1 @@
-"""From a frame to poses of people with ids. Start reading at ``pipeline``."""
+"""Find and track people: frames in, poses with ids out. Start reading at ``pipeline``."""

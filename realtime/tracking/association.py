@@ -1,4 +1,4 @@
-"""Who is who: give each track the pose that continues it."""
+"""Match the poses found in a frame with existing tracks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAME_PERSON = 0.5
 """OKS above which two poses are one person."""
 
 _SAME_TRACK = 0.15  # OKS above which a pose may continue a predicted track
-_SHARPNESS = 4.0  # predictions are less sharp than measurements: tolerance doubled
+_SHARPNESS = 4.0  # predictions are less precise than measurements: tolerance doubled
 
 
 def associate(
@@ -27,8 +27,8 @@ def associate(
 ) -> list[int | None]:
     """Match predicted poses with found ones, best OKS first, each found pose once.
 
-    When a pose is given away, all poses that show the same person are withdrawn, so
-    that two crops of one person cannot feed two tracks.
+    Once a pose is matched, all poses that show the same person are excluded, so that
+    two crops of one person cannot feed two tracks.
 
     Args:
         predicted_xy: (T, K, 2) pixels; NaN where a keypoint is lost.
@@ -64,7 +64,7 @@ def associate(
 def likeliest(
     expected_xy: FloatArray, area: float, others: FloatArray, *, sigmas: FloatArray
 ) -> int | None:
-    """Which of some roughly placed poses may be somebody who is looked for.
+    """Find the roughly placed pose that is most likely a lost person, or None.
 
     Args:
         expected_xy: (K, 2) pixels; NaN where a keypoint is lost.

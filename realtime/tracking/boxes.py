@@ -1,4 +1,4 @@
-"""Boxes around people: moved gently, kept near the frame."""
+"""Move person boxes smoothly and keep them near the frame."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from steadypose.realtime.datatypes import BBox
 
 _BOX_TIME_CONSTANT_S = 0.08  # of a crop's edges
-_SMALLEST_PX = 6.0  # no person is narrower
+_SMALLEST_PX = 6.0  # minimum width and height
 _OUTSIDE = 0.25  # how far a box may reach beyond the frame, as a share of its sides
 
 
@@ -30,14 +30,14 @@ def widen(box: BBox, dx: float, dy: float, *, by: float) -> BBox:
 
 
 def within(box: BBox, frame_hw: tuple[int, int]) -> BBox:
-    """Keep a box near the frame and of some size, so that a wild forecast cannot run away."""
+    """Keep a box near the frame and above a minimum size, whatever was predicted."""
     x1, x2 = _clamp(box.x1, box.x2, frame_hw[1])
     y1, y2 = _clamp(box.y1, box.y2, frame_hw[0])
     return BBox(x1, y1, x2, y2)
 
 
 def area_of(box: BBox) -> float:
-    """Square pixels."""
+    """Area of a box, square pixels."""
     return box.width * box.height
 
 

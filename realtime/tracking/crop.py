@@ -1,6 +1,6 @@
-"""Cut a person out of a frame, as the network wants to see it.
+"""Cut a person out of a frame at the network's input size.
 
-The crop is an upright window on whole frame pixels, so cutting it is two fast
+The crop is an upright window on whole frame pixels, so cutting it takes two fast
 OpenCV calls: halve the region until it is less than twice the crop, then
 interpolate. Halving averages the pixels that plain interpolation would skip;
 without it a person filling a Full-HD frame is sampled at one pixel in eight, and

@@ -1,9 +1,8 @@
 """The box around a person, extended to where unseen limbs can be.
 
-The tight box of the keypoints that are seen is not enough: where an arm was missed
-once, the next crop would leave it out, and never see it again; on a person at a
-desk the crop would shrink to the face. So the box reaches out to where the unseen
-end of every half-seen limb can be.
+The tight box of the seen keypoints is not enough: if an arm is missed once, the next
+crop would exclude it for good, and on a person at a desk the crop would shrink to the
+face. So the box extends to where the unseen end of every half-seen limb can be.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray
 
 BOX_SCORE = 0.3
-"""Keypoints with a lower score do not shape a box."""
+"""Keypoints with a lower score are ignored by boxes."""
 
 # Lengths as shares of the standing height, after Drillis and Contini 1966 (in Winter,
 # Biomechanics and Motor Control of Human Movement, figure 4.1); ears from head breadth.
@@ -36,7 +35,7 @@ LENGTHS = {
     ("left_knee", "left_ankle"): 0.246,
     ("right_knee", "right_ankle"): 0.246,
 }
-# From the trunk to a joint of the limb: nothing of a person is farther away than this.
+# Largest distance from the trunk to a joint of the limb.
 _SPANS = {
     ("left_shoulder", "left_elbow"): 0.186,
     ("right_shoulder", "right_elbow"): 0.186,
@@ -48,7 +47,7 @@ _SPANS = {
     ("right_hip", "right_ankle"): 0.491,
 }
 _STRETCH = 1.5  # perspective and a wrong height make limbs look longer than they are
-_REACH = 0.55  # how much of a limb's length is reached for; padding adds the rest
+_REACH = 0.55  # share of a limb's length that the box extends; padding adds the rest
 _HEIGHT_RANK = 0.6  # foreshortening makes limbs look short, so a high quantile is the height
 
 
@@ -56,7 +55,7 @@ class Framing:
     """Finds the box around a person for one skeleton.
 
     Args:
-        skeleton: Keypoints it has none of the lengths for are only boxed tightly.
+        skeleton: Keypoints without known limb lengths are only boxed tightly.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
@@ -64,10 +63,10 @@ class Framing:
         self._root, self._end, self._span = _indices(_SPANS, skeleton)
 
     def plausible(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the seen keypoints can belong to one person.
+        """Select the seen keypoints that can belong to one person.
 
         An elbow, wrist, knee or ankle that is farther from its shoulder or hip than
-        the person's size allows was found on somebody else.
+        the person's size allows was found on another person.
 
         Args:
             xy: (K, 2) frame pixels.
@@ -107,7 +106,7 @@ class Framing:
     def box(
         self, xy: FloatArray, is_used: NDArray[np.bool_], frame_hw: tuple[int, int]
     ) -> BBox | None:
-        """Box of the keypoints that are used and of what must be near them.
+        """Find the box of the used keypoints and the unseen limbs near them.
 
         Args:
             xy: (K, 2) frame pixels.
@@ -115,7 +114,7 @@ class Framing:
             frame_hw: Height and width of the frame; only keypoints reach beyond it.
 
         Returns:
-            None where fewer than three keypoints are used.
+            None if fewer than three keypoints are used.
         """
         used = xy[is_used]
         if len(used) < 3:
@@ -136,7 +135,7 @@ class Framing:
 def _indices(
     table: dict[tuple[str, str], float], skeleton: Skeleton
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
-    """The pairs of a table that a skeleton has, as index arrays and their lengths."""
+    """Index arrays and lengths of a table's pairs that the skeleton has."""
     names = skeleton.keypoints
     known = [(a, b, n) for (a, b), n in table.items() if a in names and b in names]
     return (

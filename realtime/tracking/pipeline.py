@@ -1,4 +1,4 @@
-"""From a frame to poses: the one module that puts the stages together."""
+"""Find the poses in a frame: assembles crop, engine and tracker."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from steadypose.realtime.tracking.tracker import (
 )
 
 SWEEP_S = 0.7
-"""Capture time in which the scan visits every window once."""
+"""Capture time in which the search visits every window once."""
 
 _SCAN_BATCH = 8  # windows of one frame at most
 
 
 @dataclass(slots=True, eq=False)
 class Crops:
-    """The crops of one frame, on their way through the engine.
+    """The crops of one frame while they pass through the engine.
 
     Attributes:
-        frame: Where they were cut from.
-        tracks: Whose crops come first.
+        frame: The frame they were cut from.
+        tracks: Tracks whose crops come first.
         transforms: Of each crop; search windows follow the tracks.
         crops: (len(transforms), H, W, 3) uint8, a view of a buffer of the pipeline.
         others: (M, K, 3) further people in the scan windows, frame pixels.
-        crop_ms: What forecasting and cutting took.
-        engine_ms: What the engine says it took.
-        track_ms: What tracking took.
+        crop_ms: Time for predicting and cutting.
+        engine_ms: Time as reported by the engine.
+        track_ms: Time for tracking.
     """
 
     frame: Frame
@@ -54,19 +54,19 @@ class Crops:
 
 
 class Pipeline:
-    """Finds and follows people with one engine.
+    """Finds and tracks people with one engine.
 
     A frame passes ``prepare``, ``start``, ``finish``, ``complete``. The steps are
     separate so that the caller can work while the engine does: a file's next frame
     is prepared before the one in the engine is finished, and completed after the
-    next was started; a live frame goes straight through.
+    next one has started; a live frame passes all steps in a row.
 
     Args:
         engine: Used on this thread only.
-        persons: How many people to follow.
+        persons: How many people to track.
         smoother: For ``persons + CANDIDATES`` slots; None makes the default filter.
-        is_paced: Frames come at their own time, so what the engine leaves of it is free
-            for the search.
+        is_paced: Frames arrive at a fixed rate, so time the engine leaves idle can be
+            used for the search.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Pipeline:
         self._turn = 0
         self._windows: list[BBox] = []
         self._is_paced = is_paced
-        self._nobody = np.empty((0, spec.keypoint_count, 3))
-        self._crop_ms = 0.0  # what the engine takes for one crop, slowly filtered
+        self._no_people = np.empty((0, spec.keypoint_count, 3))
+        self._crop_ms = 0.0  # engine time for one crop, slowly filtered
         self._frame_hw = (0, 0)
         self._next_window = 0
         self._credit = 0.0
@@ -103,9 +103,9 @@ class Pipeline:
         """Capture time of the frame that was completed last."""
 
     def prepare(self, frame: Frame) -> Crops:
-        """Forecast where people are in a frame, and cut their crops.
+        """Predict where people are in a frame, and cut their crops.
 
-        The very first frame is searched everywhere, on the spot.
+        The very first frame is searched completely, before this returns.
         """
         begin_s = time.perf_counter()
         is_first = not self._windows
@@ -121,7 +121,7 @@ class Pipeline:
         tracks, windows = self._choose(dt_s)
         transforms = [self._transform(track.box) for track in tracks]
         transforms += [self._transform(window, padding=1.0) for window in windows]
-        crops = Crops(frame, tracks, transforms, self._cut(frame, transforms), self._nobody)
+        crops = Crops(frame, tracks, transforms, self._cut(frame, transforms), self._no_people)
         crops.crop_ms = (time.perf_counter() - begin_s) * 1e3
         return crops
 
@@ -137,7 +137,7 @@ class Pipeline:
             (N, K, 3) keypoints in crop pixels, one per crop; a copy.
         """
         if not crops.transforms:
-            return self._nobody
+            return self._no_people
         found = self.engine.finish().astype(np.float64)
         if len(crops.transforms) > len(crops.tracks):
             crops.others = self._others(crops)
@@ -147,7 +147,7 @@ class Pipeline:
         return found
 
     def complete(self, crops: Crops, found: FloatArray) -> None:
-        """Bring the tracks up to date with what ``finish`` returned."""
+        """Update the tracks with what ``finish`` returned."""
         _to_frame(crops.transforms, found)
         count = len(crops.tracks)
         tracks, time_s = crops.tracks, crops.frame.time_s
@@ -174,16 +174,16 @@ class Pipeline:
         return self.tracker.poses_ahead(time_s)
 
     def _search(self, frame: Frame) -> None:
-        """Look everywhere until enough people are found, then twice closer at each.
+        """Search all windows until enough people are found, then look at each twice more closely.
 
-        The whole frame and the large windows come first; the others are looked at only
-        where too few people were seen well.
+        The whole frame and the large windows come first; the others are searched only
+        if too few people were seen well.
         """
-        self.tracker.boxes(frame.time_s, frame.size_hw)  # tells it the size of the frame
+        self.tracker.boxes(frame.time_s, frame.size_hw)  # sets the frame size
         for first in range(0, len(self._windows), _SCAN_BATCH):
             windows = self._windows[first : first + _SCAN_BATCH]
             found, others = self._look(frame, [self._transform(w, padding=1.0) for w in windows])
-            self.tracker.update(frame.time_s, [], self._nobody, found, others)
+            self.tracker.update(frame.time_s, [], self._no_people, found, others)
             if self.tracker.well_seen >= self.persons:
                 break
         for _ in range(2):
@@ -191,14 +191,14 @@ class Pipeline:
             transforms = [self._transform(box) for box in boxes]
             tracks = list(self.tracker.tracks)
             closer, _ = self._look(frame, transforms)
-            self.tracker.update(frame.time_s, tracks, closer, self._nobody)
-        # Three looks at one frame are one measurement: the first pose is taken as it is.
+            self.tracker.update(frame.time_s, tracks, closer, self._no_people)
+        # Three looks at one frame are one measurement: the first pose is not filtered.
         for track in self.tracker.tracks:
             self.tracker.smoother.clear(track.slot)
 
     def _look(self, frame: Frame, transforms: list[CropTransform]) -> tuple[FloatArray, FloatArray]:
         """The central person of each crop, and the others that were seen there."""
-        crops = Crops(frame, [], transforms, self._cut(frame, transforms), self._nobody)
+        crops = Crops(frame, [], transforms, self._cut(frame, transforms), self._no_people)
         self.start(crops)
         found = self.finish(crops)
         _to_frame(transforms, found)
@@ -226,32 +226,32 @@ class Pipeline:
         return buffer[: len(transforms)]
 
     def _choose(self, dt_s: float) -> tuple[list[Track], list[BBox]]:
-        """Whose crops and which scan windows this frame pays for.
+        """Choose the tracks and search windows to run on this frame.
 
         The search (closer looks at candidates, then windows) costs at most two
-        thirds of a crop for each person who is followed, so that it never halves
-        the frame rate; while nobody is followed, one crop, as following one would.
+        thirds of a crop for each tracked person, so that it never halves the frame
+        rate; while no person is tracked, one crop, as tracking one would.
         """
-        followed = [t for t in self.tracker.tracks if t.track_id]
+        tracked = [t for t in self.tracker.tracks if t.track_id]
         candidates = [t for t in self.tracker.tracks if not t.track_id]
         if not self.tracker.is_missing_someone:
             self._credit = 0.0
-            return followed, []
+            return tracked, []
         due = len(self._windows) * dt_s / SWEEP_S + len(candidates)
-        allowed = len(followed) * 2 / 3
+        allowed = len(tracked) * 2 / 3
         if self._is_paced and self._crop_ms:
-            # A slow camera leaves the engine time: half of it may go to the search.
-            allowed = max(allowed, 0.5 * dt_s * 1e3 / self._crop_ms - len(followed))
-        self._credit += min(due, allowed) if followed else max(1.0, min(due, allowed))
+            # A slow camera leaves the engine idle: half of that time may go to the search.
+            allowed = max(allowed, 0.5 * dt_s * 1e3 / self._crop_ms - len(tracked))
+        self._credit += min(due, allowed) if tracked else max(1.0, min(due, allowed))
         count = min(int(self._credit), _SCAN_BATCH)
         self._credit -= count
-        # Those looked at least come first, so that every candidate has its turn.
+        # The least examined come first, so that every candidate gets its turn.
         chosen = sorted(candidates, key=lambda t: t.hits + t.misses)[:count]
         windows = []
         for _ in range(min(count - len(chosen), len(self._windows))):
             windows.append(self._windows[self._next_window])
             self._next_window = (self._next_window + 1) % len(self._windows)
-        return followed + chosen, windows
+        return tracked + chosen, windows
 
 
 def _to_frame(transforms: list[CropTransform], found: FloatArray) -> None:

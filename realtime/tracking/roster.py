@@ -1,4 +1,4 @@
-"""Who is tracked: candidates begin, hold up and get an id, or are dropped."""
+"""The set of tracks: start candidates, confirm them with an id, drop lost ones."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MOST_PERSONS = 10
 """People that can be tracked at once."""
 
 CANDIDATES = 3
-"""People who may be looked at closer beside those who have an id."""
+"""Candidates that may be tracked in addition to people with an id."""
 
 SEEN_QUALITY = 0.42
 """Quality below which a pose counts as "not seen"."""
 
 MISSING_AFTER_S = 0.25
-"""Unseen for less is a blink, and no reason to search the frame."""
+"""A shorter gap does not trigger a search of the frame."""
 
-_REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a newcomer may take the place
+_REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a person may be replaced by a new one
 _CANDIDATE_MISSES = 2  # frames without a hit after which a candidate is dropped
 
 
@@ -68,17 +68,17 @@ class Roster:
 
     @property
     def is_missing_someone(self) -> bool:
-        """True while fewer people are in sight than are to be followed."""
+        """True while fewer people are in view than should be tracked."""
         late_s = self._time_s - MISSING_AFTER_S
         return sum(1 for t in self.tracks if t.track_id and t.seen_s >= late_s) < self.persons
 
     @property
     def well_seen(self) -> int:
-        """How many people or candidates look like somebody new must."""
+        """How many people or candidates are seen well enough for a new person."""
         return sum(1 for track in self.tracks if quality(track.evidence) >= self._accept)
 
     def update(self, time_s: float, proposals: FloatArray) -> None:
-        """Drop who is gone, give ids to who held up, begin candidates.
+        """Drop lost tracks, confirm candidates, start new ones.
 
         Args:
             time_s: Capture time of the frame.
@@ -102,9 +102,9 @@ class Roster:
                 self.tracks.remove(track)
 
     def _drop_doubles(self) -> None:
-        """When two tracks lie on one person, the younger goes.
+        """If two tracks lie on one person, drop the younger.
 
-        A candidate goes at once; a person with an id has time to walk past the other.
+        A candidate is dropped at once; a person with an id gets time to walk past the other.
         """
         order = sorted(self.tracks, key=lambda t: (t.track_id == 0, t.track_id, -t.hits))
         slots = [t.slot for t in order]
@@ -123,9 +123,9 @@ class Roster:
             self.tracks.remove(order[j])
 
     def _confirm(self) -> None:
-        """Give ids to candidates that held up, the most prominent first.
+        """Give ids to candidates that were seen well twice, the most prominent first.
 
-        A newcomer takes the place of somebody who has not been seen for a while.
+        A new person replaces one who has not been seen for a while.
         """
         late_s = self._time_s - _REPLACEABLE_AFTER_S
         waiting = [t for t in self.tracks if not t.track_id]
@@ -144,7 +144,7 @@ class Roster:
                 self.tracks.remove(track)
 
     def _propose(self, proposals: FloatArray) -> None:
-        """Start candidates from poses that nobody owns, the most prominent first."""
+        """Start candidates from poses of untracked people, the most prominent first."""
         evidence = np.stack([self._framing.evidence(pose) for pose in proposals])
         boxes = [
             self._framing.box(pose[:, :2], score >= BOX_SCORE, self.frame_hw)

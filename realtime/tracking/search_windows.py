@@ -15,7 +15,7 @@ def scan_windows(frame_hw: tuple[int, int], crop_hw: tuple[int, int]) -> list[BB
     """Cover a frame with windows of the crop's aspect ratio.
 
     The whole frame comes first, then overlapping windows at two scales, each scale
-    from the middle outwards: who matters most is found first.
+    from the middle outwards, so that the most important people are found first.
 
     Args:
         frame_hw: Frame height and width, pixels.
@@ -41,7 +41,7 @@ def scan_windows(frame_hw: tuple[int, int], crop_hw: tuple[int, int]) -> list[BB
 
 
 def _spread(length: float, window: float, step: float) -> list[float]:
-    """Centres of windows of a size along one axis, ends included."""
+    """Window centres along one axis, ends included."""
     room = length - window
     if room <= 0.05 * window:
         return [length / 2]

@@ -1,4 +1,4 @@
-"""Object keypoint similarity: how alike two poses are, from 0 to 1."""
+"""Object keypoint similarity: how similar two poses are, from 0 to 1."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def oks_matrix(
     """Compare every pose of one set with every pose of another.
 
     Args:
-        a_xy: (A, K, 2) pixels; NaN keypoints count as not alike.
+        a_xy: (A, K, 2) pixels; NaN keypoints count as dissimilar.
         b_xy: (B, K, 2) pixels.
-        b_weight: (B, K) weight of each keypoint, for instance its score.
+        b_weight: (B, K) weight of each keypoint, for example its score.
         area: (A,) area of each person of ``a``, square pixels, above 0.
         sigmas: (K,) the skeleton's OKS sigmas.
 

@@ -1,4 +1,4 @@
-"""One tracked person, and how much a pose looks like a person."""
+"""One tracked person, and quality and prominence of a pose."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from steadypose.realtime.datatypes import BBox, FloatArray
 from steadypose.realtime.tracking.boxes import area_of
 
-_COAST_S = 0.7  # a hidden body is believed to go on for this long
-_VELOCITY_SETTLES_S = 0.15
+_COAST_S = 0.7  # how long a hidden body is assumed to keep moving
+_VELOCITY_TIME_CONSTANT_S = 0.15
 
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One person being followed.
+    """One tracked person.
 
     Attributes:
         slot: Row in the smoother.
-        box: Settled box around the pose, frame pixels; never so small that nobody could be in it.
+        box: Smoothed box around the pose, frame pixels; never smaller than a minimum size.
         seen_s: Capture time of the last good measurement.
         score: (K,) scores of the last frame, 0 where nothing was accepted.
         raw_xy: (K, 2) of the last frame, NaN where nothing was accepted.
@@ -28,10 +28,10 @@ class Track:
         track_id: 0 while the person is not confirmed yet.
         hits: Good frames since it was proposed.
         misses: Frames without a good measurement since the last one.
-        good_in_a_row: Good frames in a row of somebody who had been lost.
+        good_in_a_row: Consecutive good frames since the person was lost.
         last_seen_xy: (K, 2) filtered pose when last seen, NaN where lost; None before.
         velocity: (2,) of the whole body, pixels a second, slowly filtered.
-        last_apart_s: Capture time when it last lay on nobody else.
+        last_apart_s: Capture time when it last overlapped no other track.
     """
 
     slot: int
@@ -54,29 +54,29 @@ class Track:
         return max(self.box.width, self.box.height)
 
     def drift(self, time_s: float) -> FloatArray:
-        """(2,) how far the body has gone since it was last seen, pixels."""
+        """(2,) predicted shift of the body since it was last seen, pixels."""
         away: FloatArray = self.velocity * min(max(0.0, time_s - self.seen_s), _COAST_S)
         return away
 
     def remember(self, xy: FloatArray, time_s: float) -> None:
-        """Note the filtered pose of a frame in which the person was seen."""
+        """Store the filtered pose of a frame in which the person was seen."""
         dt_s = time_s - self.seen_s
         if self.last_seen_xy is not None and dt_s > 0:
             moved = xy - self.last_seen_xy
             moved = moved[moved[:, 0] == moved[:, 0]]  # drops NaN, the fast way
             if len(moved):
-                gain = 1.0 - math.exp(-dt_s / _VELOCITY_SETTLES_S)
+                gain = 1.0 - math.exp(-dt_s / _VELOCITY_TIME_CONSTANT_S)
                 self.velocity += gain * (moved.sum(axis=0) / (len(moved) * dt_s) - self.velocity)
         self.last_seen_xy, self.seen_s = xy, time_s
 
     @property
     def area(self) -> float:
-        """Of the box, square pixels."""
+        """Area of the box, square pixels."""
         return area_of(self.box)
 
 
 def quality(score: FloatArray) -> FloatArray:
-    """How much a pose looks like a person: mean score of its better half.
+    """Quality of a pose: mean score of the better half of its keypoints.
 
     Half, because a person at a desk shows no legs.
 
@@ -89,7 +89,7 @@ def quality(score: FloatArray) -> FloatArray:
 
 
 def prominence(score: FloatArray, box: BBox, frame_hw: tuple[int, int]) -> float:
-    """Who is followed first: well seen counts most, then large, then central.
+    """Rank of a pose for tracking: score counts most, then size, then position.
 
     Args:
         score: (K,) of a pose.

@@ -1,7 +1,7 @@
 """Track people across frames: continue known ones, measure them, smooth them.
 
-A track's forecast decides its crop; what the network finds there is given back to
-the tracks by OKS, so a crop that catches the neighbour does not steal an id.
+A track's prediction decides its crop; the poses found there are matched with the
+tracks by OKS, so a crop that catches a neighbour does not swap ids.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from steadypose.realtime.tracking.roster import CANDIDATES, MISSING_AFTER_S, SEE
 from steadypose.realtime.tracking.track import Track, quality
 
 ACCEPT_PEAKS = 0.50
-"""Quality that a new person needs, twice in a row, where scores are heatmaps' peaks."""
+"""Quality that a new person needs, twice in a row, if scores are heatmap peaks."""
 
 ACCEPT_CALIBRATED = 0.65
-"""The same where scores are probabilities. Of people nobody trained on seven in eight have more in
-a single picture; what empty scenes have at most is in benchmarks/results/presence.md."""
+"""The same if scores are probabilities. In single images outside the training data, seven people in
+eight exceed it; the maximum in empty scenes is in benchmarks/results/presence.md."""
 
-_SEARCH_GROWTH = 1.03  # a crop that finds nobody grows by this in each frame, for 15 frames
-_LOST_AFTER_MISSES = 2  # frames without a hit after which somebody counts as lost
+_SEARCH_GROWTH = 1.03  # growth of a crop without a person, per frame, for 15 frames
+_LOST_AFTER_MISSES = 2  # frames without a hit after which a track is lost
 
 
 class Tracker:
     """Keeps up to ``persons`` confirmed people and a few candidates.
 
     Args:
-        persons: How many people to follow.
+        persons: How many people to track.
         skeleton: Of the poses.
         smoother: Has ``persons + CANDIDATES`` slots.
         accept: Quality that a new person needs, twice in a row.
@@ -70,16 +70,16 @@ class Tracker:
 
     @property
     def is_missing_someone(self) -> bool:
-        """True while fewer people are in sight than are to be tracked."""
+        """True while fewer people are in view than should be tracked."""
         return self._roster.is_missing_someone
 
     @property
     def well_seen(self) -> int:
-        """How many people or candidates look as well as a new person must."""
+        """How many people or candidates are seen well enough for a new person."""
         return self._roster.well_seen
 
     def boxes(self, time_s: float, frame_hw: tuple[int, int]) -> list[BBox]:
-        """Forecast where everybody will be; one box per entry of ``tracks``, settled.
+        """Predict where each track will be; one smoothed box per entry of ``tracks``.
 
         Args:
             time_s: Capture time of the coming frame, seconds.
@@ -111,15 +111,15 @@ class Tracker:
         proposals: FloatArray,
         others: FloatArray | None = None,
     ) -> None:
-        """Take in what the network found in one frame.
+        """Update the tracks with what the network found in one frame.
 
         Args:
             time_s: Capture time of that frame.
-            looked: Whose crops were cut, as of then.
+            looked: Tracks whose crops were cut, as of then.
             keypoints: (len(looked), K, 3) frame x, y and score from those crops.
             proposals: (M, K, 3) likewise from scan windows.
             others: (L, K, 3) further people in those windows, roughly placed: they show
-                where to look, and measure nobody.
+                where to look but are no measurements.
         """
         if others is None:
             others = proposals[:0]
@@ -133,7 +133,7 @@ class Tracker:
         """Confirmed people as of the last update.
 
         Args:
-            is_smooth: False gives the network's own positions.
+            is_smooth: False for the network's own positions.
         """
         return [self._pose(track, is_smooth=is_smooth) for track in self.confirmed]
 
@@ -144,10 +144,10 @@ class Tracker:
         return [found[track.slot] for track in self.confirmed]
 
     def poses_ahead(self, time_s: float) -> list[Pose]:
-        """Confirmed people as they are likely to be a little after the last update.
+        """Confirmed people, predicted for a time shortly after the last update.
 
         Args:
-            time_s: When they will be seen, on the clock of capture times.
+            time_s: When they will be displayed, on the clock of capture times.
         """
         xy = self.smoother.ahead(time_s)
         return [
@@ -167,7 +167,7 @@ class Tracker:
     def _match(
         self, looked: Sequence[Track], keypoints: FloatArray, proposals: FloatArray
     ) -> dict[Track, tuple[FloatArray, FloatArray]]:
-        """The pose that continues each track, with its evidence."""
+        """Match each track with the pose that continues it, and its evidence."""
         if not self.tracks:
             return {}
         candidates = np.concatenate((keypoints, proposals))
@@ -183,7 +183,7 @@ class Tracker:
                 candidates,
                 is_good=np.array(found) >= SEEN_QUALITY,
                 own=[rows.get(t) for t in self.tracks],
-                # A candidate has no motion yet: its own crop is its best evidence.
+                # A candidate has no motion estimate yet: its own crop is its best evidence.
                 own_bonus=np.array([0.05 if t.track_id else 0.3 for t in self.tracks]),
                 sigmas=self._sigmas,
             )
@@ -191,14 +191,14 @@ class Tracker:
         for track, row in zip(self.tracks, matched, strict=True):
             if row is None:
                 track.good_in_a_row = 0
-            elif self._is_believed(track, found[row]):
+            elif self._is_accepted(track, found[row]):
                 accepted[track] = (candidates[row], evidence[row])
             elif track.good_in_a_row and row >= len(keypoints):
                 self._look_there(track, candidates[row], evidence[row])
         return accepted
 
     def _seek(self, others: FloatArray) -> None:
-        """Look where somebody roughly seen may be somebody who was lost."""
+        """Move the crop of a lost track to a roughly placed pose that may be the person."""
         for track in self.tracks:
             if track.misses <= _LOST_AFTER_MISSES:
                 continue
@@ -209,17 +209,17 @@ class Tracker:
                     self._look_there(track, others[row], evidence)
 
     def _look_there(self, track: Track, pose: FloatArray, evidence: FloatArray) -> None:
-        """Where a window shows somebody who was lost, the next crop shows whether it is so.
+        """Centre the next crop on a pose that may be the lost person, to verify it.
 
-        It stays as large as the search had made it: so far may the person be from where
-        he is expected.
+        It stays as large as the search had made it: the person may be that far from the
+        expected position.
         """
         box = self._framing.box(pose[:, :2], evidence >= BOX_SCORE, self._roster.frame_hw)
         if box is not None:
             (x, y), (old_x, old_y) = box.center_xy, track.box.center_xy
             track.box = widen(track.box, x - old_x, y - old_y, by=1.0)
 
-    def _is_believed(self, track: Track, found: float) -> bool:
+    def _is_accepted(self, track: Track, found: float) -> bool:
         """A track that was lost needs the same evidence as a new one: two good frames in a row."""
         if track.misses <= _LOST_AFTER_MISSES:
             return found >= SEEN_QUALITY
@@ -232,7 +232,7 @@ class Tracker:
         return np.where(is_lost[:, None], np.nan, self.smoother.xy[track.slot])
 
     def _expected(self, track: Track) -> FloatArray:
-        """(K, 2) where to look for a track in this frame; hidden people walk on."""
+        """(K, 2) expected pose of a track in this frame; hidden people keep moving."""
         xy = self._filtered(track)
         if track.last_seen_xy is not None and (track.misses or np.isnan(xy[:, 0]).all()):
             return track.last_seen_xy + track.drift(self._time_s)
@@ -250,7 +250,7 @@ class Tracker:
                 pose, evidence = found[track]
                 track.raw_xy, track.score, track.evidence = pose[:, :2], pose[:, 2], evidence
                 if track.misses and time_s - track.seen_s > MISSING_AFTER_S:
-                    self.smoother.clear(track.slot)  # what it foretold meanwhile is worth less
+                    self.smoother.clear(track.slot)  # its prediction is no longer useful
                 track.misses = track.good_in_a_row = 0
                 track.hits += 1
                 self._xy[track.slot] = track.raw_xy

@@ -140,7 +140,7 @@ def test_a_yes_without_a_network_goes_on_with_what_ships(
     assert choose_network(is_fetching=False) == POSE_RESNET
     assert seen.getvalue() == QUESTION + (
         "res50-coco-256x192 could not be made: export/download_weights.py failed, see above "
-        "(mend that and run the same command again; a started download goes on); going on with "
+        "(fix the error above and run the same command again; the download resumes); going on with "
         "pose_resnet18_192x160, which ships\n"
     )
 

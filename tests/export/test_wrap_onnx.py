@@ -739,7 +739,7 @@ def test_a_network_bound_to_one_picture_says_how_to_export_it(
     save(net.model([1, 3, *HW], {"heat": [1, 17, 16, 12]}), foreign)
     assert wrap("--onnx", foreign, "--output", tmp_path / "m.onnx") == 2
     said = capsys.readouterr().err
-    assert "does not work with a free batch: a batch of 2 gives heat of shape" in said
+    assert "does not work with a free batch: a batch of 2 returns heat of shape" in said
     assert "dynamic batch" in said
 
 
@@ -754,7 +754,7 @@ def test_a_network_that_mixes_its_batch_is_refused(
     foreign = tmp_path / "f.onnx"
     save(net.model(["n", 3, *HW], {"heat": ["n", 17, 16, 12]}), foreign)
     assert wrap("--onnx", foreign, "--output", tmp_path / "m.onnx") == 2
-    assert "a batch of 2 gives another heat than one by one" in capsys.readouterr().err
+    assert "a batch of 2 returns another heat than single images" in capsys.readouterr().err
 
 
 def test_unknown_entries_of_the_config_are_named(

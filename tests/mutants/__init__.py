@@ -1,1 +1,1 @@
-"""Break the code one line at a time and see which test notices; ``make mutants``."""
+"""Break the code one line at a time and see which tests fail; ``make mutants``."""

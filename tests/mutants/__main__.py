@@ -1,21 +1,21 @@
-"""Break the code one line at a time and see which test notices.
+"""Break the code one line at a time and see which tests fail.
 
     python -m tests.mutants --sample 80 --seed 1 --json out.json
     python -m tests.mutants --file smooth/ --sample 0      # every line of some files
     python -m tests.mutants --kind float boolean           # only numbers with a point, and flags
 
-On private copies. All tests run once under coverage, which tells which test reaches which
-line, also in the Python processes it starts (one that is killed hard leaves no record). Then one
+Works on private copies. All tests run once under coverage, which records the lines that each
+test reaches, also in the Python processes it starts (a killed one leaves no record). Then one
 line after another is changed and every test that reaches it runs, quickest first, until one fails.
-Code that runs at import (constants, defaults) is reached by whoever reaches a line that uses its
-name, however indirectly, and so is what a cache or a wide fixture computes once for many.
+Code that runs at import (constants, defaults) is reached by every test that reaches a line using
+its name, however indirectly, and so is what a cache or a wide fixture computes once for many.
 
 killed: a test failed that passes on the unchanged copy; of tests over a second, twice.
 survived: all tests that reach the line passed. not run: there is none. Counts as survived.
 unfinished: the time limit came first. Counts as neither.
 
-Lines are drawn evenly over the files, so a file has draws by its length. Of texts, annotations,
-decorators, assertions and __repr__ nothing is changed.
+Lines are drawn evenly over all files, so a file is drawn in proportion to its length. Strings,
+annotations, decorators, assertions and __repr__ are not changed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def rate(mutants: Sequence[Mutant]) -> str:
-    """How many of them were killed; unfinished ones do not count."""
+    """Share of killed ones; unfinished ones do not count."""
     found = Counter(m.result for m in mutants)
     total = sum(found.values()) - found["unfinished"]
     return f"{found['killed']} of {total} killed ({100 * found['killed'] / max(1, total):.0f} %)"
@@ -90,13 +90,13 @@ def possible_in(project: Project, options: argparse.Namespace) -> list[Mutant]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Judge a sample; returns the exit code, 0 whatever survived."""
+    """Judge a sample; returns the exit code, 0 even if mutants survive."""
     parser = build_parser()
     options = parser.parse_args(argv)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where started with "&"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if started with "&"
     python = str(options.python)
     if "/" in python:
-        python = str(Path(python).absolute())  # a link into a venv stays one
+        python = str(Path(python).absolute())  # keep a link into a venv
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
         project = Project(
             options.app, Path(room), paths=options.paths, python=python, jobs=options.jobs

@@ -1,4 +1,4 @@
-"""What can be changed in one piece of code."""
+"""Find the possible changes of one piece of code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Change = tuple[ast.AST, str]
 
 
 def changes(node: ast.AST, text: Text) -> Iterator[Change]:
-    """What can be done to a node: (what is replaced, by what).
+    """Find the changes of a node: (replaced part, replacement).
 
     Args:
         node: A statement or a part of one.

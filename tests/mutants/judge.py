@@ -1,4 +1,4 @@
-"""The verdict on one change."""
+"""Run the tests that reach a change and decide its verdict."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _NO_FAILURE = {0, 5}  # exit codes of pytest: all passed, none was left
 
 @dataclass(slots=True)
 class Judge:
-    """Breaks one line after another.
+    """Judges one change after another.
 
     Attributes:
-        project: Where.
-        limit_s: For one change at most.
-        watched: How often a test passed where another one then failed.
-        killers: How often a test noticed.
+        project: The project's copies.
+        limit_s: Time limit for one change.
+        watched: How often a test passed before another one failed.
+        killers: How often a test failed.
     """
 
     project: Project
@@ -57,7 +57,7 @@ class Judge:
             if time.monotonic() >= end_s or code in _NO_FAILURE:
                 mutant.result, mutant.by = "unfinished", f"{len(passed)} of {len(tests)} passed"
                 return
-            if not failed:  # the process itself went down, or never began
+            if not failed:  # the process itself crashed, or never started
                 begun = [e["test"] for e in events if e.get("outcome") == "begun"]
                 failed = begun[-1] if begun else "start"
             elif "::" in failed and not self._is_real(copy, mutant, failed):
@@ -70,7 +70,7 @@ class Judge:
             return
 
     def _is_real(self, copy: Path, mutant: Mutant, test: str) -> bool:
-        """Whether the change makes the test fail, and not chance or a busy machine."""
+        """Whether the change makes the test fail, not chance or a busy machine."""
         if self._fails(copy, test):
             return False
         if self.project.seconds[test] < 1.0:

@@ -1,6 +1,6 @@
-"""A pytest plugin that tells what every test does; copied beside the private copies and run there.
+"""A pytest plugin that reports what every test does; it is copied to the private copies.
 
-It imports nothing of ours, since the project that is judged may be any.
+It imports nothing of ours, since any project may be judged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    """What a test starts is measured in its name."""
+    """Attribute the coverage of processes that a test starts to the test."""
     _say(test=nodeid, outcome="begun", seconds=0.0)
     text = os.environ.get("COVERAGE_PROCESS_CONFIG")
     if text:
@@ -52,5 +52,5 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Each of setup, call and teardown."""
+    """Report each of setup, call and teardown."""
     _say(test=report.nodeid, outcome=report.outcome, seconds=report.duration, when=report.when)

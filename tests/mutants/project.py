@@ -1,4 +1,4 @@
-"""Private copies of a project, and tests run in them."""
+"""Make private copies of a project, and run tests in them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _NOT_COPIED = shutil.ignore_patterns(
 
 
 class Project:
-    """Private copies, who reaches what, and how long each test takes.
+    """Private copies, the lines each test reaches, and how long it takes.
 
     Args:
         app: The project.
         room: An empty folder for the copies.
-        paths: Folders of the project with what may be changed.
+        paths: Folders of the project that may be changed.
         python: Interpreter with pytest, pytest-cov and pytest-timeout.
-        jobs: How many copies.
+        jobs: Number of copies.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class Project:
         """Run pytest in a copy.
 
         Args:
-            copy: Where.
+            copy: The copy.
             more: Options of pytest.
-            limit_s: After it the process and its children are ended.
+            limit_s: Time after which the process and its children are killed.
             tests: Only these, in this order.
 
         Returns:
-            What the probe said, an entry an event, where a test that was cut off has begun
-            only; and the exit code.
+            The probe's events, in which an interrupted test has only a start; and the exit
+            code.
         """
         out = self.room / f"{copy.name}.events"
         out.write_text("")
@@ -106,13 +106,13 @@ class Project:
         return [json.loads(line) for line in out.read_text().splitlines()], code
 
     def look(self, more: Sequence[str]) -> list[str]:
-        """Run everything once; who reaches what, and how long each test takes.
+        """Run everything once, to find the lines each test reaches and how long it takes.
 
         Args:
             more: Options of pytest.
 
         Returns:
-            The tests that fail on the unchanged copy, and so are left out.
+            The tests that fail on the unchanged copy and are left out.
         """
         copy, data = self.room / "copy0", self.room / "coverage.db"
         folders = "".join(f"\n    {copy / path}" for path in (*self.paths, "tests"))
@@ -155,7 +155,7 @@ class Project:
                         self._reach[file, 8 * n + bit] |= tests
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """Who reaches a change, quickest first."""
+        """Tests that reach a change, quickest first."""
         first, last = mutant.span or (1, 0)
         lines = {(mutant.file, n) for n in range(first, last + 1)}
         if not mutant.span and not mutant.names:  # a bare statement at import

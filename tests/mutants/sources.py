@@ -1,4 +1,4 @@
-"""The files of a project: what can be changed in them, and who uses which name."""
+"""Read a project's files: their possible changes, and the uses of names."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Span = tuple[int, int] | None
 
 @dataclass(slots=True)
 class Mutant:
-    """One change of one file, and what became of it.
+    """One change of one file, and its verdict.
 
     Attributes:
         file: Path within the project.
         line: Of the change, from 1.
         place: Bytes of the file that are replaced: first, and one behind the last.
-        old: What stands there.
-        new: What replaces it.
+        old: The replaced code.
+        new: Its replacement.
         span: Lines that run when the changed code does; None: at import.
-        names: By which the outcome of code that runs once is used.
+        names: Names through which the result of code that runs once is used.
         result: killed, survived, not run or unfinished; empty before.
-        by: The test that noticed, and notes.
-        tests: How many reach it.
-        seconds: How long the verdict took.
+        by: The test that failed, and notes.
+        tests: Number of tests that reach it.
+        seconds: Time for the verdict.
     """
 
     file: str
@@ -48,7 +48,7 @@ class Mutant:
 
     @property
     def kind(self) -> str:
-        """What is changed, one of ``KINDS``."""
+        """Kind of change, one of ``KINDS``."""
         if self.new == "pass":
             return "statement"
         if self.old in {"True", "False"}:
@@ -70,11 +70,11 @@ class Mutant:
 
 
 class Source:
-    """One file: its mutants, and where it uses which name.
+    """One file: its mutants, and its uses of names.
 
     Attributes:
-        uses: A name, on a line within a function.
-        makes: A name, and whom it makes at import.
+        uses: Names used on lines within functions.
+        makes: A name used at import, and the names defined with it.
     """
 
     def __init__(self, file: str, source: str) -> None:
@@ -115,7 +115,7 @@ class Source:
         elif not self._is_left_alone(node):
             self._visit_code(node, span, names)
         elif span and isinstance(node, ast.Assert | ast.JoinedStr):
-            # Nothing in it is changed, but what it names is reached by whoever gets here.
+            # Not changed itself, but the names in it are reached by tests that get here.
             for inner in ast.walk(node):
                 if isinstance(inner, ast.Name | ast.Attribute):
                     name = inner.id if isinstance(inner, ast.Name) else inner.attr
@@ -172,7 +172,7 @@ class Source:
 
 
 def _made_by(node: ast.stmt) -> list[str]:
-    """Names that a statement gives a value."""
+    """Names that a statement assigns."""
     targets = getattr(node, "targets", [getattr(node, "target", None)])
     return [n.id for t in targets if t for n in ast.walk(t) if isinstance(n, ast.Name)]
 

@@ -1,13 +1,13 @@
 """A small CUDA and TensorRT that run on the CPU, for the logic around them.
 
-What it shows: that buffers have the right sizes, that copies, network and copies are
+It verifies that buffers have the right sizes, that copies, network and copies are
 queued on one stream in the right order, that nothing is read before the stream was
 waited for (work runs only then), that a recorded graph replays on new input, that the
-warm-up is over before the recording begins, that contexts, graphs, events, memory and the
+warm-up ends before the recording begins, that contexts, graphs, events, memory and the
 context are freed in order and not while the GPU works.
 
-What it cannot show: anything about speed, numbers, real memory or real synchronisation;
-that a driver or TensorRT accepts our arguments; what cannot be captured on a real GPU.
+It cannot verify speed, numbers, real memory or real synchronisation; that a driver or
+TensorRT accepts our arguments; or what a real GPU cannot capture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Work = Callable[[], None]
 
 
 class FakeCuda:
-    """One GPU: memory, streams that work only when waited for, graphs, events."""
+    """One GPU: memory, streams that run only when waited for, graphs, events."""
 
     def __init__(self, *, capability: tuple[int, int] = (8, 9), name: str = "Fake GPU") -> None:
         self.capability, self.gpu_name = capability, name
@@ -69,7 +69,7 @@ class FakeCuda:
 
     @property
     def library(self) -> Any:
-        """The driver's functions, as ctypes would offer them."""
+        """The driver's functions, as ctypes exposes them."""
         return _Library(self)
 
 
@@ -156,7 +156,7 @@ class _Library:
 
 
 def _plain(argument: Any) -> Any:
-    """What C would see: the object behind byref, the number in a pointer."""
+    """The value C would see: the object behind byref, the number in a pointer."""
     if hasattr(argument, "_obj"):
         return argument._obj
     if isinstance(argument, (ctypes.c_void_p, ctypes.c_ulonglong, ctypes.c_int)):

@@ -1,4 +1,4 @@
-"""A web server on this machine that misbehaves on request, and a user who downloads from it."""
+"""A local web server that misbehaves on request, and a user who downloads from it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Answer = Callable[["Request"], None]
 
 
 def tiny_weights(size: int = 100_000, *, seed: int = 0) -> bytes:
-    """Bytes that look like nothing else."""
+    """Random-looking bytes, unlike any file format."""
     block = b"".join(hashlib.sha256(b"%d %d" % (seed, i)).digest() for i in range(64))
     return (block * (size // len(block) + 1))[:size]
 
 
 def model_of(data: bytes, *, name: str = "tiny-coco-64x32") -> ZooModel:
-    """A model whose file's name carries the hash of its content."""
+    """A model whose file name contains the hash of its content."""
     prefix = hashlib.sha256(data).hexdigest()[:8]
     path = f"some/folder/tiny_coco_64x32-{prefix}_20200102.pth"
     return ZooModel(name, "tiny", (64, 32), "coco17", path, "AP 0.1", "quarter", 2.0)
@@ -46,7 +46,7 @@ class Request(BaseHTTPRequestHandler):
         home.asked.append((self.path, self.headers.get("Range")))
         with home.turn:
             answer = home.answers.pop(0) if home.answers else home.usual
-        with contextlib.suppress(OSError):  # the other side may have gone
+        with contextlib.suppress(OSError):  # the client may have disconnected
             answer(self)
 
     do_CONNECT = do_GET  # noqa: N815  # for https through this server as a proxy
@@ -56,14 +56,14 @@ class Request(BaseHTTPRequestHandler):
         return self.server.home.files.get(self.path, b"")
 
     def begin(self, code: int, **headers: str | int) -> None:
-        """Status and headers; underscores in their names stand for hyphens."""
+        """Status and headers; underscores in header names become hyphens."""
         self.send_response(code)
         for key, value in headers.items():
             self.send_header(key.replace("_", "-"), str(value))
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base's name
-        """Nothing on the terminal."""
+        """Print nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -71,7 +71,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news."""
+        """Ignore clients that hung up."""
 
 
 class FileServer:
@@ -106,7 +106,7 @@ class FileServer:
 
 
 def serve(request: Request, *, at_most: int | None = None) -> None:
-    """As a good server does, with ranges; or hangs up after ``at_most`` bytes."""
+    """Answer correctly, with ranges; or hangs up after ``at_most`` bytes."""
     data = request.data
     if not data:
         request.begin(404, Content_Length=0)
@@ -131,7 +131,7 @@ def serve_whole(request: Request, *, at_most: int | None = None) -> None:
 
 
 def serve_chunked(request: Request) -> None:
-    """Says no length."""
+    """Sends no length."""
     request.protocol_version = "HTTP/1.1"
     request.begin(200, Transfer_Encoding="chunked", Connection="close")
     for start in range(0, len(request.data), 30_000):
@@ -141,7 +141,7 @@ def serve_chunked(request: Request) -> None:
 
 
 def break_after(count: int) -> Answer:
-    """Promises all, sends ``count`` bytes and hangs up."""
+    """Announces the full length, sends ``count`` bytes and hangs up."""
 
     def answer(request: Request) -> None:
         request.begin(200, Content_Length=len(request.data))
@@ -151,7 +151,7 @@ def break_after(count: int) -> Answer:
 
 
 def wrong_range(request: Request) -> None:
-    """Sends another piece than the one that was asked for."""
+    """Sends a different range than requested."""
     data = request.data
     request.begin(206, Content_Length=10, Content_Range=f"bytes 0-9/{len(data)}")
     request.wfile.write(data[:10])
@@ -163,7 +163,7 @@ def fail(code: int, **headers: str | int) -> Answer:
 
 
 def raw(answer: bytes) -> Answer:
-    """Not even HTTP, where wanted."""
+    """Sends bytes that are not HTTP."""
 
     def send(request: Request) -> None:
         request.wfile.write(answer)
@@ -176,7 +176,7 @@ def redirect(target: str) -> Answer:
 
 
 def page(kind: str = "text/html") -> Answer:
-    """What a network that wants a log-in answers with."""
+    """The response of a network with a log-in page."""
 
     def answer(request: Request) -> None:
         text = b"\n<!DOCTYPE html><html><body>Welcome to our hotel</body></html>"
@@ -207,7 +207,7 @@ HALF = len(DATA) // 2
 
 
 class Outcome(NamedTuple):
-    """What a user sees of a command."""
+    """A command's output, as a user sees it."""
 
     code: int
     out: str
@@ -234,7 +234,7 @@ class Desk:
         path.write_bytes(data)
 
     def left(self) -> set[str]:
-        """Files in the cache that are not the lock."""
+        """Files in the cache, except the lock."""
         found = self.cache.iterdir() if self.cache.exists() else ()
         return {path.name for path in found if not path.name.endswith(".lock")}
 
@@ -259,7 +259,7 @@ class Desk:
 def open_desk(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Desk]:
-    """With a server in the place of the real one, which no test may reach."""
+    """Use a local server instead of the real one, which no test may reach."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "STEADYPOSE_MIRRORS"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -271,7 +271,7 @@ def open_desk(
 
 
 def nobody() -> str:
-    """The address of a server that is not there."""
+    """The address of a server that does not exist."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}/"

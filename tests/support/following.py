@@ -1,4 +1,4 @@
-"""A tracker without a camera or network: a test says who is seen, and where."""
+"""Run a tracker without camera or network: a test defines who is seen, and where."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT = {name: i for i, name in enumerate(COCO17.keypoints)}
 HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
 # A standing adult with arms a little away from the body, standing height 1, measured from the
-# floor between the feet; its own left is at x > 0. Nose, eyes, ears, then left of each pair.
+# floor between the feet; the person's left is at x > 0. Nose, eyes, ears, then left of each pair.
 _MIDDLE = {"nose": (0.0, -0.925)}
 _LEFT = {
     "eye": (0.019, -0.94),
@@ -47,7 +47,7 @@ def figure() -> FloatArray:
 def person(
     x: float, *, height: float = 260.0, floor: float = 330.0, score: float = 0.8
 ) -> FloatArray:
-    """(K, 3) somebody who stands at ``x``, each keypoint seen with one score."""
+    """(K, 3) a person standing at ``x``, all keypoints with one score."""
     xy = figure() * height + (x, floor)
     return np.column_stack((xy, np.full(K, score)))
 
@@ -60,19 +60,19 @@ def without(pose: FloatArray, *names: str) -> FloatArray:
 
 
 def mirrored(pose: FloatArray, width: int) -> FloatArray:
-    """(K, 3) as a mirror shows it: left is right."""
+    """(K, 3) mirrored: left is right."""
     turned = pose[list(COCO17.flip_order)].copy()
     turned[:, 0] = width - 1 - turned[:, 0]
     return turned
 
 
 def nobody(box: BBox) -> FloatArray:
-    """(K, 3) what a crop without anybody gives: somewhere, and hardly a score."""
+    """(K, 3) output for a crop without a person: arbitrary positions, low scores."""
     return np.column_stack((np.tile(box.center_xy, (K, 1)), np.full(K, 0.05)))
 
 
 def see(box: BBox, people: Sequence[FloatArray]) -> FloatArray:
-    """(K, 3) what a crop around a box shows: whoever stands nearest its middle, if anybody."""
+    """(K, 3) output for a crop around a box: the person nearest its middle, if any."""
     best, found = 0.5 * max(box.width, box.height), nobody(box)
     for pose in people:
         middle = (pose[:, :2].min(axis=0) + pose[:, :2].max(axis=0)) / 2
@@ -83,7 +83,7 @@ def see(box: BBox, people: Sequence[FloatArray]) -> FloatArray:
 
 
 class Stage:
-    """A tracker that is shown one frame after the other, 30 a second unless a test says when."""
+    """A tracker that is shown frames, 30 a second unless a test sets their times."""
 
     def __init__(
         self,
@@ -106,14 +106,14 @@ class Stage:
         windows: Sequence[FloatArray] = (),
         after_s: float = 1.0 / FPS,
     ) -> dict[int, Pose]:
-        """One frame: every track looks around its box, scan windows show what they are given."""
+        """One frame: each track's crop is cut around its box; scan windows show given poses."""
         boxes = self.step(after_s)
         return self.give([see(box, people) for box in boxes], windows)
 
     def answer(
         self, crops: Sequence[FloatArray], *, windows: Sequence[FloatArray] = ()
     ) -> dict[int, Pose]:
-        """One frame in which the network's answers are given, whatever the boxes are."""
+        """One frame with given network outputs, regardless of the boxes."""
         self.step()
         return self.give(crops, windows)
 
@@ -126,7 +126,7 @@ class Stage:
     def give(
         self, crops: Sequence[FloatArray], windows: Sequence[FloatArray] = ()
     ) -> dict[int, Pose]:
-        """The network's answers for the crops of all tracks and for windows, as they are."""
+        """Update with given network outputs for the crops of all tracks and for windows."""
         looked = list(self.tracker.tracks)
         self.tracker.update(
             self.time_s,
@@ -150,7 +150,7 @@ class Stage:
         return poses
 
     def meet(self, *people: FloatArray) -> None:
-        """One after the other is found by a window and gets an id, in the order given."""
+        """Confirm people one after the other: each is found by a window and gets an id."""
         for count in range(1, len(people) + 1):
             self.show(people[: count - 1], windows=[people[count - 1]])
             self.wait(0.3, people[:count])
@@ -158,14 +158,14 @@ class Stage:
 
     @property
     def ids(self) -> list[int]:
-        """Who is followed."""
+        """Ids of the tracked people."""
         return [track.track_id for track in self.tracker.confirmed]
 
     def box(self, track_id: int) -> BBox:
-        """The crop's box of somebody who is followed, as of the last frame."""
+        """The crop's box of a tracked person, as of the last frame."""
         return next(t.box for t in self.tracker.confirmed if t.track_id == track_id)
 
 
 def place(pose: Pose) -> float:
-    """Where somebody stands: the middle of the hips, x in pixels."""
+    """Position of a pose: x of the middle of the hips, pixels."""
     return float(pose.xy[[AT["left_hip"], AT["right_hip"]], 0].mean())

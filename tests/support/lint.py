@@ -1,4 +1,4 @@
-"""Types and import rules, checked where every name leads to a file.
+"""Check types and import rules on a copy laid out like an installation.
 
     python -m tests.support.lint
 
@@ -23,7 +23,7 @@ _IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_comm
 
 
 def lay_out(copy: Path) -> None:
-    """Copy all packages to where an installation has them.
+    """Copy all packages to their places in an installation.
 
     Args:
         copy: An empty folder.
@@ -38,7 +38,7 @@ def lay_out(copy: Path) -> None:
 
 
 def main() -> int:
-    """Check; prints what is wrong, with the files' own paths, and returns the exit code."""
+    """Check; prints errors with the original paths, and returns the exit code."""
     settings, cache = ROOT / "pyproject.toml", ROOT / ".mypy_cache"
     checks = (
         ("-m", "mypy", f"--config-file={settings}", f"--cache-dir={cache}"),
@@ -52,8 +52,8 @@ def main() -> int:
                 [sys.executable, *check], cwd=name, check=False, capture_output=True, text=True
             )
             if done.returncode:
-                said = done.stdout + done.stderr
-                print(re.sub(r"^steadypose/(\w+/)", r"\1", said, flags=re.MULTILINE))
+                output = done.stdout + done.stderr
+                print(re.sub(r"^steadypose/(\w+/)", r"\1", output, flags=re.MULTILINE))
             code = code or done.returncode
     return code
 

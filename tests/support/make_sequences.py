@@ -1,11 +1,11 @@
-"""Record what the shipped network says about walking mannequins: the data of recorded.py.
+"""Record the shipped network's output for walking mannequins: the data of recorded.py.
 
     python -m tests.support.make_sequences
 
-Rendered people with known ids and places, through the default network on the CPU; what is
-committed was recorded when that was MoveNet Lightning at 256x192. A frame holds an answer for
-each person's own crop, placed a little off as a tracker's is, and for two of the scan windows in
-turn. Positions are kept to 1/32 pixel, scores to 1/255.
+Rendered people with known ids and positions, through the default network on the CPU; the
+committed data were recorded when that was MoveNet Lightning at 256x192. A frame has an output
+for each person's own crop, placed slightly off like a tracker's, and for two of the scan windows
+in turn. Positions are kept to 1/32 pixel, scores to 1/255.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WINDOWS_A_FRAME = 2
 
 Image = NDArray[np.uint8]
 Who = Callable[[float], list[tuple[FloatArray, float]]]
-"""From seconds to each person's keypoints in pixels and height, the farthest away first."""
+"""Function of seconds: each person's keypoints in pixels and height, the farthest first."""
 
 
 def _figure(time_s: float, x: float, height: float, phase: float) -> tuple[FloatArray, float]:
@@ -48,17 +48,17 @@ def crossing(time_s: float) -> list[tuple[FloatArray, float]]:
 
 
 def passing(time_s: float) -> list[tuple[FloatArray, float]]:
-    """Somebody comes in on the left after half a second and leaves on the right."""
+    """A person comes in on the left after half a second and leaves on the right."""
     return [_figure(time_s, -175 + 220 * time_s, 280, 12.6)]
 
 
 def hidden(time_s: float) -> list[tuple[FloatArray, float]]:
-    """Somebody walks behind a pillar and comes out again."""
+    """A person walks behind a pillar and reappears."""
     return [_figure(time_s, 60 + 160 * time_s, 270, 12.4)]
 
 
 def standing(time_s: float) -> list[tuple[FloatArray, float]]:
-    """Somebody stands and waves; after 2 s the camera has turned away by 250 pixels."""
+    """A person stands and waves; after 2 s the camera has turned away by 250 pixels."""
     return [_figure(time_s, 200 if time_s < 2 else 450, 280, 1.4)]
 
 
@@ -87,7 +87,7 @@ def look(engine: Engine, image: Image, places: list[CropTransform]) -> FloatArra
 
 
 def record(name: str, engine: Engine) -> None:
-    """Render one scene, ask the network and write the file."""
+    """Render one scene, run the network and write the file."""
     who, seconds = SCENES[name]
     rng = np.random.default_rng(len(name))
     spec = engine.spec
@@ -139,7 +139,7 @@ def _scores(score: FloatArray) -> NDArray[np.uint8]:
 def main() -> None:
     """Write all files."""
     from steadypose.engines.backends.onnxruntime_engine import (
-        OnnxRuntimeEngine,  # who replays needs none
+        OnnxRuntimeEngine,  # replaying does not need it
     )
 
     engine = OnnxRuntimeEngine(DEFAULT_MODEL, read_spec(DEFAULT_MODEL), EngineOptions())

@@ -1,4 +1,4 @@
-"""Packages that only some tests need: what is left out without them, and how to have it.
+"""Packages that only some tests need: what is skipped without them, and how to install them.
 
 python -m tests.support.optional      # a sentence for each package that is missing here
 """
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OptionalPackage:
-    """A package that `make test` does without.
+    """A package that `make test` does not need.
 
     Attributes:
-        package: As it is imported.
+        package: Its import name.
         left_out: What is not tested without it.
-        fix: How to have it.
-        marker: Of the tests that need it, where they are marked.
-        is_in_test_all: Whether `make test-all` installs it and insists on it.
+        fix: How to install it.
+        marker: Marker of the tests that need it, if they are marked.
+        is_in_test_all: Whether `make test-all` installs and requires it.
     """
 
     package: str
@@ -34,7 +34,7 @@ class OptionalPackage:
 
     @property
     def sentence(self) -> str:
-        """What is left out, for the end of a test run."""
+        """Describe what is left out, for the end of a test run."""
         return f"left out: {self.left_out} ({self.package} is not installed): {self.fix}"
 
 
@@ -69,7 +69,7 @@ OPTIONAL = (
 
 
 def main() -> None:
-    """Print what this machine leaves out."""
+    """Print what is left out on this machine."""
     for optional in OPTIONAL:
         if optional.is_missing:
             print(optional.sentence)

@@ -1,4 +1,4 @@
-"""The outline of a report page: which curves and bars are where, and how much of each."""
+"""Outline a report page: positions and extents of its curves and bars."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _UNITS = np.array([40.0, 20.0])  # of the inner drawing, for a hundredth of its 
 
 
 def parsed(html: str) -> ET.Element:
-    """A page or a piece of one; the page is written so that an XML parser accepts it."""
+    """Parse a page or a part of one; pages are valid XML."""
     return ET.fromstring(html.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314 - our own text
 
 
 def strokes(data: str) -> list[FloatArray]:
-    """The pieces of a path, each (N, 2): per cent from the left and from the top."""
+    """Split a path into its pieces, each (N, 2): per cent from the left and from the top."""
     found = []
     for piece in data.split("M")[1:]:
         numbers = np.array(_NUMBER.findall(piece), np.float64).reshape(-1, 2)
@@ -33,7 +33,7 @@ def strokes(data: str) -> list[FloatArray]:
 
 
 def outline(root: ET.Element) -> list[str]:
-    """A line for every heading, axis, curve, bar and table row, in order."""
+    """Describe every heading, axis, curve, bar and table row in a line, in order."""
     lines: list[str] = []
     for element in root.iter():
         lines += _lines(element, element.tag.rpartition("}")[2])
@@ -76,7 +76,7 @@ def _extent(pieces: Sequence[FloatArray]) -> str:
 
 
 def assert_outlined_like(seen: Sequence[str], name: str) -> None:
-    """Compare with a committed outline: words exactly, numbers nearly."""
+    """Compare with a committed outline: words exactly, numbers approximately."""
     path: Path = REFERENCES / f"{name}.txt"
     if is_redrawing():
         path.write_text("\n".join(seen) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Hold a picture against a small committed one: where is ink, of which colour, how much.
+"""Compare an image with a small committed reference: shapes, colours and texts.
 
-Shapes are compared by the mean colour of little squares, texts by the boxes they stand in, since
-OpenCV 5 draws other letters than OpenCV 4. POSE_TEST_REDRAW=1 pytest ... writes the references in
-tests/support/references anew; look at them before you commit them.
+Shapes are compared by the mean colour of small squares, texts by their bounding boxes, since
+OpenCV 5 draws other letters than OpenCV 4. POSE_TEST_REDRAW=1 pytest ... rewrites the references
+in tests/support/references; look at them before committing them.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 
 REFERENCES = Path(__file__).with_name("references")
 _CELL = 8  # pixels
-_INK = 130  # brighter pixels are letters: grounds are darker, and soft edges count
+_INK = 130  # brighter pixels are letters: backgrounds are darker, and soft edges count
 _LEAST_OVERLAP = 0.6  # letters of OpenCV 5 are a fifth narrower
 _MOST_INK = 2.2  # and bolder
 
 
 def is_redrawing() -> bool:
-    """Whether the references are to be written and not to be compared with."""
+    """Whether to write the references instead of comparing with them."""
     return os.environ.get("POSE_TEST_REDRAW") == "1"
 
 
 def cells(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Mean colour of every little square, a pixel each."""
+    """Mean colour of every square, one pixel each."""
     rows, columns = image.shape[0] // _CELL, image.shape[1] // _CELL
     whole = image[: rows * _CELL, : columns * _CELL].astype(np.float64)
     means = whole.reshape(rows, _CELL, columns, _CELL, 3).mean(axis=(1, 3))
@@ -39,15 +39,15 @@ def cells(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def assert_alike(seen: NDArray[np.uint8], known: NDArray[np.uint8], *, most: int) -> None:
-    """Compare ``cells``; up to ``most`` levels apart, which is an edge drawn otherwise."""
+    """Compare ``cells``; up to ``most`` levels of difference are allowed for soft edges."""
     assert seen.shape == known.shape
     apart = np.abs(seen.astype(int) - known.astype(int)).max(axis=2)
     wrong = np.argwhere(apart > most)
-    told = ", ".join(
+    differences = ", ".join(
         f"at x {x * _CELL}, y {y * _CELL} BGR {seen[y, x].tolist()}, not {known[y, x].tolist()}"
         for y, x in wrong[:5]
     )
-    assert not len(wrong), f"{len(wrong)} places look different: {told}"
+    assert not len(wrong), f"{len(wrong)} places look different: {differences}"
 
 
 def assert_looks_like(image: NDArray[np.uint8], name: str, *, most: int = 7) -> None:
@@ -62,7 +62,7 @@ def assert_looks_like(image: NDArray[np.uint8], name: str, *, most: int = 7) -> 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Something that stands alone on an even ground.
+    """A text or shape that stands alone on an even background.
 
     Attributes:
         x: Left edge, pixels.
@@ -92,13 +92,13 @@ class Block:
 
 
 def ink_of(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where letters are."""
+    """Mask of letters."""
     is_ink: NDArray[np.bool_] = image.min(axis=2) > _INK
     return is_ink
 
 
 def blocks(image: NDArray[np.uint8], ground_bgr: tuple[int, int, int]) -> list[Block]:
-    """What stands on the ground, from top to bottom and left to right."""
+    """Find the texts and shapes, from top to bottom and left to right."""
     mask = (image != ground_bgr).any(axis=2)
     # A letter that sticks out belongs to its box.
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
@@ -119,7 +119,7 @@ def blocks(image: NDArray[np.uint8], ground_bgr: tuple[int, int, int]) -> list[B
 
 
 def assert_written_like(found: Sequence[Block], name: str) -> None:
-    """Compare where texts stand, their lines and their ink with a committed list."""
+    """Compare positions, lines and ink of texts with a committed list."""
     path = REFERENCES / f"{name}.json"
     if is_redrawing():
         lines = ",\n".join(json.dumps(asdict(block)) for block in found)

@@ -1,4 +1,4 @@
-"""Sequences that a real network saw, replayed without it; make_sequences.py made them."""
+"""Replay recorded outputs of a real network; make_sequences.py records them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ FPS = 30.0
 STEPS = 32.0  # of a pixel
 
 Change = Callable[[int, FloatArray], FloatArray]
-"""From frame and (K, 3) pose to what the network says instead."""
+"""Changes an output: from frame and (K, 3) pose to the pose to use."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequence:
-    """What was rendered and what the network said, F frames of P people at 30 frames a second.
+    """Rendered truth and network outputs, F frames of P people at 30 frames a second.
 
     Attributes:
-        truth: (F, P, K, 2) frame pixels, also of what is hidden or outside the picture.
+        truth: (F, P, K, 2) frame pixels, including hidden keypoints and those outside the frame.
         crops: (F, P, K, 3) found in the crop around each person.
         windows: (F, W, K, 3) found in scan windows, in turn.
     """
@@ -37,7 +37,7 @@ class Sequence:
     windows: FloatArray
 
     def around(self, frame: int, box: BBox, change: Change) -> FloatArray:
-        """(K, 3) what a crop around a box shows: the person whom it holds best."""
+        """(K, 3) output for a crop around a box: the person that fits it best."""
         best, found = 0.25, nobody(box)
         place = place_crop(box, size_hw=(256, 192), padding=1.25)
         right, bottom = place.left + place.width, place.top + place.height
@@ -68,10 +68,10 @@ def _unchanged(_: int, pose: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """What the tracker made of a sequence.
+    """The tracker's result for a sequence.
 
     Attributes:
-        sequence: That was replayed.
+        sequence: The replayed sequence.
         poses: Of each frame shown, by id.
     """
 
@@ -79,11 +79,11 @@ class Replay:
     poses: dict[int, dict[int, Pose]]
 
     def ids(self, frame: int) -> list[int]:
-        """Who is followed in a frame."""
+        """Ids of the people tracked in a frame."""
         return list(self.poses[frame])
 
     def every_id(self) -> set[int]:
-        """Whoever was followed in any frame."""
+        """Ids of the people tracked in any frame."""
         return {number for poses in self.poses.values() for number in poses}
 
     def off(self, frame: int, number: int, person: int) -> float:
@@ -101,15 +101,15 @@ def replay(
     pause: Callable[[int], float] = lambda _: 0.0,
     is_smooth: bool = True,
 ) -> Replay:
-    """Follow the people of a sequence; windows are looked at while somebody is missing.
+    """Track the people of a sequence; windows are searched while a person is missing.
 
     Args:
-        name: Of the sequence.
-        persons: To follow.
-        frames: Which frames come through; None: all.
-        change: What the network says instead.
-        pause: Seconds by which all frames from one on are late, for a gap in time.
-        is_smooth: False keeps what the network said.
+        name: Name of the sequence.
+        persons: Number of people to track.
+        frames: Frames to show; None: all.
+        change: Change of the network's outputs.
+        pause: Extra seconds before a frame, by its number, for a gap in time.
+        is_smooth: False keeps the network's own positions.
     """
     sequence = load(name)
     stage = Stage(persons, accept=ACCEPT_CALIBRATED)

@@ -1,4 +1,4 @@
-"""The loop with a given clock: nothing waits, and every millisecond is accounted for."""
+"""Run the main loop on a simulated clock: nothing waits, and all times are exact."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import make_pose
 
 @dataclass
 class Clock:
-    """What ``time`` is to the loop: it goes on only where a part takes time."""
+    """Replaces ``time`` in the loop: it advances only when a part takes time."""
 
     now_s: float = 1000.0
     slept_s: list[float] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Clock:
 
 @dataclass
 class ScriptedSource:
-    """Gives a frame at each of some times; None is a wait in vain."""
+    """Returns a frame at each of some times; None is a timeout."""
 
     clock: Clock
     script: list[float | None]
@@ -78,7 +78,7 @@ class ScriptedSource:
 
 
 class ScriptedPipeline:
-    """One person who stands still; ``ahead`` is where they are drawn in the window."""
+    """One person standing still; ``ahead`` is the position drawn in the window."""
 
     persons = 1
 
@@ -116,10 +116,10 @@ class ScriptedPipeline:
 
 @dataclass
 class ScriptedWindow:
-    """A window that takes time to show.
+    """A window whose display takes time.
 
     Attributes:
-        keys: (number, key) pressed once so many pictures were shown, one at a time.
+        keys: (number, key) pressed after that number of frames, one at a time.
     """
 
     clock: Clock
@@ -145,7 +145,7 @@ class ScriptedWindow:
 
 @dataclass
 class Loop:
-    """An app of scripted parts, and what it drew: people's ids, and the texts over them."""
+    """An app of scripted parts, and its drawings: people's ids, and the texts."""
 
     app: App
     clock: Clock
@@ -171,7 +171,7 @@ def make_loop(
     show_s: float = 0.0,
     **more: object,
 ) -> Loop:
-    """Put the parts together and let the loop's own modules read the given clock."""
+    """Assemble the parts, and let the loop's modules read the simulated clock."""
     clock = Clock()
     source = ScriptedSource(clock, script, age_s)
     pipeline = ScriptedPipeline(clock, track_s=track_s, prepare_s=prepare_s)
@@ -185,8 +185,8 @@ def make_loop(
         loop.people.append([pose.track_id for pose in poses])
         loop.mirrored.append(is_mirrored)
 
-    def draw_hud(_: object, **said: object) -> None:
-        hud = SimpleNamespace(**said)
+    def draw_hud(_: object, **content: object) -> None:
+        hud = SimpleNamespace(**content)
         loop.texts.append(hud.lines)
         loop.messages.append(hud.message)
         loop.has_help.append(hud.has_help)

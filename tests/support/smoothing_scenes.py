@@ -1,7 +1,7 @@
-"""Motions whose truth is known, and what a filter makes of them: jitter left, lag, overshoot.
+"""Motions with known truth, and measures of a filter on them: jitter, lag, overshoot.
 
-Each keypoint of the one person is a trial of its own: all make the same motion, each with noise
-of its own, so a figure is a mean over hundreds of trials and hardly depends on the seed.
+Each keypoint of the one person is a separate trial: all have the same motion, each with its own
+noise, so a figure is a mean over hundreds of trials and hardly depends on the seed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ TRIALS = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """What a filter made of a motion.
+    """A filter's result for a motion.
 
     Attributes:
         time_s: (T,) capture times.
-        truth: (T, 2) where the keypoints are.
+        truth: (T, 2) true positions.
         raw: (T, TRIALS, 2) measurements.
         found: (T, TRIALS, 2) filtered, NaN where lost.
-        drawn: (T, TRIALS, 2) what is drawn ``ahead_s`` later.
+        drawn: (T, TRIALS, 2) positions drawn for ``ahead_s`` later.
         state: (T, TRIALS) values of ``State``.
     """
 
@@ -42,7 +42,7 @@ class Followed:
     state: NDArray[np.int8]
 
     def jitter_left(self, begin_s: float, end_s: float) -> float:
-        """Share of the measurements' motion from frame to frame that is left."""
+        """Remaining share of the measurements' motion from frame to frame."""
         rows = self.rows(begin_s, end_s)
         before, after = (
             np.linalg.norm(np.diff(xy[rows] - self.truth[rows, None], axis=0), axis=2).mean()
@@ -51,7 +51,7 @@ class Followed:
         return float(after / before)
 
     def behind_px(self, begin_s: float, end_s: float) -> float:
-        """How far the mean of all trials lies from the truth, mean over a time."""
+        """Distance of the mean of all trials from the truth, mean over a period."""
         rows = self.rows(begin_s, end_s)
         away = self.found[rows].mean(axis=1) - self.truth[rows]
         return float(np.linalg.norm(away, axis=1).mean())
@@ -62,7 +62,7 @@ class Followed:
         return float(np.linalg.norm(self.found[rows] - self.truth[rows, None], axis=2).mean())
 
     def rows(self, begin_s: float, end_s: float) -> slice:
-        """The frames of a time."""
+        """Frames of a period."""
         begin, end = np.searchsorted(self.time_s, (begin_s - 1e-9, end_s - 1e-9))
         return slice(int(begin), int(end))
 
@@ -78,17 +78,17 @@ def follow(
     ahead_s: float = 0.06,
     seed: int = 0,
 ) -> Followed:
-    """Let a filter of one person and ``TRIALS`` keypoints follow a (T, 2) motion.
+    """Run a filter of one person and ``TRIALS`` keypoints on a (T, 2) motion.
 
     Args:
-        smoother: Fresh.
+        smoother: A new smoother.
         truth: Positions, pixels.
         noise_px: Standard deviation of the measurements, per axis.
         fps: Frames a second.
         score: Of every measurement.
-        unseen: (T,) frames in which nothing is measured.
-        ahead_s: How much later the picture is seen.
-        seed: Of the noise.
+        unseen: (T,) frames without measurements.
+        ahead_s: How much later the frame is displayed.
+        seed: Seed of the noise.
     """
     rng = np.random.default_rng(seed)
     time_s = np.arange(len(truth)) / fps
@@ -113,14 +113,14 @@ def rest(duration_s: float = 4.0) -> Floats:
 def walk(
     speed: float, *, rests_s: float = 2.0, walks_s: float = 2.0, stands_s: float = 1.0
 ) -> Floats:
-    """(T, 2) a straight way at ``speed`` person sizes a second, begun and ended at once."""
+    """(T, 2) a straight line at ``speed`` person sizes a second, starting and stopping abruptly."""
     time_s = np.arange(round((rests_s + walks_s + stands_s) * FPS)) / FPS
     way = speed * SIZE_PX * np.clip(time_s - rests_s, 0.0, walks_s)
     return np.stack((200.0 + 0.8 * way, 200.0 + 0.6 * way), axis=1)
 
 
 def swing(hz: float, *, reach: float = 0.25, duration_s: float = 5.0) -> Floats:
-    """(T, 2) to and fro, ``reach`` person sizes to either side."""
+    """(T, 2) oscillation, ``reach`` person sizes to either side."""
     time_s = np.arange(round(duration_s * FPS)) / FPS
     way = reach * SIZE_PX * np.sin(2.0 * np.pi * hz * time_s)
     return np.stack((200.0 + way, 200.0 - 0.5 * way), axis=1)

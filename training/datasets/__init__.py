@@ -1,4 +1,4 @@
-"""Data sets: where labelled people come from. Nothing here downloads anything."""
+"""Data sets of labelled people. Nothing here downloads anything."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ KINDS: Mapping[str, Callable[..., PoseDataset]] = {
     "mannequin": MannequinDataset,
 }
 _PATHS = ("tar", "annotations", "images", "folder", "teacher")
-_LISTS = ("only", "without")  # of this repository's own
+_LISTS = ("only", "without")  # may name lists of this repository
 _FEWEST_SHARED = 3
 
 
 class Remapped:
     """A data set whose keypoints are put in another skeleton's order, by name.
 
-    Keypoints the data set has not are unknown, so they train nothing.
+    Keypoints that the data set does not have are unknown and not trained.
     """
 
     def __init__(self, inner: PoseDataset, skeleton: Skeleton) -> None:
@@ -117,7 +117,7 @@ def _check_option(kind: str, key: str, value: Any) -> None:
 def open_datasets(
     configs: Sequence[DataConfig], *, root: Path, skeleton: Skeleton | None = None
 ) -> list[PoseDataset]:
-    """Open all, each in the order of one skeleton (default: the first data set's)."""
+    """Open several data sets, all in one skeleton's order (default: the first one's)."""
     opened = [open_dataset(config, root=root) for config in configs]
     wanted = skeleton or opened[0].skeleton
     return [d if d.skeleton == wanted else Remapped(d, wanted) for d in opened]

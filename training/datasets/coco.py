@@ -21,9 +21,9 @@ from steadypose.engines.errors import ModelFileError, SourceError
 from steadypose.engines.skeleton import COCO17, Skeleton
 from training.examples.sample import Outside, Sample, check_inside, read_image, tight_bbox
 
-# OKS sigma of a keypoint nobody measured: about the mean over COCO's body joints.
+# OKS sigma of a keypoint without a published one: about the mean over COCO's body joints.
 _UNKNOWN_SIGMA = 0.08
-# A word of its own: left_x, x_left, l_x, x.l, leftX, LX.
+# As a separate word: left_x, x_left, l_x, x.l, leftX, LX.
 _LEFT = re.compile(
     r"(?:(?<![A-Za-z])(?P<word>left|Left|LEFT|l|L)(?![A-Za-z]))|(?:^(?P<camel>left|Left|L)(?=[A-Z]))"
 )
@@ -34,13 +34,13 @@ class CocoDataset:
     """People (or whatever the category is) of a COCO keypoint file.
 
     Rows are annotations with at least one labelled keypoint, crowds left out, in the
-    file's order. The box is ``bbox`` where given, else the tight box of the keypoints.
+    file's order. The box is ``bbox`` if given, else the tight box of the keypoints.
 
     Args:
         annotations: The JSON file.
         images: Folder of the pictures; default: the JSON file's own folder.
-        category: Name of the category; needed only where several have keypoints.
-        outside: What a label outside its picture does.
+        category: Name of the category; needed only if several have keypoints.
+        outside: Handling of a label outside its image.
 
     Raises:
         SourceError: The file is missing, no COCO keypoint file, or has no row to use.
@@ -115,11 +115,11 @@ class CocoDataset:
         return len(self.rows)
 
     def annotations_of_category(self) -> list[dict[str, Any]]:
-        """All of them, crowds and unlabelled ones included: AP forgives hits there."""
+        """All annotations, including crowds and unlabelled ones, where AP ignores hits."""
         return self._all
 
     def image(self, image_id: int) -> NDArray[np.uint8]:
-        """A picture of the file, (H, W, 3) uint8 BGR.
+        """Read an image of the file, (H, W, 3) uint8 BGR.
 
         Raises:
             SourceError: It is missing or broken, or of another size than it was labelled at.
@@ -137,11 +137,11 @@ class CocoDataset:
 
     @property
     def image_ids(self) -> list[int]:
-        """Every picture of the file, labelled or not."""
+        """Every image of the file, labelled or not."""
         return sorted(self._images)
 
     def image_id(self, row: int) -> int:
-        """COCO's id of the picture of a row."""
+        """COCO's id of a row's image."""
         return int(self.rows[row]["image_id"])
 
     def sample(self, row: int) -> Sample:
@@ -150,7 +150,7 @@ class CocoDataset:
         image = self.image(self.image_id(row))
         name = f"{Path(self._images[self.image_id(row)]).name}#{annotation.get('id', row)}"
         table = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
-        # COCO's keypoints are pixel indices, as ours; its boxes are measured from the corner.
+        # COCO's keypoints are pixel indices, like ours; its boxes are measured from the corner.
         xy: NDArray[np.float32] = table[:, :2].copy()
         is_known = check_inside(
             name,
@@ -168,7 +168,7 @@ class CocoDataset:
 
 
 def corners(bbox_xywh: Sequence[float]) -> NDArray[np.float32]:
-    """A box as COCO writes it, measured from the pixels' corners, to (4,) x1, y1, x2, y2."""
+    """Convert a COCO box, measured from the pixels' corners, to (4,) x1, y1, x2, y2."""
     x, y, w, h = bbox_xywh
     return np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
 
@@ -205,7 +205,7 @@ def skeleton_of(category: dict[str, Any]) -> Skeleton:
     """Read a skeleton from a COCO category.
 
     COCO's own 17 names give COCO17 with its published sigmas. Other skeletons take
-    ``flip_pairs`` (counted from 0) and ``sigmas`` from the category where present; else
+    ``flip_pairs`` (counted from 0) and ``sigmas`` from the category if present; else
     names that differ only in left and right are mirror pairs, and every sigma is 0.08.
 
     Raises:
@@ -234,7 +234,7 @@ def skeleton_of(category: dict[str, Any]) -> Skeleton:
 
 
 def _mirror_name(name: str) -> str | None:
-    """The right twin of a left keypoint's name; None for others."""
+    """The right counterpart of a left keypoint's name; None for others."""
     if not _LEFT.search(name):
         return None
     return _LEFT.sub(lambda found: _RIGHT[found[0]], name, count=1)

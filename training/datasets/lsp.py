@@ -23,13 +23,13 @@ _LIMBS = [k for k in TO_COCO if k >= 0]
 
 
 class LspDataset:
-    """LSP or LSPET with the twelve limb joints at their places in COCO-17.
+    """LSP or LSPET, with the twelve limb joints in COCO-17's order.
 
     Args:
         folder: Holds ``joints.mat`` and ``images/`` (im0001.jpg or im00001.jpg).
         first: Keep pictures numbered from here, counted from 1.
-        last: To here.
-        outside: What a label outside its picture does (LSP has a few).
+        last: Up to this number.
+        outside: Handling of a label outside its image (LSP has a few).
 
     Raises:
         SourceError: ``joints.mat`` is missing or has another layout.
@@ -61,14 +61,14 @@ class LspDataset:
         return len(self._numbers)
 
     def sample(self, row: int) -> Sample:
-        """One picture; the box holds all 14 labelled joints, so the head too."""
+        """Load one image; its box covers all 14 labelled joints, so the head too."""
         number = int(self._numbers[row])
         digits = 5 if self._is_extended else 4
         path = self._folder / "images" / f"im{number:0{digits}d}.jpg"
         image = read_image(path, fix="unpack the whole archive")
         joints = self._joints[number - 1]
         points = joints[:, :2] - 1.0  # Matlab counts from 1
-        # LSPET marks what it does not know; LSP labels everything it could.
+        # LSPET marks unknown joints; LSP has labels for all.
         is_labelled = joints[:, 2] > 0 if self._is_extended else (points > -1).all(axis=1)
         xy = np.zeros((len(COCO17), 2), np.float32)
         is_known = np.zeros(len(COCO17), np.bool_)

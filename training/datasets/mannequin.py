@@ -1,4 +1,4 @@
-"""The demo's mannequin in rooms and clothes of its own, with exact labels."""
+"""The demo's mannequin in its own rooms and clothes, with exact labels."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PERIOD_S = 16.0
 
 
 class MannequinDataset:
-    """Pictures drawn on the fly; row n is always the same picture.
+    """Images drawn on the fly; row n is always the same image.
 
     Args:
         count: How many rows.
-        seed: Another seed, other pictures.
+        seed: Determines the images.
     """
 
     def __init__(self, *, count: int = 2000, seed: int = 0) -> None:
@@ -38,7 +38,7 @@ class MannequinDataset:
         return self._count
 
     def sample(self, row: int) -> Sample:
-        """One figure, every keypoint known; measuring counts them all."""
+        """Draw one figure; every keypoint is known and counted."""
         rng = np.random.default_rng((self._seed, row))
         height, width = _PICTURE_HW
         room = _room(int(rng.integers(_ROOMS)))
@@ -49,7 +49,7 @@ class MannequinDataset:
         )
         height_px = float(rng.uniform(0.55, 1.5)) * height
         foot = (float(rng.uniform(0.3, 0.7)) * width, float(rng.uniform(0.85, 1.0)) * height)
-        if height_px > 0.95 * height:  # nearer than the picture is high: legs are cut off
+        if height_px > 0.95 * height:  # taller than the image: legs are cut off
             foot = (foot[0], 0.12 * height + height_px)
         xy = pose_at(float(rng.uniform(0, _PERIOD_S)), phase=float(rng.uniform(0, 60.0)))
         xy = xy * height_px + foot

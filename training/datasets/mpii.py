@@ -33,14 +33,14 @@ class _Person(NamedTuple):
 
 
 class MpiiDataset:
-    """Labelled people of MPII's training pictures (its test labels are not public).
+    """Labelled people of MPII's training images (its test labels are not public).
 
     Args:
         annotations: The .mat file.
         images: Folder of the pictures.
         first: Keep people from this row on, counted from 0.
-        last: To this row.
-        outside: What a label outside its picture does (MPII has a few).
+        last: Up to this row.
+        outside: Handling of a label outside its image (MPII has a few).
 
     Raises:
         SourceError: The file is missing or has another layout.
@@ -75,7 +75,7 @@ class MpiiDataset:
         return len(self._people)
 
     def sample(self, row: int) -> Sample:
-        """One person; every labelled keypoint counts."""
+        """Load one person; every labelled keypoint counts."""
         person = self._people[row]
         image = read_image(self._folder / person.image)
         is_known = check_inside(
@@ -100,7 +100,7 @@ class MpiiDataset:
 
 
 def _each(value: Any) -> Iterator[Any]:
-    """Elements of what scipy made of a Matlab array: an array, one object, or nothing."""
+    """Elements of a Matlab array as scipy loads it: an array, one object, or nothing."""
     yield from np.atleast_1d(value) if np.size(value) else ()
 
 
@@ -123,7 +123,7 @@ def _people(release: Any) -> Iterator[_Person]:
                 is_hidden[int(point.id)] = str(getattr(point, "is_visible", "")) == "0"
             side = 200.0 * float(rect.scale)
             x, y = rect.objpos.x - 1, rect.objpos.y - 1 + 15.0 * float(rect.scale)
-            # As high as the person; in a crop of 3:4 a square would leave half of it empty.
+            # As tall as the person; in a 3:4 crop a square would leave half of it empty.
             bbox = np.array((x, y, x, y)) + np.array((-0.75, -1, 0.75, 1)) * side / 2
             head = float(np.hypot(rect.x2 - rect.x1, rect.y2 - rect.y1)) * _HEAD_SHARE
             yield _Person(

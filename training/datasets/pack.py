@@ -15,10 +15,10 @@ from steadypose.engines.skeleton import COCO17
 from training.examples.sample import Outside, Sample, check_inside, decode_image, tight_bbox
 
 LISTS = Path(__file__).resolve().parent.parent / "configs"
-"""Where lists of picture names lie."""
+"""Folder of the lists of image names."""
 
 HELD_OUT = LISTS / "people_held_out.txt"
-"""Names of the everyday pictures that this repository's recipes leave out of training."""
+"""Names of the everyday images that this repository's recipes hold out from training."""
 
 _SURE = 0.35  # a teacher's score above which its keypoint is a label
 _BY_PEOPLE = 2
@@ -34,14 +34,14 @@ class PackDataset:
     Args:
         tar: The tar file.
         first: Keep only pictures whose number (in the file name) is at least this.
-        last: And at most this.
-        outside: What a label outside its picture does: ``error``, ``drop`` (unknown), or
-            ``keep``: it is known not to be in the picture, and trains an empty heatmap.
+        last: And at most this number.
+        outside: Handling of a label outside its image: ``error``, ``drop`` (unknown), or
+            ``keep``: it is known to be outside the image, and trains an empty heatmap.
         prefix: Keep only pictures whose names begin so.
         only: Keep only the pictures that this list names, one a line.
         without: Leave out the pictures that this list names.
         teacher: A teacher's keypoints beside the tar, (N, 17, 3) with its scores: they
-            replace labels that are not people's where it is sure.
+            replace labels that are not people's, if its score is high.
 
     Raises:
         SourceError: One of the two files is missing or damaged, a labelled picture is
@@ -99,11 +99,11 @@ class PackDataset:
         return len(self._names)
 
     def teacher_score(self, row: int) -> NDArray[np.float32] | None:
-        """(K,) how sure the teacher was that labelled a picture; None where people did."""
+        """(K,) scores of the teacher that labelled an image; None if people did."""
         return None if self._sure is None else self._sure[row]
 
     def sample(self, row: int) -> Sample:
-        """One picture; the box is the labelled one, else the tight box of its keypoints."""
+        """Load one image; the box is the labelled one, else the tight box of its keypoints."""
         name = self._names[row]
         image = decode_image(self._encoded[row], f"{self.name}/{name}")
         flag = self._keypoints[row, :, 2]
@@ -124,7 +124,7 @@ class PackDataset:
 
 
 def number_of(name: str) -> int:
-    """The number in a file name: its last five digits; 0 where it has none."""
+    """The number in a file name: its last five digits; 0 if it has none."""
     return int("".join(c for c in Path(name).stem if c.isdigit())[-5:] or 0)
 
 
@@ -140,16 +140,16 @@ def _read_list(path: Path) -> set[str]:
 def _with_teacher(keypoints: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     try:
         with np.load(path, allow_pickle=False) as table:
-            said = table["keypoints"].astype(np.float32)
+            values = table["keypoints"].astype(np.float32)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise SourceError(f"cannot read {path}: {error}", fix="check teacher") from error
-    if said.shape != keypoints.shape:
+    if values.shape != keypoints.shape:
         raise SourceError(
-            f"{path} has keypoints of shape {said.shape}, the labels {keypoints.shape}",
+            f"{path} has keypoints of shape {values.shape}, the labels {keypoints.shape}",
             fix="a teacher's keypoints belong to the same pictures in the same order",
         )
-    is_sure = said[..., 2:] > _SURE
-    own = np.concatenate((said[..., :2], is_sure.astype(np.float32)), 2)
+    is_sure = values[..., 2:] > _SURE
+    own = np.concatenate((values[..., :2], is_sure.astype(np.float32)), 2)
     return np.where(keypoints[..., 2:] == _BY_PEOPLE, keypoints, own)
 
 

@@ -1,1 +1,1 @@
-"""What a training step sees: samples, augmented and batched. Start reading at ``batches``."""
+"""Load, augment and batch training samples. Start reading at ``batches``."""

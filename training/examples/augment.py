@@ -1,4 +1,4 @@
-"""Cut a person out of a picture for training: placed anew, recoloured, partly covered."""
+"""Cut a person out of an image for training, with random placement, colours and occlusion."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _FEWEST_HALF = 6  # known keypoints that make half a body
 
 @dataclass(frozen=True, slots=True)
 class Augment:
-    """How strongly pictures are changed. Zero turns a change off.
+    """Strengths of the augmentations. Zero turns one off.
 
     Attributes:
         scale: Standard deviation of the logarithm of the box's size.
-        shift: Of the box's place, in crops.
-        rotation: Of the rotation, degrees; cut at 2.4 of them.
+        shift: Of the box's position, in crops.
+        rotation: Of the rotation, degrees; clipped at 2.4 standard deviations.
         rotation_share: Part of the crops that are rotated.
         flip: Part that is mirrored, with left and right keypoints exchanged.
         half_body: Part that shows the upper or the lower half only.
         edge: Part in which the camera's frame ends inside the crop, mostly below.
-        occluder: Part in which a rectangle of another picture covers something.
+        occluder: Part in which a rectangle of another image covers something.
         blur: Part that is shrunk and enlarged, or smeared by motion.
         jpeg: Part that is compressed hard.
         colour: Strength of brightness, contrast and channel changes; 1 is as designed.
@@ -65,7 +65,7 @@ class Augment:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Crop pixel to picture pixel: ``picture = linear @ crop + offset``."""
+    """Map crop pixels to image pixels: ``picture = linear @ crop + offset``."""
 
     linear: NDArray[np.float64]
     offset: NDArray[np.float64]
@@ -88,7 +88,7 @@ def place(
     shift_xy: tuple[float, float] = (0.0, 0.0),
     is_flipped: bool = False,
 ) -> Placement:
-    """Where a crop lies.
+    """Compute where a crop lies.
 
     Args:
         bbox: (4,) x1, y1, x2, y2, picture pixels.
@@ -120,7 +120,7 @@ def place_randomly(
     augment: Augment,
     rng: np.random.Generator,
 ) -> Placement:
-    """A crop around the person, moved, turned, scaled, flipped, or of half the body."""
+    """Choose a crop around the person: moved, rotated, scaled, flipped, or half the body."""
     bbox = sample.bbox
     if rng.random() < augment.half_body:
         h, w = sample.image_bgr.shape[:2]
@@ -147,9 +147,9 @@ def _half(
     skeleton: Skeleton,
     rng: np.random.Generator,
 ) -> NDArray[np.bool_] | None:
-    """Mask of the upper (usually) or lower half; None where too few are known.
+    """Mask of the upper (usually) or lower half; None if too few are known.
 
-    The halves are told by names, so that they also exist for other skeletons; a
+    The halves are defined by names, so that they also exist for other skeletons; a
     skeleton without these names is never halved.
     """
     lower_names = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
@@ -173,7 +173,7 @@ def warp(
     """
     h, w = size_hw
     image, linear, offset = sample.image_bgr, placement.linear, placement.offset
-    # Halve as the app's crop does, so that small details are averaged, not skipped.
+    # Halve like the app's crop, so that small details are averaged, not skipped.
     halvings = max(0, math.floor(math.log2(max(1.0, placement.scale))))
     for _ in range(halvings):
         half_h, half_w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
@@ -190,7 +190,7 @@ def warp(
 
 
 def is_beyond(sample: Sample, placement: Placement, skeleton: Skeleton) -> NDArray[np.bool_]:
-    """(K,) which keypoints lie beyond the picture, in the crop's own left and right."""
+    """(K,) which keypoints lie outside the image, in the crop's own left and right."""
     height, width = sample.image_bgr.shape[:2]
     slack = 0.02 * max(height, width)
     inside = (sample.xy >= -slack) & (sample.xy <= (width - 1 + slack, height - 1 + slack))
@@ -201,12 +201,12 @@ def is_beyond(sample: Sample, placement: Placement, skeleton: Skeleton) -> NDArr
 def end_frame(
     crop: Images, xy: NDArray[np.float32], augment: Augment, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Blacken what lies beyond a camera frame that ends inside the crop, now and then.
+    """Sometimes let the camera frame end inside the crop, and blacken what lies beyond.
 
     Args:
         crop: (H, W, 3) uint8; modified.
         xy: (K, 2) crop pixels.
-        augment: How often.
+        augment: Its probabilities.
         rng: Random numbers.
 
     Returns:
@@ -231,7 +231,7 @@ def disturb(crop: Images, other: Images, augment: Augment, rng: np.random.Genera
     Args:
         crop: (H, W, 3) uint8; may be modified.
         other: Another crop of the same size, the occluder's texture.
-        augment: How strongly.
+        augment: Its strengths.
         rng: Random numbers.
     """
     h, w = crop.shape[:2]

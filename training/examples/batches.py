@@ -1,4 +1,4 @@
-"""Batches by step number: the same step is the same batch, however often and wherever made."""
+"""Make batches by step number: a step always has the same batch."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from training.examples.augment import (
 from training.examples.sample import PoseDataset, Sample
 
 FAR = -1e4
-"""Crop pixels, where keypoints lie that are known to be beyond the frame; no Gaussian reaches
-back from there."""
+"""Crop pixels: position of keypoints known to be beyond the frame, too far away for a
+Gaussian to reach the crop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ class Batch:
         xy: (N, K, 2) float32 crop pixels.
         is_known: (N, K) bool.
         clean: (N, H, W, 3) uint8, the crops before their colours were changed and parts
-            covered: what a teacher sees; none where nobody asked for them.
+            covered: input of a teacher; none if not requested.
         is_by_people: (N, K) bool, labelled by people; likewise.
     """
 
@@ -50,7 +50,7 @@ class Batch:
     is_by_people: torch.Tensor | None = None
 
     def pin_memory(self) -> Batch:
-        """In page-locked memory, from which a GPU copies by itself; torch calls this."""
+        """Move to page-locked memory, from which a GPU copies asynchronously; torch calls this."""
         return self._each(lambda tensor: tensor.pin_memory())
 
     def to(self, device: torch.device) -> Batch:
@@ -63,16 +63,16 @@ class Batch:
 
 
 def _usable(dataset: PoseDataset, row: int) -> Sample:
-    """The sample, or the next that has one usable label: without any there is no box."""
+    """The sample, or the next with a usable label: without one there is no box."""
     for offset in range(len(dataset)):
         sample = dataset.sample((row + offset) % len(dataset))
         if np.isfinite(sample.bbox).all():
             return sample
-    raise SourceError(f"data set {dataset.name} has nobody with a usable label", fix="check it")
+    raise SourceError(f"data set {dataset.name} has no person with a usable label", fix="check it")
 
 
 def split_batch(shares: Sequence[float], batch: int) -> list[int]:
-    """How many examples of a batch come from each data set: largest remainder."""
+    """Number of a batch's examples from each data set, by largest remainder."""
     exact = np.array(shares) / sum(shares) * batch
     counts = np.floor(exact).astype(int)
     for index in np.argsort(counts - exact, kind="stable")[: batch - int(counts.sum())]:
@@ -89,9 +89,9 @@ def split_batch(shares: Sequence[float], batch: int) -> list[int]:
 class Batches(Dataset[Batch | SteadyposeError]):
     """All batches of a stage, made on demand.
 
-    Every data set is gone through in a new random order each time it is used up; how
-    often depends on its share. Element n depends only on n and the seed, so training
-    can stop and go on anywhere, with any number of workers.
+    Each pass over a data set has a new random order; the number of passes depends on
+    its share. Element n depends only on n and the seed, so training can stop and
+    continue anywhere, with any number of workers.
 
     Args:
         datasets: All in the same skeleton.
@@ -99,9 +99,9 @@ class Batches(Dataset[Batch | SteadyposeError]):
         batch: Examples per batch.
         size_hw: Crop size, pixels.
         padding: Box factor.
-        augment: How strongly pictures are changed.
+        augment: Strengths of the augmentations.
         seed: Of order and augmentation.
-        has_clean: Also give the crops as a teacher should see them.
+        has_clean: Also return the crops for a teacher, unchanged in colour.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Batches(Dataset[Batch | SteadyposeError]):
 
     @property
     def steps_per_epoch(self) -> float:
-        """Steps in which the first data set is shown once."""
+        """Steps of one pass over the first data set."""
         return len(self._datasets[0]) / max(1, self._counts[0])
 
     def rows(self, step: int) -> list[tuple[int, int]]:
@@ -148,7 +148,7 @@ class Batches(Dataset[Batch | SteadyposeError]):
         return known[1]
 
     def __getitem__(self, step: int) -> Batch | SteadyposeError:
-        """Make one batch; a mistake in the data is returned, to be raised by the caller.
+        """Make one batch; an error in the data is returned, to be raised by the caller.
 
         (A worker process could only pass on its text.)
         """
@@ -171,7 +171,7 @@ class Batches(Dataset[Batch | SteadyposeError]):
                 crop, xy, is_known = warp(
                     sample, placement, dataset.skeleton, size_hw=self._size_hw
                 )
-                # Known, but beyond the picture: an empty heatmap, however the crop lies.
+                # Known, but outside the image: an empty heatmap, wherever the crop lies.
                 xy[is_known & is_beyond(sample, placement, dataset.skeleton)] = FAR
                 xy[is_known & end_frame(crop, xy, self._augment, rng)] = FAR
                 if self._has_clean:
@@ -210,13 +210,13 @@ def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> It
     """Batches ``first`` to ``last - 1`` in order, prepared ahead by other processes.
 
     Args:
-        batches: Where they come from.
+        batches: The batches to make.
         first: First step.
         last: Step before which to end.
-        workers: Processes; 0 prepares in this one, when asked.
+        workers: Processes; 0 prepares in this one, on demand.
 
     Raises:
-        SteadyposeError: A mistake in the data.
+        SteadyposeError: An error in the data.
     """
     loader = DataLoader(
         batches,
@@ -237,14 +237,14 @@ def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> It
                 raise item
             yield item
     finally:
-        # A traceback may keep this frame, and with it the processes, which ignore signals:
-        # Python would then wait for them for ever when it ends.
+        # A traceback may keep this frame alive, and with it the processes, which ignore signals:
+        # Python would then wait for them forever at exit.
         if workers:
             items._shutdown_workers()  # noqa: SLF001 - there is no public way
 
 
 def worker_ended(error: RuntimeError) -> EngineError | None:
-    """What to say when a data process died; None for other errors.
+    """Error for a data process that died; None for other errors.
 
     torch raises it wherever the main thread happens to be.
     """

@@ -1,4 +1,4 @@
-"""What every data set yields: one picture with one labelled person."""
+"""A data set's samples: one image with one labelled person."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from steadypose.engines.skeleton import Skeleton
 
 Outside = Literal["error", "drop"]
 
-# A label this far outside its picture (share of its longer side) is a mistake; less is
-# the rounding of whoever clicked.
+# A label this far outside its image (share of its longer side) is an error; less is an
+# annotator's rounding.
 _SLACK = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One person in one picture.
+    """One person in one image.
 
     Attributes:
-        name: File name, and the row where a file holds several people; for messages.
+        name: File name, and the row if a file holds several people; for messages.
         image_bgr: (H, W, 3) uint8.
         xy: (K, 2) float32 picture pixels, pixel centres at integers; meaningless where
             not known.
@@ -34,8 +34,8 @@ class Sample:
         bbox: (4,) float32 x1, y1, x2, y2, picture pixels: the person's box as labelled,
             or the tight box of the known keypoints.
         head_px: Head size in pixels for PCKh, NaN where the data set has none.
-        is_hidden: (K,) bool, labelled though something covers it; none where the data set
-            does not tell.
+        is_hidden: (K,) bool, labelled although occluded; none if the data set does
+            not specify it.
     """
 
     name: str
@@ -55,14 +55,14 @@ class PoseDataset(Protocol):
     skeleton: Skeleton
 
     def __len__(self) -> int:
-        """How many labelled people there are."""
+        """Number of labelled people."""
         ...
 
     def sample(self, row: int) -> Sample:
-        """Load one of them.
+        """Load one person.
 
         Raises:
-            SourceError: The picture is missing or broken, or a label cannot be true.
+            SourceError: The image is missing or broken, or a label is impossible.
         """
         ...
 
@@ -76,10 +76,10 @@ def tight_bbox(xy: NDArray[np.float32], is_known: NDArray[np.bool_]) -> NDArray[
 
 
 def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    """Decode a picture file's bytes to (H, W, 3) uint8 BGR.
+    """Decode an image file's bytes to (H, W, 3) uint8 BGR.
 
     Raises:
-        SourceError: The bytes are no picture.
+        SourceError: The bytes are not an image.
     """
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
@@ -90,10 +90,10 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
 
 
 def read_image(path: Path, *, fix: str = "set the folder of the pictures") -> NDArray[np.uint8]:
-    """Read a picture file to (H, W, 3) uint8 BGR.
+    """Read an image file to (H, W, 3) uint8 BGR.
 
     Raises:
-        SourceError: It is missing, or no picture.
+        SourceError: It is missing, or not an image.
     """
     try:
         return decode_image(np.fromfile(path, np.uint8), str(path))
@@ -110,10 +110,10 @@ def check_inside(
     skeleton: Skeleton,
     outside: Outside,
 ) -> NDArray[np.bool_]:
-    """Find labels that cannot be true.
+    """Check labels for impossible positions.
 
     Returns:
-        (K,) bool: known, and inside the picture (or just beyond its edge).
+        (K,) bool: known, and inside the image (or just beyond its edge).
 
     Raises:
         SourceError: A known keypoint lies outside, or is not a number, and ``outside``

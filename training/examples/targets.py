@@ -1,4 +1,4 @@
-"""Keypoints to heatmaps: exactly what the model file's decoding turns back."""
+"""Encode keypoints as heatmaps, the exact inverse of the model file's decoding."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 def heatmap_targets(
     xy: Tensor, is_known: Tensor, *, size_hw: tuple[int, int], sigma: float, stride: int
 ) -> tuple[Tensor, Tensor]:
-    """Gaussians around the keypoints, and which heatmaps count.
+    """Draw Gaussians around the keypoints, and mark the heatmaps that count.
 
     A keypoint that is known to lie outside the crop has an empty heatmap that counts:
-    this is how the score learns to be low for legs under a desk.
+    this teaches low scores for legs under a desk.
 
     Args:
         xy: (N, K, 2) float32 crop pixels, pixel centres at integers.

@@ -1,1 +1,1 @@
-"""How good keypoints are: PCK, OKS AP. Start reading at ``metrics``."""
+"""Measure keypoint accuracy: PCK, OKS AP. Start reading at ``metrics``."""

@@ -1,4 +1,4 @@
-"""COCO keypoint AP and AR through pycocotools."""
+"""Compute COCO keypoint AP and AR through pycocotools."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEAST_SCORE = 0.2  # keypoints that count for a pose's score, as in Xiao et al.
 
 
 class _Job(NamedTuple):
-    """One box to look into: that of a labelled row, or a detector's."""
+    """One box to find a pose in: of a labelled row, or a detector's."""
 
     image_id: int
     row: int | None
@@ -32,14 +32,14 @@ class _Job(NamedTuple):
 
 
 def load_detections(path: Path, *, category: int) -> list[dict[str, Any]]:
-    """Person boxes of a detector, in COCO's results format.
+    """Load a detector's person boxes, in COCO's results format.
 
     Args:
         path: JSON list of ``image_id``, ``category_id``, ``bbox`` (x, y, w, h), ``score``.
         category: Keep this category.
 
     Raises:
-        SourceError: The file is missing or something else.
+        SourceError: The file is missing or has another format.
     """
     data = read_json(path)
     try:
@@ -56,7 +56,7 @@ def load_detections(path: Path, *, category: int) -> list[dict[str, Any]]:
 
 
 def _has_area(bbox_xywh: Sequence[float]) -> bool:
-    """Whether a box is one; four numbers, or ValueError."""
+    """Check a box: four numbers, or ValueError."""
     _, _, w, h = (float(v) for v in bbox_xywh)
     return min(w, h) > 0
 
@@ -69,7 +69,7 @@ def find_poses(
     batch: int = 32,
     is_flip_tested: bool = False,
 ) -> list[dict[str, Any]]:
-    """Poses in COCO's results format.
+    """Find poses, in COCO's results format.
 
     Args:
         engine: Any backend, with the data set's skeleton.
@@ -125,7 +125,7 @@ def _labelled(dataset: CocoDataset) -> list[_Job]:
 
 
 def _detected(dataset: CocoDataset, detections: Sequence[dict[str, Any]]) -> list[_Job]:
-    """Boxes in any picture of the file: those without labels can hold false alarms."""
+    """Boxes in any image of the file: those without labels can hold false positives."""
     known = set(dataset.image_ids)
     return [
         _Job(found["image_id"], None, corners(found["bbox"]), found["score"])
@@ -135,9 +135,9 @@ def _detected(dataset: CocoDataset, detections: Sequence[dict[str, Any]]) -> lis
 
 
 def ground_truth(dataset: CocoDataset) -> dict[str, Any]:
-    """The labels as pycocotools wants them: every entry there, ids from 1, one category.
+    """The labels in pycocotools' form: every entry present, ids from 1, one category.
 
-    (It takes an annotation with id 0 for unmatched, and needs boxes and areas.)
+    (It treats an annotation with id 0 as unmatched, and needs boxes and areas.)
     """
     annotations = []
     for number, row in enumerate(dataset.annotations_of_category(), start=1):

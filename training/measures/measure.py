@@ -1,4 +1,4 @@
-"""Run an engine over a data set, cropped as the app crops, and collect what it finds."""
+"""Run an engine over a data set, cropped as in the app, and collect its predictions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Found:
         is_counted: (N, K) labels to measure with.
         reference_px: (N,) length that PCK is relative to; NaN: the person is left out.
         head_px: (N,) head size for PCKh, NaN where unknown.
-        is_hidden: (N, K) labelled though something covers it; false where nobody told.
+        is_hidden: (N, K) labelled although occluded; false if not specified.
     """
 
     skeleton: Skeleton
@@ -68,7 +68,7 @@ def crop_of(
     size_hw: tuple[int, int],
     padding: float,
 ) -> tuple[NDArray[np.uint8], CropTransform]:
-    """Cut one person exactly as the app does."""
+    """Cut one person out exactly as the app does."""
     box = BBox(*(float(v) for v in bbox))
     (x, y), half_w, half_h = box.center_xy, max(box.width, 8.0) / 2, max(box.height, 8.0) / 2
     box = BBox(x - half_w, y - half_h, x + half_w, y + half_h)  # a line or point has a crop too
@@ -79,7 +79,7 @@ def crop_of(
 
 
 def crops_of(samples: Sequence[Sample], spec: ModelSpec) -> NDArray[np.uint8]:
-    """(N, H, W, 3) uint8 crops of people, as a model wants to see them."""
+    """(N, H, W, 3) uint8 crops of people for a model."""
     return np.stack(
         [
             crop_of(s.image_bgr, s.bbox, size_hw=spec.input_hw, padding=spec.box_padding)[0]
@@ -91,7 +91,7 @@ def crops_of(samples: Sequence[Sample], spec: ModelSpec) -> NDArray[np.uint8]:
 def infer_crops(
     engine: Engine, crops: NDArray[np.uint8], *, is_flip_tested: bool = False
 ) -> NDArray[np.float32]:
-    """Keypoints of crops, in crop pixels.
+    """Find the keypoints of crops, in crop pixels.
 
     Args:
         engine: Any backend.
@@ -111,7 +111,7 @@ def infer_crops(
     weight = np.maximum(np.stack((straight[..., 2], mirrored[..., 2])), 1e-3)[..., None]
     both = np.stack((straight[..., :2], mirrored[..., :2]))
     is_near = np.linalg.norm(both[0] - both[1], axis=-1, keepdims=True) < crops.shape[1] / 16
-    # Two guesses far apart have no meaningful middle: the surer one is taken.
+    # Two predictions far apart have no meaningful mean: the one with the higher score is used.
     surer = np.where(weight[0] >= weight[1], both[0], both[1])
     xy = np.where(is_near, (both * weight).sum(0) / weight.sum(0), surer)
     score = (straight[..., 2:] + mirrored[..., 2:]) / 2
@@ -121,14 +121,14 @@ def infer_crops(
 def find_evenly(
     engine: Engine, dataset: PoseDataset, *, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Crops of evenly spaced people and what is found in them: (N, H, W, 3), (N, K, 3)."""
+    """Crops of evenly spaced people and the keypoints found in them: (N, H, W, 3), (N, K, 3)."""
     rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
     crops = crops_of([dataset.sample(int(row)) for row in rows], engine.spec)
     return crops, infer_crops(engine, crops)
 
 
 def in_batches(rows: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
-    """Slices of at most ``batch`` rows."""
+    """Split rows into slices of at most ``batch``."""
     for first in range(0, len(rows), batch):
         yield rows[first : first + batch]
 
@@ -166,11 +166,11 @@ def measure(
             engine, np.stack([crop for crop, _ in cuts]), is_flip_tested=is_flip_tested
         )
         for (row, sample), (_, place), points in zip(kept, cuts, found, strict=True):
-            light = replace(sample, image_bgr=nothing)  # thousands of pictures would not fit
+            light = replace(sample, image_bgr=nothing)  # thousands of images would not fit
             parts.append((row, light, place.to_frame(points[:, :2]), points[:, 2]))
     if not parts:
         raise SourceError(
-            f"data set {dataset.name} has nobody with a usable label", fix="check its labels"
+            f"data set {dataset.name} has no person with a usable label", fix="check its labels"
         )
     labels = [sample for _, sample, _, _ in parts]
     truth = np.stack([s.xy for s in labels])

@@ -1,4 +1,4 @@
-"""How right keypoints are, as numbers. Needs numpy alone.
+"""Metrics of keypoint accuracy. Needs only numpy.
 
 Sources: PCK: Yang and Ramanan 2013 (here with the torso as reference, as LSP reports
 it); PCKh: Andriluka et al. 2014.
@@ -20,7 +20,7 @@ _FACE = {"nose", "eye", "ear", "mouth", "chin"}
 
 
 def torso_px(xy: Floats, is_known: Bools, skeleton: Skeleton) -> NDArray[np.float64]:
-    """Torso length: left shoulder to right hip, or its mirror where that is unknown.
+    """Torso length: left shoulder to right hip, or its mirror image if that is unknown.
 
     Args:
         xy: (N, K, 2) true positions, pixels.
@@ -59,7 +59,7 @@ def pck(error: Floats, is_counted: Bools, threshold: float) -> float:
     Args:
         error: (N, K) of ``relative_error``.
         is_counted: (N, K) which labels to measure with.
-        threshold: For instance 0.2.
+        threshold: For example 0.2.
 
     Returns:
         0 to 1; NaN where nothing counts.
@@ -75,9 +75,9 @@ def pck_per_keypoint(error: Floats, is_counted: Bools, threshold: float) -> NDAr
 
 
 def limb_joints(skeleton: Skeleton) -> list[int]:
-    """Indices of everything but the face: COCO-17's twelve limb joints.
+    """Indices of all keypoints but the face's: COCO-17's twelve limb joints.
 
-    Where nothing else is left (a face's own skeleton), all of them.
+    If nothing else is left (a face's own skeleton), all of them.
     """
     names = enumerate(skeleton.keypoints)
     limbs = [k for k, name in names if not _FACE & set(name.lower().split("_"))]
@@ -86,7 +86,7 @@ def limb_joints(skeleton: Skeleton) -> list[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reliability:
-    """What a score is worth: PCK among keypoints of about the same score.
+    """Calibration of scores: PCK among keypoints of similar score.
 
     Attributes:
         score: (B,) mean score of each bin.
@@ -108,13 +108,13 @@ class Reliability:
 def reliability(
     score: Floats, error: Floats, is_counted: Bools, *, threshold: float = 0.2, bins: int = 10
 ) -> Reliability:
-    """Compare scores with how often keypoints are right.
+    """Compare scores with the share of right keypoints.
 
     Args:
         score: (N, K) in [0, 1].
         error: (N, K) of ``relative_error``.
         is_counted: (N, K).
-        threshold: What is right.
+        threshold: Largest error that counts as right, reference lengths.
         bins: Of equal width; empty ones are left out.
     """
     counts = is_counted & ~np.isnan(error)

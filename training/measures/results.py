@@ -1,4 +1,4 @@
-"""A result says where it comes from: its command, the machine and the commit."""
+"""Print a result with its provenance: command, machine and commit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from steadypose.engines.errors import RecordError
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.model.places import ROOT
 
-# What computes: a changed document or an earlier result of the same sitting makes no other figures.
+# Code that computes: changed documents or earlier results do not affect the figures.
 _COMPUTES = ("engines", "realtime", "export", "training", "benchmarks", "models/*.onnx", "run.py")
 _RESULTS = ":!benchmarks/results"
 
 
 def publish(text: str, output: Path | None) -> str:
-    """A result under its command and the machine; written where asked.
+    """Put command and machine above a result; write it to a file if requested.
 
     Args:
         text: The result, Markdown.
@@ -44,7 +44,7 @@ def publish(text: str, output: Path | None) -> str:
 
 
 def command(argv: Sequence[str]) -> str:
-    """The command that runs, without folders that only this machine has.
+    """The running command, without folders that only exist on this machine.
 
     Args:
         argv: Its arguments.
@@ -55,7 +55,7 @@ def command(argv: Sequence[str]) -> str:
 
 
 def _portable(argument: str) -> str:
-    """A path below the project as it is from there, another by its name alone."""
+    """A path below the project relative to it; others by name only."""
     path = Path(argument)
     if path.is_absolute() and path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))
@@ -64,12 +64,12 @@ def _portable(argument: str) -> str:
 
 
 def provenance() -> str:
-    """Machine, commit and date of a run; ``-dirty`` where code that computes was changed."""
+    """Machine, commit and date of a run; ``-dirty`` if code that computes was changed."""
     return f"machine: {machine()} / commit {commit()} / {date.today()}"
 
 
 def commit() -> str:
-    """The commit that runs."""
+    """The current commit."""
 
     def ask(*arguments: str) -> str:
         done = subprocess.run(  # noqa: S603

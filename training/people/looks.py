@@ -1,4 +1,4 @@
-"""Skin, faces and hair."""
+"""Draw skin, faces and hair."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _HAIRS: tuple[Colour, ...] = (
 
 
 class Piece(NamedTuple):
-    """Faces that are drawn.
+    """Mesh faces to draw.
 
     Attributes:
         faces: (F, 4) vertex numbers.
-        colours: (F, 3) float32 BGR without light.
+        colours: (F, 3) float32 BGR before lighting.
         is_two_sided: Also seen from behind.
     """
 
@@ -40,14 +40,14 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Where cloth ends.
+    """The ends of the clothes.
 
     Attributes:
         sleeve: Along the arm as in ``Zones.along``.
         leg: Along the leg.
         hem: Between top and trousers, height in metres.
         collar: Height in metres.
-        has_top: Or the trunk and arms are bare.
+        has_top: Otherwise trunk and arms are bare.
     """
 
     sleeve: float
@@ -65,7 +65,7 @@ class Ends:
             part: (F,) of ``of_faces``, and so on.
             along: (F,).
             z: (F,) metres.
-            slack: The ends are so much shorter, so that skin goes on under cloth.
+            slack: Shortens the ends by this much, so that skin continues under cloth.
         """
         is_trunk = part == Part.TRUNK
         top = (part == Part.ARM) & (along < self.sleeve - slack)
@@ -87,7 +87,7 @@ def paint_skin(
     part, along, z = of_faces(faces, zones, person)
     top, trousers = ends.covered(part, along, z, slack=0.04)
     covered = top | trousers
-    # The darkest two are drawn twice as often as other pairs.
+    # The two darkest are chosen twice as often as other pairs.
     index = min(len(_SKINS) - 2, int(rng.integers(0, len(_SKINS))))
     mix = float(rng.random())
     tone = np.array(_SKINS[index]) * (1 - mix) + np.array(_SKINS[index + 1]) * mix
@@ -120,7 +120,7 @@ def _paint_face(
     for eye in eyes:
         off = np.abs(at - eye - np.array((0, 0, 0.36 * gap))) / gap
         colours[is_front & (off[:, 0] < 0.36) & (off[:, 2] < 0.07)] = hair * 0.8
-        off = np.abs(at - eye) / gap  # lids in shade, so that an eye is dark around
+        off = np.abs(at - eye) / gap  # shaded lids, so that eyes have dark edges
         colours[is_front & (off[:, 0] < 0.27) & (off[:, 2] < 0.12)] *= 0.72
     if rng.random() < 0.18:
         jaw = is_front & (at[:, 2] < mouth[2] + 0.22 * gap) & (at[:, 2] > mouth[2] - 0.9 * gap)
@@ -162,7 +162,7 @@ def paint_head(
         at = person.vertices[faces].mean(axis=1)
         lowest = eye_z - height * float(rng.choice((0.0, 0.06, 0.12, 0.25)))
         kept = at[:, 2] > lowest
-        kept &= (at[:, 2] > line) | (at[:, 1] > nose_y + height * 0.05)  # not before the face
+        kept &= (at[:, 2] > line) | (at[:, 1] > nose_y + height * 0.05)  # not in front of the face
         strands = hair * rng.normal(1, 0.12, (int(kept.sum()), 1))
         pieces.append(Piece(faces[kept], strands.astype(np.float32), is_two_sided=True))
     return pieces

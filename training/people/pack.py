@@ -1,4 +1,4 @@
-"""Rendered people written as a training pack."""
+"""Write rendered people as a training pack."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _SHEET = 24
 
 
 class Job(NamedTuple):
-    """One picture to make.
+    """One image to render.
 
     Attributes:
         backgrounds: Labelled pack, or none.
-        last: Highest number used of it.
+        last: Highest picture number used of it.
         seed: Of the pack.
-        number: Of the picture, from 1.
+        number: Of the image, from 1.
         longest: Longer side, pixels.
     """
 
@@ -55,19 +55,19 @@ class Made(NamedTuple):
 
 
 def strips_of(pack: Path, *, last: int | None, count: int = _BACKGROUNDS) -> list[Images]:
-    """What lies to the left or right of a pack's people.
+    """Cut out the regions left or right of a pack's people.
 
     Args:
         pack: Tar file with its labels beside it.
-        last: Pictures numbered higher are left alone (they measure).
-        count: At most so many.
+        last: Images with higher numbers are not used (they are for measuring).
+        count: Maximum number of regions.
 
     Returns:
         (H, W, 3) uint8 BGR pictures of many sizes.
 
     Raises:
         SourceError: The pack cannot be read.
-        UsageError: Its people leave no room beside them.
+        UsageError: There is no room beside its people.
     """
     dataset = PackDataset(pack, last=last, outside="drop")
     found: list[Images] = []
@@ -96,7 +96,7 @@ def strips_of(pack: Path, *, last: int | None, count: int = _BACKGROUNDS) -> lis
 
 @functools.lru_cache(maxsize=1)
 def _studio(backgrounds: Path | None, last: int | None) -> Studio:
-    """One a process: bodies take seconds to load."""
+    """One per process: bodies take seconds to load."""
     model = BodyModel()
     cv2.setNumThreads(1)
     return Studio(model, [] if backgrounds is None else strips_of(backgrounds, last=last))
@@ -118,7 +118,7 @@ def _make_all(jobs: list[Job], workers: int) -> Iterator[Made]:
     if workers == 1:
         yield from map(make, jobs)
         return
-    _studio(jobs[0].backgrounds, jobs[0].last)  # mistakes are found here, not in every process
+    _studio(jobs[0].backgrounds, jobs[0].last)  # errors are found here, not in every process
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:
@@ -144,12 +144,12 @@ def render(
     """Write a pack: pictures to ``out``, labels beside it.
 
     Args:
-        out: A .tar file; it and its labels are replaced when all is made.
+        out: A .tar file; it and its labels are replaced once all is rendered.
         count: Pictures, numbered from 1.
-        seed: Another seed, other pictures.
+        seed: Determines the images.
         longest: Longer side of a picture, pixels.
-        backgrounds: Labelled pack whose surroundings hang behind people, or none.
-        last: Highest number used of it.
+        backgrounds: Labelled pack for the backgrounds, or none.
+        last: Highest picture number used of it.
         workers: Processes.
 
     Returns:
@@ -203,7 +203,7 @@ def draw_sheet(pack: Path, path: Path) -> None:
     """Draw the first pictures of a rendered pack with their labels.
 
     Raises:
-        SteadyposeError: The pack cannot be read, or the picture not be written.
+        SteadyposeError: The pack cannot be read, or the picture cannot be written.
     """
     dataset = PackDataset(pack, outside="keep")
     tiles, points = [], []

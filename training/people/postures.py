@@ -1,4 +1,4 @@
-"""How people hold themselves: at a desk, talking with their hands, standing, at sports."""
+"""Random postures: at a desk, talking with the hands, standing, doing sports."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def unit(v: Numbers) -> Floats:
 
 
 def frame_of(along: Numbers, hinge: Numbers) -> Rotation:
-    """(3, 3) orthonormal columns: a bone's direction, its hinge, and what is square to both."""
+    """(3, 3) orthonormal columns: a bone's direction, its hinge, and their normal."""
     a = unit(along)
     h = unit(hinge - a * float(hinge @ a))
     return np.stack((a, h, np.cross(a, h)), axis=1).astype(np.float32)
@@ -50,7 +50,7 @@ def frame_of(along: Numbers, hinge: Numbers) -> Rotation:
 def sample_posture(
     model: BodyModel, person: Person, scene: Scene, rng: np.random.Generator
 ) -> dict[str, Rotation]:
-    """Rotations for ``BodyModel.pose``; the first bone's also turns the whole person."""
+    """Rotations for ``BodyModel.pose``; the first bone's also rotates the whole person."""
     found: dict[str, Rotation] = {}
     _trunk(found, scene, rng)
     for side, name in ((1.0, "L"), (-1.0, "R")):
@@ -62,7 +62,7 @@ def sample_posture(
 
 
 def _facing(scene: Scene, rng: np.random.Generator) -> Rotation:
-    """Towards the camera mostly; at sports any way, now and then upside down."""
+    """Mostly towards the camera; in sports any direction, sometimes upside down."""
     if scene == "webcam":
         yaw = rng.normal(0, 28) if rng.random() < 0.9 else rng.uniform(-180, 180)
         return turn(2, yaw) @ turn(0, rng.normal(0, 6)) @ turn(1, rng.normal(0, 6))
@@ -92,7 +92,7 @@ def _arm(
     scene: Scene,
     rng: np.random.Generator,
 ) -> None:
-    """Two-bone inverse kinematics: where the wrist should be, and a way for the elbow."""
+    """Two-bone inverse kinematics: from a wrist position and an elbow direction."""
     shoulder, elbow, wrist = (
         model.joint(person, f"{bone}.{name}") for bone in ("upperarm01", "lowerarm01", "wrist")
     )
@@ -130,7 +130,7 @@ def _wrist_target(
     scene: Scene,
     rng: np.random.Generator,
 ) -> Floats:
-    """Where a wrist goes, in the rest posture's metres."""
+    """Choose a wrist position, in metres of the rest posture."""
     head = model.joint(person, "head")
     hip = model.joint(person, "root")
     arm = 0.29 * float(person.vertices[:, 2].max() - person.vertices[:, 2].min())
@@ -171,7 +171,7 @@ def _wrist_target(
         way = way * np.array((1, 1 if way[1] < 0.5 else -1, 1))
         spot = shoulder + arm * rng.uniform(0.45, 1.0) * way
     spot = spot + spread
-    # Not through the trunk: what would lie inside it comes out in front.
+    # Not through the trunk: positions inside it are moved to its front.
     is_low = spot[2] < shoulder[2] + 0.05
     if is_low and abs(spot[0]) < 0.17 and spot[1] > -0.13:
         spot[1] = -rng.uniform(0.15, 0.3)
@@ -185,7 +185,7 @@ def _hand(
     name: str,
     rng: np.random.Generator,
 ) -> None:
-    """Fingers between flat and a fist."""
+    """Finger rotations between flat and a fist."""
     wrist = model.joint(person, f"wrist.{name}")
     first, last = (model.joint(person, f"finger{n}-1.{name}") for n in (2, 5))
     back_of_hand = np.cross(first - wrist, last - wrist) * (1 if name == "L" else -1)
@@ -208,7 +208,7 @@ def _leg(
     rng: np.random.Generator,
 ) -> None:
     hip, knee = (model.joint(person, f"{bone}.{name}") for bone in ("upperleg01", "lowerleg01"))
-    # Each leg for itself: also half seated, a foot up, a knee on a chair.
+    # Each leg separately: also half seated, a foot up, a knee on a chair.
     is_seated = scene == "webcam" and rng.random() < 0.6
     if is_seated:
         lift, spread, knee_bend = rng.normal(82, 12), rng.normal(12, 12), rng.normal(85, 22)
@@ -228,7 +228,7 @@ def _leg(
 
 
 def hides_face(keypoints: Floats) -> NDArray[np.bool_]:
-    """(17,) which keypoints of a face nobody would label, seen from -y: it is turned away.
+    """(17,) which keypoints of a face turned away are not labelled, seen from -y.
 
     Args:
         keypoints: (17, 3) COCO keypoints.

@@ -1,4 +1,4 @@
-"""A camera and a painter: posed bodies onto pictures."""
+"""Render posed bodies onto images: a camera and a painter's algorithm."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from training.people.body import Floats
 
 Images = NDArray[np.uint8]
 NEAREST_M = 0.05
-"""What is nearer to the camera is not seen."""
-_SHIFT = 3  # binary digits behind the point of pixel coordinates
+"""Near clipping distance from the camera."""
+_SHIFT = 3  # fractional bits of pixel coordinates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Camera:
-    """A pinhole before the scene, looking along +y; x right, z up.
+    """A pinhole camera in front of the scene, looking along +y; x right, z up.
 
     Attributes:
-        place: (3,) metres.
-        pitch: (3, 3) turns the world before it is seen.
+        place: (3,) position, metres.
+        pitch: (3, 3) rotation of the world before projection.
         focal_px: Focal length.
         center_xy: Principal point, pixels.
     """
@@ -43,7 +43,7 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """One lamp and what comes from everywhere.
+    """One lamp and ambient light.
 
     Attributes:
         way: (3,) unit vector towards the lamp.
@@ -74,7 +74,7 @@ def paint(
         faces: (F, 4).
         colours: (F, 3) BGR without light.
         is_two_sided: (F,).
-        camera: Where from.
+        camera: The viewpoint.
         light: Flat shading (Lambert).
     """
     xy, depth = camera.see(vertices)

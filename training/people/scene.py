@@ -1,4 +1,4 @@
-"""One labelled picture: a person, perhaps others, in some place, framed as cameras frame."""
+"""Render one labelled image: a person, perhaps others, and surroundings."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from training.people.wardrobe import Dressed, any_picture, dress
 from training.people.zones import Zones, find_zones
 
 _PEOPLE = 160
-_FINER = 2  # painted so much larger and averaged: smooth edges
+_FINER = 2  # supersampling factor: smooth edges
 _SCENES: tuple[Scene, ...] = ("webcam", "standing", "sport")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """A picture and its person.
+    """An image and its labelled person.
 
     Attributes:
         image_bgr: (H, W, 3) uint8.
-        keypoints: (17, 3) float32 x, y in pixels (also beyond the picture), and 2, or 0
-            for what nobody could label: a face that is turned away, legs behind a desk.
-            Arms behind a desk count as labelled: people guess them too.
-        bbox: (4,) float32 x1, y1, x2, y2 of the keypoints within the picture.
+        keypoints: (17, 3) float32 x, y in pixels (also outside the image), and 2, or 0
+            if no annotator could label it: a face turned away, legs behind a desk. Arms
+            behind a desk count as labelled: annotators guess them too.
+        bbox: (4,) float32 x1, y1, x2, y2 of the keypoints within the image.
     """
 
     image_bgr: Images
@@ -39,13 +39,13 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Staging:
-    """What is not left to chance in a picture.
+    """Properties of an image that are not random.
 
     Attributes:
-        scene: How the person holds itself, and how much of it is seen.
-        facing: (3, 3) rotation of the whole person; none: by chance.
-        is_child: Somebody between about four and ten years old.
-        others: How many stand around; none: by chance.
+        scene: The person's kind of posture, and how much of the body is in view.
+        facing: (3, 3) rotation of the whole person; none: random.
+        is_child: The person is between about four and ten years old.
+        others: Number of other people; none: random.
         light: Factor on all light, above 0 and at most 1.
         cover: A board hides this share of the person's box, from one side; 0 to below 1.
     """
@@ -70,13 +70,13 @@ class _Figure:
 
 
 class Studio:
-    """Makes labelled pictures.
+    """Makes labelled images.
 
     Args:
         model: Bodies.
-        pictures: What to print on cloth and hang behind people; may be empty.
+        pictures: Images for printed cloth and backgrounds; may be empty.
         shares: Of the scenes webcam, standing and sport.
-        people: How many bodies there are, and which: the seed of their shapes.
+        people: Number of bodies, and seed of their shapes.
     """
 
     def __init__(
@@ -90,18 +90,18 @@ class Studio:
         self._model = model
         self._pictures = pictures
         self._shares = np.array(shares) / sum(shares)
-        rng = np.random.default_rng(people)  # shapes take longer than postures: kept
-        self._people = [_anybody(model, rng) for _ in range(people)]
+        rng = np.random.default_rng(people)  # shapes take longer than postures, so they are kept
+        self._people = [_random_person(model, rng) for _ in range(people)]
 
     def make(
         self, rng: np.random.Generator, *, longest: int = 288, staging: Staging | None = None
     ) -> Labelled:
-        """One picture, all by chance or staged.
+        """Render one image, random or staged.
 
         Args:
             rng: Random numbers.
-            longest: Of the picture's sides, pixels; one more by rounding.
-            staging: What is not left to chance.
+            longest: Longer side of the image, pixels; rounding may add one.
+            staging: Properties that are not random.
         """
         if staging is None:
             staging = Staging(_SCENES[int(rng.choice(3, p=self._shares))])
@@ -170,7 +170,9 @@ class Studio:
     ) -> _Figure:
         person, zones, is_woman = self._people[int(rng.integers(len(self._people)))]
         if staging is not None and staging.is_child:
-            person, zones, is_woman = _anybody(self._model, rng, age=float(rng.uniform(0.2, 0.42)))
+            person, zones, is_woman = _random_person(
+                self._model, rng, age=float(rng.uniform(0.2, 0.42))
+            )
         dressed = dress(
             self._model,
             person,
@@ -186,10 +188,10 @@ class Studio:
         return _Figure(dressed, vertices, keypoints)
 
 
-def _anybody(
+def _random_person(
     model: BodyModel, rng: np.random.Generator, *, age: float | None = None
 ) -> tuple[Person, Zones, bool]:
-    """Somebody, mostly grown up, and whether to dress them as a woman."""
+    """A random person, mostly adult, and whether to dress them as a woman."""
     gender = float(rng.beta(0.35, 0.35))  # 0 is male in Anny
     shape = {
         "gender": gender,
@@ -208,7 +210,7 @@ def _anybody(
 def _frame(
     keypoints: Floats, scene: Scene, rng: np.random.Generator, longest: int
 ) -> tuple[Camera, tuple[int, int]]:
-    """Where the camera stands and what it holds: the whole person, or head to belly."""
+    """Choose the camera's position and view: the whole person, or head to belly."""
     trunk = (keypoints[5] + keypoints[6] + keypoints[11] + keypoints[12]) / 4
     is_half = scene == "webcam" or rng.random() < 0.12
     away = float(rng.uniform(0.75, 2.6) if is_half else rng.uniform(2.2, 7.0))

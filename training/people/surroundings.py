@@ -1,4 +1,4 @@
-"""What is around people: light, what hangs behind them, what stands before them."""
+"""Draw the surroundings of people: light, background and objects in front."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.people.wardrobe import any_picture
 def hang_behind(
     size_hw: tuple[int, int], pictures: list[Images], rng: np.random.Generator
 ) -> Images:
-    """What is behind: a strip of a picture, a painted room, or a wall."""
+    """Draw a background: a strip of an image, a painted room, or a wall."""
     height, width = size_hw
     kind = rng.random()
     if pictures and kind < 0.7:
@@ -35,7 +35,7 @@ def hang_behind(
 
 
 def any_light(rng: np.random.Generator) -> Light:
-    """Mostly from the front and above, weak or strong, a little coloured."""
+    """Choose a light: mostly from the front and above, weak or strong, slightly coloured."""
     way = rng.normal((0, -0.8, 0.6), 1)  # mostly from the front and above
     way /= np.linalg.norm(way)
     strength = float(rng.uniform(0.25, 0.9))
@@ -75,16 +75,16 @@ def put_furniture(
     scene: Scene,
     rng: np.random.Generator,
 ) -> float:
-    """Put a desk before who sits, or a stand or a cup before anybody.
+    """Draw a desk in front of a seated person, or a stand or a cup in front of anyone.
 
     Args:
         canvas: (H, W, 3) uint8, drawn on.
         xy: (17, 2) COCO keypoints, canvas pixels.
-        scene: Only webcams see desks.
+        scene: Desks are only drawn for webcam scenes.
         rng: Random numbers.
 
     Returns:
-        Row of the desk's edge; H where there is none.
+        Row of the desk's edge; H if there is none.
     """
     height, width = canvas.shape[:2]
     edge = height

@@ -1,4 +1,4 @@
-"""What people wear: which faces of the mesh are cloth, and their colours."""
+"""Dress people: choose the mesh faces that are cloth, and their colours."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Dressed:
     """A person ready to be posed and drawn.
 
     Attributes:
-        vertices: (V, 3) rest posture; cloth stands off the body.
-        faces: (F, 4) what is drawn.
+        vertices: (V, 3) rest posture; cloth is offset from the body.
+        faces: (F, 4) mesh faces to draw.
         colours: (F, 3) float32 BGR without light.
         is_two_sided: (F,) cloth ends and hair are also seen from behind.
     """
@@ -44,9 +44,9 @@ def dress(
     """Choose skin, hair and clothes.
 
     Args:
-        model: For its faces.
-        person: Whom to dress.
-        zones: Of that person.
+        model: Provides the faces.
+        person: The person to dress.
+        zones: The person's zones.
         is_woman: Chooses among hair lengths and skirts.
         picture: (H, W, 3) any picture, for printed cloth.
         rng: Random numbers.
@@ -64,7 +64,7 @@ def dress(
     tights = model.faces["helper-tights"]
     part, along, z = of_faces(tights, zones, person)
     on_top, on_leg = ends.covered(part, along, z)
-    # Cuffs and collars: the helper goes on over hands and neck.
+    # Cuffs and collars: the helper continues over hands and neck.
     on_top |= ends.has_top & (part > Part.TRUNK) & (z > hem) & (z < collar)
     top_colour = paint_cloth(person.vertices[tights].mean(axis=1), picture, rng)
     leg_colour = paint_cloth(person.vertices[tights].mean(axis=1), picture, rng, plain=0.75)
@@ -92,7 +92,7 @@ def dress(
 def _loosen(
     model: BodyModel, person: Person, zones: Zones, height: float, rng: np.random.Generator
 ) -> Floats:
-    """Cloth that stands off the body, in folds, wider towards its ends."""
+    """Offset cloth from the body, in folds, wider towards its ends."""
     rows = np.unique(model.faces["helper-tights"])
     faces = model.faces["helper-tights"]
     corners = person.vertices[faces]
@@ -149,7 +149,7 @@ def paint_cloth(
 
 
 def any_picture(pictures: list[Images], rng: np.random.Generator) -> Images:
-    """One of them, or coloured noise where there is none."""
+    """One of the pictures, or coloured noise if there is none."""
     if pictures:
         return pictures[int(rng.integers(len(pictures)))]
     small = rng.integers(0, 256, (12, 12, 3)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Parts of a body: where on which limb a point of the rest posture lies."""
+"""Assign points of the rest posture to body parts and positions along limbs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PARTS = {stem: part for part, stems in _OF_BONE.items() for stem in stems}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Zones:
-    """Where a point of the rest body lies.
+    """Body part and position of points of the rest body.
 
     Attributes:
         part: (V,) values of ``Part``.
@@ -47,7 +47,7 @@ class Zones:
 
 
 def _parts(model: BodyModel) -> NDArray[np.int64]:
-    """(V,) ``Zones.part``, by the bone that moves a vertex most."""
+    """(V,) ``Zones.part``, by the bone with the largest weight on a vertex."""
     of_bone = np.full(len(model.bones), Part.TRUNK, np.int64)
     for b, bone in enumerate(model.bones):
         stem = bone.split(".")[0].rstrip("0123456789-")
@@ -57,7 +57,7 @@ def _parts(model: BodyModel) -> NDArray[np.int64]:
 
 
 def find_zones(model: BodyModel, person: Person) -> Zones:
-    """(V,) zones of all vertices."""
+    """Find the (V,) zones of all vertices."""
     part = _parts(model)
     along = np.zeros(len(part), np.float32)
     for chain, which in (
@@ -78,6 +78,6 @@ def find_zones(model: BodyModel, person: Person) -> Zones:
 def of_faces(
     faces: NDArray[np.int64], zones: Zones, person: Person
 ) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """(F,) part, place along the limb, and height in metres, of faces."""
+    """(F,) part, position along the limb, and height in metres, of faces."""
     z = person.vertices[faces][:, :, 2].mean(axis=1)
     return zones.part[faces[:, 0]], zones.along[faces].mean(axis=1), z

@@ -1,4 +1,4 @@
-"""What a config asks for: its network, and what teaches it at each stage."""
+"""Build a config's network, and the trainer of each stage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.runs.trainer import Trainer
 
 
 def learns_heads(config: TrainConfig) -> bool:
-    """Whether the network gives MoveNet's heads, not heatmaps."""
+    """Whether the network outputs MoveNet's heads, not heatmaps."""
     return kind_of(config.network.kind).gives == "heads"
 
 
@@ -40,7 +40,7 @@ def recipe_of(config: TrainConfig, skeleton: Skeleton) -> Recipe:
 
 
 def first_network(config: TrainConfig, skeleton: Skeleton, weights: Path | None) -> nn.Module:
-    """The network a run begins with.
+    """Build the network a run starts with.
 
     Args:
         config: Of the run.
@@ -70,10 +70,10 @@ def make_trainer(
     root: Path,
     device: torch.device,
 ) -> Trainer:
-    """A stage's trainer, with its teacher where the config has one.
+    """Build a stage's trainer, with its teacher if the config has one.
 
     Args:
-        network: Is trained.
+        network: The network to train.
         config: Of the run.
         number: Of the stage, from 0.
         batches: Of the stage.

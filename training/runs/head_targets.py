@@ -1,4 +1,4 @@
-"""What MoveNet's four maps should say: a teacher's maps, corrected where labels know better."""
+"""Make targets for MoveNet's four maps: a teacher's maps, corrected by labels."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor
 from steadypose.export.models.center_decoding import DecodeCenter
 from steadypose.export.models.movenet import Heads
 
-# How the published heatmaps fall off around a keypoint, at 0, 1, 2 ... cells.
+# Fall-off of the published heatmaps around a keypoint, at 0, 1, 2 ... cells.
 _PROFILE = (1.0, 0.66, 0.28, 0.12, 0.06, 0.03, 0.0, 0.0)
-_PEAK_BY_PEOPLE, _PEAK_BY_TEACHER = 0.8, 0.65  # of a heatmap that is drawn anew
-_WRONG = 0.3  # torsos between a teacher's keypoint and its label
-_EMPTIED = 5.0  # cells around a place where the teacher saw the keypoint wrongly
-_NEAR = 3.0  # cells around a label that are the keypoint's own
-_OWN = 5.0  # cells around the person's centre that are that person's
-_SOMEBODY = 0.1  # a teacher's heatmap above it: a neighbour's keypoint, perhaps
-_TORSO_SHARE = 0.25  # of the crop's height, where no torso is labelled
+_PEAK_BY_PEOPLE, _PEAK_BY_TEACHER = 0.8, 0.65  # of a heatmap that is redrawn
+_WRONG = 0.3  # torso lengths between a teacher's keypoint and its label
+_EMPTIED = 5.0  # cells to clear around a wrong keypoint of the teacher
+_NEAR = 3.0  # cells around a label that belong to the keypoint
+_OWN = 5.0  # cells around the person's centre that belong to the person
+_NEIGHBOR_SCORE = 0.1  # a teacher's heatmap above this may be a neighbour's keypoint
+_TORSO_SHARE = 0.25  # of the crop's height, if no torso is labelled
 
 
 class HeadTargets(NamedTuple):
@@ -26,7 +26,7 @@ class HeadTargets(NamedTuple):
 
     Attributes:
         heatmap: (N, K, h, w) probabilities.
-        weight: (N, K, h, w) 0 where a heatmap may say what it likes, else 1.
+        weight: (N, K, h, w) 0 where a heatmap is not trained, else 1.
         center: (N, 1, h, w) probabilities.
         regress: Cells from a centre here to the keypoint.
         offset: Cells from this cell's corner to the keypoint.
@@ -48,13 +48,13 @@ def head_targets(
     *,
     stride: int,
 ) -> HeadTargets:
-    """A teacher's answer for a crop, corrected by labels.
+    """Correct a teacher's maps for a crop by labels.
 
-    Maps say more than coordinates: how sure, and what else it could be (Hinton et al. 2015,
-    arXiv:1503.02531). So they stand, neighbours included, where labels are not people's and
-    the teacher's own keypoint is not far from them. A keypoint that people labelled is drawn
-    at the label, as high as a sure one: soft targets on pictures that are hard for the teacher
-    too would only teach doubt. What the teacher saw there of others is nobody's mistake.
+    Maps contain more than coordinates: confidence and alternatives (Hinton et al. 2015,
+    arXiv:1503.02531). So they are kept, neighbours included, if labels are not people's and
+    the teacher's own keypoint is close to them. A keypoint that people labelled is drawn at
+    the label with a high peak: soft targets on images that are hard for the teacher as well
+    would only lower scores. The teacher's peaks for other people there are not trained away.
 
     Args:
         teacher: Its heads on the same crops.
@@ -70,22 +70,22 @@ def head_targets(
     n, k, h, w = teacher.heatmap.shape
     decode = DecodeCenter(keypoints=k, grid_hw=(h, w), stride=stride).to(xy.device)
     person = decode.find(teacher)
-    said = person.xy
+    teacher_xy = person.xy
     torso = torch.where(torso_px > 0, torso_px, _TORSO_SHARE * h * stride)[:, None]
     corners = (xy + 0.5) / stride  # cell c lies from c to c + 1
     limit = torch.tensor((w, h), device=xy.device)
     is_inside = is_known & ((corners >= 0) & (corners < limit)).all(dim=2)
-    is_wrong = is_inside & ((said - xy).norm(dim=2) / torso > _WRONG)
+    is_wrong = is_inside & ((teacher_xy - xy).norm(dim=2) / torso > _WRONG)
     by_people = (is_by_people & is_inside)[..., None, None]
     wrong = is_wrong[..., None, None]
     seen = teacher.heatmap.float().sigmoid()
     of_label = _distances(corners - 0.5, h, w)
-    of_teacher = _distances((said + 0.5) / stride - 0.5, h, w)
+    of_teacher = _distances((teacher_xy + 0.5) / stride - 0.5, h, w)
     peak = torch.where(by_people, _PEAK_BY_PEOPLE, _PEAK_BY_TEACHER)
     drawn = _profile(of_label) * peak
     emptied = seen * (of_teacher / _EMPTIED).clamp(max=1.0) ** 2
     corrected = torch.where(by_people, drawn, torch.maximum(emptied, drawn))
-    is_free = by_people & (seen > _SOMEBODY) & (of_label > _NEAR)
+    is_free = by_people & (seen > _NEIGHBOR_SCORE) & (of_label > _NEAR)
     is_free &= ~(wrong & (of_teacher < _EMPTIED))
     across, down = torch.arange(w, device=xy.device), torch.arange(h, device=xy.device)
     to_label = torch.stack(
@@ -97,7 +97,7 @@ def head_targets(
     )
     at = by_people | wrong
     near = at & (of_label < _NEAR)
-    # Neighbours' centres go on pointing at the neighbours' keypoints.
+    # Neighbours' centres keep pointing at the neighbours' keypoints.
     is_own = (_distances(person.center_xy, h, w) < _OWN)[:, :, None]
     return HeadTargets(
         torch.where(at, corrected, seen),
@@ -109,7 +109,7 @@ def head_targets(
 
 
 def _distances(cells: Tensor, h: int, w: int) -> Tensor:
-    """(N, K, 2) places in cell indices to (N, K, h, w) distances of every cell, cells."""
+    """(N, K, 2) positions in cell indices to (N, K, h, w) distances of every cell, cells."""
     across = torch.arange(w, device=cells.device) - cells[..., 0:1]
     down = torch.arange(h, device=cells.device) - cells[..., 1:2]
     return torch.hypot(down[..., :, None], across[..., None, :])

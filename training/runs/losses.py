@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""The losses of training."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def distillation_loss(
 
 
 def heads_loss(found: Heads, target: HeadTargets) -> Tensor:
-    """How far MoveNet's maps are from their targets.
+    """Distance of MoveNet's maps from their targets.
 
-    Heatmaps and centres: the Kullback-Leibler divergence of every cell, weighted by what
-    either of the two sees there: of thousands of empty cells the doubt would outweigh all
+    Heatmaps and centres: the Kullback-Leibler divergence of every cell, weighted by the
+    larger of the two there, since thousands of nearly empty cells would outweigh all
     keypoints. Regressions count near centres, offsets near keypoints, by L1.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a step minimises, by what a network gives."""
+"""The objective of a training step, by the kind of a network's output."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from training.runs.losses import distillation_loss, heads_loss, heatmap_loss
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a step minimises.
+    """The objective of a training step.
 
     Attributes:
-        loss: Of what the network found, the batch (on the device), and what the teacher
-            found (or None).
-        gradient: Norm to which a step's gradient is cut.
+        loss: Function of the network's output, the batch (on the device), and the teacher's
+            output (or None).
+        gradient: Norm to which a step's gradient is clipped.
     """
 
     loss: Callable[[Any, Batch, Any], Tensor]
@@ -50,7 +50,7 @@ def heatmap_objective(stage: StageConfig, *, stride: int, teacher_share: float) 
         own = heatmap_loss(found, target, weight, hard=stage.hard)
         if taught is None:
             return own
-        assert isinstance(taught, Tensor)  # in eval mode it gives its last stage
+        assert isinstance(taught, Tensor)  # in eval mode it returns its last stage
         is_outside = (weight > 0) & (target.amax(dim=(2, 3)) == 0)
         distilled = distillation_loss(found, taught, (~is_outside).to(torch.float32))
         return (1.0 - teacher_share) * own + teacher_share * distilled
@@ -69,7 +69,7 @@ def heads_objective(skeleton: Skeleton, *, stride: int) -> Objective:
     def loss(found: Any, batch: Batch, taught: Any) -> Tensor:
         assert isinstance(taught, Heads)
         assert batch.is_by_people is not None
-        # Keypoints beyond the frame lie far away: they make no torso.
+        # Keypoints beyond the frame lie far away and cannot define a torso.
         is_inside = batch.is_known & (batch.xy > FAR / 2).all(dim=2)
         xy, is_known = batch.xy.cpu().numpy(), is_inside.cpu().numpy()
         torso = torch.from_numpy(torso_px(xy, is_known, skeleton).astype(np.float32))

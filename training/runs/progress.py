@@ -1,4 +1,4 @@
-"""What a run leaves to look at: a log, a curve, and a grid of predictions."""
+"""Record a run's progress: a log, a curve, and a grid of predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Log:
     Args:
         path: The CSV file.
         until_step: Rows of later steps are dropped first: they were run after the
-            checkpoint from which training goes on, and will be run again.
+            checkpoint from which training continues, and will be run again.
     """
 
     def __init__(self, path: Path, *, until_step: int) -> None:
@@ -49,7 +49,7 @@ class Log:
 
 
 class Meter:
-    """Mean loss and times since the last epoch ended."""
+    """Mean loss and times of the current epoch."""
 
     def __init__(self, state: Sequence[float] | None = None) -> None:
         self._sum, self._count, self.seconds, self._epoch_s, self._waited_s = state or (
@@ -88,12 +88,12 @@ class Meter:
         self._sum = self._count = self._epoch_s = self._waited_s = 0.0
 
     def state(self) -> list[float]:
-        """For the checkpoint."""
+        """State for the checkpoint."""
         return [self._sum, self._count, self.seconds, self._epoch_s, self._waited_s]
 
 
 def read_log(path: Path) -> list[dict[str, str]]:
-    """Rows of a log; empty where there is none.
+    """Read the rows of a log; empty if there is none.
 
     Raises:
         UsageError: The file is not a log of training.
@@ -108,7 +108,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
 
 
 def draw_curve(rows: Sequence[Mapping[str, str]], path: Path, *, title: str) -> None:
-    """Loss and PCK over epochs as a picture; stages are told apart by dotted lines."""
+    """Plot loss and PCK over epochs; dotted lines separate the stages."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # slow import
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -140,7 +140,7 @@ def draw_grid(
     captions: Sequence[str] = (),
     truth: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
-    """Crops with their predicted skeletons, in one picture.
+    """Draw crops with their predicted skeletons, in one image.
 
     Args:
         crops: (N, H, W, 3) uint8 BGR.

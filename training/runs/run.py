@@ -1,4 +1,4 @@
-"""A training run: the stages of a config one after the other, stopped and continued at will."""
+"""A training run: the stages of a config in order; can be stopped and continued."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _FEW_STEPS = 500
 
 
 class Place(NamedTuple):
-    """Where a run stands: the present stage, and the steps finished before it."""
+    """Position in a run: the current stage, and the steps finished before it."""
 
     stage: int
     steps_before: int
 
 
 class Run:
-    """All stages of a config, one after the other.
+    """Runs all stages of a config in order.
 
     Args:
-        config: What to do.
+        config: The config of the run.
         root: Relative data paths start here.
         out: Folder for everything the run writes; an earlier run in it is continued.
         device: ``cpu`` or ``cuda``.
@@ -76,7 +76,7 @@ class Run:
             )
         self.config = config
         self.is_stopping = False
-        """Set it (from a signal handler) to end after the present step, saved."""
+        """Set it (from a signal handler) to save and end after the current step."""
         self._first_stage = first_stage - 1
         self._weights = weights
         if weights is None and config.network.weights:
@@ -89,7 +89,7 @@ class Run:
         )
         self.skeleton: Skeleton = self._datasets[0].skeleton
         self.notes = self._find_notes()
-        """What the user should know before waiting for hours."""
+        """Notes for the user before a run of hours."""
         self._held_out = open_datasets(config.validate, root=root, skeleton=self.skeleton)
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ class Run:
         return notes
 
     def go(self, *, until_step: int | None = None) -> float:
-        """Train to the end, or stop before a step (counted over all stages).
+        """Train to the end, or until a step (counted over all stages).
 
         Returns:
             PCK@0.2 of the averaged weights on the first validation set; NaN when no
@@ -149,7 +149,7 @@ class Run:
         return score
 
     def _fingerprint(self) -> str:
-        """What a checkpoint depends on: going on with anything else would mix two runs."""
+        """Everything a checkpoint depends on; continuing with anything else would mix two runs."""
         sizes = [len(dataset) for dataset in self._datasets]
         return json.dumps([asdict(self.config), sizes, self._first_stage], sort_keys=True)
 
@@ -182,7 +182,7 @@ class Run:
         log: Log,
         until_step: int | None,
     ) -> float | None:
-        """Train one stage, or a part; returns the last PCK measured."""
+        """Train one stage, or part of it; returns the last PCK measured."""
         last = trainer.steps
         if until_step is not None:
             last = min(last, until_step - place.steps_before)
@@ -199,7 +199,7 @@ class Run:
         score, saved_s = None, time.perf_counter()
         if trainer.step in epoch_ends:
             if log.has(place.steps_before + trainer.step):
-                meter.start_epoch()  # the checkpoint is older than the measurement
+                meter.start_epoch()  # the checkpoint predates the measurement
             else:
                 score = self._epoch(trainer, place, meter, log)  # it was interrupted there
         try:
@@ -228,7 +228,7 @@ class Run:
         return score
 
     def _left_s(self, trainer: Trainer, place: Place, meter: Meter) -> float:
-        """Seconds to the end of the run, if later stages cost by their pixels."""
+        """Estimate the seconds to the end of the run; later stages cost by their pixels."""
 
         def pixels(stage: StageConfig) -> int:
             return stage.input[0] * stage.input[1] * stage.batch
@@ -241,7 +241,7 @@ class Run:
         return left * meter.step_s
 
     def _next(self, source: Iterator[Batch], trainer: Trainer, place: Place, meter: Meter) -> Batch:
-        """The next batch; where the data are wrong, what was learnt is saved first."""
+        """The next batch; if the data are wrong, save the training state first."""
         try:
             return next(source)
         except SteadyposeError:

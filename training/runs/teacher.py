@@ -1,4 +1,4 @@
-"""A trained network whose heatmaps a student learns as well."""
+"""Load a teacher: a trained network whose heatmaps a student also learns."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from training.config import TeacherConfig
 def open_teacher(
     config: TeacherConfig, *, root: Path, input_hw: tuple[int, int], skeleton: Skeleton
 ) -> nn.Module:
-    """Load a teacher that sees what its student sees, and answers on the same grid.
+    """Load a teacher with the same input as its student and the same output grid.
 
-    Where a recipe lies beside the weights it must agree with how pictures are prepared
-    here; weights without one are taken at the config's word.
+    A recipe beside the weights must agree with the preprocessing here; for weights
+    without one the config is trusted.
 
     Args:
-        config: Its weights and what network they are for.
+        config: Its weights and their network.
         root: Relative paths start here.
         input_hw: Crop size of the stage, pixels.
         skeleton: Of the student.
 
     Raises:
-        UsageError: Teacher and student do not speak of the same pixels or keypoints.
+        UsageError: Teacher and student differ in preprocessing or keypoints.
         ModelFileError: The weights cannot be read or are for another network.
     """
     path = root / config.weights
@@ -47,10 +47,10 @@ def open_teacher(
     if origin is not None:
         theirs = origin.recipe
         for field in ("network", "colour", "mean", "std", "cells"):
-            said, wanted = getattr(theirs, field), getattr(ours, field)
-            if said != wanted:
+            found, wanted = getattr(theirs, field), getattr(ours, field)
+            if found != wanted:
                 raise UsageError(
-                    f"the teacher {path} was trained with {field} {said!r}, here it is {wanted!r}",
+                    f"the teacher {path} was trained with {field} {found!r}, here it is {wanted!r}",
                     fix="correct [teacher], or take a teacher that was trained here",
                 )
         if theirs.skeleton.keypoints != skeleton.keypoints:

@@ -1,4 +1,4 @@
-"""The state of a training run: one step, its average, and how to stop and go on."""
+"""The state of a training stage: steps, averaged weights, checkpoints."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def rate_at(step: int, steps: int, stage: StageConfig) -> float:
 def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 here.
 
-    On a CPU it is measured: without AVX-512 torch's stand-in takes many times as long as
-    float32, and there are processors that know the instructions and lose time by them.
+    On a CPU it is measured: without AVX-512 torch's emulation takes many times as long as
+    float32, and some processors have the instructions but are slower with them.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
@@ -57,7 +57,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def _product_s(dtype: torch.dtype) -> float:
-    """What a product of two matrices takes, seconds: the fastest of some."""
+    """Seconds for a product of two matrices: the fastest of several."""
     matrix = torch.ones((768, 768), dtype=dtype)
     took = []
     for _ in range(8):
@@ -76,9 +76,9 @@ class Trainer:
         steps: Length of the stage.
         device: ``cpu`` or ``cuda``.
         objective: What a step minimises.
-        statistics: Mean and deviation of the network's channels, pixels in 0 to 1.
-        seed: Of what is random in the network (dropout).
-        teacher: Network whose answer the objective wants to know; or none.
+        statistics: Mean and standard deviation of the channels, pixels in 0 to 1.
+        seed: Of the network's own randomness (dropout).
+        teacher: Network whose output the objective needs; or none.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Trainer:
 
     def learn(self, batch: Batch) -> float:
         """Take one step; returns the loss."""
-        torch.manual_seed(self._seed * 1_000_003 + self.step)  # a step is the same when resumed
+        torch.manual_seed(self._seed * 1_000_003 + self.step)  # resumed steps are identical
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
         batch = batch.to(self._device)
@@ -151,7 +151,7 @@ class Trainer:
             return network(pictures)
 
     def _follow(self, keep: float) -> None:
-        """Exponential moving average of the weights: what is evaluated and shipped."""
+        """Exponential moving average of the weights, which is evaluated and shipped."""
         average, now = self.average.state_dict(), self.network.state_dict()
         with torch.no_grad():
             for name, mean in average.items():
@@ -161,7 +161,7 @@ class Trainer:
                     mean.copy_(now[name])
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """Everything the next step depends on."""
         return {
             "step": self.step,
             "is_bf16": self._is_bf16,
@@ -171,21 +171,21 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Continue from ``state``."""
         self.step = int(state["step"])
-        self._is_bf16 = bool(state.get("is_bf16", self._is_bf16))  # older ones do not say
+        self._is_bf16 = bool(state.get("is_bf16", self._is_bf16))  # missing in older checkpoints
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint; a half-written one never carries the name."""
+    """Write a checkpoint atomically: a half-written one never has its name."""
     replace_file(path, lambda fresh: torch.save(dict(state), fresh))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Read a checkpoint; None where there is none.
+    """Read a checkpoint; None if there is none.
 
     Raises:
         ModelFileError: The file is damaged.

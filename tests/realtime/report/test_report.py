@@ -463,7 +463,7 @@ def test_a_table_without_raw_says_so() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_hardly_any_frames_are_a_page_too(count: int) -> None:
     text = text_of(build_page(recording(track(standing(count)))))
-    assert ("Nobody is in this recording." in text) == (count == 0)
+    assert ("This recording contains no people." in text) == (count == 0)
     assert (f"followed in {count} of {count} frames" in text) == (count > 0)
     assert ("Time between frames" in text) == (count > 1)
     assert not re.search(r"\b(nan|inf|None)\b", text)
@@ -495,7 +495,7 @@ def test_strange_positions_are_a_page_too(size: float) -> None:
 
 
 def test_nobody_is_a_page_that_says_so() -> None:
-    assert "Nobody is in this recording." in build_page(recording())
+    assert "This recording contains no people." in build_page(recording())
 
 
 def test_a_cut_recording_says_so() -> None:

@@ -20,7 +20,7 @@ from tests.realtime.report.test_report import (
     track,
 )
 
-NONE_MISSING = "No frame is missing between the first and the last with somebody in it."
+NONE_MISSING = "No frame is missing between the first and the last with a person in it."
 
 
 @pytest.mark.parametrize(
