@@ -21,6 +21,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.printable import visible
 from steadypose.realtime.command.parser import Parser, require, run_command
 
 if __name__ == "__main__":
@@ -90,7 +91,7 @@ def export(arguments: argparse.Namespace) -> str:
     crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
     wanted = keypoints_of(model, crops)
     if sys.stderr.isatty():
-        sys.stderr.write(f"exporting {name}; large networks take a minute or two\n")
+        sys.stderr.write(f"exporting {visible(name)}; large networks take a minute or two\n")
     exported = to_onnx(model, recipe, opset=arguments.opset)
     keep_weights(exported, network.state_dict())
     if arguments.store == "fp16":

@@ -23,6 +23,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.printable import quoted
 from steadypose.realtime.command.parser import Parser, require, run_command
 
 if __name__ == "__main__":
@@ -127,7 +128,7 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
         f"{arguments.source}; compare it: python -m benchmarks.accuracy.parity --onnx "
-        f"{arguments.onnx} --also {output}"
+        f"{quoted(arguments.onnx)} --also {quoted(output)}"
     )
 
 

@@ -38,7 +38,7 @@ from steadypose.export.wrap.outputs import choose_reading
 from steadypose.realtime.datatypes import SEEN_SCORE
 
 
-def wrap_file(arguments: argparse.Namespace) -> str:
+def wrap_file(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     path, output = arguments.onnx, arguments.output
     options = WrapOptions.from_namespace(arguments)
@@ -96,7 +96,7 @@ def wrap_file(arguments: argparse.Namespace) -> str:
         f"{len(crops)} crops of {arguments.check_source} it agrees with the network and NumPy "
         f"within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
     )
-    return "\n".join(lines)
+    return lines
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

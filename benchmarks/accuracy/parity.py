@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from steadypose.engines.printable import visible_lines
 from steadypose.realtime.command.parser import Parser, require, run_command
 
 if __name__ == "__main__":
@@ -86,7 +87,7 @@ def built_engines(spec: ModelSpec) -> list[Path]:
     return sorted(BUILT.glob(f"{spec.name}-*{SUFFIX}"))
 
 
-def report(arguments: argparse.Namespace) -> str:
+def report(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns a Markdown table."""
     spec = read_spec(arguments.onnx)
     share = -(-arguments.count // len(arguments.source))
@@ -120,8 +121,8 @@ def report(arguments: argparse.Namespace) -> str:
             engine.close()
         except SteadyposeError as error:
             refusals.append(f"not run: {title}: {error.what}")
-    text = "\n".join([*lines, "", *refusals]).rstrip()
-    return publish(text, arguments.output)
+    text = visible_lines([*lines, "", *refusals]).rstrip()
+    return publish(text, arguments.output).split("\n")
 
 
 def _row(title: str, got: Difference, engine: Engine, labels: Sequence[PoseDataset]) -> str:

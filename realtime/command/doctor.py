@@ -27,7 +27,7 @@ _PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterp
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
-def examine(model: Path | None, *, backend: str = "auto") -> str:
+def examine(model: Path | None, *, backend: str = "auto") -> list[str]:
     """Everything a bug report needs, a line each.
 
     Args:
@@ -39,7 +39,7 @@ def examine(model: Path | None, *, backend: str = "auto") -> str:
     if model is None:
         model, text = _default(backend)
         taken = [_line("default", text)]
-    lines = [
+    return [
         _line("Python", f"{platform.python_version()} at {sys.executable}"),
         _line("system", f"{platform.platform()}"),
         _line("processor", f"{cpu_name()}, {usable_cpus()} usable CPUs, {_cpu_features()}"),
@@ -53,7 +53,6 @@ def examine(model: Path | None, *, backend: str = "auto") -> str:
         *taken,
         *_model_lines(model),
     ]
-    return "\n".join(lines)
 
 
 def _line(name: str, text: str) -> str:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.printable import visible
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.model.places import ROOT
 
@@ -31,7 +32,7 @@ def publish(text: str, output: Path | None) -> str:
     Raises:
         RecordError: The file cannot be written.
     """
-    whole = f"`{command(sys.argv[1:])}`  \n{provenance()}\n\n{text}"
+    whole = f"`{visible(command(sys.argv[1:]))}`  \n{provenance()}\n\n{text}"
     if output is not None:
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
