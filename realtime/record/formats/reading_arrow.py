@@ -36,7 +36,7 @@ def parquet_blocks(reading: ReadState) -> Iterator[Block]:
         RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
-    pa = arrow(str(reading.path))
+    pa = arrow(str(reading.path), reading.path)
     try:
         with pa.parquet.ParquetFile(reading.path) as file:
             reading.keypoints = _keypoints(file.schema_arrow, reading)
@@ -56,7 +56,7 @@ def journal_blocks(reading: ReadState) -> Iterator[Block]:
         RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
-    pa = arrow(str(reading.path))
+    pa = arrow(str(reading.path), reading.path)
     try:
         with pa.OSFile(str(reading.path)) as file:
             batches = whole_batches(pa, file)
@@ -78,6 +78,7 @@ def _journal_cells(batches: Generator[Any, None, bool], reading: ReadState) -> I
 def _all_cells(batches: Iterator[Any], reading: ReadState) -> Iterator[Cells]:
     line = 1
     for batch in batches:
+        batch.validate(full=True)  # pyarrow believes the indices and lengths in a file
         if not reading.keypoints:
             reading.keypoints = _keypoints(batch.schema, reading)
         yield _cells(batch, reading, line)
