@@ -42,7 +42,7 @@ def parquet_blocks(reading: ReadState) -> Iterator[Block]:
             reading.keypoints = _keypoints(file.schema_arrow, reading)
             batches = file.iter_batches(_CHUNK_ROWS, columns=list(LONG_HEAD))
             yield from group_cells(_all_cells(batches, reading), reading, first_line=1)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise RecordError(
             f"{reading.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
         ) from error
@@ -61,7 +61,7 @@ def journal_blocks(reading: ReadState) -> Iterator[Block]:
         with pa.OSFile(str(reading.path)) as file:
             batches = whole_batches(pa, file)
             yield from group_cells(_journal_cells(batches, reading), reading, first_line=1)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise RecordError(
             f"{reading.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
         ) from error
