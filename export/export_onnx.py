@@ -23,6 +23,7 @@ if not __package__:  # run as a script: names are found from the root, not from 
 
 from steadypose.engines.printable import visible
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":
     require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-export.txt")
@@ -110,7 +111,7 @@ def export(arguments: argparse.Namespace) -> str:
     write_model_file(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
-        f"on {len(crops)} crops of {arguments.check_source} it agrees with torch "
+        f"on {len(crops)} crops of {shown(arguments.check_source)} it agrees with torch "
         f"within {typical_px:.4f} px (99 in 100 keypoints) and {worst_score:.5f} score{warning}"
     )
 

@@ -25,6 +25,7 @@ if not __package__:  # run as a script: names are found from the root, not from 
 
 from steadypose.engines.printable import quoted
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":
     require("onnx", "onnxruntime", requirements="requirements-export.txt")
@@ -127,7 +128,7 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     write_model_file(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
-        f"{arguments.source}; compare it: python -m benchmarks.accuracy.parity --onnx "
+        f"{shown(arguments.source)}; compare it: python -m benchmarks.accuracy.parity --onnx "
         f"{quoted(arguments.onnx)} --also {quoted(output)}"
     )
 

@@ -19,6 +19,7 @@ if not __package__:  # run as a script: names are found from the root, not from 
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":
     require("onnx", "onnxruntime", requirements="requirements-export.txt")
@@ -93,7 +94,7 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
     lines = [*(f"guess: {guess}" for guess in guesses), *notes]
     lines.append(
         f"{output}: {len(data) / 1e6:.1f} MB, opset {model.opset_import[0].version}; on "
-        f"{len(crops)} crops of {arguments.check_source} it agrees with the network and NumPy "
+        f"{len(crops)} crops of {shown(arguments.check_source)} it agrees with the network and NumPy "
         f"within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
     )
     return lines

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from steadypose.engines.printable import visible_lines
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown_option
 
 if __name__ == "__main__":
     require("onnxruntime", requirements="requirements-train.txt")
@@ -101,7 +102,7 @@ def report(arguments: argparse.Namespace) -> list[str]:
     )
     wanted = run_all(engine, crops)
     more = [f" PCK@0.2, {d.name} |" for d in labels]
-    names = ", ".join(Path(source).name for source in arguments.source)
+    names = ", ".join(shown_option(source) for source in arguments.source)
     lines = [
         f"{spec.name}, {len(crops)} crops of {names}; differences from the first row, in crop "
         "pixels",

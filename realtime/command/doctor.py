@@ -39,7 +39,7 @@ def examine(model: Path | None, *, backend: str = "auto") -> list[str]:
     if model is None:
         model, text = _default(backend)
         taken = [_line("default", text)]
-    return [
+    lines = [
         _line("Python", f"{platform.python_version()} at {sys.executable}"),
         _line("system", f"{platform.platform()}"),
         _line("processor", f"{cpu_name()}, {usable_cpus()} usable CPUs, {_cpu_features()}"),
@@ -53,6 +53,16 @@ def examine(model: Path | None, *, backend: str = "auto") -> list[str]:
         *taken,
         *_model_lines(model),
     ]
+    return [_without_home(line) for line in lines]
+
+
+def _without_home(line: str) -> str:
+    """A bug report is shared: the home folder, which carries the user's name, becomes ``~``."""
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # nobody's
+        return line
+    return line.replace(home, "~") if Path(home).parts[1:] else line
 
 
 def _line(name: str, text: str) -> str:

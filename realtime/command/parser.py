@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
-from steadypose.engines.printable import quoted, visible_lines
+from steadypose.engines.printable import quoted, visible, visible_lines
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,8 +49,8 @@ def require(*packages: str, requirements: str) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         sys.stderr.write(
-            f"error: {Path(sys.argv[0]).name} needs {', '.join(missing)}, "
-            f"not installed for {sys.executable}\n"
+            f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
+            f"not installed for {visible(sys.executable)}\n"
             f"  fix: make setup-export, then .venv/bin/python; or pip install -r {requirements}\n"
         )
         sys.exit(2)

@@ -13,6 +13,7 @@ from steadypose.engines.errors import RecordError
 from steadypose.engines.printable import visible
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.model.places import ROOT
+from steadypose.realtime.sources.address import shown
 
 # What computes: a changed document or an earlier result of the same sitting makes no other figures.
 _COMPUTES = ("engines", "realtime", "export", "training", "benchmarks", "models/*.onnx", "run.py")
@@ -61,7 +62,7 @@ def _portable(argument: str) -> str:
     if path.is_absolute() and path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))
     is_foreign = path.is_absolute() or ".." in path.parts
-    return path.name if is_foreign and path.exists() else argument
+    return path.name if is_foreign and path.exists() else shown(argument)
 
 
 def provenance() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -10,10 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steadypose.engines.errors import SourceError, UsageError
+from steadypose.realtime.command.doctor import _without_home
 from steadypose.realtime.command.options import build_parser, to_settings
+from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources import camera
 from steadypose.realtime.sources.address import shown, shown_option, spelled_out
 from steadypose.realtime.sources.opening import SourceOptions, open_source
+from training.measures.results import command
 
 SECRET = "s3cr3tP4ss"  # noqa: S105
 NAMES = "sig X-Amz-Signature jwt loginpas sid token pwd passphrase key auth s".split()  # noqa: SIM905
@@ -174,3 +178,26 @@ def test_options_name_files_without_their_folders() -> None:
         *("--csv", "a.csv", "--jsonl=b.jsonl", "d.mp4", "x.mp4")
     ]
     assert shown_option("/dev/video0") == "/dev/video0"
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["export/export_onnx.py", "export/wrap_onnx.py", "export/quantize.py", "training/evaluate.py"],
+)
+def test_no_command_prints_a_source_as_it_was_typed(script: str) -> None:
+    text = (ROOT / script).read_text(encoding="utf-8")
+    assert not re.search(r"\{arguments\.(check_)?source\}", text)
+
+
+def test_a_result_does_not_repeat_a_typed_secret() -> None:
+    assert SECRET not in command(["--source", f"rtsp://me:{SECRET}@cam/{SECRET}/1?k={SECRET}"])
+
+
+def test_the_doctor_does_not_tell_the_users_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "anna"
+    monkeypatch.setattr(Path, "home", lambda: home)
+    assert _without_home(f"model {home}/x.onnx is not here") == "model ~/x.onnx is not here"
+    monkeypatch.setattr(Path, "home", lambda: Path("/"))
+    assert _without_home("a/b") == "a/b"
