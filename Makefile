@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 # An installed torch is kept: without an NVIDIA GPU install its CPU build first.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo run test test-all test-more test-core test-export test-networks mutants lint format bench \
+.PHONY: demo run test test-all test-more test-core test-export test-networks test-lowest fuzz mutants lint format bench \
     doctor setup setup-dev setup-export setup-all clean
 
 setup: $(VENV)/.app
@@ -79,6 +79,19 @@ test-more: setup-all lint test-export
 test-networks: setup-export
 	POSE_TEST_NETWORKS=all $(PY) -m pytest tests/export/test_networks.py
 
+# The core with the oldest packages that the requirements allow, in an environment of its own.
+LOWEST ?= .venv-lowest
+test-lowest: | $(PY)
+	$(PY) -m venv $(LOWEST)
+	$(PY) -m tests.support.lowest requirements-dev.txt > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pytest -n auto -q tests/engines tests/realtime $(LOWEST_TESTS)
+
+# Spoilt files for every reader of foreign bytes, FUZZ_S seconds each; names in FUZZ choose some.
+FUZZ_S ?= 600
+fuzz: setup-dev
+	$(PY) -m tests.fuzz --seconds $(FUZZ_S) $(FUZZ)
+
 # Break the core a line at a time: does a test notice? Twenty minutes; see CONTRIBUTING.md.
 CORE := $(addprefix realtime/,smooth/ tracking/ app/)
 MUTANTS ?= --sample 60 --file $(CORE)
@@ -98,4 +111,4 @@ bench: setup-dev
 	$(PY) -m benchmarks.loop.recording --minutes 6
 
 clean:
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(LOWEST) out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -5,6 +5,8 @@ One place, because it depends on how steadypose got onto the machine.
 
 from __future__ import annotations
 
+from steadypose.engines.printable import quoted
+
 BUILD_TRT = "export/build_trt.py"
 DOWNLOAD = "export/download_weights.py"
 EXPORT_ONNX = "export/export_onnx.py"
@@ -24,7 +26,7 @@ WRAP_FOREIGN = f"export it to ONNX where it comes from, then python {_WRAP_ONNX}
 def wrap(path: object) -> str:
     """An ONNX file that nobody wrapped yet."""
     return (
-        f"wrap it: python {_WRAP_ONNX} --onnx {path} --output models/NAME.onnx "
+        f"wrap it: python {_WRAP_ONNX} --onnx {quoted(path)} --output models/NAME.onnx "
         "(docs/foreign_models.md)"
     )
 

@@ -18,6 +18,7 @@ from typing import Any
 from steadypose.engines.advice import BUILD_AGAIN, BUILD_TRT
 from steadypose.engines.errors import EngineError, ModelFileError, RecordError
 from steadypose.engines.file_io import replace_file
+from steadypose.engines.printable import to_command
 from steadypose.engines.spec import ModelSpec
 
 SUFFIX = ".engine"
@@ -211,7 +212,7 @@ class StaleEngineError(EngineError):
     """
 
     def __init__(self, what: str, *, command: Sequence[str]) -> None:
-        super().__init__(what, fix=f"python {' '.join(command)} (or add --auto-build)")
+        super().__init__(what, fix=f"{to_command('python', *command)} (or add --auto-build)")
         self.command = tuple(command)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -10,19 +10,26 @@ SteadyposeError
 └── RecordError          a file that cannot be written or read
 """
 
+from __future__ import annotations
+
+from steadypose.engines.printable import visible
+
 
 class SteadyposeError(Exception):
     """Base of all expected failures; the CLI prints it and exits 2.
 
     Args:
         what: The fact, with the offending value in it.
-        fix: What the user can do now. Never empty.
+        fix: What the user can do now. Never empty. Words of the user's in a command are
+            ``printable.quoted``.
+
+    Both are kept as one visible line each, whatever is in a name.
     """
 
     def __init__(self, what: str, *, fix: str) -> None:
-        super().__init__(f"{what}\n  fix: {fix}")
-        self.what = what
-        self.fix = fix
+        self.what = visible(what)
+        self.fix = visible(fix)
+        super().__init__(f"{self.what}\n  fix: {self.fix}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep both sentences when the error crosses a process border."""

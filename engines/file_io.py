@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError, RecordError
+from steadypose.engines.printable import quoted
 
 _LEAST_FREE_BYTES = 2_000_000
 
@@ -82,11 +83,12 @@ def check_writable(path: Path, option: str) -> None:
         folder = path.resolve().parent
         if path.is_dir():
             raise RecordError(
-                f"{option} {path} is a folder", fix=f"give a file: {path / 'out.csv'}"
+                f"{option} {path} is a folder", fix=f"give a file: {quoted(path / 'out.csv')}"
             )
         if not folder.is_dir():
             raise RecordError(
-                f"{option} {path}: the folder {folder} does not exist", fix=f"mkdir -p {folder}"
+                f"{option} {path}: the folder {folder} does not exist",
+                fix=f"mkdir -p {quoted(folder)}",
             )
         existed = path.exists()
         with path.open("ab"):

@@ -112,7 +112,7 @@ def find_device() -> Device | str:
         return error.what
 
 
-def build(arguments: argparse.Namespace) -> str:
+def build(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     if arguments.onnx is not None:
         read_spec(arguments.onnx)  # a wrong file is said before anything of CUDA
@@ -171,12 +171,11 @@ def build(arguments: argparse.Namespace) -> str:
         path.replace(final)
     if arguments.plan:
         write_model_file(plan, arguments.plan)
-    lines = [
+    return [
         f"{output}: {len(plan) / 1e6:.1f} MB, {api.title}, built in {info.build_s:.1f} s, "
         f"{result['layers']} layers; {built}; for {', '.join(info.capabilities)}",
         verdict,
     ]
-    return "\n".join(lines)
 
 
 def _choose(flavor: str, device: Device | str) -> TensorRt:

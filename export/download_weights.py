@@ -40,7 +40,7 @@ _APART = (
 )
 
 
-def download(arguments: argparse.Namespace, patience: Patience) -> str:
+def download(arguments: argparse.Namespace, patience: Patience) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     _refuse_what_cannot_apply(arguments)
     folder: Path = arguments.cache or cache_folder()
@@ -59,7 +59,7 @@ def download(arguments: argparse.Namespace, patience: Patience) -> str:
         f"{path}: {size_of(path) / 1e6:.1f} MB, "
         f"SHA-256 begins with {model.hash_prefix} as it should"
     )
-    return said if arguments.no_hint else said + _next_step(model, path)
+    return [said] if arguments.no_hint else [said, *_next_step(model, path)]
 
 
 def _refuse_what_cannot_apply(arguments: argparse.Namespace) -> None:
@@ -81,12 +81,12 @@ def _refuse_what_cannot_apply(arguments: argparse.Namespace) -> None:
                 raise UsageError(f"{other} cannot go with {one}: {reason}", fix="leave out one")
 
 
-def _next_step(model: ZooModel, path: Path) -> str:
+def _next_step(model: ZooModel, path: Path) -> list[str]:
     if not model.network:
-        return f"\nnext: {advice.WRAP_FOREIGN}"
+        return [f"next: {advice.WRAP_FOREIGN}"]
     if path == weights_file(model):  # where the export looks
-        return f"\nnext: python {advice.EXPORT_ONNX} --model {model.name}"
-    return ""
+        return [f"next: python {advice.EXPORT_ONNX} --model {model.name}"]
+    return []
 
 
 def _fetch(

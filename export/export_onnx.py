@@ -21,7 +21,9 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.printable import visible
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":
     require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-export.txt")
@@ -90,7 +92,7 @@ def export(arguments: argparse.Namespace) -> str:
     crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
     wanted = keypoints_of(model, crops)
     if sys.stderr.isatty():
-        sys.stderr.write(f"exporting {name}; large networks take a minute or two\n")
+        sys.stderr.write(f"exporting {visible(name)}; large networks take a minute or two\n")
     exported = to_onnx(model, recipe, opset=arguments.opset)
     keep_weights(exported, network.state_dict())
     if arguments.store == "fp16":
@@ -109,7 +111,7 @@ def export(arguments: argparse.Namespace) -> str:
     write_model_file(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
-        f"on {len(crops)} crops of {arguments.check_source} it agrees with torch "
+        f"on {len(crops)} crops of {shown(arguments.check_source)} it agrees with torch "
         f"within {typical_px:.4f} px (99 in 100 keypoints) and {worst_score:.5f} score{warning}"
     )
 

@@ -23,7 +23,9 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.printable import quoted
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":
     require("onnx", "onnxruntime", requirements="requirements-export.txt")
@@ -126,8 +128,8 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     write_model_file(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
-        f"{arguments.source}; compare it: python -m benchmarks.accuracy.parity --onnx "
-        f"{arguments.onnx} --also {output}"
+        f"{shown(arguments.source)}; compare it: python -m benchmarks.accuracy.parity --onnx "
+        f"{quoted(arguments.onnx)} --also {quoted(output)}"
     )
 
 

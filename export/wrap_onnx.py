@@ -19,6 +19,7 @@ if not __package__:  # run as a script: names are found from the root, not from 
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":
     require("onnx", "onnxruntime", requirements="requirements-export.txt")
@@ -38,7 +39,7 @@ from steadypose.export.wrap.outputs import choose_reading
 from steadypose.realtime.datatypes import SEEN_SCORE
 
 
-def wrap_file(arguments: argparse.Namespace) -> str:
+def wrap_file(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     path, output = arguments.onnx, arguments.output
     options = WrapOptions.from_namespace(arguments)
@@ -93,10 +94,10 @@ def wrap_file(arguments: argparse.Namespace) -> str:
     lines = [*(f"guess: {guess}" for guess in guesses), *notes]
     lines.append(
         f"{output}: {len(data) / 1e6:.1f} MB, opset {model.opset_import[0].version}; on "
-        f"{len(crops)} crops of {arguments.check_source} it agrees with the network and NumPy "
-        f"within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
+        f"{len(crops)} crops of {shown(arguments.check_source)} it agrees with the network and "
+        f"NumPy within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
     )
-    return "\n".join(lines)
+    return lines
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

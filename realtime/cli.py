@@ -21,6 +21,7 @@ import cv2
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.printable import visible_lines
 from steadypose.engines.registry import Opened, open_engine
 from steadypose.realtime.app.display import open_display
 from steadypose.realtime.app.loop import App
@@ -60,28 +61,29 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
 
             arguments.fetch = False  # it looks, and changes nothing
             try:
-                print(examine(model_of(arguments), backend=arguments.backend))
+                lines = examine(model_of(arguments), backend=arguments.backend)
             except SteadyposeError as error:
-                print(f"{examine(DEFAULT_MODEL)}\n{'--model':<14} {error.what}")
+                lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]
+            print(visible_lines(lines))
             return 0
         if arguments.list_models:
             from steadypose.realtime.model.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
 
             try:
-                print(listing(), flush=True)
+                print(visible_lines(listing()), flush=True)
             except BrokenPipeError:  # `| head` has seen enough; Python would complain at its end
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         settings = to_settings(arguments, model_of(arguments))
         return run(settings, stop, typed=sys.argv[1:] if argv is None else argv)
     except SteadyposeError as error:
-        _say(f"error: {error}")
+        _say(f"error: {error.what}", f"  fix: {error.fix}")
         return 2
     except KeyboardInterrupt as interrupt:
         name = str(interrupt) or "SIGINT"
         _say(
-            f"error: interrupted ({name}); everything recorded so far is saved\n"
-            "  fix: press q in the window, or give --max-frames, to end without this message"
+            f"error: interrupted ({name}); everything recorded so far is saved",
+            "  fix: press q in the window, or give --max-frames, to end without this message",
         )
         return 2
 
@@ -221,7 +223,7 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
         except BaseException as error:
             problem = problem or error
     _clear()
-    print(summary(app))
+    print(visible_lines(summary(app)))
     if settings.benchmark is not None:
         write_figures(app, settings.benchmark)
     if problem is not None:
@@ -266,6 +268,6 @@ def _clear() -> None:
         print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
 
 
-def _say(text: str) -> None:
+def _say(*lines: str) -> None:
     _clear()
-    print(text, file=sys.stderr, flush=True)
+    print(visible_lines(lines), file=sys.stderr, flush=True)

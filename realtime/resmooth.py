@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import check_writable
+from steadypose.engines.printable import quoted
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.convert import to_table
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
@@ -75,7 +76,7 @@ def resmooth(source: Path, output: Path, *, form: tables.TableFormat | None = No
     if form is None and name not in tables.NAMES:
         raise UsageError(
             f"{output} does not end in {tables.listed(tables.SUFFIXES)}",
-            fix=f"choose {output.with_suffix(tables.SUFFIXES[0])}",
+            fix=f"choose {quoted(output.with_suffix(tables.SUFFIXES[0]))}",
         )
     form = form or tables.fullest(name)
     recording = read_recording(source)

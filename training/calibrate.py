@@ -10,6 +10,7 @@ table is for the scores in the file, which may have been fitted to the first hal
 
 from __future__ import annotations
 
+from steadypose.engines.printable import visible_lines
 from steadypose.realtime.command.parser import Parser, require, run_command
 
 if __name__ == "__main__":
@@ -220,7 +221,7 @@ def table(sets: dict[str, Evidence], numbers: Floats) -> list[str]:
     return lines
 
 
-def calibrate(arguments: argparse.Namespace) -> str:
+def calibrate(arguments: argparse.Namespace) -> list[str]:
     """Run the command; returns the numbers and the tables.
 
     Raises:
@@ -243,7 +244,7 @@ def calibrate(arguments: argparse.Namespace) -> str:
     numbers = fit({name: evidence.part(0) for name, evidence in sets.items()})
     others = {name: evidence.part(1) for name, evidence in sets.items()}
     values = ",".join(f"{number:.3f}" for number in numbers)
-    text = "\n".join(
+    text = visible_lines(
         (
             f"{origin.name}; right: within a fifth of the torso; in brackets: keypoints; people: "
             "everyday pictures, the teacher's labels, weighted by its accuracy on LSPET",
@@ -257,7 +258,7 @@ def calibrate(arguments: argparse.Namespace) -> str:
             *table(others, np.array(origin.recipe.score)),
         )
     )
-    return publish(text, arguments.output)
+    return publish(text, arguments.output).split("\n")
 
 
 def build_parser() -> Parser:

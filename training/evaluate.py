@@ -9,7 +9,8 @@ files, every keypoint, and the calibration of the scores. ``weights.pt`` runs in
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import require
+from steadypose.engines.printable import visible_lines
+from steadypose.realtime.command.parser import Parser, require
 
 if __name__ == "__main__":
     require("torch", "onnx", requirements="requirements-train.txt")
@@ -234,14 +235,12 @@ def evaluate(arguments: argparse.Namespace) -> str:
                 sheet = sheet.with_stem(f"{sheet.stem}_{dataset.name}")
             worst_sheet(engine, dataset, found, sheet, is_flip_tested=arguments.flip_test)
     engine.close()
-    return "\n".join(lines)
+    return visible_lines(lines)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All options."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="model file, engine file, or weights.pt")
     parser.add_argument("--config", type=Path, help="measure on its [[validate]] data sets")
     parser.add_argument("--data", type=Path, help="where its relative paths start")
@@ -259,8 +258,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-    arguments = build_parser().parse_args(argv)
     try:
+        arguments = build_parser().parse_args(argv)
         text = publish(evaluate(arguments), arguments.output)
     except SteadyposeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201

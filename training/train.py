@@ -9,7 +9,8 @@ command continues exactly where it stopped.
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import require
+from steadypose.engines.printable import visible
+from steadypose.realtime.command.parser import Parser, require
 
 if __name__ == "__main__":
     require("torch", "onnx", "tqdm", "matplotlib", requirements="requirements-train.txt")
@@ -60,9 +61,7 @@ def find_device(name: str) -> torch.device:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True, help="TOML file")
     parser.add_argument(
         "--data", type=Path, help="where relative data paths start; default: the config's folder"
@@ -74,8 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, help="begin with this state dict or model file")
     parser.add_argument("--first-stage", type=int, default=1, help="begin with this stage")
     parser.add_argument("--quiet", action="store_true", help="one line per epoch, no bar")
-    arguments = parser.parse_args(argv)
     try:
+        arguments = parser.parse_args(argv)
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
         run = Run(
@@ -89,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             weights=arguments.weights,
         )
         for note in run.notes:
-            print(f"note: {note}", file=sys.stderr)  # noqa: T201
+            print(f"note: {visible(note)}", file=sys.stderr)  # noqa: T201
         stop = Stop(run)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
@@ -104,7 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if run.is_stopping:
         print("stopped and saved; the same command continues from here", file=sys.stderr)  # noqa: T201
         return 2
-    print(f"done: PCK@0.2 {score:.4f}; weights in {arguments.out / 'weights.pt'}")  # noqa: T201
+    weights = visible(arguments.out / "weights.pt")
+    print(f"done: PCK@0.2 {score:.4f}; weights in {weights}")  # noqa: T201
     return 0
 
 

@@ -16,7 +16,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from steadypose.engines.printable import visible_lines
 from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.sources.address import shown_option
 
 if __name__ == "__main__":
     require("onnxruntime", requirements="requirements-train.txt")
@@ -86,7 +88,7 @@ def built_engines(spec: ModelSpec) -> list[Path]:
     return sorted(BUILT.glob(f"{spec.name}-*{SUFFIX}"))
 
 
-def report(arguments: argparse.Namespace) -> str:
+def report(arguments: argparse.Namespace) -> list[str]:
     """Run the command; returns a Markdown table."""
     spec = read_spec(arguments.onnx)
     share = -(-arguments.count // len(arguments.source))
@@ -100,7 +102,7 @@ def report(arguments: argparse.Namespace) -> str:
     )
     wanted = run_all(engine, crops)
     more = [f" PCK@0.2, {d.name} |" for d in labels]
-    names = ", ".join(Path(source).name for source in arguments.source)
+    names = ", ".join(shown_option(source) for source in arguments.source)
     lines = [
         f"{spec.name}, {len(crops)} crops of {names}; differences from the first row, in crop "
         "pixels",
@@ -120,8 +122,8 @@ def report(arguments: argparse.Namespace) -> str:
             engine.close()
         except SteadyposeError as error:
             refusals.append(f"not run: {title}: {error.what}")
-    text = "\n".join([*lines, "", *refusals]).rstrip()
-    return publish(text, arguments.output)
+    text = visible_lines([*lines, "", *refusals]).rstrip()
+    return publish(text, arguments.output).split("\n")
 
 
 def _row(title: str, got: Difference, engine: Engine, labels: Sequence[PoseDataset]) -> str:

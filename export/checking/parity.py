@@ -15,6 +15,7 @@ from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.realtime.datatypes import SEEN_SCORE
+from steadypose.realtime.sources.address import shown
 
 # Largest acceptable p95 of the keypoint difference, crop pixels.
 TOLERANCE_PX = {"fp32": 0.1, "tf32": 0.25, "fp16": 0.5, "int8": 2.0}
@@ -79,7 +80,7 @@ def compare_engine(
     got = difference(run_all(engine, crops), wanted)
     engine.close()
     text = (
-        f"against {reference.label} on {len(crops)} crops of {source}: keypoints differ by "
+        f"against {reference.label} on {len(crops)} crops of {shown(source)}: keypoints differ by "
         f"{got.p50:.3f} px p50, {got.p95:.3f} p95, {got.largest:.1f} at most, "
         f"scores by {got.score:.4f}"
     )

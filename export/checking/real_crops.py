@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.spec import ModelSpec
+from steadypose.realtime.sources.address import shown, spelled_out
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.crop import cut, place_crop
 from steadypose.realtime.tracking.search_windows import scan_windows
@@ -32,7 +33,7 @@ def gather_crops(source: str, spec: ModelSpec, *, count: int) -> NDArray[np.uint
     """
     if count < 1:
         raise UsageError(f"{count} crops cannot be checked with", fix="ask for at least one")
-    opened = open_source(SourceOptions(source))
+    opened = open_source(SourceOptions(spelled_out(source)))
     every = _EVERY
     if opened.frame_count:
         every = max(1, min(_EVERY, opened.frame_count * _WINDOWS // count))
@@ -53,5 +54,7 @@ def gather_crops(source: str, spec: ModelSpec, *, count: int) -> NDArray[np.uint
     finally:
         opened.close()
     if not crops:
-        raise UsageError(f"{source} gave no frame to check with", fix="choose another source")
+        raise UsageError(
+            f"{shown(source)} gave no frame to check with", fix="choose another source"
+        )
     return np.stack(crops[:count])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.printable import visible
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
@@ -72,4 +73,4 @@ def _size(model: zoo.ZooModel) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{visible(text)}\n")

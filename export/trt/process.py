@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import EngineError
+from steadypose.engines.printable import visible
 from steadypose.export.trt.builder import PROGRESS, Job
 from steadypose.realtime.model.places import ROOT
 
@@ -64,7 +65,7 @@ def _run_child(job: Path, *, is_verbose: bool) -> tuple[int, str]:
         with child:
             for line in child.stdout:
                 if line.startswith(PROGRESS) and sys.stderr.isatty():
-                    phase = line.removeprefix(PROGRESS).strip()[:60]
+                    phase = visible(line.removeprefix(PROGRESS).strip())[:60]
                     print(f"\r  {phase:<60}", end="", file=sys.stderr, flush=True)  # noqa: T201
         if sys.stderr.isatty():
             print("\r" + " " * 64 + "\r", end="", file=sys.stderr)  # noqa: T201

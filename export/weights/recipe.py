@@ -15,6 +15,7 @@ import torch
 
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.model_file import read_metadata
+from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import COCO17, Skeleton
 from steadypose.export.models.center_decoding import OTHERS, PEAK_SCORE, DecodeCenter
 from steadypose.export.models.decoding import (
@@ -243,7 +244,7 @@ def _check_statistics(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None
             text = ",".join(f"{value:.4f}" for value in found)
             raise ModelFileError(
                 f"the weights were trained with {key} {text}, the recipe says {ours}",
-                fix=f"--{key} {text}",
+                fix=f"--{key} {quoted(text)}",
             )
 
 

@@ -12,6 +12,7 @@ from onnx import TensorProto
 
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.model_file import read_metadata
+from steadypose.engines.printable import quoted
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
@@ -105,7 +106,8 @@ def _load(path: Path) -> onnx.ModelProto:
         ) from error
     if is_ours:
         raise UsageError(
-            f"{path} is already a steadypose model file", fix=f"python run.py --model {path}"
+            f"{path} is already a steadypose model file",
+            fix=f"python run.py --model {quoted(path)}",
         )
     if size > _LARGEST:
         raise ModelFileError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from steadypose.engines.printable import visible
 from steadypose.realtime.app.clock import Clock
 
 CAPTION_EVERY_S = 0.25
@@ -30,7 +31,7 @@ class Caption:
 
     def say(self, message: str) -> None:
         """Show a message for a moment."""
-        self._message = message
+        self._message = visible(message)
         self._until_s = time.perf_counter() + _MESSAGE_S
 
     def renew(self) -> None:
@@ -58,7 +59,7 @@ class Caption:
             self._lines = (
                 rate if clock.frames else "starting",
                 f"{age_ms:.0f} ms old  {dropped} dropped",
-                label,
+                visible(label),
                 *(() if is_smooth else ("smoothing off",)),
             )
         return self._lines

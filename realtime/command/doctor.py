@@ -27,7 +27,7 @@ _PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterp
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
-def examine(model: Path | None, *, backend: str = "auto") -> str:
+def examine(model: Path | None, *, backend: str = "auto") -> list[str]:
     """Everything a bug report needs, one line each.
 
     Args:
@@ -53,7 +53,16 @@ def examine(model: Path | None, *, backend: str = "auto") -> str:
         *taken,
         *_model_lines(model),
     ]
-    return "\n".join(lines)
+    return [_without_home(line) for line in lines]
+
+
+def _without_home(line: str) -> str:
+    """A bug report is shared: the home folder, which carries the user's name, becomes ``~``."""
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # nobody's
+        return line
+    return line.replace(home, "~") if Path(home).parts[1:] else line
 
 
 def _line(name: str, text: str) -> str:

@@ -14,6 +14,7 @@ from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUA
 from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
+from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions
 from steadypose.realtime.tracking.roster import MOST_PERSONS
@@ -26,7 +27,9 @@ _ANY = 10**9  # no limit worth naming
 def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
     mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
-    text = arguments.source if arguments.source is not None else str(arguments.camera or 0)
+    text = str(arguments.camera or 0)
+    if arguments.source is not None:
+        text = spelled_out(arguments.source)
     return Settings(
         source=SourceOptions(text, mode, is_paced=arguments.realtime),
         model=model or DEFAULT_MODEL,
@@ -112,8 +115,8 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--source",
         metavar="WHAT",
-        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, "
-        "demo or demo:2 (mannequins)",
+        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL (or @FILE, "
+        "env:NAME that holds one), demo or demo:2 (mannequins)",
     )
     size_px, size_help = integer_between(16, 16384), "picture size to ask the camera for"
     source.add_argument("--width", type=size_px, metavar="PX", help=size_help)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable
+from steadypose.engines.printable import quoted
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
 from steadypose.realtime.record.formats import tables
@@ -52,7 +53,7 @@ def check_outputs(settings: Settings) -> None:
     if settings.video is not None and settings.video.suffix.lower() not in VIDEO_SUFFIXES:
         raise UsageError(
             f"--save-video {settings.video} does not end in {' or '.join(VIDEO_SUFFIXES)}",
-            fix=f"--save-video {settings.video.with_suffix('.mp4')}",
+            fix=f"--save-video {quoted(settings.video.with_suffix('.mp4'))}",
         )
     if settings.is_offline_smoothed:
         _check_offline(settings)

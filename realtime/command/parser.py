@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.printable import quoted, visible, visible_lines
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         fix = f"{self.prog} --help lists the options"
         is_stray = message.startswith("unrecognized") and words and not words[0].startswith("-")
         if is_stray and self.stray_fix:
-            fix = self.stray_fix.format(word=words[0])
+            fix = self.stray_fix.format(word=quoted(words[0]))
         raise UsageError(message, fix=fix)
 
 
@@ -48,21 +49,22 @@ def require(*packages: str, requirements: str) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         sys.stderr.write(
-            f"error: {Path(sys.argv[0]).name} needs {', '.join(missing)}, "
-            f"not installed for {sys.executable}\n"
+            f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
+            f"not installed for {visible(sys.executable)}\n"
             f"  fix: make setup-export, then .venv/bin/python; or pip install -r {requirements}\n"
         )
         sys.exit(2)
 
 
-def run_command(work: Callable[[], str]) -> int:
+def run_command(work: Callable[[], str | Sequence[str]]) -> int:
     """Do the work and print what it returns; returns the exit code.
 
     Args:
-        work: Leaves nothing half-written when it is interrupted.
+        work: Leaves nothing half-written when it is interrupted. Returns a line, or lines;
+            a line break within one is shown, not made.
     """
     try:
-        sys.stdout.write(f"{work()}\n")
+        sys.stdout.write(f"{visible_lines(work())}\n")
     except SteadyposeError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

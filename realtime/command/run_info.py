@@ -8,8 +8,8 @@ from typing import Any
 from steadypose.engines.base import Engine
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.sources.address import shown_option
 from steadypose.realtime.sources.base import Source
-from steadypose.realtime.sources.camera import without_password
 from steadypose.version import __version__
 
 
@@ -28,7 +28,7 @@ def describe_run(
         engine: Opened.
         source: Opened; what was granted may differ from what was asked for.
         smoothing: Name and parameters of the filter.
-        typed: The command line. Passwords in addresses are left out.
+        typed: The command line. Secrets in addresses and folders of files are left out.
     """
     return {
         "steadypose": __version__,
@@ -41,5 +41,5 @@ def describe_run(
         "persons": settings.persons,
         "smoothing": smoothing,
         "machine": machine(),
-        "options": [without_password(text) for text in typed],
+        "options": [shown_option(text) for text in typed],
     }

@@ -8,28 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.file_io import write_error
+from steadypose.engines.printable import visible_values
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.record.outputs import counted
 
 
-def summary(app: App) -> str:
+def summary(app: App) -> list[str]:
     """Three lines: frames and speed, age and drops, files."""
     clock = app.clock
     if not clock.frames:
-        return f"0 frames\n{app.source.dropped} dropped\nfiles: {app.outputs.describe()}"
-    return "\n".join(
-        (
-            f"{counted(clock.frames, 'frame')}, {app.clock.fps:.1f} fps: "
-            f"engine {clock.percentile('engine', 50):.2f} ms, "
-            f"everything else {clock.percentile('overhead', 50):.2f} ms (p50) "
-            f"on {app.pipeline.engine.label}",
-            f"frame age p50 {clock.percentile('age', 50):.0f} ms, p95 "
-            f"{clock.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
-            f"files: {app.outputs.describe()}",
-        )
-    )
+        return ["0 frames", f"{app.source.dropped} dropped", f"files: {app.outputs.describe()}"]
+    return [
+        f"{counted(clock.frames, 'frame')}, {app.clock.fps:.1f} fps: "
+        f"engine {clock.percentile('engine', 50):.2f} ms, "
+        f"everything else {clock.percentile('overhead', 50):.2f} ms (p50) "
+        f"on {app.pipeline.engine.label}",
+        f"frame age p50 {clock.percentile('age', 50):.0f} ms, p95 "
+        f"{clock.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
+        f"files: {app.outputs.describe()}",
+    ]
 
 
 def figures(app: App) -> dict[str, Any]:
@@ -68,6 +67,6 @@ def write_figures(app: App, path: Path) -> None:
         RecordError: The file cannot be written.
     """
     try:
-        path.write_text(json.dumps(figures(app), indent=2) + "\n")
+        path.write_text(json.dumps(visible_values(figures(app)), indent=2) + "\n")
     except OSError as error:
         raise write_error(path, error) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from steadypose.engines import advice
 from steadypose.engines.engine_file import SUFFIX
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, UsageError
+from steadypose.engines.printable import quoted
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import QUALITIES, ROOT, SHIPPED
 
@@ -37,7 +38,8 @@ def choose_model(
     published = zoo.MODELS.get(path.stem)
     if published is not None and path.suffix == ".onnx" and not zoo.lies_here(path):
         raise ModelFileError(
-            f"{path} is not here", fix=f"--model {path.stem} --fetch downloads and exports it"
+            f"{path} is not here",
+            fix=f"--model {quoted(path.stem)} --fetch downloads and exports it",
         )
     if zoo.lies_here(path) or path.suffix in {".onnx", SUFFIX} or "/" in text or "\\" in text:
         if is_fetching:

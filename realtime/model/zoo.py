@@ -114,7 +114,8 @@ class ZooModel:
 def _model(name: str, figure: str, path: str) -> ZooModel:
     """Convert a row of the table to a model."""
     found = re.fullmatch(r"([a-z0-9-]+?)-(coco|mpii)(?:-aic)?-(\d+)x(\d+)(.*)", name)
-    assert found is not None, name
+    if found is None:
+        raise ValueError(f"no name of a model: {name}")
     arch, dataset, height, width, special = found.groups()
     is_coco = dataset == "coco"
     is_dark = "-dark" in special or arch.startswith("vitpose")
@@ -131,16 +132,27 @@ def _model(name: str, figure: str, path: str) -> ZooModel:
     )
 
 
-def _read_table() -> dict[str, ZooModel]:
-    folders = json.loads(DATA.read_text(encoding="utf-8"))["models"]
-    return {
-        name: _model(name, figure, f"{folder}/{stem}.pth")
-        for folder, rows in folders.items()
-        for name, figure, stem in rows
-    }
+def read_table(path: Path = DATA) -> dict[str, ZooModel]:
+    """The published models that a table names.
+
+    Raises:
+        ModelFileError: It is not as it was shipped.
+    """
+    try:
+        folders = json.loads(path.read_text(encoding="utf-8"))["models"]
+        return {
+            name: _model(name, figure, f"{folder}/{stem}.pth")
+            for folder, rows in folders.items()
+            for name, figure, stem in rows
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelFileError(
+            f"the table of published models, {path}, is damaged: {error}",
+            fix="git checkout realtime/model/published.json, or install steadypose again",
+        ) from error
 
 
-MODELS: dict[str, ZooModel] = _read_table()
+MODELS: dict[str, ZooModel] = read_table()
 
 
 def find(name: str) -> ZooModel:

@@ -38,7 +38,7 @@ def cost_of(model: ZooModel) -> tuple[int, float] | None:
     return costs().get((model.network, len(SKELETONS[model.skeleton]), model.input_hw))
 
 
-def listing(folder: Path | None = None) -> str:
+def listing(folder: Path | None = None) -> list[str]:
     """List all published models, one per line, the shipped ones, and the source of the figures.
 
     Args:
@@ -51,22 +51,20 @@ def listing(folder: Path | None = None) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "shipped, without a download: "
-            + ", ".join(f"{path.stem} (--quality {name})" for name, path in QUALITIES.items())
-            + f", {POSE_RESNET.stem}.",
-            "accuracy: as OpenMMLab publishes it, with the flip test: AP on COCO val2017 with "
-            "detected boxes, PCKh@0.5 on MPII val.",
-            "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "
-            "they were learnt, have terms of their own (MPII: no commercial use).",
-            "here: weights in " + str(folder) + ", model file in models/.",
-            "To use one: run.py --model NAME --fetch (to wrap one: docs/foreign_models.md). "
-            "DeepPose outputs no scores, so every frame appears to contain a person.",
-        ]
-    )
+    return [
+        *lines,
+        "",
+        "shipped, without a download: "
+        + ", ".join(f"{path.stem} (--quality {name})" for name, path in QUALITIES.items())
+        + f", {POSE_RESNET.stem}.",
+        "accuracy: as OpenMMLab publishes it, with the flip test: AP on COCO val2017 with "
+        "detected boxes, PCKh@0.5 on MPII val.",
+        "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "
+        "they were learnt, have terms of their own (MPII: no commercial use).",
+        "here: weights in " + str(folder) + ", model file in models/.",
+        "To use one: run.py --model NAME --fetch (to wrap one: docs/foreign_models.md). "
+        "DeepPose outputs no scores, so every frame appears to contain a person.",
+    ]
 
 
 def _row(model: ZooModel, folder: Path) -> tuple[str, ...]:

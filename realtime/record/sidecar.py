@@ -13,6 +13,7 @@ from typing import Any
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import replace_file, sha256_of, write_error
+from steadypose.engines.printable import visible, visible_values
 from steadypose.realtime.record.formats.entry import UNITS
 from steadypose.realtime.record.formats.tables import without_journal
 from steadypose.realtime.record.parts import first_part
@@ -84,7 +85,7 @@ class Sidecar:
         self._write()
 
     def _write(self) -> None:
-        text = json.dumps(self._content, indent=2) + "\n"
+        text = json.dumps(visible_values(self._content), indent=2) + "\n"
         try:
             replace_file(self.path, lambda fresh: _write_text(fresh, text))
         except OSError as error:
@@ -110,13 +111,14 @@ def find_sidecar(recording: Path) -> Path | None:
         recording: Any file of a run, also a later part or a journal.
     """
     table = without_journal(recording)
-    names = {table.name, first_part(table).name}
+    own = visible(table.name)  # as a sidecar shows it
+    names = {own, visible(first_part(table).name)}
     strong, weak = [], []
     for path in sorted(table.parent.glob("*.meta.json")):
         content = _content(path)
         is_own = path in {sidecar_path(table), sidecar_path(first_part(table))}
         files = _names(content)
-        if table.name in files or (not files and names & _typed(content)):
+        if own in files or (not files and names & _typed(content)):
             strong.append((str(content.get("started")), is_own, path))
         elif path == sidecar_path(table) or (is_own and not files):
             weak.append((path == sidecar_path(table), path))
@@ -139,7 +141,7 @@ def _names(content: Mapping[str, Any]) -> set[str]:
     files = content.get("files")
     entries = files if isinstance(files, list) else []
     lists = [entry.get("names") for entry in entries if isinstance(entry, dict)]
-    return {str(name) for names in lists if isinstance(names, list) for name in names}
+    return {visible(name) for names in lists if isinstance(names, list) for name in names}
 
 
 def _typed(content: Mapping[str, Any]) -> set[str]:
@@ -147,7 +149,7 @@ def _typed(content: Mapping[str, Any]) -> set[str]:
     options = content.get("options")
     texts = options if isinstance(options, list) else []
     values = [str(t).partition("=")[2] if str(t).startswith("-") else str(t) for t in texts]
-    return {Path(value).name for value in values}
+    return {visible(Path(value).name) for value in values}
 
 
 def check_sidecar(path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable, write_error
+from steadypose.engines.printable import quoted
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
@@ -42,13 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(lambda: _work(argv))
 
 
-def _work(argv: Sequence[str] | None) -> str:
+def _work(argv: Sequence[str] | None) -> list[str]:
     arguments = build_parser().parse_args(argv)
     path = write_report(arguments.table, arguments.output, person=arguments.person)
-    message = f"{path} ({path.stat().st_size / 1000:.0f} kB)"
+    lines = [f"{path} ({path.stat().st_size / 1000:.0f} kB)"]
     if arguments.open and not webbrowser.open(path.resolve().as_uri()):
-        message += f"\nno browser was found; open {path} in one"
-    return message
+        lines.append(f"no browser was found; open {path} in one")
+    return lines
 
 
 def write_report(table: Path, output: Path | None = None, *, person: int | None = None) -> Path:
@@ -71,7 +72,7 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
     if output.resolve() in {path.resolve() for path in read}:
         raise UsageError(
             f"{output} is what the report is made of and would be destroyed",
-            fix=f"-o {table.with_suffix('.html')}",
+            fix=f"-o {quoted(table.with_suffix('.html'))}",
         )
     check_writable(output, "-o")
     recording = choose_person(read_recording(table), person)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.report.scales import Scale
+from steadypose.realtime.report.words import escape
 
 MOST_POINTS = 2000  # of a curve; a screen has no more columns
 _DENSE = 4 * MOST_POINTS  # longer curves fill areas, so they are drawn thin and translucent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from steadypose.realtime.report.scales import Scale, clock, number_scale, time_s
 from steadypose.realtime.report.words import (
     DASH,
     TIMES,
+    escape,
     figure,
     legend,
     number,

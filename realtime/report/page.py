@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from steadypose.realtime.report.quality import Timing, has_raw, jitter, presence
 from steadypose.realtime.report.scales import clock
 from steadypose.realtime.report.sidecar_text import RunInfo
 from steadypose.realtime.report.trajectories import trajectories
-from steadypose.realtime.report.words import TIMES, definition_list, number, spoken
+from steadypose.realtime.report.words import TIMES, definition_list, escape, number, spoken
 
 MOST_SECTIONS = 12  # people with a section; the others only get a bar in the timeline
 _MOST_BARS = 60
@@ -27,6 +26,8 @@ _MAIN_PARTS = ("wrist", "ankle", "nose", "head_top", "shoulder", "elbow", "hip",
 _OPEN_PARTS = 2
 # Left and right as in realtime/app/draw.py (Okabe and Ito 2008), darker on white paper; what
 # draw.py shows white on a picture is green here.
+# What the page has, its own style, and nothing else: a second lock behind ``escape``.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -50,6 +51,7 @@ def build_page(recording: Recording, run: RunInfo | None = None) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en" xmlns="http://www.w3.org/1999/xhtml"><head>'
         '<meta charset="utf-8"/>'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
         f"<title>{title} - steadypose report</title><style>\n{style}</style></head>\n<body>"
         f"{_head(recording, people, shown, run)}\n{''.join(sections)}"
@@ -123,7 +125,6 @@ def _header_rows(
         ("frames", f"{number(times.frames, 0)} at {number(rate, 1)} per second"),
         ("keypoints", str(len(recording.keypoints))),
         ("raw positions", "recorded" if any(map(has_raw, people)) else "not recorded"),
-        ("folder", str(recording.path.resolve().parent)),
     ]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.report.charts import drawing, x_axis
 from steadypose.realtime.report.scales import Scale, number_scale
+from steadypose.realtime.report.words import escape
 
 _ROW = 22  # pixels
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from steadypose.realtime.record.sidecar import find_sidecar
 from steadypose.realtime.report.words import DASH
+from steadypose.realtime.sources.address import shown_option
 
 # What readers of the report look for first.
 _MAIN = {
@@ -46,11 +47,17 @@ def find_run_info(recording: Path) -> RunInfo | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         entries = flatten(content if isinstance(content, dict) else {"content": content})
     except (OSError, ValueError, RecursionError) as error:
-        return RunInfo(problem=f"{path.name} beside the recording could not be read: {error}")
+        reason = _reason(error)
+        return RunInfo(problem=f"{path.name} beside the recording could not be read: {reason}")
     found = RunInfo()
     for name, value in entries:
         (found.main if name in _MAIN else found.rest).append((name, value))
     return found
+
+
+def _reason(error: Exception) -> str:
+    """Without the folder, which the text of an OSError names."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def flatten(content: dict[str, Any]) -> list[tuple[str, str]]:
@@ -64,6 +71,8 @@ def flatten(content: dict[str, Any]) -> list[tuple[str, str]]:
             found.append((name, ", ".join(f"{of} {_text(number)}" for of, number in value.items())))
         elif isinstance(value, dict):
             found += [(f"{name} {inner}", text) for inner, text in flatten(value)]
+        elif key == "options" and isinstance(value, list):  # older ones hold whole paths
+            found.append((name, _text([shown_option(str(item)) for item in value])))
         else:
             found.append((name, _text(value)))
     return found

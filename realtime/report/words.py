@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
-from html import escape
+
+from steadypose.engines.printable import visible
 
 DASH, MINUS, TIMES = "\u2013", "\u2212", "\u00d7"
 SIDES = ("left", "right", "middle")
+
+
+def escape(text: str) -> str:
+    """Plain text as HTML and XML, on one line and with everything in it visible."""
+    return html.escape(visible(text))
 
 
 def side_of(keypoint: str) -> str:

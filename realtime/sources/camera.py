@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError, UsageError
+from steadypose.engines.printable import quoted, visible
+from steadypose.realtime.sources.address import shown
 
 _NETWORK_TIMEOUT_MS = 5000
 _SYSTEM_BACKENDS = {
@@ -24,12 +25,6 @@ _SYSTEM_BACKENDS = {
 }
 # Media Foundation takes half a minute to open some cameras unless told not to (opencv#17687).
 _SLOW_MSMF = "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS"
-_USER = re.compile(r"://.*@", re.DOTALL)
-# Some cameras separate what is in their path as others do in a query: /user=me_password=x_ch=1
-_SECRET_IN_QUERY = re.compile(
-    r"([?&;/_][^?&;/=@:]*(?:pass|pw|psw|token|key|secret|auth)[^?&;/=@:]*=)([^&]*)", re.IGNORECASE
-)
-_PIECE = re.compile(r"[^@]+")  # an @ stays: it may end a user and password
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ class CvDevice:
 
     def __init__(self, capture: cv2.VideoCapture, label: str, fps: float) -> None:
         self._capture = capture
-        self.label = label
+        self.label = visible(label)
         self.fps = fps
         self._has_driver_clock = capture.getBackendName() == "V4L2"
 
@@ -105,7 +100,7 @@ def stream_opener(url: str, first: cv2.VideoCapture | None = None) -> Callable[[
 
     def open_stream() -> CvDevice:
         capture = opened.pop() if opened else connect(url)
-        label = f"{without_password(url)}, {_granted(capture, CameraMode())}"
+        label = f"{shown(url)}, {_granted(capture, CameraMode())}"
         return CvDevice(capture, label, _fps_of(capture))
 
     return open_stream
@@ -142,9 +137,9 @@ def connect(url: str) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)
     if not capture.isOpened():
         raise SourceError(
-            f"no video at {without_password(url)} (waited up to {_NETWORK_TIMEOUT_MS // 1000} s)",
+            f"no video at {shown(url)} (waited up to {_NETWORK_TIMEOUT_MS // 1000} s)",
             fix="check address, user and password, and that the camera streams: "
-            f"ffprobe {without_password(url)}",
+            f"ffprobe {quoted(shown(url))}",
         )
     return capture
 
@@ -223,16 +218,3 @@ def _granted(capture: cv2.VideoCapture, mode: CameraMode) -> str:
 def _fps_of(capture: cv2.VideoCapture) -> float:
     fps = float(capture.get(cv2.CAP_PROP_FPS))
     return fps if 0.1 < fps < 1000 else 30.0
-
-
-def without_password(text: str) -> str:
-    """An address, or an option with one in it, as it may be shown.
-
-    Users and cameras put ``@ : / ? #`` into passwords without escaping them, so
-    everything up to the last ``@`` goes, even where that takes a piece of a harmless
-    address with it.
-    """
-    if "://" not in text:
-        return text
-    masked = _SECRET_IN_QUERY.sub(lambda found: found[1] + _PIECE.sub("***", found[2]), text)
-    return _USER.sub("://", masked, count=1)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.printable import is_text, quoted, visible
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.demo import DemoScene
 
@@ -50,7 +51,7 @@ class FileSource:
         is_paced: bool = False,
         close: Callable[[], None] | None = None,
     ) -> None:
-        self.label = label
+        self.label = visible(label)
         self.fps = fps
         self.frame_count = frame_count
         self.is_over = False
@@ -133,7 +134,7 @@ def open_video(path: Path, *, is_paced: bool) -> FileSource:
     if not capture.isOpened():
         raise SourceError(
             f"{path} cannot be opened as a video: not a video file, or its header is missing",
-            fix=f"check that it plays elsewhere; ffprobe {path.name} says what it is",
+            fix=f"check that it plays elsewhere; ffprobe {quoted(path.name)} says what it is",
         )
     return play(capture, path.name, is_paced=is_paced)
 
@@ -212,7 +213,8 @@ def open_images(paths: list[Path], *, label: str, fps: float, is_paced: bool) ->
 def _image_pictures(paths: list[Path], fps: float) -> Iterator[Picture]:
     bad: list[Path] = []
     for position, path in enumerate(paths):
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        # OpenCV 5.0 crashes where the bytes of a name are no text.
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if is_text(path) else None
         if image is None:
             bad.append(path)
         else:

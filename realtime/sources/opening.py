@@ -6,18 +6,18 @@ import glob
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 
 from steadypose.engines.errors import SourceError, UsageError
+from steadypose.engines.printable import is_text
+from steadypose.realtime.sources.address import is_half_an_address, shown
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import (
     CameraMode,
     camera_opener,
     connect,
     stream_opener,
-    without_password,
 )
 from steadypose.realtime.sources.files import open_demo, open_images, open_video, play
 from steadypose.realtime.sources.live import LiveSource
@@ -66,6 +66,8 @@ def open_source(options: SourceOptions) -> Source:
     text = options.text
     if not text.strip():
         raise UsageError("--source is empty", fix="give a camera number, a path, a URL, or demo")
+    if not is_text(text):  # OpenCV 5.0 would crash
+        raise SourceError(f"the bytes of {text} are no text", fix="rename it")
     if re.fullmatch(r"demo(:.*)?", text):
         return _demo(text, options)
     if text.isdecimal():
@@ -96,6 +98,11 @@ def _from_files(text: str, options: SourceOptions) -> Source:
         if not found:
             raise SourceError(f"nothing matches {text}", fix="check the pattern and quote it")
         return _from_images(sorted(found, key=_natural), text, options)
+    if is_half_an_address(text):
+        raise SourceError(
+            "--source looks like an address, but does not begin with a scheme",
+            fix="begin it with rtsp://, http:// or udp://",
+        )
     raise SourceError(
         f"{text} does not exist",
         fix="give a video file, a folder of pictures, a URL, a camera number, or demo",
@@ -131,16 +138,16 @@ def _demo(text: str, options: SourceOptions) -> Source:
 
 
 def _from_url(url: str, options: SourceOptions) -> Source:
-    scheme, shown = _scheme_of(url), without_password(url)
+    scheme, address = _scheme_of(url), shown(url)
     if scheme == "file":
-        raise UsageError(f"{shown} is a file URL", fix="give the path without file://")
+        raise UsageError(f"{address} is a file URL", fix="give the path without file://")
     if scheme not in _SCHEMES:
-        raise UsageError(f"{shown} has an unknown scheme", fix="use rtsp://, http:// or udp://")
+        raise UsageError(f"{address} has an unknown scheme", fix="use rtsp://, http:// or udp://")
     capture = None
     if scheme in _WEB:
         capture = connect(url)
         if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # a video with an end, not a camera
-            name = Path(urlsplit(shown).path).name or shown
+            name = address.rpartition("/")[2].partition("?")[0].strip("*") or address
             return play(capture, name, is_paced=options.is_paced)
     return LiveSource(stream_opener(url, first=capture))
 
@@ -159,7 +166,8 @@ def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source
             fix="give a folder or a quoted pattern such as 'frames/*.png'",
         )
     fps = options.mode.fps or 30.0
-    label = f"{text}, pictures: {len(pictures)}, {fps:g} fps"
+    name = Path(text).name or text  # not where it lies: labels are shared with recordings
+    label = f"{name}, pictures: {len(pictures)}, {fps:g} fps"
     return open_images(pictures, label=label, fps=fps, is_paced=options.is_paced)
 
 

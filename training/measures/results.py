@@ -10,8 +10,10 @@ from datetime import date
 from pathlib import Path
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.printable import visible
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.model.places import ROOT
+from steadypose.realtime.sources.address import shown
 
 # Code that computes: changed documents or earlier results do not affect the figures.
 _COMPUTES = ("engines", "realtime", "export", "training", "benchmarks", "models/*.onnx", "run.py")
@@ -31,7 +33,7 @@ def publish(text: str, output: Path | None) -> str:
     Raises:
         RecordError: The file cannot be written.
     """
-    whole = f"`{command(sys.argv[1:])}`  \n{provenance()}\n\n{text}"
+    whole = f"`{visible(command(sys.argv[1:]))}`  \n{provenance()}\n\n{text}"
     if output is not None:
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +62,7 @@ def _portable(argument: str) -> str:
     if path.is_absolute() and path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))
     is_foreign = path.is_absolute() or ".." in path.parts
-    return path.name if is_foreign and path.exists() else argument
+    return path.name if is_foreign and path.exists() else shown(argument)
 
 
 def provenance() -> str:

@@ -15,6 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.printable import visible
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.torch_engine import TorchEngine
@@ -291,6 +292,6 @@ class Run:
         write_picture(grid, self._out / "grid.png")
         if self._is_silent:
             left = tqdm.format_interval(self._left_s(trainer, place, meter))
-            print(f"{','.join(row.values())}; {left} left", flush=True)
+            print(visible(f"{','.join(row.values())}; {left} left"), flush=True)
         meter.start_epoch()
         return score

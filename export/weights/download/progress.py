@@ -6,6 +6,8 @@ from typing import Protocol, TextIO
 
 from tqdm import tqdm
 
+from steadypose.engines.printable import visible
+
 
 class Progress(Protocol):
     """Is told how a download goes; called on the downloading thread."""
@@ -46,7 +48,7 @@ class ProgressLine:
         """Redraw, at most ten times a second."""
         if self._bar is None:
             self._bar = tqdm(
-                desc=self._name,
+                desc=visible(self._name),
                 initial=done,
                 unit="B",
                 unit_scale=True,
@@ -60,7 +62,7 @@ class ProgressLine:
     def note(self, text: str) -> None:
         """A line of its own."""
         self.end()
-        self._stream.write(f"note: {text}\n")
+        self._stream.write(f"note: {visible(text)}\n")
         self._stream.flush()
 
     def end(self) -> None:

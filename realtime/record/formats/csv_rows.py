@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from steadypose.engines.printable import to_cell
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Pose
 from steadypose.realtime.record.formats.entry import STATE_NAMES, Entry, round_px, round_score
@@ -33,11 +35,11 @@ def csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink:
         RecordError: The file cannot be written.
     """
     to_lines = _wide_lines if layout == "wide" else _long_lines
-    return LineSink(path, ",".join(header(skeleton, layout)), to_lines)
+    return LineSink(path, ",".join(map(to_cell, header(skeleton, layout))), to_lines)
 
 
 def header(skeleton: Skeleton, layout: Layout) -> list[str]:
-    """Column names of a layout."""
+    """Column names of a layout, as ``to_cell`` is yet to write them."""
     if layout == "long":
         return list(LONG_HEAD)
     columns = list(WIDE_HEAD)
@@ -67,7 +69,7 @@ def long_rows(index: int, time_s: float, pose: Pose) -> Iterator[str]:
     """The lines of a person in a frame, one per keypoint."""
     head = f"{index},{time_s:.4f},{pose.track_id}"
     columns = zip(
-        pose.skeleton.keypoints,
+        _cells(pose.skeleton.keypoints),
         round_px(pose.xy).tolist(),
         round_score(pose.score).tolist(),
         round_px(pose.raw_xy).tolist(),
@@ -76,6 +78,11 @@ def long_rows(index: int, time_s: float, pose: Pose) -> Iterator[str]:
     )
     for name, xy, score, raw, state in columns:
         yield f"{head},{name},{_xy(xy)},{_score(score)},{_xy(raw)},{STATE_NAMES[state]}\n"
+
+
+@lru_cache(maxsize=8)
+def _cells(keypoints: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(to_cell, keypoints))
 
 
 def _xy(xy: list[float]) -> str:

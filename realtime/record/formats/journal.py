@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.printable import is_text
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.record.formats.entry import description
 
 JOURNAL = ".journal"
 
 
-def arrow(option: str) -> Any:
-    """The pyarrow package with its parts.
+def arrow(option: str, path: Path | None = None) -> Any:
+    """The pyarrow package with its parts, for a file that it can name.
 
     Raises:
-        UsageError: It is not installed.
+        UsageError: It is not installed, or cannot name the file.
     """
+    if path is not None and not is_text(path):
+        raise UsageError(f"the bytes of {path} are no text", fix="give it another name")
     try:
         for part in ("pyarrow.ipc", "pyarrow.parquet"):
             import_module(part)

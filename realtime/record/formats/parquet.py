@@ -10,6 +10,7 @@ import numpy as np
 
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import replace_file, write_error
+from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
@@ -45,7 +46,7 @@ class ParquetSink:
         self.path = path
         self.rows = 0
         self.progress = 0
-        self._arrow = arrow(f"--parquet {path}")
+        self._arrow = arrow(f"--parquet {path}", path)
         self._journal = WholeFile(journal_path(path))
         try:
             path.unlink(missing_ok=True)
@@ -118,7 +119,8 @@ class ParquetSink:
             raise RecordError(
                 f"{self.path} could not be made ({error.strerror or error}), but {journal} "
                 "has everything",
-                fix=f"free some space, then python -m realtime.convert {journal} {self.path}",
+                fix=f"free some space, then python -m realtime.convert "
+                f"{quoted(journal)} {quoted(self.path)}",
             ) from error
         journal.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.blocks import AGAIN, Block, NotARecordingError, ReadState
@@ -200,7 +201,7 @@ def _read_error(path: Path, error: OSError) -> RecordError:
     for journal in (path.with_name(path.name + end) for end in BESIDE):
         if not path.exists() and journal.exists():
             what = f"{path} does not exist, for its recording was killed"
-            return RecordError(what, fix=f"read {journal} instead")
+            return RecordError(what, fix=f"read {quoted(journal)} instead")
     return RecordError(
         f"cannot read {path}: {error.strerror or error}", fix="check the name and its permissions"
     )

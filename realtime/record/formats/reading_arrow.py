@@ -36,13 +36,13 @@ def parquet_blocks(reading: ReadState) -> Iterator[Block]:
         RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
-    pa = arrow(str(reading.path))
+    pa = arrow(str(reading.path), reading.path)
     try:
         with pa.parquet.ParquetFile(reading.path) as file:
             reading.keypoints = _keypoints(file.schema_arrow, reading)
             batches = file.iter_batches(_CHUNK_ROWS, columns=list(LONG_HEAD))
             yield from group_cells(_all_cells(batches, reading), reading, first_line=1)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise RecordError(
             f"{reading.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
         ) from error
@@ -56,12 +56,12 @@ def journal_blocks(reading: ReadState) -> Iterator[Block]:
         RecordError: It is damaged.
         UsageError: pyarrow is not installed.
     """
-    pa = arrow(str(reading.path))
+    pa = arrow(str(reading.path), reading.path)
     try:
         with pa.OSFile(str(reading.path)) as file:
             batches = whole_batches(pa, file)
             yield from group_cells(_journal_cells(batches, reading), reading, first_line=1)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise RecordError(
             f"{reading.path} is damaged: {str(error).splitlines()[0]}", fix=AGAIN
         ) from error
@@ -78,6 +78,7 @@ def _journal_cells(batches: Generator[Any, None, bool], reading: ReadState) -> I
 def _all_cells(batches: Iterator[Any], reading: ReadState) -> Iterator[Cells]:
     line = 1
     for batch in batches:
+        batch.validate(full=True)  # pyarrow believes the indices and lengths in a file
         if not reading.keypoints:
             reading.keypoints = _keypoints(batch.schema, reading)
         yield _cells(batch, reading, line)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.printable import from_cell
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
@@ -42,7 +43,7 @@ def csv_blocks(reading: ReadState) -> Iterator[Block]:
     try:
         with reading.path.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(whole_lines(file, ("\n", "\r"), reading), strict=True)
-            head = next(lines, [])
+            head = [from_cell(cell) for cell in next(lines, [])]
             if tuple(head) == LONG_HEAD:
                 yield from group_cells(_long_cells(lines, reading), reading, first_line=2)
             else:
@@ -94,8 +95,9 @@ def _long_cells(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Cell
     for rows in _chunks(lines):
         _check_width(rows, len(LONG_HEAD), reading, line)
         columns = list(zip(*rows, strict=True))
+        names = tuple(map(from_cell, columns[3]))
         if not reading.keypoints:
-            reading.keypoints = _learn_keypoints(columns, reading)
+            reading.keypoints = _learn_keypoints(columns, names, reading)
         codes = {name: index for index, name in enumerate(reading.keypoints)}
         numbers = _numbers([*columns[:3], *columns[4:9]], reading, line, _long_name)
         frame, time_s, person = check_place(numbers[:, :3], reading, line)
@@ -103,14 +105,14 @@ def _long_cells(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Cell
             frame,
             time_s,
             person,
-            _codes(columns[3], codes, reading, line, "keypoint").astype(np.int64),
+            _codes(names, codes, reading, line, "keypoint").astype(np.int64),
             numbers[:, 3:],
             _codes(columns[9], STATES, reading, line, "state").astype(np.int8),
         )
         line += len(rows)
 
 
-def _learn_keypoints(columns: Sequence[_Row], reading: ReadState) -> tuple[str, ...]:
+def _learn_keypoints(columns: Sequence[_Row], names: _Row, reading: ReadState) -> tuple[str, ...]:
     """The names that the first person has in the first frame.
 
     Raises:
@@ -123,7 +125,7 @@ def _learn_keypoints(columns: Sequence[_Row], reading: ReadState) -> tuple[str, 
         raise RecordError(
             f"{reading.path} was cut off before its first person was complete", fix="record again"
         )
-    return columns[3][:count]
+    return names[:count]
 
 
 def _check_width(rows: list[list[str]], width: int, reading: ReadState, line: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.printable import visible
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.reading import PersonTrack, Recording
 
@@ -174,10 +175,10 @@ def write_trc(path: Path, markers: Markers, *, title: str) -> None:
     count, rate = len(markers.time_s), f"{markers.rate_hz:.2f}"
     names, numbers = markers.names, range(1, len(markers.names) + 1)
     lines = [
-        ["PathFileType", "4", "(X/Y/Z)", title],
+        ["PathFileType", "4", "(X/Y/Z)", visible(title)],
         list(_HEAD),
         [rate, rate, str(count), str(len(names)), markers.unit, rate, "1", str(count)],
-        ["Frame#", "Time", *(cell for name in names for cell in (name, "", ""))],
+        ["Frame#", "Time", *(cell for name in map(visible, names) for cell in (name, "", ""))],
         ["", "", *(f"{axis}{number}" for number in numbers for axis in "XYZ")],
         [],
     ]

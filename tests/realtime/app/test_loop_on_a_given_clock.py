@@ -45,7 +45,7 @@ def test_the_age_in_the_summary_counts_until_the_picture_is_shown(monkeypatch: P
     found = figures(loop.app)
     assert found["frame_age_ms_p50"] == pytest.approx(126.0)
     assert found["frame_age_ms_p95"] == pytest.approx(126.0)
-    assert "frame age p50 126 ms, p95 126 ms; 3 dropped" in summary(loop.app)
+    assert "frame age p50 126 ms, p95 126 ms; 3 dropped" in "\n".join(summary(loop.app))
 
 
 def test_each_stage_is_told_what_it_took(monkeypatch: Patch, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_time_outside_the_engine_and_the_source_is_overhead(monkeypatch: Pat
     loop.source.read = slow_read  # type: ignore[assignment, method-assign]
     loop.app.run()
     assert figures(loop.app)["overhead_ms_p50"] == pytest.approx(17.0, abs=0.01)
-    assert "everything else 17.00 ms" in summary(loop.app)
+    assert "everything else 17.00 ms" in "\n".join(summary(loop.app))
 
 
 def test_rate_start_and_work_are_told_of_the_frames_between_first_and_last(

@@ -163,7 +163,7 @@ def test_a_password_does_not_reach_the_sidecar(typed: list[str]) -> None:
         facts = describe_run(
             Settings(), FakeEngine(), source, smoothing={}, typed=[*typed, "out/a=b.csv"]
         )
-    assert facts["options"][-1] == "out/a=b.csv"
+    assert facts["options"][-1] == "a=b.csv"
     assert "camera/1" in facts["options"][-2]
     assert "secret" not in " ".join(facts["options"])
 

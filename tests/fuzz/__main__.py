@@ -1,0 +1,103 @@
+"""Look for bytes that end a reader in anything but a result or a sentence.
+
+    python -m tests.fuzz                       # every reader for ten minutes
+    python -m tests.fuzz --seconds 60 --total  # all of them for a minute together
+    python -m tests.fuzz jsonl parquet
+
+A reader runs in a process of its own, with 1 GB of memory beyond what it has at the start. What
+it stumbles over is kept in .hypothesis/fuzz; it becomes a test before it is mended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from steadypose.realtime.model.places import ROOT
+from tests.fuzz.readers import READERS
+from tests.fuzz.trying import try_reader
+
+_MORE_BYTES = 1 << 30
+_BLOCK = 150  # inputs between two looks at the clock
+_KEPT = ROOT / ".hypothesis" / "fuzz"
+
+
+def main() -> int:
+    """Try the readers that are named, or all; the number of those that failed is the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(READERS))
+    parser.add_argument("--seconds", type=float, default=600.0, help="for each (default: 600)")
+    parser.add_argument("--total", action="store_true", help="for all of them together")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child is not None:
+        return _feed(given.readers[0], given.seconds, given.child)
+    names = [name for name in given.readers or READERS if READERS[name].is_here]
+    seconds = given.seconds / len(names) if given.total else given.seconds
+    return sum(not _watch(name, seconds) for name in names)
+
+
+def _watch(name: str, seconds: float) -> bool:
+    """Run a reader's child; returns whether it came through."""
+    with tempfile.TemporaryDirectory() as folder:
+        current = Path(folder) / "input"
+        command = [sys.executable, "-m", "tests.fuzz", name, "--seconds", str(seconds)]
+        done = subprocess.run(
+            [*command, "--child", str(current)],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            check=False,
+        )
+        if done.returncode and current.exists():
+            data = current.read_bytes()
+            _KEPT.mkdir(parents=True, exist_ok=True)
+            kept = _KEPT / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
+            kept.write_bytes(data)
+            print(f"{name}: exit code {done.returncode}; the input is {kept.relative_to(ROOT)}")
+    return done.returncode == 0
+
+
+def _feed(name: str, seconds: float, current: Path) -> int:
+    reader = READERS[name]
+    end_s = time.monotonic() + seconds
+    count = 0
+
+    def tried(data: bytes) -> None:
+        nonlocal count
+        if not count:
+            _limit_memory()  # now everything is loaded
+        count += 1
+        current.write_bytes(data)
+
+    try:
+        while time.monotonic() < end_s:
+            try_reader(reader, examples=_BLOCK, start=random.getrandbits(32), tried=tried)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    print(f"{name}: {count} inputs", flush=True)
+    return 0
+
+
+def _limit_memory() -> None:
+    """This much more than now, where the system can be asked for it."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + _MORE_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    except (ImportError, OSError):
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

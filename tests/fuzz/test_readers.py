@@ -1,0 +1,42 @@
+"""A few inputs for each reader; `make fuzz` tries them for as long as it is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.readers import READERS
+from tests.fuzz.trying import read_one, try_reader
+
+HERE = [
+    pytest.param(name, marks=[pytest.mark.export] if reader.package == "torch" else [])
+    for name, reader in READERS.items()
+]
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_healthy_bytes_are_read(name: str, tmp_path: Path) -> None:
+    reader = READERS[name]
+    pytest.importorskip(reader.package)
+    for data in reader.samples():
+        path = tmp_path / f"x{reader.suffix}"
+        path.write_bytes(data)
+        reader.read(path)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_spoilt_bytes_are_a_result_or_a_sentence(name: str) -> None:
+    pytest.importorskip(READERS[name].package)
+    try_reader(READERS[name], examples=25, start=1)
+
+
+FOUND: dict[str, list[bytes]] = {}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [(name, data) for name, found in FOUND.items() for data in found]
+)
+def test_what_was_found_once_stays_mended(name: str, data: bytes, tmp_path: Path) -> None:
+    pytest.importorskip(READERS[name].package)
+    read_one(READERS[name], tmp_path / f"x{READERS[name].suffix}", data)
