@@ -11,12 +11,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import replace_file, sha256_of, write_error
 from steadypose.realtime.record.formats.entry import UNITS
 from steadypose.realtime.record.formats.tables import without_journal
 from steadypose.realtime.record.parts import first_part
 
+_END = ".meta.json"
 _SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
 _PACKAGES = {
     "numpy": "numpy",
@@ -97,7 +97,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def sidecar_path(first: Path) -> Path:
     """The sidecar of a run whose first file is ``first``: out.csv gives out.meta.json."""
-    return first.with_name(f"{first.stem}.meta.json")
+    return first.with_name(f"{first.stem}{_END}")
 
 
 def find_sidecar(recording: Path) -> Path | None:
@@ -112,8 +112,8 @@ def find_sidecar(recording: Path) -> Path | None:
     table = without_journal(recording)
     names = {table.name, first_part(table).name}
     strong, weak = [], []
-    for path in sorted(table.parent.glob("*.meta.json")):
-        content = _content(path)
+    for path in sorted(table.parent.glob(f"*{_END}")):
+        content = read_sidecar(path)
         is_own = path in {sidecar_path(table), sidecar_path(first_part(table))}
         files = _names(content)
         if table.name in files or (not files and names & _typed(content)):
@@ -124,8 +124,10 @@ def find_sidecar(recording: Path) -> Path | None:
     return max(strong)[-1] if strong else max(weak)[-1] if weak else None
 
 
-def _content(path: Path) -> dict[str, Any]:
+def read_sidecar(path: Path) -> dict[str, Any]:
     """What a sidecar says; nothing where it cannot be read or is somebody else's."""
+    if not path.name.endswith(_END):
+        return {}
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -148,19 +150,6 @@ def _typed(content: Mapping[str, Any]) -> set[str]:
     texts = options if isinstance(options, list) else []
     values = [str(t).partition("=")[2] if str(t).startswith("-") else str(t) for t in texts]
     return {Path(value).name for value in values}
-
-
-def check_sidecar(path: Path) -> None:
-    """Refuse to replace a file that is somebody else's.
-
-    Raises:
-        UsageError: There is one that no run wrote.
-    """
-    if path.exists() and not _content(path):
-        raise UsageError(
-            f"{path} would be replaced, and it is not from a recording",
-            fix="give the recording another name",
-        )
 
 
 def sha256(path: Path) -> str | None:
