@@ -61,6 +61,15 @@ def replace_file(
             fresh.unlink(missing_ok=True)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """``replace_file`` with a text.
+
+    Raises:
+        OSError: It could not be written; ``path`` is as it was.
+    """
+    replace_file(path, lambda fresh: fresh.write_text(text, encoding="utf-8"))
+
+
 def stat_of(path: Path) -> os.stat_result | None:
     """What is known of a file, at the end of all links; None where there is none."""
     try:
@@ -214,7 +223,7 @@ def check_private(folder: Path) -> None:
     Raises:
         RecordError: It, or the link that leads to it, is another user's, or others may write.
     """
-    if os.name == "nt" or not folder.exists():
+    if os.name == "nt" or stat_of(folder) is None:
         return
     mine = {0, os.geteuid()}  # root may do anything anyway
     if not {folder.lstat().st_uid, folder.stat().st_uid} <= mine:
@@ -228,6 +237,15 @@ def check_private(folder: Path) -> None:
             fix=f"chmod go-w {folder}, if only you have used it so far; or choose another folder "
             "(STEADYPOSE_CACHE, --cache)",
         )
+
+
+def is_private(folder: Path) -> bool:
+    """Whether nobody else can have laid what lies in a folder."""
+    try:
+        check_private(folder)
+    except (RecordError, OSError):
+        return False
+    return True
 
 
 def _others_may_write(found: os.stat_result) -> bool:
