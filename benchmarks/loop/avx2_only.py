@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from steadypose.engines.file_io import private_folder
+
 _SOURCE = Path(__file__).with_suffix(".c")
 _LIBRARY = _SOURCE.parent / "cache" / "avx2_only.so"
 _OPENVINO_ALONE = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -21,7 +23,7 @@ def avx2_only() -> tuple[Mapping[str, str], bool]:
     Where the processor lets its CPUID be trapped (Intel's, on Linux, with a C compiler there),
     every program is held back. Elsewhere only what multiplies with oneDNN is: OpenVINO, torch.
     """
-    _LIBRARY.parent.mkdir(exist_ok=True)
+    private_folder(_LIBRARY.parent)  # what lies there is loaded into programs
     build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(_LIBRARY), str(_SOURCE)]
     loaded = [str(_LIBRARY), *os.environ.get("LD_PRELOAD", "").split()]
     variables = {"LD_PRELOAD": " ".join(loaded)}

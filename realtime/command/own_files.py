@@ -6,7 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from steadypose.engines.engine_file import SUFFIX, read_info
+from steadypose.engines.engine_file import SUFFIX, sidecar_of
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
@@ -24,6 +24,8 @@ _FIGURES = (b'"cpu_ms_per_frame"', b'"engine_ms_p50"', b'"stages_ms"')
 _ENGINE = (b'"onnx_sha256"', b'"plan_sha256"')
 _LABELS = {"image.npy", "keypoints.npy", "bbox_xyxy.npy"}
 _PLANS = (b"ftrt", b"ptrt")
+BAD = ".bad"
+"""End of the name of an engine that failed its proof."""
 _RESULT = re.compile(rb"`python -m [^\n]*`  \nmachine: ")
 _RECIPE = b'{\n "recipe": {'
 
@@ -80,21 +82,37 @@ def _is_text(head: bytes) -> bool:
 
 def _is_for_engines(path: Path, head: bytes) -> bool:
     """A model file, an engine, its sidecar, or a bare plan."""
-    if head.startswith(_PLANS) or (head.startswith(b"{") and all(key in head for key in _ENGINE)):
+    if head.startswith(_PLANS) or _is_engine_sidecar(head):
         return True
+    engine = path.with_name(path.name.removesuffix(BAD))
+    if engine.suffix == SUFFIX:
+        beside = sidecar_of(engine)
+        return _is_engine_sidecar(
+            _begin_of(beside.with_name(beside.name + path.name[len(engine.name) :]))
+        )
     try:
-        if path.suffix == SUFFIX:
-            return bool(read_info(path).plan_sha256)
         return head.startswith(b"\x08") and METADATA_KEY in read_metadata(path)
     except ModelFileError:
         return False
 
 
+def _is_engine_sidecar(head: bytes) -> bool:
+    return head.startswith(b"{") and all(key in head for key in _ENGINE)
+
+
+def _begin_of(path: Path) -> bytes:
+    """The beginning of a file beside; nothing where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_PIECE)
+    except OSError:
+        return b""
+
+
 def _is_of_training(path: Path, head: bytes) -> bool:
     """Weights with their recipe, the recipe, or a rendered pack and its labels."""
     if head.startswith(b"PK"):
-        recipe = path.with_suffix(".json")
-        if recipe.is_file() and recipe.read_bytes()[: len(_RECIPE)] == _RECIPE:
+        if _begin_of(path.with_suffix(".json")).startswith(_RECIPE):
             return True
         try:
             with zipfile.ZipFile(path) as archive:

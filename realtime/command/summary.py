@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.file_io import replace_file, write_error
+from steadypose.engines.file_io import replace_text, write_error
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.machine import machine
@@ -68,7 +68,6 @@ def write_figures(app: App, path: Path) -> None:
         RecordError: The file cannot be written.
     """
     try:
-        text = json.dumps(figures(app), indent=2) + "\n"
-        replace_file(path, lambda fresh: fresh.write_text(text, encoding="utf-8"))
+        replace_text(path, json.dumps(figures(app), indent=2) + "\n")
     except OSError as error:
         raise write_error(path, error) from error

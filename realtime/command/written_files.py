@@ -38,7 +38,7 @@ def check_written(
     known = {identity(path) for path in read}
     named = set()
     for path, option in files:
-        if not makes_folders or path.parent.exists():
+        if not makes_folders or path.parent.is_dir():
             check_writable(path, option)
         file = identity(path)
         if file in known:

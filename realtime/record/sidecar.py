@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.file_io import replace_file, sha256_of, write_error
+from steadypose.engines.file_io import replace_text, sha256_of, write_error
 from steadypose.realtime.record.formats.entry import UNITS
 from steadypose.realtime.record.formats.tables import without_journal
 from steadypose.realtime.record.parts import first_part
@@ -86,13 +86,9 @@ class Sidecar:
     def _write(self) -> None:
         text = json.dumps(self._content, indent=2) + "\n"
         try:
-            replace_file(self.path, lambda fresh: _write_text(fresh, text))
+            replace_text(self.path, text)
         except OSError as error:
             self._failure = error
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def sidecar_path(first: Path) -> Path:

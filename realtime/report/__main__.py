@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import replace_file, write_error
+from steadypose.engines.file_io import replace_text, write_error
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats.reading import Recording, read_recording
@@ -87,7 +87,7 @@ def write_report(
     recording = choose_person(read_recording(table), person)
     page = build_page(recording, find_run_info(table))
     try:
-        replace_file(output, lambda fresh: fresh.write_text(page, encoding="utf-8"))
+        replace_text(output, page)
     except OSError as error:
         raise write_error(output, error) from error
     return output
