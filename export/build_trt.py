@@ -207,12 +207,6 @@ def _job(
             "--target is for TensorRT for RTX; TensorRT builds for the GPU that is here",
             fix="leave it out, or add --flavor tensorrt-rtx",
         )
-    cache = ""
-    if isinstance(device, Device) and api.flavor == "tensorrt":
-        BUILT.mkdir(parents=True, exist_ok=True)
-        check_private(BUILT)  # what lies there is given to TensorRT
-        sm = device.capability.replace(".", "")
-        cache = str(BUILT / f"timing-sm{sm}-trt{api.version}.cache")
     return Job(
         onnx="",
         plan="",
@@ -227,8 +221,22 @@ def _job(
         network=tuple(n.name for n in nodes),
         workspace_mib=arguments.workspace,
         targets=tuple(arguments.target),
-        timing_cache=cache,
+        timing_cache=_timing_cache(api, device),
     )
+
+
+def _timing_cache(api: TensorRt, device: Device | str) -> str:
+    """Where TensorRT's measurements for this GPU lie; empty: it makes none.
+
+    Raises:
+        RecordError: Others could have laid something there.
+    """
+    if not isinstance(device, Device) or api.flavor != "tensorrt":
+        return ""
+    BUILT.mkdir(parents=True, exist_ok=True)
+    check_private(BUILT)
+    sm = device.capability.replace(".", "")
+    return str(BUILT / f"timing-sm{sm}-trt{api.version}.cache")
 
 
 def _capabilities(

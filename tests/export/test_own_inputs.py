@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 pytest.importorskip("torch", reason="pip install -r requirements-export.txt")
 pytest.importorskip("onnx", reason="pip install -r requirements-export.txt")
 
+from steadypose.engines.backends.tensorrt.cuda_driver import Device
+from steadypose.engines.errors import RecordError
 from steadypose.export import build_trt, export_onnx, quantize, wrap_onnx
 from steadypose.export.trt.options import parse
 from steadypose.export.weights.recipe import Recipe
@@ -161,3 +165,18 @@ def test_training_does_not_write_over_its_first_weights(
     said = capsys.readouterr().err
     assert "would be destroyed" in said
     assert [path.name for path in Path("run").iterdir()] == ["weights.pt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_a_timing_cache_of_others_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(build_trt, "BUILT", tmp_path / "built")
+    api, device = Mock(flavor="tensorrt", version="10.1"), Device(0, "GPU", "8.9", "12")
+    assert build_trt._timing_cache(api, device) == str(
+        tmp_path / "built" / "timing-sm89-trt10.1.cache"
+    )
+    (tmp_path / "built").chmod(0o777)
+    with pytest.raises(RecordError, match="others may write"):
+        build_trt._timing_cache(api, device)
+    assert not build_trt._timing_cache(Mock(flavor="tensorrt-rtx"), device)

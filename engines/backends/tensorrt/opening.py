@@ -22,7 +22,7 @@ from steadypose.engines.engine_file import (
     read_plan,
 )
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError
-from steadypose.engines.file_io import is_private, sha256_of
+from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.spec import ModelSpec
 
@@ -67,7 +67,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
         driver=driver,
         memory=open_memory(device.index),
         gpu=device.name,
-        cache=path.with_name(path.name + ".cache") if is_private(path.parent) else None,
+        cache=path.with_name(path.name + ".cache"),
     )
 
 
