@@ -13,7 +13,6 @@ import pytest
 from steadypose.engines.errors import ModelFileError, RecordError, UsageError
 from steadypose.export.weights.download.addresses import urls
 from steadypose.export.weights.download.checked_files import known_digest, memory_of
-from steadypose.export.weights.published import published_weights
 from steadypose.realtime.model import zoo
 from tests.support.file_server import DATA, HALF, Desk, break_after
 
@@ -89,9 +88,12 @@ def test_a_cache_to_which_others_may_write_is_refused(
     assert desk.download().code == 0
 
 
+@pytest.mark.export
 def test_the_export_takes_nothing_from_such_a_cache(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from steadypose.export.weights.published import published_weights
+
     monkeypatch.setenv("STEADYPOSE_CACHE", str(desk.cache))
     desk.put(desk.target, DATA)
     assert published_weights(desk.model) == desk.target
@@ -134,9 +136,12 @@ def test_another_file_with_the_same_eight_digits_is_refused(desk: Desk, tmp_path
     desk.assert_good(desk.download())
 
 
+@pytest.mark.export
 def test_such_a_file_in_the_cache_is_neither_offered_nor_exported(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from steadypose.export.weights.published import published_weights
+
     monkeypatch.setenv("STEADYPOSE_CACHE", str(desk.cache))
     desk.put(desk.target, DATA)
     digest = forged(desk)
