@@ -6,37 +6,110 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError, RecordError
 from steadypose.engines.printable import quoted
 
 _LEAST_FREE_BYTES = 2_000_000
+_NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0)  # Windows has none; O_EXCL refuses them there
 
 
-def replace_file(path: Path, write: Callable[[Path], object], *, is_synced: bool = False) -> None:
+def replace_file(
+    path: Path,
+    write: Callable[[Path], object],
+    *,
+    is_synced: bool = False,
+    like: os.stat_result | None = None,
+) -> None:
     """Write a file so that its old content stays until the new one is complete.
 
+    The name in between cannot be guessed and is made by this call, so nothing that lies there
+    can be meant by it. A link is written through: the file at its end is replaced. What keeps
+    no content, such as ``/dev/null``, is written to as it is.
+
     Args:
-        path: The file.
-        write: Writes the path that it is given, a neighbour of ``path``.
+        path: The file. Its mode and group stay; a new one has those of the umask.
+        write: Writes the path that it is given, an empty neighbour of ``path``.
         is_synced: Wait until the disk has it, so that not even a power failure leaves half.
+        like: Whose mode and group a file gets that does not lie there any more.
 
     Raises:
         OSError: It could not be written; ``path`` is as it was.
     """
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.part")
+    found = stat_of(path)
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        write(path)
+        return
+    like, target = found or like, end_of_links(path)
+    fresh = target.with_name(f"{target.name[:40]}.{secrets.token_hex(8)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOT_THROUGH_LINKS
+    os.close(os.open(fresh, flags, 0o666 if like is None else mode_of(like) | 0o600))
     try:
         write(fresh)
         if is_synced:
             with fresh.open("rb+") as file:
                 os.fsync(file.fileno())
-        fresh.replace(path)
+        if like is not None:
+            give_rights(fresh, like)
+        fresh.replace(target)
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """``replace_file`` with a text.
+
+    Raises:
+        OSError: It could not be written; ``path`` is as it was.
+    """
+    replace_file(path, lambda fresh: fresh.write_text(text, encoding="utf-8"))
+
+
+def stat_of(path: Path) -> os.stat_result | None:
+    """What is known of a file, at the end of all links; None where there is none."""
+    try:
+        return path.stat()
+    except (OSError, ValueError):  # ValueError: a null character
+        return None
+
+
+def mode_of(found: os.stat_result) -> int:
+    """Who may read, write and run a file."""
+    return stat.S_IMODE(found.st_mode) & 0o777
+
+
+def give_rights(path: Path, like: os.stat_result) -> None:
+    """Nobody may read it who might not read the old file."""
+    if os.name == "nt":
+        return
+    mode = mode_of(like)
+    with contextlib.suppress(OSError):  # only root gives files away
+        os.chown(path, like.st_uid if os.geteuid() == 0 else -1, like.st_gid)
+    if path.stat().st_gid != like.st_gid:
+        mode &= ~0o070
+    path.chmod(mode)
+
+
+def end_of_links(path: Path) -> Path:
+    """Where a file really lies, or will lie."""
+    return Path(os.path.realpath(path))
+
+
+def identity(path: Path) -> Hashable:
+    """Equal for two names of one file: relative, through links of either kind, in any case."""
+    found = stat_of(path)
+    if found is not None:
+        return found.st_dev, found.st_ino
+    try:
+        return str(end_of_links(path))
+    except ValueError:  # a null character
+        return str(path)
 
 
 def write_model_file(data: bytes, path: Path) -> None:
@@ -70,32 +143,34 @@ def sha256_of(path: Path) -> str:
 def check_writable(path: Path, option: str) -> None:
     """Find out before anything starts whether a file can be written.
 
-    An existing file keeps its content until the first frame is recorded.
+    An existing file keeps its content until the first frame is recorded, and a link its end.
 
     Args:
         path: The file to come.
         option: The flag it was given with, for the message.
 
     Raises:
-        RecordError: No such folder, no permission, a folder in its place, no space.
+        RecordError: No such folder, no permission, a folder or a pipe in its place, no space.
     """
     try:
-        folder = path.resolve().parent
+        target, found = end_of_links(path), stat_of(path)
+        folder = target.parent
         if path.is_dir():
             raise RecordError(
                 f"{option} {path} is a folder", fix=f"give a file: {quoted(path / 'out.csv')}"
             )
+        if found is not None and stat.S_ISCHR(found.st_mode):
+            os.close(os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)))
+            return
+        if found is not None and not stat.S_ISREG(found.st_mode):  # a pipe would wait for a reader
+            raise RecordError(f"{option} {path} is no regular file", fix="give the name of a file")
         if not folder.is_dir():
             raise RecordError(
                 f"{option} {path}: the folder {folder} does not exist",
                 fix=f"mkdir -p {quoted(folder)}",
             )
-        existed = path.exists()
-        with path.open("ab"):
-            pass
+        _try_to_write(target)
         free = shutil.disk_usage(folder).free
-        if not existed:
-            path.unlink()
     except OSError as error:
         raise write_error(path, error) from error
     if free < _LEAST_FREE_BYTES:
@@ -103,6 +178,21 @@ def check_writable(path: Path, option: str) -> None:
             f"{option} {path}: only {free // 1000} kB are free there",
             fix="free some space, or record to another disk",
         )
+
+
+def _try_to_write(target: Path) -> None:
+    """Open a file for writing; only what this made is removed again.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    try:
+        file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        with target.open("ab"):
+            return
+    os.close(file)
+    target.unlink()
 
 
 def write_error(path: Path, error: OSError) -> RecordError:
@@ -114,3 +204,65 @@ def write_error(path: Path, error: OSError) -> RecordError:
         )
     reason = error.strerror or os.strerror(error.errno or 0)
     return RecordError(f"cannot write {path}: {reason}", fix="choose a folder you may write to")
+
+
+def private_folder(folder: Path) -> Path:
+    """A folder for what is trusted later; made, for its user alone, where it is missing.
+
+    Raises:
+        RecordError: Somebody else could lay files there.
+        OSError: It cannot be made.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    check_private(folder)
+    return folder
+
+
+def check_private(folder: Path) -> None:
+    """Refuse what others could have laid into a folder; one that is missing holds nothing.
+
+    Raises:
+        RecordError: It, or the link that leads to it, is another user's, or others may write.
+    """
+    if os.name == "nt" or stat_of(folder) is None:
+        return
+    mine = {0, os.geteuid()}  # root may do anything anyway
+    if not {folder.lstat().st_uid, folder.stat().st_uid} <= mine:
+        raise RecordError(
+            f"{folder} belongs to another user, who could change what lies there",
+            fix="choose a folder of your own (STEADYPOSE_CACHE, --cache)",
+        )
+    if _others_may_write(folder.stat()):
+        raise RecordError(
+            f"others may write to {folder}, and could change what lies there",
+            fix=f"chmod go-w {folder}, if only you have used it so far; or choose another folder "
+            "(STEADYPOSE_CACHE, --cache)",
+        )
+
+
+def is_private(folder: Path) -> bool:
+    """Whether nobody else can have laid what lies in a folder."""
+    try:
+        check_private(folder)
+    except (RecordError, OSError):
+        return False
+    return True
+
+
+def _others_may_write(found: os.stat_result) -> bool:
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    if not found.st_mode & stat.S_IWGRP:
+        return False
+    # Where every user has a group of one, folders are often made writable for it.
+    import grp  # noqa: PLC0415 - Windows has neither
+    import pwd  # noqa: PLC0415
+
+    try:
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        members = set(grp.getgrgid(found.st_gid).gr_mem)
+    except KeyError:
+        return True
+    members |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == found.st_gid}
+    return not members <= {me, "root"}

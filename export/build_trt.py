@@ -19,6 +19,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.realtime.command.own_files import BAD
 from steadypose.realtime.command.parser import require, run_command
 
 if __name__ == "__main__":
@@ -30,19 +31,18 @@ from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
 from steadypose.engines.backends.tensorrt.cuda_driver import Device, load_driver
 from steadypose.engines.engine_file import (
     BUILT,
-    SUFFIX,
     EngineInfo,
     StaleEngineError,
     sidecar_of,
     write_engine,
 )
 from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
-from steadypose.engines.file_io import sha256_of, write_model_file
+from steadypose.engines.file_io import check_private, sha256_of, write_model_file
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job, targets_of
 from steadypose.export.trt.network import choose_network
-from steadypose.export.trt.options import parse
+from steadypose.export.trt.options import parse, trial_of
 from steadypose.export.trt.precision import network_nodes, to_float, to_half, to_opset17
 from steadypose.export.trt.process import run_builder
 
@@ -159,13 +159,13 @@ def build(arguments: argparse.Namespace) -> list[str]:
     )
     output = arguments.output or default_output(info)
     # Under a name that run.py does not look for, until it is proved.
-    trial = output.with_name(f"{output.stem}.unproved{SUFFIX}")
+    trial = trial_of(output)
     info = write_engine(trial, plan, info)
     try:
         verdict = _prove(trial, arguments, device)
     except BaseException:
         for path in (trial, sidecar_of(trial)):
-            path.replace(path.with_name(path.name + ".bad"))
+            path.replace(path.with_name(path.name + BAD))
         raise
     for path, final in ((sidecar_of(trial), sidecar_of(output)), (trial, output)):
         path.replace(final)
@@ -206,11 +206,6 @@ def _job(
             "--target is for TensorRT for RTX; TensorRT builds for the GPU that is here",
             fix="leave it out, or add --flavor tensorrt-rtx",
         )
-    cache = ""
-    if isinstance(device, Device) and api.flavor == "tensorrt":
-        BUILT.mkdir(parents=True, exist_ok=True)
-        sm = device.capability.replace(".", "")
-        cache = str(BUILT / f"timing-sm{sm}-trt{api.version}.cache")
     return Job(
         onnx="",
         plan="",
@@ -225,8 +220,22 @@ def _job(
         network=tuple(n.name for n in nodes),
         workspace_mib=arguments.workspace,
         targets=tuple(arguments.target),
-        timing_cache=cache,
+        timing_cache=_timing_cache(api, device),
     )
+
+
+def _timing_cache(api: TensorRt, device: Device | str) -> str:
+    """Where TensorRT's measurements for this GPU lie; empty: it makes none.
+
+    Raises:
+        RecordError: Others could have laid something there.
+    """
+    if not isinstance(device, Device) or api.flavor != "tensorrt":
+        return ""
+    BUILT.mkdir(parents=True, exist_ok=True)
+    check_private(BUILT)
+    sm = device.capability.replace(".", "")
+    return str(BUILT / f"timing-sm{sm}-trt{api.version}.cache")
 
 
 def _capabilities(

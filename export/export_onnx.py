@@ -39,7 +39,7 @@ from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.models.registry import NETWORKS, kind_of
 from steadypose.export.option_values import channels, size, skeleton, triple
 from steadypose.export.weights.conventions import CONVENTIONS
-from steadypose.export.weights.origin import find_origin, refuse_unused
+from steadypose.export.weights.origin import files_of, find_origin, refuse_unused
 from steadypose.export.weights.recipe import (
     RECIPE_KEY,
     Origin,
@@ -50,7 +50,9 @@ from steadypose.export.weights.recipe import (
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.export.weights.stored import keep_weights, store_half
 from steadypose.export.weights.to_onnx import to_onnx
+from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.model.places import MODELS, SHIPPED
+from steadypose.realtime.sources.opening import source_files
 
 
 def export(arguments: argparse.Namespace) -> str:
@@ -67,6 +69,12 @@ def export(arguments: argparse.Namespace) -> str:
             f"this would replace the model that ships, {output}",
             fix="give --name or --output (--output with that path to replace it)",
         )
+    check_written(
+        [(output, "--output")],
+        read=[*files_of(weights), *source_files(arguments.check_source)],
+        is_forced=arguments.force,
+        makes_folders=True,
+    )
     network = build_network(recipe, load_weights(weights))
     model = build_model(recipe, network)
     source = arguments.provenance or origin.source
@@ -169,6 +177,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--check-source", default="demo", help="video or folder of the check's crops"
     )
     parser.add_argument("--check-crops", type=int, default=48)
+    add_force(parser)
     arguments = parser.parse_args(argv)
     if arguments.check_crops < 1:
         raise UsageError("--check-crops must be positive", fix="leave it out")

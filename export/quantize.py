@@ -48,6 +48,8 @@ from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.trt.precision import network_nodes, to_float
+from steadypose.realtime.command.written_files import add_force, check_written
+from steadypose.realtime.sources.opening import source_files
 
 _QUANTISED = ["Conv", "ConvTranspose", "Add", "MaxPool"]
 
@@ -114,10 +116,17 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     parser.add_argument("--source", default="demo", help="video or folder to calibrate with")
     parser.add_argument("--count", type=int, default=200, help="crops to calibrate with")
     parser.add_argument("--output", type=Path, help="default: NAME_int8.onnx beside the model")
+    add_force(parser)
     arguments = parser.parse_args(argv)
     output = arguments.output or arguments.onnx.with_name(f"{arguments.onnx.stem}_int8.onnx")
     if arguments.count < 1:
         raise UsageError("--count must be positive", fix="leave it out")
+    check_written(
+        [(output, "--output")],
+        read=[arguments.onnx, *source_files(arguments.source)],
+        is_forced=arguments.force,
+        makes_folders=True,
+    )
     spec = read_spec(arguments.onnx)
     crops = gather_crops(arguments.source, spec, count=arguments.count)
     made = quantize(onnx.load(arguments.onnx), crops)

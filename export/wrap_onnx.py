@@ -24,7 +24,6 @@ from steadypose.realtime.sources.address import shown
 if __name__ == "__main__":
     require("onnx", "onnxruntime", requirements="requirements-export.txt")
 
-from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
@@ -36,15 +35,21 @@ from steadypose.export.wrap.graph import foreign_domains, wrap
 from steadypose.export.wrap.network import open_network
 from steadypose.export.wrap.options import WrapOptions, load_toml
 from steadypose.export.wrap.outputs import choose_reading
+from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.datatypes import SEEN_SCORE
+from steadypose.realtime.sources.opening import source_files
 
 
 def wrap_file(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     path, output = arguments.onnx, arguments.output
     options = WrapOptions.from_namespace(arguments)
-    if output.exists() and output.resolve() == path.resolve():
-        raise UsageError("--output is the foreign file itself", fix="choose another --output")
+    check_written(
+        [(output, "--output")],
+        read=[path, arguments.config or path, *source_files(arguments.check_source)],
+        is_forced=arguments.force,
+        makes_folders=True,
+    )
     guesses: list[str] = []
     skeleton = options.skeleton or COCO17
     if options.skeleton is None:
@@ -143,6 +148,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="TOML file with the options above")
     parser.add_argument("--check-source", default="demo", help="video or folder of the check")
     parser.add_argument("--check-crops", type=int, default=24)
+    add_force(parser)
     given = parser.parse_args(argv)
     if given.config is not None:
         given = parser.parse_args(argv, namespace=load_toml(given.config, shared))

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import check_writable, replace_file, write_error
+from steadypose.engines.file_io import (
+    check_writable,
+    end_of_links,
+    mode_of,
+    replace_file,
+    stat_of,
+    write_error,
+)
 from steadypose.realtime.command.options import add_layout, chosen_table, integer_between
 from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry, Sink
-from steadypose.realtime.record.formats.openpose import OPENPOSE_END, ORDERS, Order, write_openpose
+from steadypose.realtime.record.formats.openpose import ORDERS, Order, write_openpose
 from steadypose.realtime.record.formats.reading import read_frames, read_recording, skeleton_of
 from steadypose.realtime.record.formats.trc import Markers, to_markers, write_trc
 from steadypose.realtime.record.outputs import counted
@@ -78,6 +88,7 @@ def build_parser() -> Parser:
         metavar="M",
         help="of that person, metres; without it a pixel becomes a millimetre",
     )
+    add_force(parser)
     return parser
 
 
@@ -98,45 +109,32 @@ def format_of(output: Path) -> str:
     return suffix
 
 
-def _check(source: Path, output: Path, name: str, arguments: object) -> None:
+def _check(source: Path, output: Path, name: str, arguments: argparse.Namespace) -> None:
     """Refuse what would destroy something, before anything is read."""
-    height = getattr(arguments, "height", None)
+    height = arguments.height
     if height is not None and not 0.3 <= height <= 3.0:
         raise UsageError(
             f"--height {height:g} is not between 0.3 and 3 metres", fix="--height 1.75"
         )
-    if output.resolve() == source.resolve():
-        raise UsageError(
-            f"{output} is the recording itself and would be destroyed",
-            fix="choose another name for OUT",
-        )
     if name != "openpose":
-        check_writable(output, "OUT")
+        check_written(
+            [(output, "OUT")],
+            read=[source],
+            is_forced=arguments.force,
+            said="is the recording itself",
+        )
         return
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file, OpenPose needs a folder", fix="choose another name")
     if output.is_dir() and any(output.iterdir()):
         raise UsageError(f"the folder {output} is not empty", fix="choose a new folder")
-    fresh = _fresh(output)
-    if not fresh.exists():
-        check_writable(fresh, "OUT")
-    elif not _is_left_behind(fresh):
-        raise UsageError(
-            f"{fresh} is in the way: the files are made there first",
-            fix="choose another name for OUT, or move it away",
-        )
+    check_writable(_fresh(output) if output.is_dir() else output, "OUT")
 
 
 def _fresh(output: Path) -> Path:
     """Where the folder ``output`` is made, so that a kill leaves no half of it."""
-    return output.with_name(f"{output.resolve().name}.tmp")
-
-
-def _is_left_behind(fresh: Path) -> bool:
-    """Whether a folder holds nothing but what a killed conversion leaves."""
-    return fresh.is_dir() and all(
-        child.is_file() and child.name.endswith(OPENPOSE_END) for child in fresh.iterdir()
-    )
+    target = end_of_links(output)
+    return target.with_name(f"{target.name[:40]}.{secrets.token_hex(8)}.part")
 
 
 def to_table(
@@ -177,16 +175,16 @@ def to_table(
 
 def to_openpose(reading: ReadState, output: Path, order: Order) -> str:
     """Write a folder of JSON files; returns what was written."""
-    fresh = _fresh(output)
+    fresh, target, earlier = _fresh(output), end_of_links(output), stat_of(output)
     try:
-        if _is_left_behind(fresh):
-            shutil.rmtree(fresh)
         fresh.mkdir()
         try:
+            if earlier is not None:
+                fresh.chmod(mode_of(earlier) | 0o700)
             files = write_openpose(fresh, reading.path.stem, read_frames(reading), order)
-            if output.is_dir():
-                output.rmdir()
-            fresh.replace(output)
+            if earlier is not None:
+                target.rmdir()
+            fresh.replace(target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:

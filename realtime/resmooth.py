@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
-from steadypose.engines.file_io import check_writable
 from steadypose.engines.printable import quoted
 from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.convert import to_table
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
 from steadypose.realtime.record.formats import tables
@@ -49,14 +49,15 @@ def work(argv: Sequence[str] | None) -> str:
     recorded = f"what run.py recorded, with raw positions: {tables.listed(tables.RAW_OPTIONS)}"
     parser.add_argument("input", type=Path, metavar="IN", help=recorded)
     parser.add_argument("output", type=Path, metavar="OUT", help=tables.listed(tables.SUFFIXES))
+    add_force(parser)
     arguments = parser.parse_args(argv)
     source, output = arguments.input, arguments.output
-    if output.resolve() == source.resolve():
-        raise UsageError(
-            f"{output} is the recording itself and would be replaced",
-            fix="choose another name for OUT, or record with --offline-smooth",
-        )
-    check_writable(output, "OUT")
+    check_written(
+        [(output, "OUT")],
+        read=[source],
+        is_forced=arguments.force,
+        said="is the recording itself",
+    )
     return f"{output}: {resmooth(source, output)}"
 
 

@@ -21,12 +21,14 @@ from pathlib import Path
 import torch
 
 from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.export.weights.origin import files_of
 from steadypose.export.weights.recipe import find_recipe
 from steadypose.export.weights.state_dict import load_weights
+from steadypose.realtime.command.written_files import add_force, check_written
 from training.runs.trainer import save_checkpoint
 
 
-def mix(first: Path, second: Path, *, share: float, out: Path) -> str:
+def mix(first: Path, second: Path, *, share: float, out: Path, is_forced: bool = False) -> str:
     """Write ``(1 - share) * first + share * second`` with the first one's recipe.
 
     Raises:
@@ -36,8 +38,13 @@ def mix(first: Path, second: Path, *, share: float, out: Path) -> str:
     """
     if not 0.0 <= share <= 1.0:
         raise UsageError(f"--share {share} is not between 0 and 1", fix="0.5 is the mean")
-    if out.suffix != ".pt" or not out.parent.is_dir() or out in {first, second}:
+    if out.suffix != ".pt" or not out.parent.is_dir():
         raise UsageError(f"cannot write {out}", fix="name a new .pt file in an existing folder")
+    check_written(
+        [(out, "--out"), (out.with_suffix(".json"), "the recipe of --out:")],
+        read=[*files_of(first), *files_of(second)],
+        is_forced=is_forced,
+    )
     origin = find_recipe(first)
     if origin is None:
         raise UsageError(f"{first} has no recipe", fix="name the file with a recipe first")
@@ -74,8 +81,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument("second", type=Path, help="of the same network")
         parser.add_argument("--share", type=float, default=0.5, help="of the second")
         parser.add_argument("--out", type=Path, required=True, metavar="FILE.pt")
+        add_force(parser)
         given = parser.parse_args(argv)
-        return mix(given.first, given.second, share=given.share, out=given.out)
+        return mix(
+            given.first,
+            given.second,
+            share=given.share,
+            out=given.out,
+            is_forced=given.force,
+        )
 
     return run_command(work)
 

@@ -24,9 +24,12 @@ from pathlib import Path
 import torch
 
 from steadypose.engines.errors import SteadyposeError, UsageError
-from training.config import load_config
+from steadypose.realtime.command.written_files import check_written
+from training.config import TrainConfig, load_config
 from training.examples.batches import default_workers
 from training.runs.run import Run
+
+_WRITTEN = ("checkpoint.pt", "weights.pt", "weights.json", "log.csv", "curve.png", "grid.png")
 
 
 class Stop:
@@ -59,6 +62,26 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def check_out(arguments: argparse.Namespace, config: TrainConfig) -> None:
+    """Refuse a run that would write over what it learns from.
+
+    Raises:
+        UsageError: A file of ``--out`` is read, too, whatever it is called.
+        RecordError: It cannot be written.
+    """
+    root: Path = arguments.data or arguments.config.parent
+    told = [value for data in (*config.train, *config.validate) for value in data.options.values()]
+    told += [config.network.weights, config.teacher.weights if config.teacher else ""]
+    read = [root / text for text in told if isinstance(text, str) and text]
+    read += [arguments.config, arguments.weights or arguments.config]
+    check_written(
+        [(arguments.out / name, "a file of --out:") for name in _WRITTEN],
+        read=read,
+        is_forced=True,
+        makes_folders=True,
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,8 +100,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
+        config = load_config(arguments.config)
+        check_out(arguments, config)
         run = Run(
-            load_config(arguments.config),
+            config,
             root=arguments.data or arguments.config.parent,
             out=arguments.out,
             device=find_device(arguments.device),

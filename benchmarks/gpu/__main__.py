@@ -40,6 +40,7 @@ from steadypose.engines.backends.tensorrt.cuda_memory import open_memory
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
 from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.file_io import replace_text
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job
 from steadypose.realtime.model.places import ROOT
@@ -200,8 +201,8 @@ def main() -> int:
 
         def save(found: dict[str, Any]) -> None:
             if arguments.output is not None:
-                arguments.output.write_text(to_table(found) + "\n", encoding="utf-8")
-                arguments.output.with_suffix(".json").write_text(json.dumps(found))
+                replace_text(arguments.output, to_table(found) + "\n")
+                replace_text(arguments.output.with_suffix(".json"), json.dumps(found))
 
         found = run(gpu, depths=depths, rounds=max(1, arguments.rounds), save=save)
     except SteadyposeError as error:

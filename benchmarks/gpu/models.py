@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from steadypose.engines.file_io import private_folder
 from steadypose.engines.spec import ModelSpec
 
 DEPTHS = (18, 50, 101, 152)
@@ -66,7 +67,7 @@ def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
     from steadypose.export.weights.recipe import Recipe, build_model  # noqa: PLC0415
     from steadypose.export.weights.to_onnx import to_onnx  # noqa: PLC0415
 
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     spec = ModelSpec("pose_resnet", Recipe().skeleton, INPUT_HW, decoder="dark, half cells")
     crops = gather_crops("demo", spec, count=32)
     np.save(folder / "crops.npy", crops)

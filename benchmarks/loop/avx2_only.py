@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from steadypose.engines.file_io import private_folder
+
 _SOURCE = Path(__file__).with_suffix(".c")
 _LIBRARY = _SOURCE.parent / "cache" / "avx2_only.so"
 _OPENVINO_ALONE = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -21,7 +23,7 @@ def avx2_only() -> tuple[Mapping[str, str], bool]:
     If the processor's CPUID can be trapped (Intel, on Linux, with a C compiler), every
     program is limited to AVX2. Elsewhere only users of oneDNN are: OpenVINO, torch.
     """
-    _LIBRARY.parent.mkdir(exist_ok=True)
+    private_folder(_LIBRARY.parent)  # what lies there is loaded into programs
     build = ["cc", "-O2", "-shared", "-fPIC", "-o", str(_LIBRARY), str(_SOURCE)]
     loaded = [str(_LIBRARY), *os.environ.get("LD_PRELOAD", "").split()]
     variables = {"LD_PRELOAD": " ".join(loaded)}

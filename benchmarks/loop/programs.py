@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import EngineError, EngineUnavailableError, SourceError
+from steadypose.engines.file_io import private_folder
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.model.places import ROOT
@@ -158,6 +159,7 @@ def prepare_mediapipe() -> None:
     is_complete = VENV / "complete"
     if is_complete.exists() and is_complete.read_text() == PACKAGE:
         return
+    private_folder(VENV.parent)
     python = _find_python()
     print(f"installing {PACKAGE} into {VENV} (once)", file=sys.stderr)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", PACKAGE]

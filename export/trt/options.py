@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from steadypose.engines.engine_file import SUFFIX
+from steadypose.engines.engine_file import SUFFIX, sidecar_of
 from steadypose.engines.errors import UsageError
+from steadypose.realtime.command.own_files import BAD
 from steadypose.realtime.command.parser import Parser
+from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
+from steadypose.realtime.sources.opening import source_files
 
 PRECISIONS = ("fp16", "fp32", "tf32", "int8")
 
@@ -47,9 +50,7 @@ def parse(argv: Sequence[str] | None, *, description: str | None) -> argparse.Na
     parser.add_argument(
         "--check-source", default="demo", help="video or folder for the parity check"
     )
-    parser.add_argument(
-        "--force", action="store_true", help="keep an engine that fails the parity check"
-    )
+    add_force(parser, "; keep an engine that fails the parity check")
     parser.add_argument("--verbose", action="store_true", help="show TensorRT's own messages")
     arguments = parser.parse_args(argv)
     arguments.target = sorted({_capability(text) for text in arguments.target})
@@ -77,12 +78,38 @@ def _check_paths(arguments: argparse.Namespace) -> None:
             f"--fetch makes {PUBLISHED.name}, and --onnx names another model file",
             fix="leave one of them out",
         )
-    written = [p for p in (arguments.output, arguments.plan, arguments.save_onnx) if p]
     models = [arguments.onnx] if arguments.onnx is not None else [PUBLISHED, POSE_RESNET]
-    if {path.resolve() for path in written} & {path.resolve() for path in models}:
-        raise UsageError("an output would overwrite the model file", fix="choose another name")
+    check_written(
+        _files(arguments),
+        read=[
+            *models,
+            *source_files(arguments.calibration),
+            *source_files(arguments.check_source),
+        ],
+        is_forced=arguments.force,
+        makes_folders=True,
+    )
     if arguments.output is not None and arguments.output.suffix != SUFFIX:
         raise UsageError(
             f"--output {arguments.output} does not end in {SUFFIX}",
             fix="run.py knows engines by their ending; --plan writes a bare plan",
         )
+
+
+def trial_of(output: Path) -> Path:
+    """Where an engine lies until it is proved: run.py does not look for such names."""
+    return output.with_name(f"{output.stem}.unproved{SUFFIX}")
+
+
+def _files(arguments: argparse.Namespace) -> Iterator[tuple[Path, str]]:
+    """Every file of a build, with the option that names it."""
+    if arguments.output is not None:
+        trial = trial_of(arguments.output)
+        yield arguments.output, "--output"
+        for path in (sidecar_of(arguments.output), trial, sidecar_of(trial)):
+            yield path, "beside --output:"
+        for path in (trial, sidecar_of(trial)):
+            yield path.with_name(path.name + BAD), "beside --output:"
+    for path, option in ((arguments.plan, "--plan"), (arguments.save_onnx, "--save-onnx")):
+        if path is not None:
+            yield path, option

@@ -53,6 +53,12 @@ def find_origin(arguments: argparse.Namespace) -> tuple[Path, Origin]:
     return weights, Origin(Recipe(**fields), name, f"{weights.name}, {arguments.convention} layout")
 
 
+def files_of(weights: Path) -> list[Path]:
+    """What is read with weights: themselves, their recipe, and the shards of a graph."""
+    beside = weights.parent.glob("*.bin") if weights.suffix == ".json" else ()
+    return [weights, weights.with_suffix(".json"), *beside]
+
+
 def refuse_unused(recipe: Recipe, chosen: Collection[str]) -> None:
     """Options that this network has no use for would be believed to work.
 

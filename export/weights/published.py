@@ -6,11 +6,12 @@ from pathlib import Path
 
 from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.file_io import check_private
 from steadypose.engines.skeleton import SKELETONS
 from steadypose.export.weights.conventions import CONVENTIONS
-from steadypose.export.weights.download.checked_files import is_whole
+from steadypose.export.weights.download.checked_files import is_whole, known_digest
 from steadypose.export.weights.recipe import Origin, Recipe
-from steadypose.realtime.model.zoo import ZooModel, weights_file
+from steadypose.realtime.model.zoo import ZooModel, cache_folder, weights_file
 
 
 def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
@@ -22,9 +23,12 @@ def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
 
     Raises:
         ModelFileError: It is not there, or is another or a damaged file.
+        RecordError: Others may write to the cache.
     """
-    path = brought or weights_file(model)
-    if is_whole(path, model):
+    path, folder = brought or weights_file(model), cache_folder()
+    if brought is None:
+        check_private(folder)
+    if is_whole(path, model, folder=folder):
         return path
     if not path.exists():
         fix = f"python {advice.DOWNLOAD} {model.name}"
@@ -35,7 +39,7 @@ def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
         fix = "for weights of your own leave --model out and give --convention (whose code it was)"
     raise ModelFileError(
         f"{path} is not the published file of {model.name}, or is damaged: its SHA-256 does not "
-        f"begin with {model.hash_prefix}",
+        f"begin with {known_digest(model, folder)}",
         fix=fix,
     )
 

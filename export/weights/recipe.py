@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.file_io import replace_text
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import COCO17, Skeleton
@@ -153,7 +154,7 @@ class Recipe:
             licence: Of the weights.
         """
         text = Origin(self, name, source, licence).to_json()
-        path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+        replace_text(path.with_suffix(".json"), text + "\n")
 
 
 @dataclass(frozen=True, slots=True)

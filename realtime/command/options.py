@@ -10,6 +10,7 @@ from steadypose.engines import registry
 from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
 from steadypose.realtime.record.parts import parse_limit
@@ -44,6 +45,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         is_offline_smoothed=arguments.offline_smooth,
         is_mirrored=arguments.mirror,
         is_headless=arguments.headless,
+        is_forced=arguments.force,
         tables=tuple(
             Table(chosen_table(name, arguments), getattr(arguments, name))
             for name in NAMES
@@ -217,6 +219,7 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument(
         "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
     )
+    add_force(output)
     return parser
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from steadypose.engines.engine_file import sidecar_of
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import check_writable
+from steadypose.engines.file_io import end_of_links, identity
 from steadypose.engines.printable import quoted
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.written_files import check_own, check_written
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.parts import first_part
-from steadypose.realtime.record.sidecar import check_sidecar, sidecar_path
+from steadypose.realtime.record.sidecar import sidecar_path
 from steadypose.realtime.sources.opening import source_files
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
@@ -23,30 +25,16 @@ def check_outputs(settings: Settings) -> None:
 
     Raises:
         UsageError: Two outputs, or an output and an input or a model file of this program, are
-            the same file, be it only in a later part; the video has another suffix; a package
-            is missing.
+            the same file, be it only in a later part; no run wrote what would be replaced; the
+            video has another suffix; a package is missing.
         RecordError: A file cannot be written.
     """
-    inputs = {path.resolve() for path in source_files(settings.source.text)}
-    inputs.add(settings.model.resolve())
-    inputs.update(path.resolve() for path in (*SHIPPED, PUBLISHED))  # a later run reads them
-    named: set[Path] = set()
-    for path, option in _files(settings):
-        check_writable(path, option)
-        if path.resolve() in inputs:
-            raise UsageError(
-                f"{option} {path} is read, by this run or a later one, and would be destroyed",
-                fix="choose another file name",
-            )
-        if path.resolve() in named:
-            raise UsageError(
-                f"{option} {path}: another output has the same file", fix="give each its own file"
-            )
-        named.add(path.resolve())
+    read = [*source_files(settings.source.text), settings.model, sidecar_of(settings.model)]
+    read += [*SHIPPED, PUBLISHED]  # a later run reads them
+    files = list(_files(settings))
+    check_written(files, read=read, is_forced=settings.is_forced)
     if settings.split is not None:
-        _check_split(settings, inputs, named)
-    if settings.recordings:
-        check_sidecar(sidecar_path(settings.recordings[0]))
+        _check_split(settings, read, [path for path, _ in files])
     for table in settings.tables:
         if table.format.check is not None:
             table.format.check(table.format.option)
@@ -59,31 +47,37 @@ def check_outputs(settings: Settings) -> None:
         _check_offline(settings)
 
 
-def _check_split(settings: Settings, inputs: set[Path], named: set[Path]) -> None:
+def _check_split(settings: Settings, read: list[Path], written: list[Path]) -> None:
     """Refuse what a later part would write over.
 
     Args:
         settings: Of a run that splits.
-        inputs: Files that are read.
-        named: Files that are written, the first part of each.
+        read: Files that are read.
+        written: Files that are written, the first part of each.
     """
     if not settings.recordings:
         options = tables.listed((*tables.OPTIONS, "--save-video"))
         raise UsageError("--split has nothing to split", fix=f"add {options}")
     for path in settings.recordings:
-        first = path.parent.resolve() / path.name  # parts stand beside a link
+        first = end_of_links(path.parent) / path.name  # parts stand beside a link
         # A link of a part's name may lead to a file of any name.
-        links = [p for p in first.parent.glob("*") if p.is_symlink() and first_part(p) == first]
-        leads_to = {link.resolve() for link in links}
-        for other in sorted(inputs | named):
-            written = tables.without_journal(other)
-            is_part = first_part(written) == first != written
-            if is_part or other in leads_to:
-                use = "is read" if other in inputs else "is another output"
-                raise UsageError(
-                    f"--split: {other} {use}, and a later part of {path} would replace it",
-                    fix="choose another file name",
-                )
+        later = [p for p in first.parent.glob("*") if _is_later(p, first)]
+        leads_to = {identity(part) for part in later}
+        for others, use in ((read, "is read"), (written, "is another output")):
+            for other in sorted(map(end_of_links, others)):
+                if _is_later(other, first) or identity(other) in leads_to:
+                    raise UsageError(
+                        f"--split: {other} {use}, and a later part of {path} would replace it",
+                        fix="choose another file name",
+                    )
+        for part in later:
+            check_own(part, "--split:", is_forced=settings.is_forced)
+
+
+def _is_later(path: Path, first: Path) -> bool:
+    """Whether a name is that of a later part, or of its journal."""
+    written = tables.without_journal(path)
+    return first_part(written) == first != written
 
 
 def _check_offline(settings: Settings) -> None:

@@ -30,6 +30,7 @@ class Settings:
         is_offline_smoothed: Give the recording a second pass at the end.
         is_mirrored: Show the picture as a mirror does.
         is_headless: Open no window even where one could be.
+        is_forced: Replace files that no run wrote.
         tables: Tables to write, in the order of ``TABLES``.
         split: Where recordings go on in another file.
         video: Annotated video to write.
@@ -50,6 +51,7 @@ class Settings:
     is_offline_smoothed: bool = False
     is_mirrored: bool = False
     is_headless: bool = False
+    is_forced: bool = False
     tables: tuple[Table, ...] = ()
     split: Limit | None = None
     video: Path | None = None

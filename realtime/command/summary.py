@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.file_io import write_error
+from steadypose.engines.file_io import replace_text, write_error
 from steadypose.engines.printable import visible_values
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.loop import App
@@ -67,6 +67,6 @@ def write_figures(app: App, path: Path) -> None:
         RecordError: The file cannot be written.
     """
     try:
-        path.write_text(json.dumps(visible_values(figures(app)), indent=2) + "\n")
+        replace_text(path, json.dumps(visible_values(figures(app)), indent=2) + "\n")
     except OSError as error:
         raise write_error(path, error) from error

@@ -31,7 +31,7 @@ BASE_URL = "https://download.openmmlab.com/mmpose/"
 _HASH = re.compile(r"-([0-9a-f]{8})_\d{8}\.pth$")
 
 DATA = Path(__file__).with_name("published.json")
-"""Folders below BASE_URL: name, accuracy and file without .pth; and what networks cost."""
+"""Folders below BASE_URL: name, accuracy and file without .pth; full hashes; networks' costs."""
 _NETWORKS = {
     "res50": "pose_resnet50",
     "res101": "pose_resnet101",
@@ -62,6 +62,7 @@ class ZooModel:
             after an unbiased warp, Huang et al. 2020, arXiv:1911.07524.)
         sigma: Standard deviation of the training targets, heatmap cells.
         licence: Of the file; the training images have their own terms.
+        sha256: Of the file, all 64 digits; empty: only those in its name are known.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ZooModel:
     refine: Literal["quarter", "dark"]
     sigma: float
     licence: str = "Apache-2.0"  # OpenMMLab publishes all of them under it
+    sha256: str = ""
 
     @property
     def file_name(self) -> str:
@@ -111,7 +113,7 @@ class ZooModel:
             )
 
 
-def _model(name: str, figure: str, path: str) -> ZooModel:
+def _model(name: str, figure: str, path: str, sha256: str) -> ZooModel:
     """Convert a row of the table to a model."""
     found = re.fullmatch(r"([a-z0-9-]+?)-(coco|mpii)(?:-aic)?-(\d+)x(\d+)(.*)", name)
     if found is None:
@@ -129,6 +131,7 @@ def _model(name: str, figure: str, path: str) -> ZooModel:
         refine="dark" if is_dark else "quarter",
         # The large MPII hourglass was trained with 2, unlike the large COCO networks.
         sigma=3.0 if is_coco and int(height) == 384 else 2.0,
+        sha256=sha256,
     )
 
 
@@ -139,10 +142,11 @@ def read_table(path: Path = DATA) -> dict[str, ZooModel]:
         ModelFileError: It is not as it was shipped.
     """
     try:
-        folders = json.loads(path.read_text(encoding="utf-8"))["models"]
+        data = json.loads(path.read_text(encoding="utf-8"))
+        hashes = data["sha256"]
         return {
-            name: _model(name, figure, f"{folder}/{stem}.pth")
-            for folder, rows in folders.items()
+            name: _model(name, figure, f"{folder}/{stem}.pth", hashes.get(name, ""))
+            for folder, rows in data["models"].items()
             for name, figure, stem in rows
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

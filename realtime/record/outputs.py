@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SteadyposeError
-from steadypose.engines.file_io import check_writable, write_error
+from steadypose.engines.file_io import check_writable, replace_file, write_error
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
@@ -207,4 +207,9 @@ def save_snapshot(image_bgr: NDArray[np.uint8]) -> str:
         RecordError: The folder cannot be made.
     """
     path = output_folder() / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
-    return f"saved {path}" if cv2.imwrite(str(path), image_bgr) else f"cannot write {path}"
+    data = cv2.imencode(path.suffix, image_bgr)[1].tobytes()
+    try:
+        replace_file(path, lambda fresh: fresh.write_bytes(data))
+    except OSError:
+        return f"cannot write {path}"
+    return f"saved {path}"

@@ -11,13 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import replace_file, sha256_of, write_error
+from steadypose.engines.file_io import replace_text, sha256_of, write_error
 from steadypose.engines.printable import visible, visible_values
 from steadypose.realtime.record.formats.entry import UNITS
 from steadypose.realtime.record.formats.tables import without_journal
 from steadypose.realtime.record.parts import first_part
 
+_END = ".meta.json"
 _SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
 _PACKAGES = {
     "numpy": "numpy",
@@ -87,18 +87,14 @@ class Sidecar:
     def _write(self) -> None:
         text = json.dumps(visible_values(self._content), indent=2) + "\n"
         try:
-            replace_file(self.path, lambda fresh: _write_text(fresh, text))
+            replace_text(self.path, text)
         except OSError as error:
             self._failure = error
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
 def sidecar_path(first: Path) -> Path:
     """The sidecar of a run whose first file is ``first``: out.csv gives out.meta.json."""
-    return first.with_name(f"{first.stem}.meta.json")
+    return first.with_name(f"{first.stem}{_END}")
 
 
 def find_sidecar(recording: Path) -> Path | None:
@@ -114,8 +110,8 @@ def find_sidecar(recording: Path) -> Path | None:
     own = visible(table.name)  # as a sidecar shows it
     names = {own, visible(first_part(table).name)}
     strong, weak = [], []
-    for path in sorted(table.parent.glob("*.meta.json")):
-        content = _content(path)
+    for path in sorted(table.parent.glob(f"*{_END}")):
+        content = read_sidecar(path)
         is_own = path in {sidecar_path(table), sidecar_path(first_part(table))}
         files = _names(content)
         if own in files or (not files and names & _typed(content)):
@@ -126,8 +122,10 @@ def find_sidecar(recording: Path) -> Path | None:
     return max(strong)[-1] if strong else max(weak)[-1] if weak else None
 
 
-def _content(path: Path) -> dict[str, Any]:
+def read_sidecar(path: Path) -> dict[str, Any]:
     """What a sidecar says; nothing where it cannot be read or is somebody else's."""
+    if not path.name.endswith(_END):
+        return {}
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -150,19 +148,6 @@ def _typed(content: Mapping[str, Any]) -> set[str]:
     texts = options if isinstance(options, list) else []
     values = [str(t).partition("=")[2] if str(t).startswith("-") else str(t) for t in texts]
     return {visible(Path(value).name) for value in values}
-
-
-def check_sidecar(path: Path) -> None:
-    """Refuse to replace a file that is somebody else's.
-
-    Raises:
-        UsageError: There is one that no run wrote.
-    """
-    if path.exists() and not _content(path):
-        raise UsageError(
-            f"{path} would be replaced, and it is not from a recording",
-            fix="give the recording another name",
-        )
 
 
 def sha256(path: Path) -> str | None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
 
+MADE_BY = "recorded by steadypose"
+"""Comment in the file, by which it is known again."""
 _CLOCK = 90_000  # ticks a second, the customary video clock
 Paint = Callable[[], NDArray[np.uint8]]
 Picture = tuple[Paint, float]
@@ -62,6 +64,7 @@ class VideoSink:
                     "flush_packets": "1",
                 },
             )
+            self._container.metadata["comment"] = MADE_BY
         except OSError as error:
             raise RecordError(
                 f"cannot write video {path}: {error.strerror}",

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import check_writable, write_error
-from steadypose.engines.printable import quoted
+from steadypose.engines.file_io import replace_text, write_error
 from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
 from steadypose.realtime.report.page import build_page
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--person", type=int, metavar="N", help="only the person with this id")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    add_force(parser)
     return parser
 
 
@@ -45,20 +46,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(argv: Sequence[str] | None) -> list[str]:
     arguments = build_parser().parse_args(argv)
-    path = write_report(arguments.table, arguments.output, person=arguments.person)
+    path = write_report(
+        arguments.table, arguments.output, person=arguments.person, is_forced=arguments.force
+    )
     lines = [f"{path} ({path.stat().st_size / 1000:.0f} kB)"]
     if arguments.open and not webbrowser.open(path.resolve().as_uri()):
         lines.append(f"no browser was found; open {path} in one")
     return lines
 
 
-def write_report(table: Path, output: Path | None = None, *, person: int | None = None) -> Path:
+def write_report(
+    table: Path,
+    output: Path | None = None,
+    *,
+    person: int | None = None,
+    is_forced: bool = False,
+) -> Path:
     """Read a recording and write the page about it.
 
     Args:
         table: A recording of any format.
         output: The page; by default beside the recording.
         person: Show only this id.
+        is_forced: A file that no run wrote may be replaced.
 
     Returns:
         Where the page is.
@@ -68,17 +78,16 @@ def write_report(table: Path, output: Path | None = None, *, person: int | None 
             the page cannot be written.
     """
     output = output or table.with_suffix(".html")
-    read = (table, sidecar_path(table), find_sidecar(table) or table)
-    if output.resolve() in {path.resolve() for path in read}:
-        raise UsageError(
-            f"{output} is what the report is made of and would be destroyed",
-            fix=f"-o {quoted(table.with_suffix('.html'))}",
-        )
-    check_writable(output, "-o")
+    check_written(
+        [(output, "-o")],
+        read=(table, sidecar_path(table), find_sidecar(table) or table),
+        is_forced=is_forced,
+        said="is what the report is made of",
+    )
     recording = choose_person(read_recording(table), person)
     page = build_page(recording, find_run_info(table))
     try:
-        output.write_text(page, encoding="utf-8")
+        replace_text(output, page)
     except OSError as error:
         raise write_error(output, error) from error
     return output

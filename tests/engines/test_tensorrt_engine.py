@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -397,6 +398,20 @@ def test_rtx_reads_its_cache_at_the_next_start(make: Maker, trt: Any, tmp_path: 
     make(info=replace(INFO, flavor="tensorrt-rtx"), cache=cache).close()
     assert trt.state["cache"] == b"from last time"
     assert cache.read_bytes() == b"from last time"  # nothing ran, so nothing new
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_rtx_leaves_a_cache_alone_that_others_may_change(
+    make: Maker, trt: Any, tmp_path: Path
+) -> None:
+    cache = tmp_path / "x.engine.cache"
+    cache.write_bytes(b"from a stranger")
+    tmp_path.chmod(0o777)
+    engine = make(info=replace(INFO, flavor="tensorrt-rtx"), cache=cache)
+    engine.infer(crops(1))
+    engine.close()
+    assert "cache" not in trt.state
+    assert cache.read_bytes() == b"from a stranger"
 
 
 # Files, and what makes them stale.

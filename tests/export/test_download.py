@@ -105,7 +105,7 @@ def test_a_full_disk_is_a_sentence(
     desk: Desk, small_disk: Path, way: Callable[..., None], sentence: str
 ) -> None:
     desk.server.usual = way
-    desk.cache = small_disk
+    desk.cache = small_disk / "mine"  # a fresh disk is open to all
     outcome = desk.download()
     assert outcome.code == 2
     assert sentence in outcome.err
@@ -174,11 +174,11 @@ def test_mirrors_come_first_in_their_order(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("STEADYPOSE_MIRRORS", raising=False)
     model = zoo.find("res50-coco-256x192")
     assert urls(model) == [model.url]
-    monkeypatch.setenv("STEADYPOSE_MIRRORS", "http://c:81/x https://d \n")
+    monkeypatch.setenv("STEADYPOSE_MIRRORS", "https://c:81/x https://d \n")
     assert urls(model, ["https://a.example/", "http://[::1]:80/b"]) == [
         f"https://a.example/{model.path}",
         f"http://[::1]:80/b/{model.path}",
-        f"http://c:81/x/{model.path}",
+        f"https://c:81/x/{model.path}",
         f"https://d/{model.path}",
         model.url,
     ]
@@ -275,9 +275,9 @@ def test_what_cannot_be_checked_is_an_error_of_ours(desk: Desk, tmp_path: Path) 
         os.mkfifo(odd[-1])  # opening it would wait for a writer
     for path in odd:
         with pytest.raises(ModelFileError, match="cannot read"):
-            is_whole(path, desk.model)
+            is_whole(path, desk.model, folder=desk.cache)
     for path in (tmp_path / "nothing", tmp_path / "no" / "folder"):
-        assert not is_whole(path, desk.model)
+        assert not is_whole(path, desk.model, folder=desk.cache)
 
 
 CHILD = """

@@ -266,7 +266,7 @@ def test_a_silent_fall_back_to_float_is_an_error() -> None:
         (["--onnx", "none.onnx"], "cannot read model file none.onnx"),
         (["--output", "/proc/x.engine"], "cannot write"),
         (["--output", "x.trt"], "does not end in .engine"),
-        (["--plan", str(MODEL)], "would overwrite the model file"),
+        (["--plan", str(MODEL)], "would be destroyed"),
         (["--target", "new"], "is no compute capability"),
         (["--workspace", "-5"], "must be positive"),
     ],

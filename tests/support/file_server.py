@@ -234,9 +234,9 @@ class Desk:
         path.write_bytes(data)
 
     def left(self) -> set[str]:
-        """Files in the cache, except the lock."""
+        """Files in the cache, except the lock and the hash of the first good copy."""
         found = self.cache.iterdir() if self.cache.exists() else ()
-        return {path.name for path in found if not path.name.endswith(".lock")}
+        return {path.name for path in found if path.suffix not in {".lock", ".sha256"}}
 
     def assert_good(self, outcome: Outcome) -> None:
         assert outcome.code == 0, outcome.err

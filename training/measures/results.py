@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.file_io import replace_text
 from steadypose.engines.printable import visible
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.model.places import ROOT
@@ -37,7 +38,7 @@ def publish(text: str, output: Path | None) -> str:
     if output is not None:
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(f"{whole}\n", encoding="utf-8")
+            replace_text(output, f"{whole}\n")
         except OSError as error:
             raise RecordError(
                 f"cannot write {output}: {error.strerror}", fix="choose another --output"

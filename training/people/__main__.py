@@ -21,7 +21,8 @@ from pathlib import Path
 
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.options import integer_between
-from training.people.pack import draw_sheet, render
+from steadypose.realtime.command.written_files import add_force, check_written
+from training.people.pack import draw_sheet, labels_of, render
 
 _LARGEST_SEED = 2**31 - 1
 
@@ -73,10 +74,23 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sheet", type=Path, metavar="FILE.jpg", help="also draw the first 24 with their labels"
     )
+    add_force(parser)
     arguments = parser.parse_args(argv)
     if arguments.last is not None and arguments.backgrounds is None:
         raise UsageError("--last belongs to --backgrounds", fix="name that pack, or leave it out")
     return arguments
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what would destroy something, before anything is drawn."""
+    read = []
+    if arguments.backgrounds is not None:
+        read = [arguments.backgrounds, labels_of(arguments.backgrounds)]
+    written = [(arguments.out, "--out"), (labels_of(arguments.out), "the labels of --out:")]
+    check_written(written, read=read, is_forced=arguments.force, makes_folders=True)
+    if arguments.sheet is not None:  # no picture tells who drew it
+        read += [path for path, _ in written]
+        check_written([(arguments.sheet, "--sheet")], read=read, is_forced=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work() -> str:
         arguments = parse(argv)
+        _check(arguments)
         labels = render(
             arguments.out,
             count=arguments.count,

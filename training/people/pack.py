@@ -165,7 +165,7 @@ def render(
         from tqdm import tqdm  # noqa: PLC0415 - not needed to read packs
     except ImportError as error:
         raise not_installed(error) from error
-    labels = out.with_name(out.stem + "_labels.npz")
+    labels = labels_of(out)
     jobs = [Job(backgrounds, last, seed, number, longest) for number in range(1, count + 1)]
     names, keypoints, boxes = [], [], []
 
@@ -197,6 +197,11 @@ def render(
             f"cannot write {out}: {error.strerror or error}", fix="free space, or choose another"
         ) from error
     return labels
+
+
+def labels_of(pack: Path) -> Path:
+    """Where the labels of a pack lie."""
+    return pack.with_name(pack.stem + "_labels.npz")
 
 
 def draw_sheet(pack: Path, path: Path) -> None:

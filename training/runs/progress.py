@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.file_io import replace_file
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE
 
@@ -32,6 +33,9 @@ class Log:
     def __init__(self, path: Path, *, until_step: int) -> None:
         self._path = path
         self.rows = [row for row in read_log(path) if int(row["step"]) <= until_step]
+        replace_file(path, self._write_all)
+
+    def _write_all(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
@@ -126,7 +130,7 @@ def draw_curve(rows: Sequence[Mapping[str, str]], path: Path, *, title: str) -> 
     right.set(ylabel="PCK@0.2 on the validation crops")
     left.set_ylim(bottom=0)
     figure.legend(loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=110)
+    replace_file(path, lambda fresh: figure.savefig(fresh, dpi=110, format="png"))
 
 
 def draw_grid(
@@ -192,8 +196,9 @@ def write_picture(picture: NDArray[np.uint8], path: Path) -> None:
         RecordError: The folder or the file's ending is wrong, or the disk is full.
     """
     try:
-        is_written = cv2.imwrite(str(path), picture)
-    except cv2.error:
-        is_written = False
-    if not is_written:
-        raise RecordError(f"cannot write {path}", fix="choose a .jpg or .png in a folder you own")
+        data = cv2.imencode(path.suffix, picture)[1].tobytes()
+        replace_file(path, lambda fresh: fresh.write_bytes(data))
+    except (cv2.error, OSError) as error:
+        raise RecordError(
+            f"cannot write {path}", fix="choose a .jpg or .png in a folder you own"
+        ) from error

@@ -24,7 +24,7 @@ from steadypose.engines.backends.tensorrt.loading import (
 from steadypose.engines.base import Turns, check_crops, no_people, split_people
 from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import EngineError
-from steadypose.engines.file_io import replace_file
+from steadypose.engines.file_io import is_private, replace_file
 from steadypose.engines.spec import ModelSpec
 
 
@@ -77,7 +77,8 @@ class TensorRtEngine:
         self._graph_refusal = ""
         # Before 8.6 a second context may not use the same profile.
         self._has_one_context = api.flavor == "tensorrt" and api.numbers < (8, 6)
-        self._cache = cache
+        # It holds code for the GPU: what others could have laid there is not loaded.
+        self._cache = cache if cache is not None and is_private(cache.parent) else None
         self._runtime_cache: Any = None
         self._config: Any = None
         self._events: tuple[int, ...] = ()

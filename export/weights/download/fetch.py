@@ -1,8 +1,9 @@
 """Published weights into the cache: whole and checked, or not at all.
 
-The SHA-256 prefix that every file carries in its name is checked before the file gets its
-final name, and again each time it is fetched from the cache: that takes a fraction of a
-second and turns a damaged file into a sentence instead of a riddle of torch's.
+What is known of a file's SHA-256 is checked before the file gets its final name, and again each
+time it is fetched from the cache: that takes a fraction of a second and turns a damaged file
+into a sentence instead of a riddle of torch's. The folder is one to which nobody else may write,
+so what was checked is what is used.
 """
 
 from __future__ import annotations
@@ -16,12 +17,21 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from steadypose.engines.errors import ModelFileError, SourceError
+from steadypose.engines.file_io import check_private, private_folder
 from steadypose.export.weights.download.addresses import urls
-from steadypose.export.weights.download.checked_files import digest_of, is_whole
+from steadypose.export.weights.download.checked_files import (
+    digest_of,
+    fix_of_change,
+    is_fully_known,
+    is_whole,
+    known_digest,
+    remember,
+)
 from steadypose.export.weights.download.progress import Progress, Silent
 from steadypose.export.weights.download.transfer import (
     Patience,
     disk_errors,
+    drop_foreign,
     size_of,
     transfer,
 )
@@ -69,24 +79,32 @@ def fetch(
     """
     target = folder / model.file_name
     told = progress or Silent()
-    addresses = urls(model, mirrors)
-    if is_whole(target, model):
+    with disk_errors(folder):
+        check_private(folder)
+    is_here = is_whole(target, model, folder=folder)
+    if is_here:
+        remember(model, folder)
+    addresses = urls(model, mirrors, is_known=is_fully_known(model, folder))
+    if is_here:
         return target
     if offline:
         raise _not_here(model, target)
     with disk_errors(target):
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     with _alone(target, told):
-        if is_whole(target, model):  # another process was faster
+        if is_whole(target, model, folder=folder):  # another process was faster
             return target
         if lies_here(target):
             told.note(f"{target} is damaged and will be downloaded again")
             with disk_errors(target):
                 target.unlink()
-        if not is_whole(part_of(target), model):
+        with disk_errors(target):
+            drop_foreign(part_of(target))
+        if not is_whole(part_of(target), model, folder=folder):
             _download(addresses, model, part_of(target), told, patience or Patience())
         with disk_errors(target):
             part_of(target).replace(target)
+        remember(model, folder)
     return target
 
 
@@ -119,7 +137,8 @@ def _download_from(
     is_resumed = size_of(part) > 0
     transfer(url, part, progress=told, patience=patience)
     digest = digest_of(part) or ""
-    if digest.startswith(model.hash_prefix):
+    known = known_digest(model, part.parent)
+    if digest.startswith(known):
         return
     with disk_errors(part):
         part.unlink()
@@ -127,6 +146,12 @@ def _download_from(
         told.note("the resumed file does not fit together; once more from its beginning")
         _download_from(url, model, part, told, patience)
         return
+    if digest.startswith(model.hash_prefix):
+        raise SourceError(
+            f"{url} sent another file than the one that is known: its SHA-256 is {digest} instead "
+            f"of {known}",
+            fix=fix_of_change(model, part.parent),
+        )
     raise SourceError(
         f"{url} sent another file: its SHA-256 begins with {digest[:8]}, "
         f"its name promises {model.hash_prefix}",

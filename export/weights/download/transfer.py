@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,7 +164,7 @@ def _append(
     progress: Progress,
 ) -> None:
     with disk_errors(part):
-        file = part.open("ab" if start else "wb")
+        file = open(part, "ab" if start else "wb", opener=_without_links)  # noqa: SIM115
     try:
         done, data = start, head
         while data and done <= _MOST:
@@ -183,6 +184,25 @@ def _append(
         with disk_errors(part):
             part.unlink()
         raise SourceError(f"{url} does not end: {done} bytes and counting", fix=HELP)
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def drop_foreign(part: Path) -> None:
+    """Only a regular file of ours, with one name, is the beginning of a download.
+
+    Raises:
+        OSError: What lies there cannot be removed.
+    """
+    try:
+        found = part.lstat()
+    except FileNotFoundError:
+        return
+    is_mine = os.name == "nt" or found.st_uid == os.geteuid()
+    if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and is_mine):
+        part.unlink()
 
 
 def _total(response: requests.Response, offset: int) -> int | None:

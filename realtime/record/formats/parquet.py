@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from steadypose.engines.errors import RecordError
-from steadypose.engines.file_io import replace_file, write_error
+from steadypose.engines.file_io import end_of_links, replace_file, stat_of, write_error
 from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.record.formats.entry import (
@@ -47,9 +48,11 @@ class ParquetSink:
         self.rows = 0
         self.progress = 0
         self._arrow = arrow(f"--parquet {path}", path)
-        self._journal = WholeFile(journal_path(path))
+        self._earlier = stat_of(path)
+        self._journal = WholeFile(journal_path(path), like=self._earlier)
         try:
-            path.unlink(missing_ok=True)
+            if self._earlier is not None and stat.S_ISREG(self._earlier.st_mode):
+                end_of_links(path).unlink()
         except OSError as error:
             raise write_error(path, error) from error
         self._names = self._arrow.array(skeleton.keypoints)
@@ -114,7 +117,7 @@ class ParquetSink:
     def _convert(self) -> None:
         journal = self._journal.path
         try:
-            replace_file(self.path, self._write_parquet)
+            replace_file(self.path, self._write_parquet, like=self._earlier)
         except OSError as error:
             raise RecordError(
                 f"{self.path} could not be made ({error.strerror or error}), but {journal} "

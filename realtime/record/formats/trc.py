@@ -17,7 +17,7 @@ from steadypose.realtime.record.formats.reading import PersonTrack, Recording
 # Human Movement, fig. 4.1, after Drillis and Contini 1966.
 _EYE_HEIGHT, _ANKLE_HEIGHT = 0.936, 0.039
 _BRIDGED_FRAMES = 2.5  # a frame that the camera dropped is no gap
-_HEAD = (
+TRC_HEAD = (
     *("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"),
     *("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
 )
@@ -176,7 +176,7 @@ def write_trc(path: Path, markers: Markers, *, title: str) -> None:
     names, numbers = markers.names, range(1, len(markers.names) + 1)
     lines = [
         ["PathFileType", "4", "(X/Y/Z)", visible(title)],
-        list(_HEAD),
+        list(TRC_HEAD),
         [rate, rate, str(count), str(len(names)), markers.unit, rate, "1", str(count)],
         ["Frame#", "Time", *(cell for name in map(visible, names) for cell in (name, "", ""))],
         ["", "", *(f"{axis}{number}" for number in numbers for axis in "XYZ")],

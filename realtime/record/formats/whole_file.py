@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from steadypose.engines.file_io import write_error
+from steadypose.engines.file_io import give_rights, write_error
 from steadypose.realtime.record.formats.entry import Entry
 
 
@@ -15,18 +15,21 @@ class WholeFile:
 
     Args:
         path: Replaced at once.
+        like: Nobody may read it who might not read this file.
 
     Raises:
         RecordError: It cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, like: os.stat_result | None = None) -> None:
         self.path = path
         self.size_bytes = 0
         self._is_closed = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         try:
             self._file = os.open(path, flags, 0o666)
+            if like is not None:
+                give_rights(path, like)
         except OSError as error:
             raise write_error(path, error) from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -24,7 +26,8 @@ def test_a_snapshot_that_cannot_be_written_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("steadypose.realtime.record.outputs.cv2.imwrite", lambda *_: False)
+    full = Mock(side_effect=OSError(errno.ENOSPC, "full"))
+    monkeypatch.setattr("steadypose.realtime.record.outputs.replace_file", full)
     loop = make_loop(monkeypatch, FRAMES[:], keys=[(2, "s")])
     loop.app.run()
     (said,) = {message for message in loop.messages if message}

@@ -231,7 +231,7 @@ MISTAKES = [
     (["--jsonl", "a.x", "--parquet", "a.x"], "another output has the same file"),
     (["--parquet", "a.p", "--csv", "a.p.journal"], "another output has the same file"),
     (["--csv", "a.csv", "--jsonl", "a.meta.json"], "another output has the same file"),
-    (["--csv", "theirs.csv"], "theirs.meta.json would be replaced, and it is not from a recording"),
+    (["--csv", "theirs.csv"], "theirs.meta.json would be replaced, and no run"),
     (["--jsonl", "no/such/a.jsonl"], "does not exist"),
     (["--parquet", "FOLDER"], "is a folder"),
     (["--csv", "a.csv", "--split", "10"], "--split 10 is neither a size nor a time"),
@@ -273,6 +273,7 @@ def test_a_split_run_does_not_write_over_its_source(
     Path("link.mp4").symlink_to("x.002.mp4")
     Path("x.003.mp4").symlink_to("target.mp4")
     settings = Settings(SourceOptions(name), video=Path("x.mp4"), split=Limit(duration_s=1))
+    settings = replace(settings, is_forced=True)  # nothing helps against this
     with pytest.raises(UsageError, match=r"is read, and a later part of x\.mp4 would replace it"):
         check_outputs(settings)
     check_outputs(replace(settings, split=None))

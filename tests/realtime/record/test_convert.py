@@ -219,25 +219,25 @@ def test_a_cut_journal_becomes_a_parquet_file_and_it_is_said(
     assert_same(read_recording(tmp_path / "all.parquet"), read_recording(journal))
 
 
-def test_what_a_killed_conversion_left_is_no_obstacle(tmp_path: Path) -> None:
-    path = record(tmp_path / "long.csv", random_run(3, 30))
-    left = tmp_path / "json.tmp"
-    left.mkdir()
-    (left / "long_000000000099_keypoints.json").write_text("{")
-    assert main([str(path), str(tmp_path / "json")]) == 0
-    assert read_openpose(tmp_path / "json", "long", 17)
-    assert not left.exists()
-
-
-def test_a_folder_of_somebody_else_is_not_taken_for_a_left_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_beside_the_new_one_is_left_alone(tmp_path: Path) -> None:
     path = record(tmp_path / "long.csv", random_run(3, 30))
     (tmp_path / "json.tmp").mkdir()
-    (tmp_path / "json.tmp" / "mine.txt").write_text("mine")
-    assert main([str(path), str(tmp_path / "json")]) == 2
-    assert "json.tmp is in the way" in capsys.readouterr().err
-    assert (tmp_path / "json.tmp" / "mine.txt").read_text() == "mine"
+    (tmp_path / "json.tmp" / "long_000000000099_keypoints.json").write_text("mine")
+    assert main([str(path), str(tmp_path / "json")]) == 0
+    assert read_openpose(tmp_path / "json", "long", 17)
+    assert (tmp_path / "json.tmp" / "long_000000000099_keypoints.json").read_text() == "mine"
+    assert {p.name for p in tmp_path.iterdir()} == {"long.csv", "json", "json.tmp"}
+
+
+def test_a_folder_of_jsons_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
+    path = record(tmp_path / "long.csv", random_run(3, 30))
+    real = tmp_path / "real"
+    real.mkdir(mode=0o700)
+    (tmp_path / "json").symlink_to(real)
+    assert main([str(path), str(tmp_path / "json")]) == 0
+    assert (tmp_path / "json").is_symlink()
+    assert read_openpose(real, "long", 17)
+    assert real.stat().st_mode & 0o777 == 0o700
 
 
 HALF = [
@@ -354,7 +354,7 @@ def test_a_mistake_is_one_sentence_and_destroys_nothing(
     for suffix in ("jsonl", "parquet", "trc"):
         Path(f"keep.{suffix}").write_text("mine")
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
-    assert main(arguments) == 2
+    assert main([*arguments, "--force"]) == 2  # the files to keep are nobody's recordings
     said = capsys.readouterr()
     assert message in said.err
     assert said.err.startswith("error: ")

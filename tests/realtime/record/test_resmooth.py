@@ -150,7 +150,7 @@ def test_an_outlier_is_told_by_both_sides_and_a_jump_is_kept() -> None:
     [
         (["none.csv", "out.csv"], "No such file"),
         (["wide.csv", "out.csv"], "no raw positions"),
-        (["long.csv", "long.csv"], "would be replaced"),
+        (["long.csv", "long.csv"], "is the recording itself and would be destroyed"),
         (["long.csv", "out.txt"], "does not end in"),
         (["long.csv", "no/out.csv"], "does not exist"),
     ],

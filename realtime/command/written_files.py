@@ -1,0 +1,76 @@
+"""One rule for every command that writes: which files it may not write over."""
+
+from __future__ import annotations
+
+import argparse
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import check_writable, identity, stat_of
+from steadypose.realtime.command.own_files import is_ours
+
+_READ = "is read, by this run or a later one,"
+
+
+def check_written(
+    files: Iterable[tuple[Path, str]],
+    *,
+    read: Iterable[Path],
+    is_forced: bool,
+    makes_folders: bool = False,
+    said: str = _READ,
+) -> None:
+    """Refuse, before anything starts, files that cannot be written or would destroy something.
+
+    Args:
+        files: Everything that will be written, with the option that names it.
+        read: Everything that is read, or belongs to what is; by whatever name.
+        is_forced: Files that no run wrote may be replaced.
+        makes_folders: A missing folder is made by who writes.
+        said: What a file of ``read`` is, for the message.
+
+    Raises:
+        UsageError: A file is read, too, or written twice, or no run of this program wrote it.
+        RecordError: It cannot be written.
+    """
+    known = {identity(path) for path in read}
+    named = set()
+    for path, option in files:
+        if not makes_folders or path.parent.is_dir():
+            check_writable(path, option)
+        file = identity(path)
+        if file in known:
+            raise UsageError(
+                f"{option} {path} {said} and would be destroyed", fix="choose another file name"
+            )
+        if file in named:
+            raise UsageError(
+                f"{option} {path}: another output has the same file", fix="give each its own file"
+            )
+        named.add(file)
+        check_own(path, option, is_forced=is_forced)
+
+
+def check_own(path: Path, option: str, *, is_forced: bool) -> None:
+    """Refuse to replace what is somebody else's.
+
+    Raises:
+        UsageError: The file is neither empty nor from a run of this program.
+    """
+    found = stat_of(path)
+    if is_forced or found is None or not found.st_size or not stat.S_ISREG(found.st_mode):
+        return
+    if not is_ours(path):
+        raise UsageError(
+            f"{option} {path} would be replaced, and no run of steadypose wrote it",
+            fix="choose another file name, or add --force",
+        )
+
+
+def add_force(parser: argparse._ActionsContainer, also: str = "") -> None:
+    """The option with which files of others are replaced; ``also``: what else it does."""
+    parser.add_argument(
+        "--force", action="store_true", help=f"replace files that no run wrote{also}"
+    )
