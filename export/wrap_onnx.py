@@ -94,8 +94,8 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
     lines = [*(f"guess: {guess}" for guess in guesses), *notes]
     lines.append(
         f"{output}: {len(data) / 1e6:.1f} MB, opset {model.opset_import[0].version}; on "
-        f"{len(crops)} crops of {shown(arguments.check_source)} it agrees with the network and NumPy "
-        f"within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
+        f"{len(crops)} crops of {shown(arguments.check_source)} it agrees with the network and "
+        f"NumPy within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
     )
     return lines
 
