@@ -60,7 +60,9 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
 
             arguments.fetch = False  # it looks, and changes nothing
             try:
-                print(examine(model_of(arguments), backend=arguments.backend))
+                trust = arguments.trust_engine
+                chosen = model_of(arguments)
+                print(examine(chosen, backend=arguments.backend, is_trusting=trust))
             except SteadyposeError as error:
                 print(f"{examine(DEFAULT_MODEL)}\n{'--model':<14} {error.what}")
             return 0
@@ -138,7 +140,7 @@ def _open(settings: Settings) -> Taken:
     taken = _open_on(1, settings)  # file and backend are chosen, and built, once
 
     def reopen(threads: int) -> Opened:
-        options = EngineOptions(settings.precision, threads)
+        options = EngineOptions(settings.precision, threads, settings.is_trusting)
         return open_engine(taken.model, backend=taken.opened.backend, options=options)
 
     opened = open_on_fewest(
@@ -152,7 +154,7 @@ def _open(settings: Settings) -> Taken:
 
 
 def _open_on(threads: int, settings: Settings) -> Taken:
-    options = EngineOptions(settings.precision, threads)
+    options = EngineOptions(settings.precision, threads, settings.is_trusting)
     if not settings.has_chosen_model:
         return open_best(
             backend=settings.backend, options=options, is_auto_build=settings.is_auto_build

@@ -27,17 +27,19 @@ _PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterp
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
-def examine(model: Path | None, *, backend: str = "auto") -> str:
+def examine(model: Path | None, *, backend: str = "auto", is_trusting: bool = False) -> str:
     """Everything a bug report needs, a line each.
 
     Args:
         model: Model file that the backends are tried with; None: the one that a run without
             ``--model`` and ``--quality`` would take, and why.
         backend: On which such a run would want it.
+        is_trusting: Try an engine that somebody else built.
     """
+    options = EngineOptions(threads=default_threads(), is_trusting=is_trusting)
     taken = []
     if model is None:
-        model, text = _default(backend)
+        model, text = _default(backend, options)
         taken = [_line("default", text)]
     lines = [
         _line("Python", f"{platform.python_version()} at {sys.executable}"),
@@ -51,7 +53,7 @@ def examine(model: Path | None, *, backend: str = "auto") -> str:
         _line("CUDA driver", _cuda_driver()),
         *(_line(name, _version(name)) for name in _GPU_PACKAGES),
         *taken,
-        *_model_lines(model),
+        *_model_lines(model, options),
     ]
     return "\n".join(lines)
 
@@ -141,11 +143,13 @@ def _cuda_driver() -> str:
     return f"CUDA {device.driver}, {device.name}, compute capability {device.capability}"
 
 
-def _default(backend: str) -> tuple[Path, str]:
+def _default(backend: str, options: EngineOptions) -> tuple[Path, str]:
     """The model file that a run takes where nobody chose one, and why."""
     try:
         taken = open_best(
-            backend=backend, options=EngineOptions(threads=default_threads()), is_auto_build=False
+            backend=backend,
+            options=options,
+            is_auto_build=False,
         )
     except SteadyposeError as error:
         return DEFAULT_MODEL, f"none: {error.what}; {error.fix}"
@@ -156,21 +160,23 @@ def _default(backend: str) -> tuple[Path, str]:
     return taken.model, "; ".join([f"{chosen} ({label})", *told])
 
 
-def _model_lines(model: Path) -> list[str]:
+def _model_lines(model: Path, options: EngineOptions) -> list[str]:
     try:
         spec = read_spec(model)
     except SteadyposeError as error:
         return [_line("model", f"{error.what}; {error.fix}")]
     height, width = spec.input_hw
     lines = [_line("model", f"{spec.name}, {height}x{width}, {len(spec.skeleton)} keypoints")]
-    backends = (f"{entry.name}: {_try(entry.name, model)}" for entry in registry.BACKENDS)
+    backends = (f"{entry.name}: {_try(entry.name, model, options)}" for entry in registry.BACKENDS)
     return lines + [_line("backend", text) for text in backends]
 
 
-def _try(backend: str, model: Path) -> str:
+def _try(backend: str, model: Path, options: EngineOptions) -> str:
     try:
         opened = registry.open_engine(
-            model, backend=backend, options=EngineOptions(threads=default_threads())
+            model,
+            backend=backend,
+            options=options,
         )
     except SteadyposeError as error:
         return f"does not work: {error.what}; {error.fix}"
