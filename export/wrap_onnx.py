@@ -25,6 +25,7 @@ if __name__ == "__main__":
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import sha256_of, write_model_file
+from steadypose.engines.foreign.names import RULE, as_name, is_name, shown
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
@@ -44,6 +45,9 @@ def wrap_file(arguments: argparse.Namespace) -> str:
     options = WrapOptions.from_namespace(arguments)
     if output.exists() and output.resolve() == path.resolve():
         raise UsageError("--output is the foreign file itself", fix="choose another --output")
+    name = options.name or as_name(output.stem)
+    if not is_name(name):
+        raise UsageError(f"a model cannot be called {shown(name)}", fix=f"give --name; {RULE}")
     guesses: list[str] = []
     skeleton = options.skeleton or COCO17
     if options.skeleton is None:
@@ -56,7 +60,7 @@ def wrap_file(arguments: argparse.Namespace) -> str:
     if options.padding is None:
         guesses.append("people's boxes were padded by 1.25 (--padding)")
     spec = ModelSpec(
-        name=options.name or output.stem,
+        name=name,
         skeleton=skeleton,
         input_hw=network.input_hw,
         box_padding=options.padding or 1.25,

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.texts import parse_json
 from steadypose.engines.model_file import read_metadata
 
 _HALF_FROM = 1024  # initialisers of at least this many numbers are stored as fp16
@@ -31,6 +32,7 @@ _NETWORK = (
 )
 _COUNTER = "num_batches_tracked"  # of a batch norm; nothing depends on it
 _KEY = "steadypose.weights"
+_MOST_NOTE = 2_000_000_000  # it holds weights
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
 _DAMAGE = (DecodeError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 
@@ -112,7 +114,7 @@ def load_from_model_file(path: Path) -> dict[str, torch.Tensor]:
 
 def _read(model: onnx.ModelProto, note: str | None) -> dict[str, NDArray[Any]]:
     """Weights by key; none where the file holds them in another precision."""
-    said = {"others": [], **json.loads(note or "{}")}
+    said = {"others": [], **parse_json(note or "{}", most_bytes=_MOST_NOTE)}
     held = {key: t for key, t in _by_key(model).items() if key not in said["others"]}
     if any(tensor.data_type not in _FLOATS for tensor in held.values()):
         return {}
