@@ -253,7 +253,7 @@ def _check_statistics(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None
         theirs = state.get(f"data_preprocessor.{key}")
         if theirs is None:
             continue
-        found = (theirs.flatten() / 255).tolist()
+        found = (theirs.flatten() / 255).tolist() if theirs.numel() < 100 else []
         if len(found) != 3 or any(abs(a - b) > 1e-3 for a, b in zip(found, ours, strict=True)):
             text = ",".join(f"{value:.4f}" for value in found)
             raise ModelFileError(

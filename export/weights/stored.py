@@ -33,6 +33,7 @@ _NETWORK = (
 _COUNTER = "num_batches_tracked"  # of a batch norm; nothing depends on it
 _KEY = "steadypose.weights"
 _MOST_NOTE = 2_000_000_000  # it holds weights
+_MOST_GROWTH = 20  # by decompression
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
 _DAMAGE = (DecodeError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 
@@ -120,12 +121,26 @@ def _read(model: onnx.ModelProto, note: str | None) -> dict[str, NDArray[Any]]:
         return {}
     found = {key: numpy_helper.to_array(t).astype(np.float32) for key, t in held.items()}
     if "missing" in said:
-        with np.load(io.BytesIO(base64.b64decode(said["missing"]))) as missing:
+        packed = base64.b64decode(said["missing"])
+        _refuse_bomb(packed)
+        with np.load(io.BytesIO(packed)) as missing:
             found |= {key: missing[key] for key in missing.files}
     for key in [key for key in found if key.endswith(".running_var")]:
         counter = f"{key.removesuffix('running_var')}{_COUNTER}"
         found[counter] = np.zeros((), np.int64)
     return found
+
+
+def _refuse_bomb(packed: bytes) -> None:
+    """Refuse an archive that grows beyond what weights do.
+
+    Raises:
+        ValueError: It does.
+    """
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > _MOST_GROWTH * len(packed) + 50_000_000:
+        raise ValueError(f"{len(packed)} bytes would become {unpacked}")
 
 
 def _by_key(model: onnx.ModelProto) -> dict[str, TensorProto]:
