@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         stop: Signal handler that has watched since before this module was loaded.
     """
     stop = stop or Stop()
+    if argv is None:
+        stop.watch()  # a program of its own, which one of the signals may end
     try:
         stop.check()
         arguments = build_parser().parse_args(argv)
