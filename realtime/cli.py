@@ -202,6 +202,7 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
         persons=settings.persons,
         smoother=smoother,
         is_paced=source.is_paced,
+        say=_say,
     )
     total = _expected(source.frame_count, settings.max_frames)
     app = App(

@@ -50,7 +50,7 @@ def endless(path: Path) -> Path:
         helper.make_node("Loop", ["rounds", "yes", "found"], ["keypoints"], body=body)
     )
     model.graph.initializer.append(numpy_helper.from_array(np.array(10**12, np.int64), "rounds"))
-    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((), np.bool_), "yes"))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     return path
