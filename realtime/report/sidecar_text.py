@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from steadypose.realtime.record.sidecar import find_sidecar
+from steadypose.engines.foreign.texts import read_json
+from steadypose.realtime.record.sidecar import MOST_BYTES, find_sidecar
 from steadypose.realtime.report.words import DASH
 
 # What a reader of the report asks for first.
@@ -43,7 +44,7 @@ def find_run_info(recording: Path) -> RunInfo | None:
     if path is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, most_bytes=MOST_BYTES, is_number_checked=False)
         facts = flatten(content if isinstance(content, dict) else {"content": content})
     except (OSError, ValueError, RecursionError) as error:
         return RunInfo(problem=f"{path.name} beside the recording could not be read: {error}")

@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
+from steadypose.engines.registry import Opened
 from steadypose.realtime import cli
 from steadypose.realtime.datatypes import Frame, State
+from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.record.formats.reading import read_recording
 from steadypose.realtime.tracking.pipeline import Pipeline
 from tests.support.following import AT, Stage, person
@@ -100,8 +102,8 @@ def test_nothing_is_recorded_that_cannot_be_read_back(
     if table.endswith("parquet"):
         pytest.importorskip("pyarrow")
     engine = answering(*BROKEN, when=range(20, 30))
-    opened = cli.Opened(engine)
-    monkeypatch.setattr(cli, "_open", lambda settings: cli.Taken(settings.model, opened))
+    opened = Opened(engine)
+    monkeypatch.setattr(cli, "_open", lambda settings: Taken(settings.model, opened))
     path = tmp_path / table
     option = f"--{path.suffix[1:]}"
     words = ["--source", "demo", "--headless", "--max-frames", "60", option, str(path)]
