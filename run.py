@@ -10,6 +10,7 @@ if __name__ == "__main__":
         stop = Stop()  # from here on: packages swallow interrupts while they load
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
+        stop.watch()
         from steadypose.realtime.cli import main
 
         sys.exit(main(stop=stop))

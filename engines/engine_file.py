@@ -3,6 +3,7 @@
 TensorRT's own plan says nothing that can be read without it, loads only under the exact
 version and on the kind of GPU it was built for, and crashes or speaks in riddles
 otherwise. The sidecar is compared first, so that a stale engine explains itself.
+Loading a plan is running its code: the sidecar is signed by who built it (``foreign/signature``).
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from steadypose.engines.advice import BUILD_AGAIN, BUILD_TRT
 from steadypose.engines.errors import EngineError, ModelFileError, RecordError
 from steadypose.engines.file_io import replace_file
+from steadypose.engines.foreign.files import open_regular
+from steadypose.engines.foreign.signature import is_signed, make_key, sign
+from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.printable import to_command
 from steadypose.engines.spec import ModelSpec
 
+T = TypeVar("T")
 SUFFIX = ".engine"
 BUILT = Path(__file__).resolve().parent / "built"
-_PREFERENCE = ("int8", "fp32", "tf32", "fp16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class EngineInfo:
         plan_bytes: Its size.
         built_at: UTC time, ISO 8601.
         build_s: How long TensorRT took.
+        signature: Of all else here, and so of the plan by its hash; empty: none.
     """
 
     spec: ModelSpec
@@ -62,6 +67,12 @@ class EngineInfo:
     built_at: str = ""
     build_s: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
+    signature: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this user built it on this machine."""
+        return is_signed(_signed_part(self), self.signature)
 
     def file_name(self) -> str:
         """Model, hash, precision, batch, GPU generation and TensorRT version in a name."""
@@ -79,6 +90,8 @@ class EngineInfo:
             now: The machine, and the model file where there is one.
         """
         differences = []
+        if not (now.is_trusting or self.is_ours):
+            differences.append("it was not built by you on this machine")
         if self.flavor != now.flavor:
             differences.append(f"it is for {self.flavor}, {now.flavor} is installed")
         elif self.version != now.version:
@@ -113,6 +126,7 @@ class Present:
         precision: As asked by the user; ``auto``: any.
         onnx_sha256: Of the model file; empty: not compared.
         spec: Of the model file; None: not compared.
+        is_trusting: Engines that others built may run.
     """
 
     flavor: str
@@ -122,6 +136,7 @@ class Present:
     precision: str = "auto"
     onnx_sha256: str = ""
     spec: ModelSpec | None = None
+    is_trusting: bool = False
 
 
 def sidecar_of(path: Path) -> Path:
@@ -133,13 +148,14 @@ def write_engine(path: Path, plan: bytes, info: EngineInfo) -> EngineInfo:
     """Write plan and sidecar; half-written files never carry the final names.
 
     Returns:
-        The info with the plan's hash and size.
+        The info with the plan's hash and size, signed.
 
     Raises:
-        RecordError: The disk refuses.
+        RecordError: The disk refuses, or there can be no key.
     """
     digest = hashlib.sha256(plan).hexdigest()
     info = dataclasses.replace(info, plan_sha256=digest, plan_bytes=len(plan))
+    info = dataclasses.replace(info, signature=_with_key(lambda: sign(_signed_part(info))))
     text = json.dumps(dataclasses.asdict(info), indent=1, sort_keys=True) + "\n"
 
     def write_both(fresh_sidecar: Path) -> None:
@@ -156,6 +172,31 @@ def write_engine(path: Path, plan: bytes, info: EngineInfo) -> EngineInfo:
     return info
 
 
+def prepare_key() -> None:
+    """Find out before minutes of building whether what is built can be signed.
+
+    Raises:
+        RecordError: It cannot.
+    """
+    _with_key(make_key)
+
+
+def _with_key(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+        reason = getattr(error, "strerror", None) or error
+        raise RecordError(
+            f"no key for signing engines at {getattr(error, 'filename', None)}: {reason}",
+            fix="remove it if it is there; XDG_CONFIG_HOME names another folder for it",
+        ) from error
+
+
+def _signed_part(info: EngineInfo) -> bytes:
+    data = dataclasses.asdict(dataclasses.replace(info, signature=""))
+    return json.dumps(data, sort_keys=True).encode()
+
+
 def read_info(path: Path) -> EngineInfo:
     """The sidecar of an engine file.
 
@@ -166,9 +207,10 @@ def read_info(path: Path) -> EngineInfo:
     if not path.exists():
         raise ModelFileError(f"{path} does not exist", fix="check --model, or " + BUILD_AGAIN)
     try:
-        data: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
+        data: dict[str, Any] = read_json(sidecar)
         data["spec"] = ModelSpec.from_json(json.dumps(data["spec"]))
         data["capabilities"] = tuple(data["capabilities"])
+        data["signature"] = str(data.get("signature", ""))
         return EngineInfo(**data)
     except FileNotFoundError as error:
         raise ModelFileError(
@@ -176,7 +218,7 @@ def read_info(path: Path) -> EngineInfo:
             "moved alone",
             fix="keep both files together, or " + BUILD_AGAIN,
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise ModelFileError(f"{sidecar} is damaged: {error}", fix=BUILD_AGAIN) from error
 
 
@@ -187,12 +229,14 @@ def read_plan(path: Path, info: EngineInfo) -> bytes:
         ModelFileError: It is cut short or changed.
     """
     try:
-        plan = path.read_bytes()
+        with open_regular(path) as file:
+            plan = file.read(info.plan_bytes + 1)
     except OSError as error:
         raise ModelFileError(f"cannot read {path}: {error.strerror}", fix=BUILD_AGAIN) from error
     if len(plan) != info.plan_bytes:
         raise ModelFileError(
-            f"{path} is damaged: it has {len(plan)} bytes, {info.plan_bytes} were written",
+            f"{path} is damaged: it has {path.stat().st_size} bytes, "
+            f"{info.plan_bytes} were written",
             fix="copy it again, or " + BUILD_AGAIN,
         )
     if hashlib.sha256(plan).hexdigest() != info.plan_sha256:
@@ -232,46 +276,3 @@ def build_command(model: Path | None, precision: str) -> list[str]:
     if precision in {"fp32", "tf32", "fp16", "int8"}:
         command += ["--precision", precision]
     return command
-
-
-def find_engine(model: Path, now: Present, *, folder: Path = BUILT) -> tuple[Path, EngineInfo]:
-    """The built engine of a model file that fits here.
-
-    Args:
-        model: The model file.
-        now: The machine; its ``onnx_sha256`` and ``spec`` are those of the model file.
-        folder: Where engines were built to.
-
-    Returns:
-        Path and info of the one that fits; with several, half precision first, then tf32,
-        then fp32, then the newest; int8 only where it was asked for.
-
-    Raises:
-        StaleEngineError: None fits; the message says what is different about the nearest.
-    """
-    fitting, reasons = [], []
-    for sidecar in sorted(folder.glob(f"*{SUFFIX}.json")):
-        path = sidecar.with_suffix("")
-        try:
-            info = read_info(path)
-        except ModelFileError:
-            continue  # a damaged neighbour is no reason to stop
-        if info.spec.name != now.spec.name if now.spec else False:
-            continue
-        differences = info.what_differs(now)
-        if differences:
-            reasons.append((len(differences), f"{path.name}: {'; '.join(differences)}"))
-        else:
-            if info.precision == "int8" and now.precision != "int8":
-                continue  # it may cost accuracy: only for who asks for it
-            rank = _PREFERENCE.index(info.precision) if info.precision in _PREFERENCE else -1
-            fitting.append((rank, info.built_at, path, info))
-    if not fitting:
-        told = f"; nearest is {min(reasons)[1]}" if reasons else ""
-        raise StaleEngineError(
-            f"no TensorRT engine of {model.name} is built for {now.gpu} ({now.capability}) "
-            f"with {now.flavor} {now.version}{told}",
-            command=build_command(model, now.precision),
-        )
-    _, _, path, info = max(fitting, key=lambda found: found[:2])
-    return path, info

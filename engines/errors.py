@@ -5,7 +5,8 @@ SteadyposeError
 ├── ShapeError           an array that does not fit the model
 ├── ModelFileError       a file that is not a model file of ours, or is damaged
 ├── EngineError          a backend failed
-│   └── EngineUnavailableError   a backend cannot run on this machine
+│   ├── EngineUnavailableError   a backend cannot run on this machine
+│   └── UntrustedEngineError     an engine that somebody else built
 ├── SourceError          a camera, video or folder that cannot be read
 └── RecordError          a file that cannot be written or read
 """
@@ -58,6 +59,10 @@ class EngineError(SteadyposeError):
 
 class EngineUnavailableError(EngineError):
     """A backend cannot run on this machine."""
+
+
+class UntrustedEngineError(EngineError):
+    """An engine that was not built by this user on this machine."""
 
 
 class SourceError(SteadyposeError):

@@ -18,10 +18,12 @@ class EngineOptions:
     Attributes:
         precision: One of ``PRECISIONS``; ``auto`` leaves it to the backend.
         threads: CPU threads of the network.
+        is_trusting: Run TensorRT engines that were not built by this user on this machine.
     """
 
     precision: str = "auto"
     threads: int = 1
+    is_trusting: bool = False
 
 
 def default_threads() -> int:

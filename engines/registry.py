@@ -17,7 +17,8 @@ import numpy as np
 from steadypose.engines import advice
 from steadypose.engines.base import Engine
 from steadypose.engines.engine_file import SUFFIX, read_info
-from steadypose.engines.errors import EngineUnavailableError, SteadyposeError
+from steadypose.engines.errors import EngineError, EngineUnavailableError, SteadyposeError
+from steadypose.engines.foreign.patience import ANSWER_WITHIN_S, NoAnswerError, answer_within
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.spec import ModelSpec
@@ -121,12 +122,9 @@ def open_engine(
     last_fix = ""
     for entry in candidates:
         try:
-            engine = _load(entry)(path, spec, options)
-            try:
-                _warm_up(engine)
-            except BaseException:
-                engine.close()
-                raise
+            engine = _open(entry, path, spec, options)
+        except _NoAnswerError:
+            raise  # another backend would wait as long
         except SteadyposeError as error:
             if backend != "auto":
                 raise
@@ -138,6 +136,40 @@ def open_engine(
     raise EngineUnavailableError(
         f"no backend can run {path}: " + "; ".join(passed_over), fix=last_fix
     )
+
+
+class _NoAnswerError(EngineError):
+    """A network computes for ever, or as good as."""
+
+
+def _open(entry: Backend, path: Path, spec: ModelSpec, options: EngineOptions) -> Engine:
+    """Load and warm up, where no network can keep Ctrl-C from being heard.
+
+    TensorRT stays on the thread that its context belongs to; its engines are ours.
+
+    Raises:
+        SteadyposeError: It cannot be loaded, fails, or does not answer.
+    """
+    load = _load(entry)
+
+    def work() -> Engine:
+        engine = load(path, spec, options)
+        try:
+            _warm_up(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    if entry.name == "tensorrt":
+        return work()
+    try:
+        return answer_within(work, ANSWER_WITHIN_S)
+    except NoAnswerError:
+        raise _NoAnswerError(
+            f"{path} did not answer within {ANSWER_WITHIN_S:g} s on {entry.name}",
+            fix="take another model file, or another --backend if you know that this one is good",
+        ) from None
 
 
 def _load(entry: Backend) -> Opener:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.names import RULE, is_name, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,13 @@ class Skeleton:
     sigmas: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for name in (self.name, *self.keypoints):
+            if not is_name(name):
+                raise _bad(f"the skeleton has the name {shown(name)}; {RULE}")
         k = len(self.keypoints)
         if k == 0 or len(set(self.keypoints)) != k:
             raise _bad(f"skeleton {self.name!r} has no keypoints or repeats a name")
-        if len(self.sigmas) != k or not all(sigma > 0 for sigma in self.sigmas):
+        if len(self.sigmas) != k or not all(0 < sigma < math.inf for sigma in self.sigmas):
             raise _bad(f"skeleton {self.name!r} needs {k} positive sigmas, got {len(self.sigmas)}")
         for a, b in (*self.limbs, *self.flip_pairs):
             if not (0 <= a < k and 0 <= b < k):

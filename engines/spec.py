@@ -8,6 +8,8 @@ from typing import Any
 
 from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.names import RULE, is_name, shown
+from steadypose.engines.foreign.texts import parse_json
 from steadypose.engines.skeleton import Skeleton
 
 SPEC_VERSION = 1
@@ -48,6 +50,8 @@ class ModelSpec:
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise _broken(f"it is called {shown(self.name)}; {RULE}")
         height, width = self.input_hw
         if not (16 <= height <= 4096 and 16 <= width <= 4096):
             raise _broken(f"input_hw {self.input_hw} is not between 16 and 4096 pixels")
@@ -78,7 +82,7 @@ class ModelSpec:
             ModelFileError: The text is not such a JSON, or contradicts itself.
         """
         try:
-            data: dict[str, Any] = json.loads(text)
+            data: dict[str, Any] = parse_json(text)
             version = int(data["version"])
             if version != SPEC_VERSION:
                 raise ModelFileError(
@@ -100,7 +104,7 @@ class ModelSpec:
                 others=int(data.get("others", 0)),
                 weights={str(key): str(value) for key, value in data["weights"].items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise _broken(f"cannot be read ({error!r})") from error
 
 

@@ -33,6 +33,7 @@ from steadypose.engines.engine_file import (
     BUILT,
     EngineInfo,
     StaleEngineError,
+    prepare_key,
     sidecar_of,
     write_engine,
 )
@@ -123,6 +124,7 @@ def build(arguments: argparse.Namespace) -> list[str]:
             fix="build on that machine, or use --flavor tensorrt-rtx",
         )
     api = _choose(arguments.flavor, device)
+    prepare_key()
     if arguments.onnx is None:  # asked only where something can be built
         arguments.onnx = choose_network(is_fetching=arguments.fetch)
     spec = read_spec(arguments.onnx)

@@ -58,11 +58,13 @@ from steadypose.realtime.sources.opening import source_files
 def export(arguments: argparse.Namespace) -> str:
     """Do what the command line says; returns what to tell the user."""
     weights, origin = find_origin(arguments)
+    if arguments.name:
+        origin = dataclasses.replace(origin, name=arguments.name)
     given = vars(arguments)
     chosen = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if f.name in given}
     recipe = dataclasses.replace(origin.recipe, **chosen)
     refuse_unused(recipe, chosen)
-    name = arguments.name or origin.name
+    name = origin.name
     output: Path = arguments.output or MODELS / f"{name}.onnx"
     if arguments.output is None and output in SHIPPED:
         raise UsageError(

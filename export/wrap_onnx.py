@@ -24,7 +24,9 @@ from steadypose.realtime.sources.address import shown
 if __name__ == "__main__":
     require("onnx", "onnxruntime", requirements="requirements-export.txt")
 
+from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import sha256_of, write_model_file
+from steadypose.engines.foreign import names
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
@@ -44,6 +46,11 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     path, output = arguments.onnx, arguments.output
     options = WrapOptions.from_namespace(arguments)
+    name = options.name or names.as_name(output.stem)
+    if not names.is_name(name):
+        raise UsageError(
+            f"a model cannot be called {names.shown(name)}", fix=f"give --name; {names.RULE}"
+        )
     check_written(
         [(output, "--output")],
         read=[path, arguments.config or path, *source_files(arguments.check_source)],
@@ -62,7 +69,7 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
     if options.padding is None:
         guesses.append("people's boxes were padded by 1.25 (--padding)")
     spec = ModelSpec(
-        name=options.name or output.stem,
+        name=name,
         skeleton=skeleton,
         input_hw=network.input_hw,
         box_padding=options.padding or 1.25,

@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         stop: Signal handler that has watched since before this module was loaded.
     """
     stop = stop or Stop()
+    if argv is None:
+        stop.watch()  # a program of its own, which one of the signals may end
     try:
         stop.check()
         arguments = build_parser().parse_args(argv)
@@ -61,7 +63,9 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
 
             arguments.fetch = False  # it looks, and changes nothing
             try:
-                lines = examine(model_of(arguments), backend=arguments.backend)
+                trust = arguments.trust_engine
+                chosen = model_of(arguments)
+                lines = examine(chosen, backend=arguments.backend, is_trusting=trust)
             except SteadyposeError as error:
                 lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]
             print(visible_lines(lines))
@@ -125,7 +129,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     settings = replace(settings, model=taken.model)
     stop.check()
     if engine.spec.decoder.startswith("coordinates"):
-        _say("note: this network gives no scores, so it sees somebody in every picture")
+        _say("note: this network outputs no scores, so every frame appears to contain a person")
     _say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
     try:
         return _run_with(engine, settings, typed)
@@ -140,7 +144,7 @@ def _open(settings: Settings) -> Taken:
     taken = _open_on(1, settings)  # file and backend are chosen, and built, once
 
     def reopen(threads: int) -> Opened:
-        options = EngineOptions(settings.precision, threads)
+        options = EngineOptions(settings.precision, threads, settings.is_trusting)
         return open_engine(taken.model, backend=taken.opened.backend, options=options)
 
     opened = open_on_fewest(
@@ -154,7 +158,7 @@ def _open(settings: Settings) -> Taken:
 
 
 def _open_on(threads: int, settings: Settings) -> Taken:
-    options = EngineOptions(settings.precision, threads)
+    options = EngineOptions(settings.precision, threads, settings.is_trusting)
     if not settings.has_chosen_model:
         return open_best(
             backend=settings.backend, options=options, is_auto_build=settings.is_auto_build
@@ -200,6 +204,7 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
         persons=settings.persons,
         smoother=smoother,
         is_paced=source.is_paced,
+        say=_say,
     )
     total = _expected(source.frame_count, settings.max_frames)
     app = App(

@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import steadypose.limits  # noqa: F401 - before OpenCV is loaded
 from steadypose.version import __version__
 
 if TYPE_CHECKING:

@@ -46,7 +46,12 @@ _WORST = 20
 
 
 def open_any(
-    path: Path, *, backend: str = "auto", precision: str = "auto", threads: int | None = None
+    path: Path,
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    is_trusting: bool = False,
 ) -> Engine:
     """Open a model file through the registry, or weights with a recipe in torch.
 
@@ -54,7 +59,7 @@ def open_any(
         SteadyposeError: It is neither, or cannot run here.
     """
     if path.suffix not in {".pt", ".pth"}:
-        options = EngineOptions(precision=precision, threads=threads or default_threads())
+        options = EngineOptions(precision, threads or default_threads(), is_trusting)
         return open_engine(path, backend=backend, options=options).engine
     from steadypose.export.checking.torch_engine import TorchEngine  # noqa: PLC0415  # torch only where needed
     from steadypose.export.weights.recipe import (  # noqa: PLC0415
@@ -217,6 +222,7 @@ def evaluate(arguments: argparse.Namespace) -> str:
         backend=arguments.backend,
         precision=arguments.precision,
         threads=arguments.threads,
+        is_trusting=arguments.trust_engine,
     )
     flip = ", flip test on" if arguments.flip_test else ""
     lines = [f"{engine.spec.name} on {engine.label}{flip}"]
@@ -250,6 +256,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--threads", type=int)
+    parser.add_argument(
+        "--trust-engine", action="store_true", help="run an engine that was built elsewhere"
+    )
     parser.add_argument("--flip-test", action="store_true", help="average with the mirror image")
     parser.add_argument("--sheet", type=Path, help="write a picture of the twenty worst")
     parser.add_argument("--output", type=Path, help="also write the report to this file")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from steadypose.engines.printable import visible_lines
@@ -115,6 +116,7 @@ def report(arguments: argparse.Namespace) -> list[str]:
     refusals = []
     paths = [arguments.onnx, *arguments.also, *built_engines(spec)]
     for title, path, backend, chosen in candidates(paths, ("fp32", "bf16")):
+        chosen = replace(chosen, is_trusting=arguments.trust_engine)  # noqa: PLW2901
         try:
             engine = open_engine(path, backend=backend, options=chosen).engine
             got = difference(run_all(engine, crops), wanted)
@@ -138,6 +140,9 @@ def build_parser() -> Parser:
     parser.add_argument("--onnx", type=Path, default=DEFAULT_MODEL, help="model file")
     parser.add_argument(
         "--also", type=Path, nargs="+", default=[], help="more model files, engines"
+    )
+    parser.add_argument(
+        "--trust-engine", action="store_true", help="run engines that were built elsewhere"
     )
     parser.add_argument("--weights", type=Path, help="compare with these weights in torch")
     parser.add_argument(

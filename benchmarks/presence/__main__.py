@@ -121,6 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     video_help = "of a fixed camera"
     made.add_argument("--video", type=Path, nargs="+", default=[], metavar="FILE", help=video_help)
     made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
+    made.add_argument("--trust-engine", action="store_true", help="an engine built elsewhere")
     frames_help = "of empty scenes in all (default: %(default)s)"
     made.add_argument(
         "--frames", type=integer_between(1, 10**6), default=3000, metavar="N", help=frames_help
@@ -164,7 +165,7 @@ def main() -> None:
     arguments = build_parser().parse_args()
     cv2.setNumThreads(1)
     videos = [included(path, "--video") for path in arguments.video]
-    threads = EngineOptions(threads=arguments.threads)
+    threads = EngineOptions(threads=arguments.threads, is_trusting=arguments.trust_engine)
     opened = open_engine(arguments.model, backend="auto", options=threads)
     with closing(opened.engine) as engine:
         publish(report(engine, videos, arguments), arguments.output)

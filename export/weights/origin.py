@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.foreign.names import as_name
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.conventions import CONVENTIONS
 from steadypose.export.weights.published import published_origin, published_weights
@@ -49,7 +50,7 @@ def find_origin(arguments: argparse.Namespace) -> tuple[Path, Origin]:
     fields = {**CONVENTIONS[arguments.convention], "input_hw": arguments.input_hw}
     if "network" in arguments:
         fields["network"] = arguments.network
-    name = arguments.name or arguments.output.stem
+    name = arguments.name or as_name(arguments.output.stem)
     return weights, Origin(Recipe(**fields), name, f"{weights.name}, {arguments.convention} layout")
 
 

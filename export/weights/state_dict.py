@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import zipfile
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.files import check_regular
 from steadypose.export.weights.movenet import is_movenet_graph, load_movenet
 from steadypose.export.weights.stored import load_from_model_file
 
 _SHOWN = 5
+_MOST_GROWTH = 4  # layers may share weights; none of the published files has any that do
 # What torch raises for files that are damaged or something else altogether.
 _DAMAGE = (
     *(RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError),
-    *(AttributeError, TypeError, struct.error),
+    *(AttributeError, TypeError, struct.error, zipfile.BadZipFile, NotImplementedError),
 )
 # Mean and deviation of the training's input (OpenMMLab 1.x): ours are in the recipe.
 _STATISTICS = r"^data_preprocessor\."
@@ -58,6 +61,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".onnx":
         return load_from_model_file(path)
     try:
+        _check_container(path)
         loaded = _load(path)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} does not exist", fix="check --weights") from error
@@ -80,10 +84,45 @@ def load_weights(path: Path) -> dict[str, Tensor]:
             f"{path} holds no state dict",
             fix="save only the state dict: torch.save(model.state_dict(), path)",
         )
+    _refuse_hollow(path, loaded)
     return {
         name: value.float() if value.is_floating_point() else value
         for name, value in loaded.items()
     }
+
+
+def _check_container(path: Path) -> None:
+    """Refuse what would grow while it is unpacked: torch itself compresses nothing.
+
+    Raises:
+        OSError: It is missing or no regular file.
+        ValueError: It is compressed.
+    """
+    check_regular(path)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("its parts are compressed")
+
+
+def _refuse_hollow(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are larger than what the file holds, before they are copied.
+
+    A tensor may repeat a few numbers of the file for ever (a stride of 0), and many tensors may
+    share one piece of it.
+
+    Raises:
+        ModelFileError: There is such a tensor.
+    """
+    most, total = _MOST_GROWTH * path.stat().st_size, 0
+    for name, value in state.items():
+        is_plain = value.layout is torch.strided and value.device.type == "cpu"
+        total += value.numel() * value.element_size()
+        if not is_plain or total > most:
+            raise ModelFileError(
+                f"{path} is damaged: {name!r} {tuple(value.shape)} holds more than the file",
+                fix="fetch or copy it again",
+            )
 
 
 def _what_is_wrong(error: Exception) -> str:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.texts import parse_json
 from steadypose.engines.model_file import read_metadata
 
 _HALF_FROM = 1024  # initialisers of at least this many numbers are stored as fp16
@@ -31,6 +32,8 @@ _NETWORK = (
 )
 _COUNTER = "num_batches_tracked"  # of a batch norm; nothing depends on it
 _KEY = "steadypose.weights"
+_MOST_NOTE = 2_000_000_000  # it holds weights
+_MOST_GROWTH = 20  # by decompression
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
 _DAMAGE = (DecodeError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 
@@ -112,18 +115,32 @@ def load_from_model_file(path: Path) -> dict[str, torch.Tensor]:
 
 def _read(model: onnx.ModelProto, note: str | None) -> dict[str, NDArray[Any]]:
     """Weights by key; none where the file holds them in another precision."""
-    said = {"others": [], **json.loads(note or "{}")}
+    said = {"others": [], **parse_json(note or "{}", most_bytes=_MOST_NOTE)}
     held = {key: t for key, t in _by_key(model).items() if key not in said["others"]}
     if any(tensor.data_type not in _FLOATS for tensor in held.values()):
         return {}
     found = {key: numpy_helper.to_array(t).astype(np.float32) for key, t in held.items()}
     if "missing" in said:
-        with np.load(io.BytesIO(base64.b64decode(said["missing"]))) as missing:
+        packed = base64.b64decode(said["missing"])
+        _refuse_bomb(packed)
+        with np.load(io.BytesIO(packed)) as missing:
             found |= {key: missing[key] for key in missing.files}
     for key in [key for key in found if key.endswith(".running_var")]:
         counter = f"{key.removesuffix('running_var')}{_COUNTER}"
         found[counter] = np.zeros((), np.int64)
     return found
+
+
+def _refuse_bomb(packed: bytes) -> None:
+    """Refuse an archive that grows beyond what weights do.
+
+    Raises:
+        ValueError: It does.
+    """
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > _MOST_GROWTH * len(packed) + 50_000_000:
+        raise ValueError(f"{len(packed)} bytes would become {unpacked}")
 
 
 def _by_key(model: onnx.ModelProto) -> dict[str, TensorProto]:

@@ -11,6 +11,7 @@ import onnx.inliner
 from onnx import TensorProto
 
 from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.foreign.self_contained import reads_beyond_its_folder
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.printable import quoted
 from steadypose.engines.spec import METADATA_KEY
@@ -88,11 +89,26 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
     )
 
 
+def _refuse_what_lies_elsewhere(path: Path) -> None:
+    """Data files beside it are read with it; a file that names any other is refused.
+
+    Raises:
+        ModelFileError: It does.
+    """
+    found = reads_beyond_its_folder(path)
+    if found:
+        raise ModelFileError(
+            f"{path} takes weights from {found}, which is no plain file beside it",
+            fix="export it again, into one file",
+        )
+
+
 def _load(path: Path) -> onnx.ModelProto:
     if not path.is_file():
         raise UsageError(f"there is no file {path}", fix="check --onnx")
     try:
-        is_ours = METADATA_KEY in read_metadata(path)
+        is_ours = METADATA_KEY in read_metadata(path, is_foreign=True)
+        _refuse_what_lies_elsewhere(path)
         model = onnx.load(str(path))  # external data are loaded as well
         size = model.ByteSize()
         if model.functions:

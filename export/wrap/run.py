@@ -10,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.patience import ANSWER_WITHIN_S, NoAnswerError, answer_within
 
 Run = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]
 
@@ -31,7 +32,13 @@ def make_runner(source: str | bytes, name: str, kind: type[Any]) -> Run:
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"])
+        session = _answered(
+            lambda: onnxruntime.InferenceSession(
+                source, settings, providers=["CPUExecutionProvider"]
+            )
+        )
+    except ModelFileError:
+        raise
     except Exception as error:  # its exceptions have no common base class
         raise ModelFileError(
             f"onnxruntime cannot load the network: {first_line(error)}",
@@ -41,7 +48,9 @@ def make_runner(source: str | bytes, name: str, kind: type[Any]) -> Run:
 
     def run(inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         try:
-            got = session.run(names, {name: inputs.astype(kind, copy=False)})
+            got = _answered(lambda: session.run(names, {name: inputs.astype(kind, copy=False)}))
+        except ModelFileError:
+            raise
         except Exception as error:
             raise ModelFileError(
                 f"onnxruntime failed on a batch of {len(inputs)}: {first_line(error)}",
@@ -50,6 +59,20 @@ def make_runner(source: str | bytes, name: str, kind: type[Any]) -> Run:
         return {key: v for key, v in zip(names, got, strict=True) if isinstance(v, np.ndarray)}
 
     return run
+
+
+def _answered(work: Callable[[], Any]) -> Any:
+    """What a foreign network gives, unless it computes for ever.
+
+    Raises:
+        ModelFileError: It does.
+    """
+    try:
+        return answer_within(work, ANSWER_WITHIN_S)
+    except NoAnswerError:
+        raise ModelFileError(
+            f"the network did not answer within {ANSWER_WITHIN_S:g} s", fix="take another one"
+        ) from None
 
 
 def first_line(error: Exception) -> str:

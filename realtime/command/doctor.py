@@ -27,17 +27,19 @@ _PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterp
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
-def examine(model: Path | None, *, backend: str = "auto") -> list[str]:
+def examine(model: Path | None, *, backend: str = "auto", is_trusting: bool = False) -> list[str]:
     """Everything a bug report needs, one line each.
 
     Args:
         model: Model file to try the backends with; None: the one that a run without
             ``--model`` and ``--quality`` would use, with the reason.
         backend: Backend of such a run.
+        is_trusting: Try an engine that somebody else built.
     """
+    options = EngineOptions(threads=default_threads(), is_trusting=is_trusting)
     taken = []
     if model is None:
-        model, text = _default(backend)
+        model, text = _default(backend, options)
         taken = [_line("default", text)]
     lines = [
         _line("Python", f"{platform.python_version()} at {sys.executable}"),
@@ -51,7 +53,7 @@ def examine(model: Path | None, *, backend: str = "auto") -> list[str]:
         _line("CUDA driver", _cuda_driver()),
         *(_line(name, _version(name)) for name in _GPU_PACKAGES),
         *taken,
-        *_model_lines(model),
+        *_model_lines(model, options),
     ]
     return [_without_home(line) for line in lines]
 
@@ -150,11 +152,13 @@ def _cuda_driver() -> str:
     return f"CUDA {device.driver}, {device.name}, compute capability {device.capability}"
 
 
-def _default(backend: str) -> tuple[Path, str]:
+def _default(backend: str, options: EngineOptions) -> tuple[Path, str]:
     """The model file that a run uses by default, and why."""
     try:
         taken = open_best(
-            backend=backend, options=EngineOptions(threads=default_threads()), is_auto_build=False
+            backend=backend,
+            options=options,
+            is_auto_build=False,
         )
     except SteadyposeError as error:
         return DEFAULT_MODEL, f"none: {error.what}; {error.fix}"
@@ -165,21 +169,23 @@ def _default(backend: str) -> tuple[Path, str]:
     return taken.model, "; ".join([f"{chosen} ({label})", *notes])
 
 
-def _model_lines(model: Path) -> list[str]:
+def _model_lines(model: Path, options: EngineOptions) -> list[str]:
     try:
         spec = read_spec(model)
     except SteadyposeError as error:
         return [_line("model", f"{error.what}; {error.fix}")]
     height, width = spec.input_hw
     lines = [_line("model", f"{spec.name}, {height}x{width}, {len(spec.skeleton)} keypoints")]
-    backends = (f"{entry.name}: {_try(entry.name, model)}" for entry in registry.BACKENDS)
+    backends = (f"{entry.name}: {_try(entry.name, model, options)}" for entry in registry.BACKENDS)
     return lines + [_line("backend", text) for text in backends]
 
 
-def _try(backend: str, model: Path) -> str:
+def _try(backend: str, model: Path, options: EngineOptions) -> str:
     try:
         opened = registry.open_engine(
-            model, backend=backend, options=EngineOptions(threads=default_threads())
+            model,
+            backend=backend,
+            options=options,
         )
     except SteadyposeError as error:
         return f"does not work: {error.what}; {error.fix}"

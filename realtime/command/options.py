@@ -39,6 +39,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         precision=arguments.precision,
         threads=arguments.threads,
         is_auto_build=arguments.auto_build,
+        is_trusting=arguments.trust_engine,
         persons=arguments.persons,
         smoother="off" if arguments.no_smooth else arguments.smooth,
         is_predicting=not arguments.no_predict,
@@ -175,6 +176,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--auto-build",
         action="store_true",
         help="build the TensorRT engine first where it is missing or stale",
+    )
+    engine.add_argument(
+        "--trust-engine",
+        action="store_true",
+        help="run a TensorRT engine that was not built by you on this machine: it may do anything",
     )
     people = parser.add_argument_group("people")
     people.add_argument(

@@ -24,6 +24,7 @@ class Settings:
         precision: A name of ``steadypose.engines.options.PRECISIONS``.
         threads: CPU threads of the network, 0 for the default.
         is_auto_build: Build a TensorRT engine that is missing or stale before starting.
+        is_trusting: Run a TensorRT engine that somebody else built.
         persons: How many people to follow.
         smoother: A name of ``steadypose.realtime.smooth.presets.NAMES``.
         is_predicting: Draw people in the window where they will be when it is seen.
@@ -45,6 +46,7 @@ class Settings:
     precision: str = "auto"
     threads: int = 0
     is_auto_build: bool = False
+    is_trusting: bool = False
     persons: int = 1
     smoother: str = "balanced"
     is_predicting: bool = True

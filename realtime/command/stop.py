@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
+import time
 from types import FrameType
+
+_ONE_S = 0.3  # signals this close are one: `timeout`, for instance, sends two
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
@@ -11,11 +18,16 @@ class Stop:
 
     def __init__(self) -> None:
         self._name: str | None = None
+        self._is_watched = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
-        # A second signal ends the process at once, in case closing the files hangs.
-        signal.signal(number, signal.SIG_DFL)
+        if self._is_watched:
+            if self._name is not None:
+                return  # the watcher ends the process
+        else:
+            # A second signal ends the process at once, in case closing the files hangs.
+            signal.signal(number, signal.SIG_DFL)
         self._name = signal.Signals(number).name
         self.check()
 
@@ -28,3 +40,33 @@ class Stop:
         """
         if self._name is not None:
             raise KeyboardInterrupt(self._name)
+
+    def watch(self) -> None:
+        """From here on a second signal ends the process whatever it is doing.
+
+        Python hears a signal only between two of its own steps, which native code may never
+        reach. Its number arrives in a pipe all the same, where a thread waits for it. What was
+        recorded is on the disk: recordings are readable at any moment. On Windows, where pipes
+        are no use for this, the second signal is heard as late as the first.
+        """
+        if sys.platform == "win32" or self._is_watched:
+            return
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        self._is_watched = True
+        threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
+
+
+def _watch(reading: int) -> None:
+    first_s: float | None = None
+    while numbers := os.read(reading, 1):
+        if numbers[0] not in _NUMBERS:
+            continue
+        if first_s is None:
+            first_s = time.monotonic()
+        elif time.monotonic() - first_s > _ONE_S:
+            name = signal.Signals(numbers[0]).name
+            said = f"error: ended at once ({name}); what was recorded so far is readable\n"
+            os.write(2, f"{said}  fix: none is needed\n".encode())
+            os._exit(128 + numbers[0])

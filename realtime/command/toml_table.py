@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from steadypose.engines.errors import UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from steadypose.engines.foreign import texts
 
 T = TypeVar("T")
 
@@ -27,10 +22,10 @@ def read_toml(path: Path, *, fix: str) -> dict[str, Any]:
         UsageError: It is missing or no TOML; ``fix`` says where its format is explained.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return texts.read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", fix="check --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} is no TOML: {error}", fix=fix) from error
 
 

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.file_io import replace_text, sha256_of, write_error
+from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.printable import visible, visible_values
 from steadypose.realtime.record.formats.entry import UNITS
 from steadypose.realtime.record.formats.tables import without_journal
 from steadypose.realtime.record.parts import first_part
 
 _END = ".meta.json"
+MOST_BYTES = 64_000_000
+"""Of a sidecar: with --split it names many files."""
+
 _SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
 _PACKAGES = {
     "numpy": "numpy",
@@ -127,8 +131,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     if not path.name.endswith(_END):
         return {}
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, most_bytes=MOST_BYTES, is_number_checked=False)
+    except (OSError, ValueError):
         return {}
     is_ours = isinstance(content, dict) and content.get("format") == "steadypose"
     return content if is_ours else {}

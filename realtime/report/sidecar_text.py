@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from steadypose.realtime.record.sidecar import find_sidecar
+from steadypose.engines.foreign.texts import read_json
+from steadypose.realtime.record.sidecar import MOST_BYTES, find_sidecar
 from steadypose.realtime.report.words import DASH
 from steadypose.realtime.sources.address import shown_option
 
@@ -44,7 +45,7 @@ def find_run_info(recording: Path) -> RunInfo | None:
     if path is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, most_bytes=MOST_BYTES, is_number_checked=False)
         entries = flatten(content if isinstance(content, dict) else {"content": content})
     except (OSError, ValueError, RecursionError) as error:
         reason = _reason(error)

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
 from steadypose.engines.printable import is_text, quoted, visible
+from steadypose.limits import MOST_PIXELS
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.demo import DemoScene
+from steadypose.realtime.sources.pictures import is_too_large, read_picture
+from steadypose.realtime.sources.playlists import names_other_files
 
 Picture = tuple[NDArray[np.uint8], float]
 _Item = tuple[NDArray[np.uint8], int, float, float] | Exception | None
@@ -23,6 +26,7 @@ _Item = tuple[NDArray[np.uint8], int, float, float] | Exception | None
 _LATE_S = 0.1
 _EXACT_COUNTS = frozenset({".mp4", ".m4v", ".mov"})  # containers that list every frame
 _AHEAD = 8  # frames decoded in advance: evens out slow key frames, 50 MB at Full HD
+_AHEAD_BYTES = 256_000_000  # of them all, where frames are larger than 4K
 
 
 class FileSource:
@@ -61,6 +65,8 @@ class FileSource:
         self._stop = threading.Event()
         self._start_s: float | None = None
         self._queue: queue.Queue[_Item] = queue.Queue(maxsize=_AHEAD)
+        self._has_room = threading.Condition()
+        self._queued_bytes = 0
         self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
         self._thread.start()
 
@@ -74,6 +80,7 @@ class FileSource:
             return None
         if isinstance(item, tuple):
             image, index, time_s, due_s = item
+            self._take_bytes(-image.nbytes)
             # A file's frame has waited for nothing; a paced one was due when it was queued.
             return Frame(image, index, time_s, due_s if self.is_paced else time.perf_counter())
         self.is_over = True
@@ -108,7 +115,22 @@ class FileSource:
             self._start_s = now_s - time_s  # the beginning, or after a pause: no catching up
         self._stop.wait(max(0.0, self._start_s + time_s - now_s))
 
+    def _take_bytes(self, count: int) -> bool:
+        """Book what a frame takes of the queue; False where there is no room for it now."""
+        with self._has_room:
+            is_full = count > 0 and self._queued_bytes + count > _AHEAD_BYTES
+            if is_full and self._queued_bytes:
+                self._has_room.wait(timeout=0.1)
+                return False
+            self._queued_bytes += count
+            self._has_room.notify()
+            return True
+
     def _put(self, item: _Item) -> bool:
+        if isinstance(item, tuple):
+            while not self._take_bytes(item[0].nbytes):
+                if self._stop.is_set():
+                    return False
         while not self._stop.is_set():
             try:
                 self._queue.put(item, timeout=0.1)
@@ -124,11 +146,17 @@ def open_video(path: Path, *, is_paced: bool) -> FileSource:
     Times are the container's presentation times; rotation metadata is honoured.
 
     Raises:
-        SourceError: Missing, empty, not a video, or without a single frame.
+        SourceError: Missing, empty, not a video, a list of other files, or without a frame.
+        OSError: It cannot be read, or is no regular file.
     """
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(
             f"{path} is empty (0 bytes)", fix="copy or record it again; the file has no content"
+        )
+    if names_other_files(path):
+        raise SourceError(
+            f"{path} is no video, but a list that names other files",
+            fix="give one of those files itself",
         )
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
@@ -146,6 +174,9 @@ def play(capture: cv2.VideoCapture, name: str, *, is_paced: bool) -> FileSource:
         capture: Opened, at its beginning.
         name: File name or address, for messages.
         is_paced: At its own speed.
+
+    Raises:
+        SourceError: Its frames are too large.
     """
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     fps = capture.get(cv2.CAP_PROP_FPS)
@@ -154,6 +185,12 @@ def play(capture: cv2.VideoCapture, name: str, *, is_paced: bool) -> FileSource:
     width, height = (
         int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
     )
+    if is_too_large(width, height):
+        capture.release()
+        raise SourceError(
+            f"{name} has frames of {width}x{height} pixels",
+            fix=f"give a video with at most {MOST_PIXELS // 1_000_000} megapixels",
+        )
     return FileSource(
         _video_pictures(capture, name, fps, counted),
         label=f"{name}, {width}x{height}, {fps:g} fps",
@@ -214,7 +251,7 @@ def _image_pictures(paths: list[Path], fps: float) -> Iterator[Picture]:
     bad: list[Path] = []
     for position, path in enumerate(paths):
         # OpenCV 5.0 crashes where the bytes of a name are no text.
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if is_text(path) else None
+        image = read_picture(path) if is_text(path) else None
         if image is None:
             bad.append(path)
         else:
@@ -222,7 +259,8 @@ def _image_pictures(paths: list[Path], fps: float) -> Iterator[Picture]:
     if bad:
         raise SourceError(
             f"{len(bad)} of {len(paths)} pictures could not be read, the first is {bad[0]}",
-            fix="repair or remove them; whatever could be read was processed",
+            fix="repair or remove them (none may have more than "
+            f"{MOST_PIXELS // 1_000_000} megapixels); whatever could be read was processed",
         )
 
 

@@ -21,6 +21,7 @@ from steadypose.realtime.sources.camera import (
 )
 from steadypose.realtime.sources.files import open_demo, open_images, open_video, play
 from steadypose.realtime.sources.live import LiveSource
+from steadypose.realtime.sources.patterns import matching
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEMO_FRAMES = 480  # one period of the mannequin's motion
@@ -113,7 +114,7 @@ def source_files(text: str) -> list[Path]:
     """The files that a source reads, as far as names tell; nothing is opened."""
     path = Path(text).expanduser()
     if glob.has_magic(text):
-        return [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+        return matching(path)
     try:
         if path.is_dir():
             return [child for child in path.iterdir() if child.suffix.lower() in IMAGE_SUFFIXES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ SWEEP_S = 0.7
 """Capture time in which the search visits every window once."""
 
 _SCAN_BATCH = 8  # windows of one frame at most
+_BEYOND_PX = 1e5  # no network places anybody so far outside its crop, nor scores so high
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +69,7 @@ class Pipeline:
         smoother: For ``persons + CANDIDATES`` slots; None makes the default filter.
         is_paced: Frames arrive at a fixed rate, so time the engine leaves idle can be
             used for the search.
+        say: Called once with a sentence if the network outputs numbers that are none.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Pipeline:
         persons: int = 1,
         smoother: Smoother | None = None,
         is_paced: bool = False,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         spec = engine.spec
         slots = persons + CANDIDATES
@@ -93,6 +97,7 @@ class Pipeline:
         self._turn = 0
         self._windows: list[BBox] = []
         self._is_paced = is_paced
+        self._say = say
         self._no_people = np.empty((0, spec.keypoint_count, 3))
         self._crop_ms = 0.0  # engine time for one crop, slowly filtered
         self._frame_hw = (0, 0)
@@ -139,6 +144,7 @@ class Pipeline:
         if not crops.transforms:
             return self._no_people
         found = self.engine.finish().astype(np.float64)
+        self._refuse_broken(found)
         if len(crops.transforms) > len(crops.tracks):
             crops.others = self._others(crops)
         crops.engine_ms = self.engine.took_ms
@@ -208,10 +214,28 @@ class Pipeline:
         """(M, K, 3) further people in the search windows, frame pixels."""
         count = len(crops.tracks)
         windows = self.engine.others[count:].astype(np.float64)
+        self._refuse_broken(windows)
         rows, columns = np.nonzero(quality(windows[..., 2]) >= SEEN_QUALITY)
         people = windows[rows, columns]
         _to_frame([crops.transforms[count + row] for row in rows], people)
         return people
+
+    def _refuse_broken(self, found: FloatArray) -> None:
+        """Where a person's numbers are no places, nobody is seen; in place.
+
+        Args:
+            found: (..., K, 3) keypoints in crop pixels, as the network gave them.
+        """
+        is_sound = np.abs(found).max(axis=(-2, -1), initial=0.0) < _BEYOND_PX  # false for NaN
+        if is_sound.all():
+            return
+        found[~is_sound] = 0.0
+        if self._say is not None:
+            say, self._say = self._say, None
+            say(
+                f"the network {self.engine.spec.name} gave numbers that are no places in the "
+                "picture (NaN, infinite or enormous); nobody is seen where it does"
+            )
 
     def _transform(self, box: BBox, padding: float | None = None) -> CropTransform:
         spec = self.engine.spec

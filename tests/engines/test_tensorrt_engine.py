@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ from steadypose.engines.backends.tensorrt.cuda_memory import (
     open_memory,
 )
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
+from steadypose.engines.backends.tensorrt.finding import find_engine
+from steadypose.engines.backends.tensorrt.loading import load_plan
 from steadypose.engines.engine_file import (
     EngineInfo,
     Present,
     StaleEngineError,
-    find_engine,
     read_info,
     read_plan,
     sidecar_of,
@@ -39,8 +40,10 @@ from steadypose.engines.errors import (
     EngineUnavailableError,
     ModelFileError,
     RecordError,
+    UntrustedEngineError,
 )
 from steadypose.engines.file_io import sha256_of
+from steadypose.engines.foreign.signature import key_path, seal, unseal
 from steadypose.engines.options import EngineOptions
 from tests.conftest import TINY_SPEC
 from tests.support.fake_cuda import FakeCuda, fake_cuda_python, fake_pycuda, fake_tensorrt
@@ -388,16 +391,27 @@ def test_rtx_keeps_what_it_compiled(make: Maker, trt: Any, tmp_path: Path) -> No
     engine = make(info=info, cache=cache)
     engine.infer(crops(1))
     engine.close()
-    assert cache.read_bytes() == b"compiled kernels"
+    assert unseal(cache.read_bytes()) == b"compiled kernels"
     assert "cache" not in trt.state
 
 
 def test_rtx_reads_its_cache_at_the_next_start(make: Maker, trt: Any, tmp_path: Path) -> None:
     cache = tmp_path / "x.engine.cache"
-    cache.write_bytes(b"from last time")
+    kept = seal(b"from last time")
+    cache.write_bytes(kept)
     make(info=replace(INFO, flavor="tensorrt-rtx"), cache=cache).close()
     assert trt.state["cache"] == b"from last time"
-    assert cache.read_bytes() == b"from last time"  # nothing ran, so nothing new
+    assert cache.read_bytes() == kept  # nothing ran, so nothing new
+
+
+@pytest.mark.parametrize("laid", [b"kernels", b"0" * 64 + b"kernels", b"", "changed"])
+def test_rtx_makes_a_cache_that_somebody_else_laid_there_anew(
+    make: Maker, trt: Any, tmp_path: Path, laid: bytes | str
+) -> None:
+    cache = tmp_path / "x.engine.cache"
+    cache.write_bytes(seal(b"kernels")[:-1] + b"!" if isinstance(laid, str) else laid)
+    make(info=replace(INFO, flavor="tensorrt-rtx"), cache=cache).close()
+    assert "cache" not in trt.state
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
@@ -468,9 +482,9 @@ def test_an_unwritable_folder_is_a_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_what_makes_an_engine_stale_is_named(tmp_path: Path, now: Present, message: str) -> None:
-    assert INFO.what_differs(NOW) == []
-    assert any(message in text for text in INFO.what_differs(now))
-    write_engine(tmp_path / INFO.file_name(), b"plan", INFO)
+    written = write_engine(tmp_path / INFO.file_name(), b"plan", INFO)
+    assert written.what_differs(NOW) == []
+    assert any(message in text for text in written.what_differs(now))
     with pytest.raises(StaleEngineError, match="nearest is") as caught:
         find_engine(Path("m.onnx"), now, folder=tmp_path)
     assert message in caught.value.what
@@ -555,6 +569,121 @@ def test_an_engine_file_is_opened_directly_or_refused_with_the_reason(
     cuda.gpu_name = "Another GPU"
     with pytest.raises(StaleEngineError, match="built on Fake GPU, this is Another GPU"):
         registry.open_engine(path, backend="auto", options=EngineOptions())
+
+
+@pytest.fixture
+def read_plans(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Every plan that TensorRT was given."""
+    given: list[bytes] = []
+
+    def watched(plan: bytes, api: TensorRt) -> Any:
+        given.append(plan)
+        return load_plan(plan, api)
+
+    monkeypatch.setattr("steadypose.engines.backends.tensorrt.engine.load_plan", watched)
+    return given
+
+
+def forged(path: Path, info: EngineInfo, plan: bytes = b"evil") -> None:
+    """A plan with a sidecar that fits it in everything, as a stranger can write them."""
+    told = asdict(write_engine(path, plan, info)) | {"signature": "0" * 64}
+    sidecar_of(path).write_text(json.dumps(told))
+
+
+def unsigned(path: Path, info: EngineInfo) -> None:
+    """As engines were before they were signed."""
+    told = asdict(write_engine(path, b"evil", info))
+    del told["signature"]
+    sidecar_of(path).write_text(json.dumps(told))
+
+
+def by_another_key(path: Path, info: EngineInfo) -> None:
+    """Built in earnest, by another user."""
+    mine = key_path().read_bytes() if key_path().exists() else None
+    key_path().unlink(missing_ok=True)
+    write_engine(path, b"evil", info)
+    key_path().unlink()
+    if mine is not None:
+        key_path().write_bytes(mine)
+        key_path().chmod(0o600)
+
+
+@pytest.mark.parametrize("made_by", [forged, unsigned, by_another_key])
+def test_an_engine_of_a_stranger_is_loaded_only_when_it_is_trusted(
+    machine: Path, read_plans: list[bytes], made_by: Callable[[Path, EngineInfo], None]
+) -> None:
+    path = machine / "theirs.engine"
+    made_by(path, INFO)
+    for backend in ("auto", "tensorrt"):
+        with pytest.raises(UntrustedEngineError, match="not built by you on this machine") as no:
+            registry.open_engine(path, backend=backend, options=EngineOptions())
+        assert "--trust-engine" in no.value.fix
+    assert read_plans == []
+    options = EngineOptions(is_trusting=True)
+    registry.open_engine(path, backend="auto", options=options).engine.close()
+    assert read_plans == [b"evil"]
+
+
+def test_a_strangers_engine_in_the_folder_of_built_ones_is_passed_over(
+    machine: Path, tiny_path: Path, read_plans: list[bytes]
+) -> None:
+    info = fitting(tiny_path)
+    forged(machine / info.file_name(), info)
+    opened = registry.open_engine(tiny_path, backend="auto", options=EngineOptions(threads=1))
+    assert opened.engine.label.startswith("openvino")
+    assert "it was not built by you on this machine" in opened.passed_over[0]
+    opened.engine.close()
+    assert read_plans == []
+    trusting = EngineOptions(is_trusting=True)
+    registry.open_engine(tiny_path, backend="tensorrt", options=trusting).engine.close()
+    assert read_plans == [b"evil"]
+
+
+@pytest.mark.parametrize("key", ["plan_sha256", "max_batch", "precision", "spec", "notes"])
+def test_a_sidecar_that_was_changed_is_no_longer_ours(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "x.engine"
+    assert write_engine(path, b"plan", INFO).is_ours
+    assert read_info(path).is_ours
+    told = json.loads(sidecar_of(path).read_text())
+    told[key] = {
+        "plan_sha256": "00" * 32,
+        "max_batch": 9,
+        "precision": "fp32",
+        "spec": told["spec"] | {"name": "other"},
+        "notes": {"a": "b"},
+    }[key]
+    sidecar_of(path).write_text(json.dumps(told))
+    assert not read_info(path).is_ours
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes are POSIX")
+def test_the_key_is_for_nobody_elses_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    info = write_engine(tmp_path / "x.engine", b"plan", INFO)
+    assert info.is_ours
+    assert key_path() == tmp_path / "settings" / "steadypose" / "engine.key"
+    assert key_path().stat().st_mode & 0o777 == 0o600
+    assert key_path().parent.stat().st_mode & 0o077 == 0
+    before = key_path().read_bytes()
+    assert len(before) == 32
+    write_engine(tmp_path / "y.engine", b"plan", INFO)
+    assert key_path().read_bytes() == before
+    for spoil in (lambda: key_path().chmod(0o644), lambda: key_path().write_bytes(b"short")):
+        key_path().chmod(0o600)
+        key_path().write_bytes(before)
+        assert read_info(tmp_path / "x.engine").is_ours
+        spoil()
+        assert not read_info(tmp_path / "x.engine").is_ours
+        with pytest.raises(RecordError, match="no key for signing engines"):
+            write_engine(tmp_path / "z.engine", b"plan", INFO)
+    assert not (tmp_path / "z.engine").exists()
+
+
+def test_reading_never_makes_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_engine(tmp_path / "x.engine", b"plan", INFO)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "empty"))
+    assert not read_info(tmp_path / "x.engine").is_ours
+    assert not (tmp_path / "empty").exists()
 
 
 def test_auto_build_builds_once_and_opens(

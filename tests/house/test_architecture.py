@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,52 @@ def test_only_the_command_line_writes_to_the_terminal() -> None:
         for path in (ROOT / folder).rglob("*.py"):
             if path not in speaks:
                 assert not re.search(r"\bprint\(|sys\.std(out|err)\.write", path.read_text()), path
+
+
+def test_json_and_toml_of_others_are_read_in_one_place() -> None:
+    """Which bounds them, and makes sentences of what no reader survives."""
+    # What ships, and what a process of ours wrote for its child.
+    own = {"realtime/model/zoo.py", "realtime/model/zoo_listing.py"}
+    own |= {"export/trt/process.py", "export/trt/builder.py", "engines/foreign/texts.py"}
+    for folder in ("engines", "realtime", "export", "training"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.relative_to(ROOT).as_posix() not in own:
+                assert not re.search(r"json\.loads?\(|toml\w*\.loads?\(", path.read_text()), path
+
+
+def test_pictures_of_others_are_decoded_in_one_place() -> None:
+    """Which knows how large they may be; augmentation decodes what it has just encoded."""
+    own = {"realtime/sources/pictures.py", "training/examples/augment.py"}
+    for folder in ("engines", "realtime", "export", "training"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.relative_to(ROOT).as_posix() not in own:
+                assert not re.search(r"cv2\.im(read|decode)", path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "steadypose.realtime.cli",
+        "training.train",
+        "training.evaluate",
+    ],
+)
+def test_the_limit_of_pictures_is_set_before_opencv_is_loaded(entry: str) -> None:
+    code = (
+        "import importlib, os, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'cv2' and 'OPENCV_IO_MAX_IMAGE_PIXELS' not in os.environ:\n"
+        "            os._exit(3)\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "try:\n"
+        "    importlib.import_module(sys.argv[1])\n"
+        "except ImportError:\n"
+        "    pass\n"  # torch, where it is missing, comes after what is looked at
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV_IO")}
+    words = [sys.executable, "-c", code, entry]
+    assert subprocess.run(words, check=False, cwd=ROOT, env=environment).returncode == 0
 
 
 def test_every_figure_in_the_documents_is_computed() -> None:

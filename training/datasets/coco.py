@@ -8,7 +8,6 @@ the keypoints' names and the skeleton as pairs counted from 1.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import ModelFileError, SourceError
+from steadypose.engines.foreign import texts
+from steadypose.engines.foreign.names import as_name
 from steadypose.engines.skeleton import COCO17, Skeleton
 from training.examples.sample import Outside, Sample, check_inside, read_image, tight_bbox
 
 # OKS sigma of a keypoint without a published one: about the mean over COCO's body joints.
 _UNKNOWN_SIGMA = 0.08
 # As a separate word: left_x, x_left, l_x, x.l, leftX, LX.
+_MOST_BYTES = 2_000_000_000  # COCO's own file has 240 MB
+# A word of its own: left_x, x_left, l_x, x.l, leftX, LX.
 _LEFT = re.compile(
     r"(?:(?<![A-Za-z])(?P<word>left|Left|LEFT|l|L)(?![A-Za-z]))|(?:^(?P<camel>left|Left|L)(?=[A-Z]))"
 )
@@ -78,7 +81,7 @@ class CocoDataset:
                 if not a.get("iscrowd", 0) and any(v > 0 for v in a.get("keypoints", ())[2::3])
             ]
             self._check_rows(annotations)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise SourceError(
                 f"{annotations} is no COCO keypoint file: {error!r}",
                 fix="export it as 'COCO keypoints' from the labelling tool",
@@ -180,7 +183,7 @@ def read_json(path: Path) -> Any:
         SourceError: It is missing or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return texts.read_json(path, most_bytes=_MOST_BYTES, is_number_checked=False)
     except OSError as error:
         raise SourceError(
             f"cannot read {path}: {error.strerror}", fix="check the path in the config"
@@ -211,7 +214,8 @@ def skeleton_of(category: dict[str, Any]) -> Skeleton:
     Raises:
         SourceError: The category contradicts itself.
     """
-    names = tuple(str(name) for name in category["keypoints"])
+    # Labelling tools let people type anything, spaces for instance.
+    names = tuple(as_name(str(name)) for name in category["keypoints"])
     if names == COCO17.keypoints:
         return COCO17
     pairs = category.get("flip_pairs")
@@ -223,7 +227,7 @@ def skeleton_of(category: dict[str, Any]) -> Skeleton:
         ]
     try:
         return Skeleton(
-            name=str(category.get("name", "custom")),
+            name=as_name(str(category.get("name", "custom"))) or "custom",
             keypoints=names,
             limbs=tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ()),
             flip_pairs=tuple((int(a), int(b)) for a, b in pairs),

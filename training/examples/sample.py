@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.sources.pictures import decode_picture
 
 Outside = Literal["error", "drop"]
 
@@ -81,12 +82,12 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     Raises:
         SourceError: The bytes are not an image.
     """
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = decode_picture(data)
     if image is None:
         raise SourceError(
             f"{name} is not a readable picture", fix="replace the file, or remove it from the list"
         )
-    return image  # type: ignore[no-any-return]
+    return image
 
 
 def read_image(path: Path, *, fix: str = "set the folder of the pictures") -> NDArray[np.uint8]:
@@ -96,7 +97,9 @@ def read_image(path: Path, *, fix: str = "set the folder of the pictures") -> ND
         SourceError: It is missing, or not an image.
     """
     try:
-        return decode_image(np.fromfile(path, np.uint8), str(path))
+        with open_regular(path) as file:
+            data = np.frombuffer(file.read(), np.uint8)
+        return decode_image(data, str(path))
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}", fix=fix) from error
 

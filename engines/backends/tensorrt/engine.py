@@ -25,6 +25,8 @@ from steadypose.engines.base import Turns, check_crops, no_people, split_people
 from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import EngineError
 from steadypose.engines.file_io import is_private, replace_file
+from steadypose.engines.foreign.files import open_regular
+from steadypose.engines.foreign.signature import seal, unseal
 from steadypose.engines.spec import ModelSpec
 
 
@@ -175,9 +177,11 @@ class TensorRtEngine:
         self._config = self._engine.create_runtime_config()
         self._runtime_cache = self._config.create_runtime_cache()
         if self._cache is not None:
-            # A cache of another driver is refused, and simply made anew.
-            with suppress(OSError):
-                self._runtime_cache.deserialize(self._cache.read_bytes())
+            # A cache of another driver is refused, somebody else's not read: both are made anew.
+            with suppress(OSError), open_regular(self._cache) as file:
+                kept = unseal(file.read())
+                if kept is not None:
+                    self._runtime_cache.deserialize(kept)
         self._config.set_runtime_cache(self._runtime_cache)
         # Now, not later in the background: a recorded graph keeps the kernels it saw.
         strategies = self._api.module.DynamicShapesKernelSpecializationStrategy
@@ -187,7 +191,7 @@ class TensorRtEngine:
         if self._runtime_cache is None or self._cache is None or not self._lanes:
             return
         with suppress(OSError, TypeError):
-            data = bytes(self._runtime_cache.serialize())
+            data = seal(bytes(self._runtime_cache.serialize()))
             replace_file(self._cache, lambda fresh: fresh.write_bytes(data))
 
     def _make_buffers(self) -> None:

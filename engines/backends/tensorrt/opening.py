@@ -6,10 +6,12 @@ import dataclasses
 from contextlib import suppress
 from pathlib import Path
 
+from steadypose.engines.advice import BUILD_AGAIN
 from steadypose.engines.backends.tensorrt.api import MODULES, TensorRt, load_tensorrt
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.backends.tensorrt.cuda_memory import open_memory
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
+from steadypose.engines.backends.tensorrt.finding import find_engine
 from steadypose.engines.engine_file import (
     BUILT,
     SUFFIX,
@@ -17,11 +19,14 @@ from steadypose.engines.engine_file import (
     Present,
     StaleEngineError,
     build_command,
-    find_engine,
     read_info,
     read_plan,
 )
-from steadypose.engines.errors import EngineUnavailableError, ModelFileError
+from steadypose.engines.errors import (
+    EngineUnavailableError,
+    ModelFileError,
+    UntrustedEngineError,
+)
 from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.spec import ModelSpec
@@ -40,17 +45,27 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
     Raises:
         EngineUnavailableError: No driver, TensorRT or buffer package.
         StaleEngineError: No engine fits.
+        UntrustedEngineError: Somebody else built the engine.
         ModelFileError: The engine file is damaged.
         EngineError: TensorRT refuses it.
     """
-    driver = load_driver()
-    device = driver.device()
     is_engine = path.suffix == SUFFIX
     info = read_info(path) if is_engine else None
+    if info is not None and not (options.is_trusting or info.is_ours):
+        raise _untrusted(path)
     if info is not None and info.flavor not in MODULES:
         raise ModelFileError(f"{path} is for {info.flavor!r}", fix="build it again")
+    driver = load_driver()
+    device = driver.device()
     api = load_tensorrt(info.flavor if info else "auto")  # type: ignore[arg-type]
-    now = Present(api.flavor, api.version, device.name, device.capability, options.precision)
+    now = Present(
+        api.flavor,
+        api.version,
+        device.name,
+        device.capability,
+        options.precision,
+        is_trusting=options.is_trusting,
+    )
     if info is None:
         now = dataclasses.replace(now, onnx_sha256=sha256_of(path), spec=spec)
         path, info, api = _find_built(path, now, api)
@@ -68,6 +83,13 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
         memory=open_memory(device.index),
         gpu=device.name,
         cache=path.with_name(path.name + ".cache"),
+    )
+
+
+def _untrusted(path: Path) -> UntrustedEngineError:
+    return UntrustedEngineError(
+        f"{path} was not built by you on this machine, and loading an engine runs its code",
+        fix=f"{BUILD_AGAIN}; or, if you trust whoever built it, add --trust-engine",
     )
 
 

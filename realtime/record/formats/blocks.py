@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import AnyStr
+from typing import IO, AnyStr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from steadypose.realtime.datatypes import FloatArray, State
 
 LIMIT = 2**53  # whole numbers below it are exact in every format
 PERSON_LIMIT = 2**31  # as Parquet has them
+_LONGEST_LINE = 1 << 24  # of a frame with ten people: some kilobytes
 HEADER = "line 1: this is not the header of a steadypose recording"
 AGAIN = "record again, or remove the part that is damaged"
 
@@ -27,11 +28,13 @@ class ReadState:
         path: The file.
         keypoints: The K names, known with the first block or the header.
         is_cut: The end was incomplete and was left out.
+        positions: Keypoints in all its rows, where the format tells; None: it does not.
     """
 
     path: Path
     keypoints: tuple[str, ...] = ()
     is_cut: bool = False
+    positions: int | None = None
 
 
 class NotARecordingError(Exception):
@@ -39,10 +42,18 @@ class NotARecordingError(Exception):
 
 
 def whole_lines(
-    lines: Iterable[AnyStr], ends: AnyStr | tuple[AnyStr, ...], reading: ReadState
+    file: IO[AnyStr], ends: AnyStr | tuple[AnyStr, ...], reading: ReadState
 ) -> Iterator[AnyStr]:
-    """The lines up to one without an end, which sets ``is_cut``."""
-    for line in lines:
+    """The lines up to one without an end, which sets ``is_cut``.
+
+    Raises:
+        RecordError: A line is longer than any of a recording.
+    """
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise RecordError(
+                f"{reading.path} has a line of more than {_LONGEST_LINE} letters", fix=AGAIN
+            )
         if not line.endswith(ends):
             reading.is_cut = True
             return

@@ -32,6 +32,8 @@ BODY_25: tuple[tuple[str, ...], ...] = (
     *((),) * 6,  # toes and heels, which the model does not know
 )
 _MOST_FILES = 10_000_000  # 92 hours at 30 frames a second
+# Two hours with nobody at 30 frames a second, and more where there are people as well.
+_MOST_EMPTY, _MOST_EMPTY_PER_REAL = 216_000, 100
 _OTHERS = (
     *("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d"),
     *("pose_keypoints_3d", "face_keypoints_3d", "hand_left_keypoints_3d"),
@@ -56,15 +58,23 @@ def write_openpose(folder: Path, stem: str, entries: Iterable[Entry], order: Ord
 
     Raises:
         UsageError: ``body25`` of a skeleton that is not COCO's.
-        RecordError: The number of a frame is negative or beyond all recordings.
+        RecordError: The number of a frame is negative or beyond all recordings, or nearly all
+            files would be empty.
         OSError: A file cannot be written.
     """
-    files = 0
-    for entry in entries:
+    files = empty = 0
+    for real, entry in enumerate(entries, start=1):
         if not 0 <= entry.frame < _MOST_FILES:
             raise RecordError(
                 f"frame {entry.frame} has no place among OpenPose's files, which are numbered from "
                 f"0 to {_MOST_FILES - 1} without a gap",
+                fix=f"convert to {listed(SUFFIXES)}",
+            )
+        empty += entry.frame - files
+        if empty > _MOST_EMPTY + _MOST_EMPTY_PER_REAL * real:
+            raise RecordError(
+                f"OpenPose's format has a file for every frame, and up to frame {entry.frame:,} "
+                f"{empty:,} of them would be empty, {real:,} not",
                 fix=f"convert to {listed(SUFFIXES)}",
             )
         for frame in range(files, entry.frame + 1):

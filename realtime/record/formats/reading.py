@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.foreign.files import open_regular
+from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.blocks import AGAIN, Block, NotARecordingError, ReadState
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.tables import BESIDE, OPTIONS, listed, reader_of
+
+_COLUMNS = ("frame", "time_s", "xy", "score", "raw_xy", "state")
+MOST_POSITIONS = 25_000_000
+"""Keypoints of all people in all frames that are held in memory: 13 hours of one person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,23 +72,25 @@ def read_recording(path: Path) -> Recording:
     is NaN, and every position counts as measured.
 
     Raises:
-        RecordError: The file is missing, damaged or something else, or has nobody in it.
+        RecordError: The file is missing, damaged or something else, has nobody in it, or is
+            too long to be held in memory.
         UsageError: It needs pyarrow, which is not installed.
     """
     reading = ReadState(path)
-    blocks = list(read_blocks(reading))
-    if not sum(len(block.frame) for block in blocks):
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("person", *_COLUMNS)}
+    for block in _bounded(reading):
+        for name, arrays in parts.items():
+            arrays.append(getattr(block, name))
+    if not sum(map(len, parts["person"])):
         raise _nobody(path)
-    person = np.concatenate([block.person for block in blocks])
-    columns = [
-        np.concatenate([getattr(block, name) for block in blocks])
-        for name in ("frame", "time_s", "xy", "score", "raw_xy", "state")
-    ]
-    del blocks
+    person = np.concatenate(parts["person"])
+    # Each row is moved once, however many people there are, and one column after the other.
+    order = np.argsort(person, kind="stable")
+    numbers, begins = np.unique(person[order], return_index=True)
+    columns = [np.split(np.concatenate(parts.pop(name))[order], begins[1:]) for name in _COLUMNS]
     people = []
-    for number in np.unique(person):
-        rows = person == number
-        track = PersonTrack(int(number), *(column[rows] for column in columns))
+    for number, *rows in zip(numbers, *columns, strict=True):
+        track = PersonTrack(int(number), *rows)
         back = np.flatnonzero(np.diff(track.frame) <= 0)
         if len(back):
             before, after = track.frame[back[0]], track.frame[back[0] + 1]
@@ -93,6 +102,41 @@ def read_recording(path: Path) -> Recording:
             raise _time_error(path, track.frame[back[0] + 1], number)
         people.append(track)
     return Recording(path, reading.keypoints, tuple(people), reading.is_cut)
+
+
+def _bounded(reading: ReadState) -> Iterator[Block]:
+    """The blocks of a recording that fits into memory as a whole.
+
+    Raises:
+        RecordError: It does not; said before it is read where the format tells its length.
+    """
+    count = 0
+    for block in read_blocks(reading):
+        count += block.score.size
+        if max(count, reading.positions or 0) > MOST_POSITIONS:
+            known, k = reading.positions, len(reading.keypoints)
+            told = f"{known:,}" if known else f"more than {MOST_POSITIONS:,}"
+            raise RecordError(
+                f"{reading.path} is too long to be read as a whole: it has {told} positions of "
+                f"keypoints, at most {MOST_POSITIONS:,} are read, {MOST_POSITIONS // k:,} frames "
+                f"of one person with {k} (about 5 GB)",
+                fix="record with --split 1h, and take the parts one by one",
+            )
+        yield block
+
+
+def _check_names(reading: ReadState) -> None:
+    """The names of keypoints become heads of tables and texts in reports.
+
+    Raises:
+        RecordError: One is none, or stands there twice.
+    """
+    names = reading.keypoints
+    wrong = next((name for name in names if not is_name(name)), None)
+    if wrong is not None:
+        raise RecordError(f"{reading.path} has a keypoint called {shown(wrong)}; {RULE}", fix=AGAIN)
+    if len(set(names)) != len(names):
+        raise RecordError(f"{reading.path} has two keypoints of one name", fix=AGAIN)
 
 
 def read_blocks(reading: ReadState) -> Iterator[Block]:
@@ -107,11 +151,14 @@ def read_blocks(reading: ReadState) -> Iterator[Block]:
     """
     path = reading.path
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             begin = file.read(16)
         if not begin:
             raise RecordError(f"{path} is empty (0 bytes)", fix="record again")
-        yield from reader_of(begin)(reading)
+        for number, block in enumerate(reader_of(begin)(reading)):
+            if number == 0:
+                _check_names(reading)
+            yield block
     except NotARecordingError as error:
         fix = f"give a file that {listed(OPTIONS)} wrote"
         raise RecordError(str(error), fix=fix) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.foreign.texts import parse_json
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
@@ -40,6 +40,7 @@ def parquet_blocks(reading: ReadState) -> Iterator[Block]:
     try:
         with pa.parquet.ParquetFile(reading.path) as file:
             reading.keypoints = _keypoints(file.schema_arrow, reading)
+            reading.positions = file.metadata.num_rows
             batches = file.iter_batches(_CHUNK_ROWS, columns=list(LONG_HEAD))
             yield from group_cells(_all_cells(batches, reading), reading, first_line=1)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -92,9 +93,9 @@ def _keypoints(schema: Any, reading: ReadState) -> tuple[str, ...]:
         NotARecordingError: It carries none, or other columns.
     """
     try:
-        head = json.loads((schema.metadata or {})[b"steadypose"])
+        head = parse_json((schema.metadata or {})[b"steadypose"])
         keypoints = tuple(str(name) for name in head["keypoints"])
-    except (KeyError, ValueError, TypeError, RecursionError):
+    except (KeyError, ValueError, TypeError):
         keypoints = ()
     missing = [name for name in LONG_HEAD if name not in schema.names]
     if not keypoints or missing:

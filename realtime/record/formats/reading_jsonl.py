@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.foreign.texts import parse_json
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
@@ -42,13 +42,13 @@ def jsonl_blocks(reading: ReadState) -> Iterator[Block]:
         people: list[tuple[int, float, dict[str, Any]]] = []
         for number, line in enumerate(lines, start=2):
             try:
-                raw = json.loads(line)
+                raw = parse_json(line, is_number_checked=False)
                 frame, time_s = _whole(raw["frame"]), _number(raw["time_s"])
                 people += [(frame, time_s, person) for person in raw["persons"]]
                 seen.append((frame, time_s))
                 for person in raw["persons"]:
                     _check_person(person, len(reading.keypoints))
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise RecordError(
                     f"{reading.path}, line {number}: not a frame of a recording ({_reason(error)})",
                     fix=AGAIN,
@@ -67,10 +67,10 @@ def _read_header(line: bytes, reading: ReadState) -> tuple[str, ...]:
         NotARecordingError: It does not describe one.
     """
     try:
-        head = json.loads(line)
+        head = parse_json(line)
         keypoints = tuple(head["keypoints"])
         is_ours = head["format"] == "steadypose" and head["version"] == 1
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         keypoints, is_ours = (), False
     if not is_ours or not keypoints or not all(isinstance(name, str) for name in keypoints):
         raise NotARecordingError(f"{reading.path}, {HEADER}")

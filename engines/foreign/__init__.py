@@ -1,0 +1,1 @@
+"""What is checked in files of strangers before anything believes them."""
