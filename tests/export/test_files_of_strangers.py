@@ -138,3 +138,38 @@ def test_where_an_engine_goes_lies_in_the_folder_of_built_ones() -> None:
     for name in ("../../x", "/x"):
         with pytest.raises(ModelFileError, match="a name has letters"):
             replace(TINY_SPEC, name=name)
+
+
+# Foreign networks.
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/hostname", "sub/w.bin", "link.bin", ".."])
+def test_a_foreign_network_takes_weights_only_from_plain_files_beside_it(
+    tmp_path: Path, location: str
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    from steadypose.engines.foreign.self_contained import reads_beyond_its_folder
+    from steadypose.export.wrap.network import open_network
+    from steadypose.export.wrap.options import WrapOptions
+    from tests.conftest import tiny_model
+
+    (tmp_path / "secret").write_bytes(b"0" * 16)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(tmp_path / "secret")
+    (folder / "w.bin").write_bytes(b"0" * 16)
+    for name in (location, "w.bin"):
+        model = tiny_model()
+        del model.metadata_props[:]
+        tensor = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=name)
+        model.graph.initializer.append(tensor)
+        (folder / "m.onnx").write_bytes(model.SerializeToString())
+        found = reads_beyond_its_folder(folder / "m.onnx")
+        if name == "w.bin":
+            assert found == ""
+            continue
+        assert found == ascii(location)
+        with pytest.raises(ModelFileError, match="no plain file beside it"):
+            open_network(folder / "m.onnx", WrapOptions(), [])
