@@ -7,9 +7,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines import advice
 from steadypose.engines.errors import EngineError, ShapeError
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording import advice
 
 
 @runtime_checkable

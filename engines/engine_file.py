@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from steadypose.engines.advice import BUILD_AGAIN, BUILD_TRT
 from steadypose.engines.errors import EngineError, ModelFileError, RecordError
 from steadypose.engines.file_io import replace_file
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.signature import is_signed, make_key, sign
 from steadypose.engines.foreign.texts import read_json
-from steadypose.engines.printable import to_command
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording.advice import BUILD_AGAIN, BUILD_TRT
+from steadypose.engines.wording.printable import to_command
 
 T = TypeVar("T")
 SUFFIX = ".engine"

@@ -13,7 +13,7 @@ SteadyposeError
 
 from __future__ import annotations
 
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 
 
 class SteadyposeError(Exception):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError, RecordError
-from steadypose.engines.printable import quoted
+from steadypose.engines.wording.printable import quoted
 
 _LEAST_FREE_BYTES = 2_000_000
 _NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0)  # Windows has none; O_EXCL refuses them there
@@ -236,8 +236,8 @@ def check_private(folder: Path) -> None:
     if _others_may_write(folder.stat()):
         raise RecordError(
             f"others may write to {folder}, and could change what lies there",
-            fix=f"chmod go-w {folder}, if only you have used it so far; or choose another folder "
-            "(STEADYPOSE_CACHE, --cache)",
+            fix=f"chmod go-w {quoted(folder)}, if only you have used it so far; or choose another "
+            "folder (STEADYPOSE_CACHE, --cache)",
         )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.self_contained import fields, places_outside
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
+from steadypose.engines.wording import advice
 
 # Field numbers of ModelProto, OperatorSetIdProto and StringStringEntryProto (onnx.proto).
 _GRAPH, _OPSET_IMPORT, _METADATA_PROPS = 7, 8, 14

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from steadypose.engines import advice
 from steadypose.engines.base import Engine
 from steadypose.engines.engine_file import SUFFIX, read_info
 from steadypose.engines.errors import EngineError, EngineUnavailableError, SteadyposeError
@@ -22,6 +21,7 @@ from steadypose.engines.foreign.patience import ANSWER_WITHIN_S, NoAnswerError, 
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording import advice
 
 Opener = Callable[[Path, ModelSpec, EngineOptions], Engine]
 

@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.foreign.texts import parse_json
 from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.wording import advice
 
 SPEC_VERSION = 1
 METADATA_KEY = "steadypose.model_spec"

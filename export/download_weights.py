@@ -24,8 +24,8 @@ from steadypose.realtime.command.parser import Parser, require, run_command
 if __name__ == "__main__":
     require("requests", "filelock", "tqdm", requirements="requirements-export.txt")
 
-from steadypose.engines import advice
 from steadypose.engines.errors import SourceError, UsageError
+from steadypose.engines.wording import advice
 from steadypose.export.weights.download.checked_files import adopt
 from steadypose.export.weights.download.fetch import fetch, part_of
 from steadypose.export.weights.download.progress import ProgressLine

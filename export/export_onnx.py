@@ -21,7 +21,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.command.parser import Parser, require, run_command
 from steadypose.realtime.sources.address import shown
 
@@ -38,15 +38,10 @@ from steadypose.export.checking.against_torch import check_against_torch, keypoi
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.models.registry import NETWORKS, kind_of
 from steadypose.export.option_values import channels, size, skeleton, triple
+from steadypose.export.weights.building import build_model
 from steadypose.export.weights.conventions import CONVENTIONS
 from steadypose.export.weights.origin import files_of, find_origin, refuse_unused
-from steadypose.export.weights.recipe import (
-    RECIPE_KEY,
-    Origin,
-    Recipe,
-    build_model,
-    build_network,
-)
+from steadypose.export.weights.recipe import RECIPE_KEY, Origin, Recipe, build_network
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.export.weights.stored import keep_weights, store_half
 from steadypose.export.weights.to_onnx import to_onnx

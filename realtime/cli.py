@@ -21,8 +21,8 @@ import cv2
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.printable import visible_lines
 from steadypose.engines.registry import Opened, open_engine
+from steadypose.engines.wording.printable import visible_lines
 from steadypose.realtime.app.display import open_display
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.options import build_parser, to_settings

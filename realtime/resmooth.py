@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
-from steadypose.engines.printable import quoted
+from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.convert import to_table

@@ -10,7 +10,7 @@ table is for the scores in the file, which may have been fitted to the first hal
 
 from __future__ import annotations
 
-from steadypose.engines.printable import visible_lines
+from steadypose.engines.wording.printable import visible_lines
 from steadypose.realtime.command.parser import Parser, require, run_command
 
 if __name__ == "__main__":
@@ -31,7 +31,8 @@ from scipy.optimize import minimize
 
 from steadypose.engines.errors import UsageError
 from steadypose.export.models.registry import kind_of
-from steadypose.export.weights.recipe import Recipe, build_model, build_network, find_recipe
+from steadypose.export.weights.building import build_model
+from steadypose.export.weights.recipe import Recipe, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.measures.measure import crop_of, in_batches

@@ -9,7 +9,7 @@ files, every keypoint, and the calibration of the scores. ``weights.pt`` runs in
 
 from __future__ import annotations
 
-from steadypose.engines.printable import visible_lines
+from steadypose.engines.wording.printable import visible_lines
 from steadypose.realtime.command.parser import Parser, require
 
 if __name__ == "__main__":
@@ -62,11 +62,8 @@ def open_any(
         options = EngineOptions(precision, threads or default_threads(), is_trusting)
         return open_engine(path, backend=backend, options=options).engine
     from steadypose.export.checking.torch_engine import TorchEngine  # noqa: PLC0415  # torch only where needed
-    from steadypose.export.weights.recipe import (  # noqa: PLC0415
-        build_model,
-        build_network,
-        find_recipe,
-    )
+    from steadypose.export.weights.building import build_model  # noqa: PLC0415
+    from steadypose.export.weights.recipe import build_network, find_recipe  # noqa: PLC0415
     from steadypose.export.weights.state_dict import load_weights  # noqa: PLC0415
 
     state = load_weights(path)

@@ -9,7 +9,7 @@ command continues exactly where it stopped.
 
 from __future__ import annotations
 
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.command.parser import Parser, require
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from steadypose.engines.printable import visible_lines
+from steadypose.engines.wording.printable import visible_lines
 from steadypose.realtime.command.parser import Parser, require, run_command
 from steadypose.realtime.sources.address import shown_option
 

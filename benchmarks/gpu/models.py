@@ -64,7 +64,8 @@ def prepare(folder: Path, *, depths: tuple[int, ...] = DEPTHS) -> None:
         to_half,
         to_opset17,
     )
-    from steadypose.export.weights.recipe import Recipe, build_model  # noqa: PLC0415
+    from steadypose.export.weights.building import build_model  # noqa: PLC0415
+    from steadypose.export.weights.recipe import Recipe  # noqa: PLC0415
     from steadypose.export.weights.to_onnx import to_onnx  # noqa: PLC0415
 
     private_folder(folder)

@@ -39,8 +39,9 @@ from steadypose.engines.registry import open_engine
 from steadypose.export.build_trt import main as build_main
 from steadypose.export.export_onnx import main as export_main
 from steadypose.export.models.registry import NETWORKS, make_network
+from steadypose.export.weights.building import build_model
 from steadypose.export.weights.conventions import CONVENTIONS
-from steadypose.export.weights.recipe import Recipe, build_model
+from steadypose.export.weights.recipe import Recipe
 from steadypose.export.weights.stored import store_half
 from steadypose.realtime.cli import main as run_main
 from steadypose.realtime.model.zoo import MODELS

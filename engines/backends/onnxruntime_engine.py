@@ -9,7 +9,6 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from steadypose.engines import advice
 from steadypose.engines.base import (
     Turns,
     check_crops,
@@ -20,6 +19,7 @@ from steadypose.engines.base import (
 from steadypose.engines.errors import EngineError, ModelFileError
 from steadypose.engines.options import EngineOptions, count_threads
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording import advice
 
 
 class OnnxRuntimeEngine:

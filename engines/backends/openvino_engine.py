@@ -13,7 +13,6 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as opset
 
-from steadypose.engines import advice
 from steadypose.engines.base import (
     Turns,
     check_crops,
@@ -24,6 +23,7 @@ from steadypose.engines.base import (
 from steadypose.engines.errors import EngineError, ModelFileError
 from steadypose.engines.options import BF16_GAIN, EngineOptions, count_threads
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording import advice
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}  # fp16 on a CPU silently becomes bf16 or fp32
 _ISA = "ONEDNN_MAX_CPU_ISA"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from steadypose.engines.errors import SteadyposeError
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED

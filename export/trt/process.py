@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import EngineError
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 from steadypose.export.trt.builder import PROGRESS, Job
 from steadypose.realtime.model.places import ROOT
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.file_io import check_private
 from steadypose.engines.skeleton import SKELETONS
+from steadypose.engines.wording import advice
 from steadypose.export.weights.conventions import CONVENTIONS
 from steadypose.export.weights.download.checked_files import is_whole, known_digest
 from steadypose.export.weights.recipe import Origin, Recipe

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -18,19 +17,13 @@ from steadypose.engines.file_io import replace_text
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.foreign.texts import parse_json, read_json
 from steadypose.engines.model_file import read_metadata
-from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import COCO17, Skeleton
-from steadypose.export.models.center_decoding import OTHERS, PEAK_SCORE, DecodeCenter
+from steadypose.engines.wording.printable import quoted
+from steadypose.export.models.center_decoding import OTHERS, PEAK_SCORE
 from steadypose.export.models.decoding import (
     Cells,
-    Coordinates,
-    Decode,
-    FlipTest,
-    PoseModel,
-    Preprocess,
     Refine,
 )
-from steadypose.export.models.movenet import MoveNet
 from steadypose.export.models.registry import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -262,45 +255,3 @@ def _check_statistics(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None
                 f"the weights were trained with {key} {text}, the recipe says {ours}",
                 fix=f"--{key} {quoted(text)}",
             )
-
-
-def build_model(recipe: Recipe, network: torch.nn.Module) -> PoseModel:
-    """Preprocessing, network and decoding as one module, ready to run or export."""
-    kind = kind_of(recipe.network)
-    if recipe.has_flip_test:
-        network = FlipTest(
-            network,
-            flip_order=recipe.skeleton.flip_order,
-            cells=recipe.cells,
-            gives="coordinates" if kind.gives == "coordinates" else "heatmaps",
-        )
-    height, width = recipe.input_hw
-    decode: torch.nn.Module
-    grid_hw = (height // kind.stride, width // kind.stride)
-    if kind.gives == "coordinates":
-        decode = Coordinates(input_hw=recipe.input_hw)
-    elif kind.gives == "heads":
-        if isinstance(network, MoveNet):
-            network = copy.copy(network)  # training goes on with the dense one, of the same weights
-            network.is_sparse = True
-        of_heatmap, of_center, constant = recipe.score
-        decode = DecodeCenter(
-            keypoints=len(recipe.skeleton),
-            grid_hw=grid_hw,
-            stride=kind.stride,
-            softness=recipe.softness,
-            score=(of_heatmap, of_center, constant),
-            others=recipe.others,
-        )
-    else:
-        decode = Decode(
-            keypoints=len(recipe.skeleton),
-            heatmap_hw=grid_hw,
-            stride=kind.stride,
-            refine=recipe.refine,
-            cells=recipe.cells,
-            sigma=recipe.sigma,
-        )
-    colour: Literal["rgb", "bgr"] = "bgr" if recipe.colour == "bgr" else "rgb"
-    preprocess = Preprocess(colour=colour, mean=recipe.mean, std=recipe.std)
-    return PoseModel(preprocess, network, decode).eval()  # type: ignore[no-any-return]

@@ -13,8 +13,8 @@ from onnx import TensorProto
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.foreign.self_contained import reads_beyond_its_folder
 from steadypose.engines.model_file import read_metadata
-from steadypose.engines.printable import quoted
 from steadypose.engines.spec import METADATA_KEY
+from steadypose.engines.wording.printable import quoted
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.app.clock import Clock
 
 CAPTION_EVERY_S = 0.25

@@ -8,7 +8,7 @@ from pathlib import Path
 from steadypose.engines.engine_file import sidecar_of
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import end_of_links, identity
-from steadypose.engines.printable import quoted
+from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import check_own, check_written
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED

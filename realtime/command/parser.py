@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
-from steadypose.engines.printable import quoted, visible, visible_lines
+from steadypose.engines.wording.printable import quoted, visible, visible_lines
 
 
 class Parser(argparse.ArgumentParser):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.file_io import replace_text, write_error
-from steadypose.engines.printable import visible_values
+from steadypose.engines.wording.printable import visible_values
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.machine import machine

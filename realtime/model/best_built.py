@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from steadypose.engines import advice, registry
+from steadypose.engines import registry
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.engine_file import BUILT, SUFFIX, StaleEngineError, read_info
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, SteadyposeError
 from steadypose.engines.options import EngineOptions
+from steadypose.engines.wording import advice
 from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_MODEL, POSE_RESNET, PUBLISHED, QUALITIES
 

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from steadypose.engines import advice
 from steadypose.engines.engine_file import SUFFIX
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, UsageError
-from steadypose.engines.printable import quoted
+from steadypose.engines.wording import advice
+from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import QUALITIES, ROOT, SHIPPED
 

@@ -10,7 +10,7 @@ from steadypose.engines import registry
 from steadypose.engines.engine_file import SUFFIX, StaleEngineError
 from steadypose.engines.errors import EngineError, SteadyposeError
 from steadypose.engines.options import EngineOptions
-from steadypose.engines.printable import to_command
+from steadypose.engines.wording.printable import to_command
 from steadypose.realtime.model.places import ROOT
 
 

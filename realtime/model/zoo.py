@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from steadypose.engines import advice
 from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.wording import advice
 from steadypose.realtime.model.places import DEFAULT_MODEL
 
 BASE_URL = "https://download.openmmlab.com/mmpose/"

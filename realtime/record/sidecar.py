@@ -13,7 +13,7 @@ from typing import Any
 
 from steadypose.engines.file_io import replace_text, sha256_of, write_error
 from steadypose.engines.foreign.texts import read_json
-from steadypose.engines.printable import visible, visible_values
+from steadypose.engines.wording.printable import visible, visible_values
 from steadypose.realtime.record.formats.entry import UNITS
 from steadypose.realtime.record.formats.tables import without_journal
 from steadypose.realtime.record.parts import first_part

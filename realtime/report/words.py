@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 
 DASH, MINUS, TIMES = "\u2013", "\u2212", "\u00d7"
 SIDES = ("left", "right", "middle")

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 
 HIDDEN = "***"
 _ADDRESS = re.compile(r"(--[a-z-]+=)?(\w[\w+.-]{0,15})://(.*)", re.DOTALL | re.ASCII)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError, UsageError
-from steadypose.engines.printable import quoted, visible
+from steadypose.engines.wording.printable import quoted, visible
 from steadypose.realtime.sources.address import shown
 
 _NETWORK_TIMEOUT_MS = 5000

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.printable import is_text, quoted, visible
+from steadypose.engines.wording.printable import is_text, quoted, visible
 from steadypose.limits import MOST_PIXELS
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.demo import DemoScene

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from steadypose.engines.errors import SourceError, UsageError
-from steadypose.engines.printable import is_text
+from steadypose.engines.wording.printable import is_text
 from steadypose.realtime.sources.address import is_half_an_address, shown
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import (

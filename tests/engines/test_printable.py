@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steadypose.engines.errors import ModelFileError, RecordError, SteadyposeError
-from steadypose.engines.printable import (
+from steadypose.engines.wording.printable import (
     from_cell,
     quoted,
     to_cell,

@@ -299,7 +299,8 @@ def test_heads_computed_where_asked_say_what_the_whole_maps_say(network: str) ->
 def test_building_for_export_leaves_the_trained_network_dense() -> None:
     from steadypose.export.models.movenet import MoveNet
     from steadypose.export.models.registry import make_network
-    from steadypose.export.weights.recipe import Recipe, build_model
+    from steadypose.export.weights.building import build_model
+    from steadypose.export.weights.recipe import Recipe
 
     network = make_network("movenet_lightning", keypoints=17)
     assert isinstance(network, MoveNet)

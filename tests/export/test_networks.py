@@ -150,7 +150,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def torch_keypoints(network: str, model: Path, crops: Any) -> Any:
-    from steadypose.export.weights.recipe import Recipe, build_model, build_network
+    from steadypose.export.weights.building import build_model
+    from steadypose.export.weights.recipe import Recipe, build_network
     from steadypose.export.weights.state_dict import load_weights
 
     side = SIDES.get(network, 64)
@@ -280,7 +281,8 @@ def test_heads_are_told_from_backbones() -> None:
 @pytest.mark.parametrize("colour", ["rgb", "bgr"])
 def test_the_colour_order_reaches_the_network(colour: Any) -> None:
     """A pure blue crop: the network must see blue where its own order has it."""
-    from steadypose.export.weights.recipe import Recipe, build_model
+    from steadypose.export.weights.building import build_model
+    from steadypose.export.weights.recipe import Recipe
 
     class Means(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:

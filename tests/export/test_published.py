@@ -209,8 +209,9 @@ def test_each_code_bases_colours_reach_its_network(name: str) -> None:
     import numpy as np
 
     from steadypose.export.models.movenet import Heads
+    from steadypose.export.weights.building import build_model
     from steadypose.export.weights.conventions import CONVENTIONS
-    from steadypose.export.weights.recipe import Recipe, build_model
+    from steadypose.export.weights.recipe import Recipe
 
     class Means(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:

@@ -85,7 +85,8 @@ def test_a_model_file_is_exported_again_as_it_was(small: Path, tmp_path: Path) -
 def test_every_weight_comes_back_from_other_networks(network: str, tmp_path: Path) -> None:
     """Fresh ones: equal vectors, fixed filters, and heads that only training needs."""
     from steadypose.export.models.registry import make_network
-    from steadypose.export.weights.recipe import Recipe, build_model
+    from steadypose.export.weights.building import build_model
+    from steadypose.export.weights.recipe import Recipe
     from steadypose.export.weights.state_dict import load_weights
     from steadypose.export.weights.stored import keep_weights, store_half
     from steadypose.export.weights.to_onnx import to_onnx

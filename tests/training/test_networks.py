@@ -68,7 +68,8 @@ def test_a_trained_hourglass_follows_the_demo() -> None:
     from steadypose.engines.skeleton import COCO17
     from steadypose.engines.spec import ModelSpec
     from steadypose.export.checking.torch_engine import TorchEngine
-    from steadypose.export.weights.recipe import Recipe, build_model
+    from steadypose.export.weights.building import build_model
+    from steadypose.export.weights.recipe import Recipe
     from steadypose.realtime.smooth.presets import make_smoother
     from steadypose.realtime.sources.opening import SourceOptions, open_source
     from steadypose.realtime.tracking.pipeline import Pipeline

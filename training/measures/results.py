@@ -11,7 +11,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import replace_text
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.address import shown

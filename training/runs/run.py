@@ -15,11 +15,12 @@ from torch import nn
 from tqdm import tqdm
 
 from steadypose.engines.errors import SteadyposeError, UsageError
-from steadypose.engines.printable import visible
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording.printable import visible
 from steadypose.export.checking.torch_engine import TorchEngine
-from steadypose.export.weights.recipe import build_model, build_network
+from steadypose.export.weights.building import build_model
+from steadypose.export.weights.recipe import build_network
 from steadypose.export.weights.state_dict import load_weights
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from steadypose.engines.advice import install
 from steadypose.engines.errors import EngineUnavailableError
+from steadypose.engines.wording.advice import install
 
 Flavor = Literal["tensorrt", "tensorrt-rtx"]
 MODULES: dict[Flavor, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}

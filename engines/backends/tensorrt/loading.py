@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from steadypose.engines import advice
 from steadypose.engines.backends.tensorrt.api import TensorRt
 from steadypose.engines.errors import EngineError, EngineUnavailableError
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording import advice
 
 INPUT, OUTPUT = "crops", "keypoints"
 

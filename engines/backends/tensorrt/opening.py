@@ -6,7 +6,6 @@ import dataclasses
 from contextlib import suppress
 from pathlib import Path
 
-from steadypose.engines.advice import BUILD_AGAIN
 from steadypose.engines.backends.tensorrt.api import MODULES, TensorRt, load_tensorrt
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.backends.tensorrt.cuda_memory import open_memory
@@ -30,6 +29,7 @@ from steadypose.engines.errors import (
 from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording.advice import BUILD_AGAIN
 
 
 def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> TensorRtEngine:

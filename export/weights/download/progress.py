@@ -6,7 +6,7 @@ from typing import Protocol, TextIO
 
 from tqdm import tqdm
 
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 
 
 class Progress(Protocol):

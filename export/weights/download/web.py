@@ -16,8 +16,8 @@ from requests.exceptions import InvalidSchema, TooManyRedirects
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
 
-from steadypose.engines import advice
 from steadypose.engines.errors import SourceError
+from steadypose.engines.wording import advice
 
 HELP = (
     "check the network and try again, name a --mirror (STEADYPOSE_MIRRORS), or bring the file: "

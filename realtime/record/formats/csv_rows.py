@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from steadypose.engines.printable import to_cell
 from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.wording.printable import to_cell
 from steadypose.realtime.datatypes import Pose
 from steadypose.realtime.record.formats.entry import STATE_NAMES, Entry, round_px, round_score
 from steadypose.realtime.record.formats.whole_file import LineSink

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.printable import is_text
 from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.wording.printable import is_text
 from steadypose.realtime.record.formats.entry import description
 
 JOURNAL = ".journal"

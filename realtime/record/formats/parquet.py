@@ -11,8 +11,8 @@ import numpy as np
 
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import end_of_links, replace_file, stat_of, write_error
-from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
     Entry,

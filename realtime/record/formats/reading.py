@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import RecordError
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.names import RULE, is_name, shown
-from steadypose.engines.printable import quoted
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
+from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.blocks import AGAIN, Block, NotARecordingError, ReadState
 from steadypose.realtime.record.formats.entry import Entry

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
-from steadypose.engines.printable import from_cell
+from steadypose.engines.wording.printable import from_cell
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,

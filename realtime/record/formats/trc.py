@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from steadypose.engines.errors import RecordError, UsageError
-from steadypose.engines.printable import visible
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.reading import PersonTrack, Recording
 

@@ -38,12 +38,12 @@ def test_the_page_does_not_say_where_it_was_made(tmp_path: Path) -> None:
 def test_not_even_where_the_sidecar_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, encoding: str = "") -> str:
+    def refuse(path: Path, **_: object) -> object:
         raise PermissionError(13, "Permission denied", str(path))
 
     path = tmp_path / "out.csv"
     (tmp_path / "out.meta.json").write_text("{}")
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr("steadypose.realtime.report.sidecar_text.read_json", refuse)
     found = find_run_info(path)
     assert found is not None
     assert "Permission denied" in found.problem

@@ -5,7 +5,7 @@ One place, because it depends on how steadypose got onto the machine.
 
 from __future__ import annotations
 
-from steadypose.engines.printable import quoted
+from steadypose.engines.wording.printable import quoted
 
 BUILD_TRT = "export/build_trt.py"
 DOWNLOAD = "export/download_weights.py"

@@ -1,0 +1,1 @@
+"""How things are said: names made harmless, and what users are told to do."""
