@@ -41,4 +41,5 @@ def test_names_of_others_are_quoted_in_every_fix() -> None:
     assert len(found) > 50
     for place, expression in found:
         if THEIRS.search(expression):
-            assert expression.startswith(("quoted(", "to_command(", "advice.wrap(")), f"{place}: {expression}"
+            is_quoted = expression.startswith(("quoted(", "to_command(", "advice.wrap("))
+            assert is_quoted, f"{place}: {expression}"
