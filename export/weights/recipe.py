@@ -160,11 +160,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A recipe with the model's name and the weights' source.
-
-    Raises:
-        UsageError: The name is none: a file would be called so.
-    """
+    """A recipe with the model's name, which files are called by, and the weights' source."""
 
     recipe: Recipe
     name: str = "pose_resnet18_192x160"
@@ -190,7 +186,7 @@ class Origin:
 
     @classmethod
     def from_data(cls, data: Any) -> Origin:
-        """Read what ``to_json`` wrote, parsed already; raises as ``from_json``."""
+        """As ``from_json``, parsed already."""
         raw = dict(data["recipe"])
         raw["skeleton"] = Skeleton.from_dict(raw["skeleton"])
         for key in ("deconv", "input_hw", "mean", "std", "score"):
