@@ -63,7 +63,7 @@ def _portable(argument: str) -> str:
     if path.is_absolute() and path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))
     is_foreign = path.is_absolute() or ".." in path.parts
-    return path.name if is_foreign and path.exists() else shown(argument)
+    return path.name if is_foreign else shown(argument)
 
 
 def provenance() -> str:
