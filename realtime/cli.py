@@ -20,6 +20,7 @@ import cv2
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.foreign import patience
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording.printable import visible_lines
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         argv: Arguments; None takes the process's own.
         stop: Signal handler that has watched since before this module was loaded.
     """
+    patience.is_command = True
     stop = stop or Stop()
     if argv is None:
         stop.watch()  # a program of its own, which one of the signals may end
@@ -102,6 +104,10 @@ def model_of(arguments: argparse.Namespace) -> Path | None:
         if arguments.fetch:
             raise UsageError("--fetch needs --model NAME", fix="--list-models shows the names")
         return QUALITIES[arguments.quality] if arguments.quality else None
+    if not Path(arguments.model).name:
+        raise UsageError(
+            f"--model {arguments.model!r} names no file", fix="--list-models shows what there is"
+        )
     from steadypose.realtime.model.choice import choose_model  # noqa: PLC0415 - the default needs none of it
 
     return choose_model(arguments.model, is_fetching=arguments.fetch)
@@ -132,7 +138,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         _say("note: this network outputs no scores, so every frame appears to contain a person")
     _say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
     try:
-        return _run_with(engine, settings, typed)
+        return _run_with(engine, settings, typed, stop)
     finally:
         engine.close()
 
@@ -172,7 +178,9 @@ def _open_on(threads: int, settings: Settings) -> Taken:
     return Taken(settings.model, opened)
 
 
-def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
+def _run_with(
+    engine: Engine, settings: Settings, typed: Sequence[str], stop: Stop | None = None
+) -> int:
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
         _say(f"no window: {reason}")
@@ -222,7 +230,13 @@ def _run_with(engine: Engine, settings: Settings, typed: Sequence[str]) -> int:
     )
     problem: BaseException | None = None
     # Files are closed whatever happened, a bug included.
-    for step in (app.run, outputs.close, source.close, display.close):
+
+    def work() -> None:
+        if stop is not None:  # a package may have swallowed it while the source was opened
+            stop.check()
+        app.run()
+
+    for step in (work, outputs.close, source.close, display.close):
         try:
             step()
         except BaseException as error:

@@ -19,7 +19,7 @@ from steadypose.engines.file_io import (
     write_error,
 )
 from steadypose.realtime.command.options import add_layout, chosen_table, integer_between
-from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.formats.blocks import ReadState
@@ -63,10 +63,10 @@ def build_parser() -> Parser:
         prog="python -m realtime.convert",
         description=f"Turn a recording ({recorded}) into another format.",
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="what run.py recorded")
+    parser.add_argument("input", type=file_name, metavar="IN", help="what run.py recorded")
     parser.add_argument(
         "output",
-        type=Path,
+        type=file_name,
         metavar="OUT",
         help=f"file ending in {_ENDINGS}; a folder for OpenPose's JSON",
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.wording.printable import quoted
-from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.convert import to_table
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
@@ -47,8 +47,10 @@ def work(argv: Sequence[str] | None) -> str:
         description="Smooth a recording once more, with knowledge of what came after.",
     )
     recorded = f"what run.py recorded, with raw positions: {tables.listed(tables.RAW_OPTIONS)}"
-    parser.add_argument("input", type=Path, metavar="IN", help=recorded)
-    parser.add_argument("output", type=Path, metavar="OUT", help=tables.listed(tables.SUFFIXES))
+    parser.add_argument("input", type=file_name, metavar="IN", help=recorded)
+    parser.add_argument(
+        "output", type=file_name, metavar="OUT", help=tables.listed(tables.SUFFIXES)
+    )
     add_force(parser)
     arguments = parser.parse_args(argv)
     source, output = arguments.input, arguments.output

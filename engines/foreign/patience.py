@@ -19,6 +19,10 @@ _LOOK_S = 0.2  # Windows notices Ctrl-C only between two waits
 _AT_THE_END_S = 1.0
 
 
+is_command = False
+"""Whether the process is a command of ours, whose end may be a hard one; a host's may not."""
+
+
 class NoAnswerError(Exception):
     """It took too long."""
 
@@ -51,7 +55,7 @@ def answer_within(work: Callable[[], T], limit_s: float) -> T:
 
     Raises:
         NoAnswerError: It is not done. Native code cannot be stopped: the thread is left to itself
-            and ends with the process.
+            and ends with the process, a command of ours at the latest a second after its end.
     """
     task = _Work(work)
     threading.Thread(target=task, name="a network's first answer", daemon=True).start()
@@ -60,7 +64,7 @@ def answer_within(work: Callable[[], T], limit_s: float) -> T:
         while not task.done.is_set() and (left_s := end_s - time.monotonic()) > 0:
             task.done.wait(min(_LOOK_S, left_s))
     finally:
-        if not task.done.is_set():
+        if not task.done.is_set() and is_command:
             atexit.register(_end, task.done)
     if task.failure is not None:
         raise task.failure

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from steadypose.engines import registry
 from steadypose.engines.options import PRECISIONS
-from steadypose.realtime.command.parser import Parser
+from steadypose.realtime.command.parser import Parser, file_name
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
@@ -220,10 +220,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="continue in out.002.csv, out.003.csv ... after a size or a time: 500MB, 10min",
     )
     output.add_argument(
-        "--save-video", type=Path, metavar="FILE", help="write the annotated video (MP4)"
+        "--save-video", type=file_name, metavar="FILE", help="write the annotated video (MP4)"
     )
     output.add_argument(
-        "--benchmark", type=Path, metavar="FILE", help="write the run's timing figures as JSON"
+        "--benchmark", type=file_name, metavar="FILE", help="write the run's timing figures as JSON"
     )
     add_force(output)
     return parser
@@ -232,7 +232,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_tables(output: argparse._ArgumentGroup) -> None:
     for first, *others in map(layouts, NAMES):
         help_ = "write keypoints" if others else f"write keypoints, {first.help}"
-        output.add_argument(first.option, type=Path, metavar="FILE", help=help_)
+        output.add_argument(first.option, type=file_name, metavar="FILE", help=help_)
         said = ", ".join(f"{form.layout}: {form.help}" for form in (first, *others))
         add_layout(output, first, said)
 

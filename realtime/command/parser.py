@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.foreign import patience
 from steadypose.engines.wording.printable import quoted, visible, visible_lines
 
 
@@ -34,6 +35,14 @@ class Parser(argparse.ArgumentParser):
         if is_stray and self.stray_fix:
             fix = self.stray_fix.format(word=quoted(words[0]))
         raise UsageError(message, fix=fix)
+
+
+def file_name(text: str) -> Path:
+    """Parse the name of a file, which neither an empty text nor a folder's dot is."""
+    path = Path(text)
+    if not path.name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a file")
+    return path
 
 
 def require(*packages: str, requirements: str) -> None:
@@ -63,6 +72,7 @@ def run_command(work: Callable[[], str | Sequence[str]]) -> int:
         work: Leaves nothing half-written when it is interrupted. Returns a line, or lines;
             a line break within one is shown, not made.
     """
+    patience.is_command = True
     try:
         sys.stdout.write(f"{visible_lines(work())}\n")
     except SteadyposeError as error:

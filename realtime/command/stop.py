@@ -31,6 +31,11 @@ class Stop:
         self._name = signal.Signals(number).name
         self.check()
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether a signal asked for the end."""
+        return self._name is not None
+
     def check(self) -> None:
         """Raise again an interrupt that a package swallowed while it was loaded.
 
@@ -42,7 +47,7 @@ class Stop:
             raise KeyboardInterrupt(self._name)
 
     def watch(self) -> None:
-        """From here on a second signal ends the process whatever it is doing.
+        """From here on a second signal ends the process, also while native code works.
 
         Python hears a signal only between two of its own steps, which native code may never
         reach. Its number arrives in a pipe all the same, where a thread waits for it. What was

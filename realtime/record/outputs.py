@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.file_io import check_writable, replace_file, write_error
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame, Pose
@@ -122,7 +121,7 @@ class Outputs:
         Raises:
             RecordError: The end of one could not be written; the others are complete.
         """
-        first: SteadyposeError | None = None
+        first: Exception | None = None
         steps = [recorder.close for recorder in self._recorders()]
         if self.second_pass is not None:
             steps += [
@@ -133,7 +132,7 @@ class Outputs:
         for finish in (*steps, self._finish_sidecar):
             try:
                 finish()
-            except SteadyposeError as error:
+            except Exception as error:  # the others are finished, whatever broke in one
                 first = first or error
         if first is not None:
             raise first

@@ -120,6 +120,8 @@ def find_sidecar(recording: Path) -> Path | None:
         files = _names(content)
         if own in files or (not files and names & _typed(content)):
             strong.append((str(content.get("started")), is_own, path))
+        elif any((table.parent / name).exists() for name in files):
+            continue  # it is about those, not about a file that an earlier run left
         elif path == sidecar_path(table) or (is_own and not files):
             weak.append((path == sidecar_path(table), path))
     # Files of one name may have been written twice: the last run counts.

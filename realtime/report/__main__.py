@@ -11,7 +11,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import replace_text, write_error
-from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
@@ -25,11 +25,13 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m realtime.report",
         description="Make one HTML page about a recording; it can be read without a network.",
     )
-    parser.add_argument("table", type=Path, metavar="out.csv", help="the recording, of any format")
+    parser.add_argument(
+        "table", type=file_name, metavar="out.csv", help="the recording, of any format"
+    )
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=file_name,
         metavar="FILE",
         help="the page to write (default: the recording's name with .html)",
     )

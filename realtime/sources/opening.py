@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +88,7 @@ def open_source(options: SourceOptions) -> Source:
 
 
 def _from_files(text: str, options: SourceOptions) -> Source:
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - `~nobody` stays, and does not exist
     if path.is_dir():
         return _from_images(sorted(path.iterdir(), key=_natural), text, options)
     if path.exists():
@@ -112,7 +113,7 @@ def _from_files(text: str, options: SourceOptions) -> Source:
 
 def source_files(text: str) -> list[Path]:
     """The files that a source reads, as far as names tell; nothing is opened."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - `~nobody` stays, and does not exist
     if glob.has_magic(text):
         return matching(path)
     try:

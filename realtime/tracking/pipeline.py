@@ -104,8 +104,8 @@ class Pipeline:
         self._next_window = 0
         self._credit = 0.0
         self._time_s = -np.inf
-        self.completed_s = -np.inf
-        """Capture time of the frame that was completed last."""
+        self.completed = 0
+        """How many frames were completed."""
 
     def prepare(self, frame: Frame) -> Crops:
         """Predict where people are in a frame, and cut their crops.
@@ -157,7 +157,7 @@ class Pipeline:
         _to_frame(crops.transforms, found)
         count = len(crops.tracks)
         tracks, time_s = crops.tracks, crops.frame.time_s
-        self.completed_s = time_s
+        self.completed += 1
         self.tracker.update(time_s, tracks, found[:count], found[count:], crops.others)
 
     def process(self, frame: Frame) -> list[Pose]:

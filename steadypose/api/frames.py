@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from steadypose.api.frame import Frame
 from steadypose.api.tracker import hand_out, make_pipeline, open_model
+from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions, open_source
@@ -61,6 +63,11 @@ class Frames:
         return self._source.frame_count
 
     @property
+    def trouble(self) -> str | None:
+        """What is wrong with a camera or stream at the moment; None when all is well."""
+        return self._source.trouble
+
+    @property
     def dropped(self) -> int:
         """Frames of a live source that newer ones replaced so far."""
         return self._source.dropped
@@ -76,9 +83,10 @@ class Frames:
 
     def close(self) -> None:
         """Release the camera or file and the network. Safe to call twice."""
-        self._frames.close()
-        self._source.close()
-        self._pipeline.engine.close()
+        with ExitStack() as last:  # each happens, whatever the others raise
+            last.callback(self._pipeline.engine.close)
+            last.callback(self._source.close)
+            last.callback(self._frames.close)
 
     def __enter__(self) -> Frames:
         return self
@@ -108,7 +116,7 @@ def open(  # noqa: A001, PLR0913 - sp.open reads as it works; options as on the 
 
     Args:
         source: Camera number, device path, video file, folder or glob of pictures, address, or
-            ``demo``.
+            ``demo``; ``@FILE`` and ``env:NAME`` hold an address.
         persons: How many people to track, 1 to 10.
         quality: ``fast``, ``balanced`` or ``best``; None: the default.
         model: A model file instead.
@@ -123,7 +131,7 @@ def open(  # noqa: A001, PLR0913 - sp.open reads as it works; options as on the 
     """
     engine = open_model(quality=quality, model=model, backend=backend, threads=threads)
     try:
-        options = SourceOptions(str(source), mode or CameraMode(), is_paced=realtime)
+        options = SourceOptions(spelled_out(str(source)), mode or CameraMode(), is_paced=realtime)
         opened = open_source(options)
     except BaseException:
         engine.close()

@@ -27,7 +27,7 @@ def convert(source: str | Path, output: str | Path, *options: str) -> str:
     Args:
         source: A recording.
         output: Its suffix names the format; a folder is OpenPose's.
-        options: Of that command, such as ``"--csv-layout", "wide"``.
+        options: Of that command, such as ``"--csv-layout", "wide"`` or ``"--force"``.
 
     Returns:
         What was written, a sentence.
@@ -35,15 +35,16 @@ def convert(source: str | Path, output: str | Path, *options: str) -> str:
     Raises:
         Error: It cannot be read or written.
     """
-    return _convert([*options, str(source), str(output)])
+    return _convert([*options, "--", str(source), str(output)])
 
 
-def resmooth(source: str | Path, output: str | Path) -> str:
+def resmooth(source: str | Path, output: str | Path, *, force: bool = False) -> str:
     """Smooth a recording once more, with knowledge of what came after.
 
     Args:
         source: A recording with raw positions.
         output: Another file.
+        force: Replace a file that no run wrote.
 
     Returns:
         What was written, a sentence.
@@ -51,11 +52,15 @@ def resmooth(source: str | Path, output: str | Path) -> str:
     Raises:
         Error: It cannot be read or written, or has no raw positions.
     """
-    return _resmooth([str(source), str(output)])
+    return _resmooth([*(["--force"] if force else []), "--", str(source), str(output)])
 
 
 def report(
-    recording: str | Path, output: str | Path | None = None, *, person: int | None = None
+    recording: str | Path,
+    output: str | Path | None = None,
+    *,
+    person: int | None = None,
+    force: bool = False,
 ) -> Path:
     """Write the HTML page about a recording.
 
@@ -63,6 +68,7 @@ def report(
         recording: Of any format.
         output: The page; None: beside the recording.
         person: Show only this id.
+        force: Replace a file that no run wrote.
 
     Returns:
         Where the page is.
@@ -70,4 +76,5 @@ def report(
     Raises:
         Error: It cannot be read or written, or has no such person.
     """
-    return write_report(Path(recording), None if output is None else Path(output), person=person)
+    page = None if output is None else Path(output)
+    return write_report(Path(recording), page, person=person, is_forced=force)

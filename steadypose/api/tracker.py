@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from types import TracebackType
@@ -110,13 +111,15 @@ class Tracker:
             now_s = time.perf_counter()
             self._begin_s = now_s if self._begin_s is None else self._begin_s
             time_s = now_s - self._begin_s
+        if not math.isfinite(time_s):
+            raise UsageError(f"{time_s} is no time", fix="pass seconds, or leave time_s out")
         if self._last_s is not None and time_s < self._last_s:
             raise UsageError(
                 f"time runs backwards: {time_s:g} s after {self._last_s:g} s",
                 fix="pass pictures in the order they were taken, one Tracker for each camera",
             )
-        self._last_s = time_s
         frame = datatypes.Frame(image_bgr, self._index, time_s, time.perf_counter())
+        self._last_s = time_s
         self._index += 1
         self._pipeline.process(frame)
         return hand_out(self._pipeline, frame, is_smooth=self._is_smooth)
@@ -140,15 +143,18 @@ class Tracker:
 def hand_out(pipeline: Pipeline, frame: datatypes.Frame, *, is_smooth: bool) -> Frame:
     """The frame that a pipeline has just completed, for users of the library."""
     poses = tuple(pipeline.poses(is_smooth=is_smooth))
+    number = pipeline.completed
     image = frame.image_bgr.view()
     image.flags.writeable = False
 
     def predict(time_s: float) -> list[Pose]:
-        if pipeline.completed_s != frame.time_s:
+        if pipeline.completed != number:
             raise UsageError(
                 "this frame is not the newest any more", fix="ask a frame before fetching the next"
             )
-        return pipeline.poses_ahead(time_s)
+        return pipeline.poses_ahead(time_s) if is_smooth else list(poses)
 
-    people = tuple(map(to_person, poses, pipeline.covariances()))
+    unknown = [np.full((len(pose.xy), 2, 2), np.nan) for pose in poses]
+    certainty = pipeline.covariances() if is_smooth else unknown
+    people = tuple(map(to_person, poses, certainty))
     return Frame(image, frame.index, frame.time_s, people, poses, predict)

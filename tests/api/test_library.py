@@ -115,6 +115,16 @@ def test_only_the_newest_frame_can_be_asked_what_comes_next(clip: Path) -> None:
 
 
 @pytest.mark.usefixtures("_quick")
+def test_without_smoothing_nothing_is_said_that_the_filter_knows(clip: Path) -> None:
+    with sp.open(clip, smooth="off") as frames:
+        frame = next(f for f in frames if f.index == 5)
+        (one,), (later,) = frame.persons, frame.at(frame.time_s + 0.05)
+        np.testing.assert_array_equal(one.xy, one.raw_xy)
+        np.testing.assert_array_equal(later.xy, one.xy)
+        assert np.isnan(one.covariance).all()
+
+
+@pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("after", [0, 1, 5])
 def test_leaving_early_or_by_an_exception_closes_everything(clip: Path, after: int) -> None:
     before = threading.active_count()
@@ -154,8 +164,12 @@ def test_a_tracker_follows_pictures_of_ones_own() -> None:
         assert {one.id for one in people[-1]} == {1}
         with pytest.raises(sp.Error, match=r"time runs backwards: 0.1 s after 0.3 s"):
             tracker(picture(), time_s=0.1)
+        for wrong_s in (float("nan"), float("inf")):
+            with pytest.raises(sp.Error, match="is no time"):
+                tracker(picture(), time_s=wrong_s)
         with pytest.raises(sp.Error, match="uint8"):
             tracker(np.zeros((4, 4)), time_s=9.0)  # type: ignore[arg-type]
+        assert len(tracker(picture(), time_s=0.4).persons) == 1  # the bad one left no trace
     assert Closing.left_open == 0
 
 

@@ -622,7 +622,7 @@ STAGE = "\n[[stage]]\ninput = [96, 96]\nepochs = 1"
         ("[augment]\nflip = 1.5", "between 0 and 1"),
         ('[augment]\nflip = "yes"', "flip cannot be 'yes'"),
         ("[[stage]]\ninput = [96, 96]\nepochs = 1\nbatch = 3.5", "batch cannot be 3.5"),
-        ("[[stage]]\ninput = [96, 96]\nepochs = nan", "epochs cannot be nan"),
+        ("[[stage]]\ninput = [96, 96]\nepochs = nan", "nan is no number"),
         ("[[stage]]\ninput = [96, 96]\nepochs = 1\naverage = 2.0", "average must be"),
         ("[[stage]]\ninput = [96, 96]\nepochs = 1\nhard = -1", "must not be negative"),
         ('[teacher]\nweights = "x"\nshare = 2', "share 2 is not in"),

@@ -190,7 +190,7 @@ class TensorRtEngine:
     def _save_cache(self) -> None:
         if self._runtime_cache is None or self._cache is None or not self._lanes:
             return
-        with suppress(OSError, TypeError):
+        with suppress(OSError, TypeError, RuntimeError):  # a user without a home has no key
             data = seal(bytes(self._runtime_cache.serialize()))
             replace_file(self._cache, lambda fresh: fresh.write_bytes(data))
 

@@ -1,0 +1,47 @@
+"""The first and the last moment of a run: nothing typed and no signal ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from steadypose.realtime import cli
+from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.record.sidecar import find_sidecar
+from steadypose.realtime.report.__main__ import main as report
+
+
+@pytest.mark.parametrize("option", ["--csv", "--jsonl", "--save-video", "--benchmark", "--model"])
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_an_empty_name_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], option: str, name: str
+) -> None:
+    assert cli.main(["--source", "demo", "--headless", option, name]) == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_a_report_about_nothing_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report([""]) == 2
+    assert "is not the name of a file" in capsys.readouterr().err
+
+
+def test_an_interrupt_that_a_package_swallowed_ends_the_run_before_its_first_frame() -> None:
+    stop = Stop()
+    stop._name = "SIGINT"
+    assert stop.was_asked
+    with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+        stop.check()
+
+
+def test_a_description_of_other_files_that_are_there_is_not_taken(tmp_path: Path) -> None:
+    """A run's JSON lines stay beside a later run of the same name that wrote a CSV alone."""
+    for name in ("a.jsonl", "a.csv"):
+        (tmp_path / name).write_text("x")
+    told = {"format": "steadypose", "files": [{"names": ["a.csv"]}], "started": "2026"}
+    (tmp_path / "a.meta.json").write_text(json.dumps(told))
+    assert find_sidecar(tmp_path / "a.csv") == tmp_path / "a.meta.json"
+    assert find_sidecar(tmp_path / "a.jsonl") is None
+    (tmp_path / "a.csv").unlink()  # renamed together with its description
+    assert find_sidecar(tmp_path / "a.jsonl") == tmp_path / "a.meta.json"
