@@ -19,7 +19,7 @@ from steadypose.engines.file_io import (
     write_error,
 )
 from steadypose.realtime.command.options import add_layout, chosen_table, integer_between
-from steadypose.realtime.command.parser import Parser, file_name, run_command
+from steadypose.realtime.command.parser import Parser, called, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.formats.blocks import ReadState
@@ -60,7 +60,7 @@ def build_parser() -> Parser:
     """All options."""
     recorded = ", ".join((*tables.SUFFIXES, *tables.BESIDE))
     parser = Parser(
-        prog="python -m realtime.convert",
+        prog=called("convert"),
         description=f"Turn a recording ({recorded}) into another format.",
     )
     parser.add_argument("input", type=file_name, metavar="IN", help="what run.py recorded")
@@ -165,9 +165,13 @@ def to_table(
                 if number % _FLUSH_FRAMES == 0:
                     sink.flush()
         finally:
-            if sink is not None:
-                sink.close()
-                rows = sink.rows
+            try:
+                if sink is not None:
+                    sink.close()
+                    rows = sink.rows
+            finally:
+                if form.beside:  # a conversion that failed can be run again: nothing to keep
+                    path.with_name(f"{path.name}{form.beside}").unlink(missing_ok=True)
 
     _replace(output, write)
     return counted(rows, form.unit)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from steadypose.engines import registry
 from steadypose.engines.options import PRECISIONS
-from steadypose.realtime.command.parser import Parser, file_name
+from steadypose.realtime.command.parser import Parser, called, file_name
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
@@ -94,13 +94,13 @@ def rate(text: str) -> float:
 def build_parser() -> argparse.ArgumentParser:
     """All options, grouped."""
     parser = Parser(
-        prog="run.py",
+        prog=called(),
         description="Steady human poses from a webcam, on screen and in a CSV.",
-        epilog="examples: run.py --camera 0 --csv out.csv; "
-        "run.py --source clip.mp4 --save-video out.mp4; "
-        "run.py --camera 0 --model res50-coco-256x192 --fetch",
+        epilog=f"examples: {called()} --camera 0 --csv out.csv; "
+        f"{called()} --source clip.mp4 --save-video out.mp4; "
+        f"{called()} --camera 0 --model res50-coco-256x192 --fetch",
     )
-    parser.stray_fix = "to read {word}: run.py --source {word}"
+    parser.stray_fix = f"to read {{word}}: {called()} --source {{word}}"
     parser.add_argument("--version", action="version", version=f"steadypose {__version__}")
     parser.add_argument(
         "--doctor",

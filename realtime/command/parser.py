@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.wording.printable import quoted, visible, visible_lines
+from steadypose.realtime.model.places import ROOT
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,6 +36,13 @@ class Parser(argparse.ArgumentParser):
         if is_stray and self.stray_fix:
             fix = self.stray_fix.format(word=quoted(words[0]))
         raise UsageError(message, fix=fix)
+
+
+def called(tool: str = "") -> str:
+    """What people type to run the app or one of its tools, here or where it is installed."""
+    if (ROOT / "run.py").is_file():
+        return f"python -m realtime.{tool}" if tool else "run.py"
+    return f"steadypose-{tool}" if tool else "steadypose"
 
 
 def file_name(text: str) -> Path:

@@ -72,12 +72,13 @@ def test_an_installation_runs_from_anywhere(wheel: zipfile.ZipFile, tmp_path: Pa
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     wheel.extractall(site)
     elsewhere.mkdir()
-    code = "import sys; from steadypose.realtime.cli import main; sys.exit(main(['--version']))"
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {code}"],
-        check=False,
-        cwd=elsewhere,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.startswith("steadypose "), done.stderr
+    for option, begin in (("--version", "steadypose "), ("--help", "usage: steadypose [")):
+        code = f"from steadypose.realtime.cli import main; sys.exit(main([{option!r}]))"
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {code}"],
+            check=False,
+            cwd=elsewhere,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.startswith(begin), done.stderr

@@ -362,3 +362,19 @@ def test_a_mistake_is_one_sentence_and_destroys_nothing(
     assert "  fix: " in said.err
     assert not said.out
     assert before == {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+def test_a_conversion_that_a_full_disk_ends_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    from steadypose.realtime.record.formats.parquet import ParquetSink
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = record(tmp_path / "long.csv", random_run(1, 5), COCO17)
+    monkeypatch.setattr(ParquetSink, "_write_parquet", full)
+    before = set(tmp_path.iterdir())
+    assert main([str(path), str(tmp_path / "b.parquet")]) == 2
+    assert set(tmp_path.iterdir()) == before
