@@ -74,11 +74,6 @@ class BackgroundWriter(Generic[Item]):
             else:
                 return True
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether writing went wrong; readable on the thread."""
-        return self._failure is not None
-
     def check(self) -> None:
         """Raise what went wrong on the thread.
 
