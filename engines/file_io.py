@@ -223,11 +223,13 @@ def check_private(folder: Path) -> None:
     """Refuse what others could have laid into a folder; one that is missing holds nothing.
 
     Raises:
-        RecordError: It, or the link that leads to it, is another user's, or others may write.
+        RecordError: It, or the link that leads to it, is another user's (and not the user's whose
+            checkout this is: root in a container works in one), or others may write.
     """
     if os.name == "nt" or stat_of(folder) is None:
         return
-    mine = {0, os.geteuid()}  # root may do anything anyway
+    # Root may do anything anyway, and so may whoever can change the code that is running.
+    mine = {0, os.geteuid(), Path(__file__).stat().st_uid}
     if not {folder.lstat().st_uid, folder.stat().st_uid} <= mine:
         raise RecordError(
             f"{folder} belongs to another user, who could change what lies there",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from steadypose.engines import file_io
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import (
     check_private,
@@ -204,10 +205,26 @@ def test_the_folder_of_another_user_is_refused(
         folder = tmp_path / "link"
         folder.symlink_to("cache")
     monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    monkeypatch.setattr(file_io, "__file__", os.sep)  # installed by root
     if os.getuid() == 0:
         os.chown(folder, 1234, -1, follow_symlinks=False)
     with pytest.raises(RecordError, match="belongs to another user"):
         check_private(folder)
+
+
+def test_whose_code_is_running_may_also_own_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root in a container works in a checkout that belongs to the user outside."""
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    code, folder = tmp_path / "file_io.py", tmp_path / "built"
+    code.touch()
+    folder.mkdir()
+    monkeypatch.setattr(file_io, "__file__", str(code))
+    if os.getuid() == 0:
+        os.chown(code, 1234, -1)
+        os.chown(folder, 1234, -1)
+    check_private(folder)
 
 
 def test_a_folder_that_is_not_there_holds_nothing_of_others(tmp_path: Path) -> None:
