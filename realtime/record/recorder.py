@@ -15,7 +15,7 @@ from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.entry import Entry, Sink
 from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.parts import Limit, part_path
-from steadypose.realtime.record.video import Picture, VideoSink
+from steadypose.realtime.record.picture import Picture
 
 Item = TypeVar("Item")
 
@@ -167,6 +167,8 @@ def record_video(
     Raises:
         RecordError: The file cannot be written.
     """
+    from steadypose.realtime.record.video import VideoSink  # noqa: PLC0415 - PyAV loads slowly
+
     return Recorder(
         path,
         partial(VideoSink, fps=fps),

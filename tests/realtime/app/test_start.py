@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from steadypose.realtime import cli
 from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.record.sidecar import find_sidecar
 from steadypose.realtime.report.__main__ import main as report
 
@@ -45,3 +48,18 @@ def test_a_description_of_other_files_that_are_there_is_not_taken(tmp_path: Path
     assert find_sidecar(tmp_path / "a.jsonl") is None
     (tmp_path / "a.csv").unlink()  # renamed together with its description
     assert find_sidecar(tmp_path / "a.jsonl") == tmp_path / "a.meta.json"
+
+
+@pytest.mark.parametrize("unused", ["openvino.tools.ovc", "av", "filterpy", "onnx"])
+def test_a_run_without_a_video_loads_no_package_it_does_not_need(unused: str) -> None:
+    code = (
+        "import os, sys\n"
+        "from steadypose.start import main\n"
+        "sys.argv = ['run.py', '--source', 'demo', '--headless', '--max-frames', '2']\n"
+        "try: main()\n"
+        f"finally: os._exit(7 if sys.modules.get({unused!r}) else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
