@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -123,3 +124,20 @@ def test_a_recording_gets_its_second_pass_when_that_was_asked_for(
     settings = replace(demo(6), tables=tables, is_offline_smoothed=is_smoothed)
     assert cli._run_with(engine, settings, []) == 0
     assert (f"second pass: {path} (" in capsys.readouterr().err) == is_smoothed
+
+
+def test_the_doctor_says_that_there_is_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "list_cameras", list)
+    (line,) = doctor._cameras()
+    assert line.startswith("cameras")
+    assert "none found" in line
+
+
+@pytest.mark.parametrize("name", ["off", "balanced"])
+def test_the_sidecar_names_the_filter_or_that_there_was_none(tmp_path: Path, name: str) -> None:
+    tables = (Table(find_table("jsonl"), tmp_path / "out.jsonl"),)
+    settings = replace(demo(3), tables=tables, smoother=name)
+    assert cli._run_with(FakeEngine(), settings, []) == 0
+    told = json.loads((tmp_path / "out.meta.json").read_text())["smoothing"]
+    assert (told == {"name": "off", "second_pass": False}) == (name == "off")
+    assert (told["name"] == "balanced") == (name == "balanced")

@@ -378,3 +378,14 @@ def test_a_conversion_that_a_full_disk_ends_leaves_nothing_behind(
     before = set(tmp_path.iterdir())
     assert main([str(path), str(tmp_path / "b.parquet")]) == 2
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_trc_from_a_cut_recording_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = record(tmp_path / "all.jsonl", walking(60))
+    assert main([str(path), str(tmp_path / "walk.trc")]) == 0
+    assert "cut off" not in capsys.readouterr().out
+    path.write_bytes(path.read_bytes()[:-40])
+    assert main([str(path), str(tmp_path / "walk.trc")]) == 0
+    assert "the end of the recording is cut off" in capsys.readouterr().out

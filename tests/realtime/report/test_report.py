@@ -41,6 +41,7 @@ from steadypose.realtime.report.scales import (
     time_scale,
 )
 from steadypose.realtime.report.sidecar_text import find_run_info, flatten
+from steadypose.realtime.report.words import number
 from tests.conftest import make_pose
 
 NAMES = COCO17.keypoints
@@ -711,3 +712,16 @@ def test_the_inputs_are_never_overwritten(
 def test_a_wrong_flag_is_a_sentence(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--help" in error_of(capsys, table, "--persn", "1")
     assert "invalid int" in error_of(capsys, table, "--person", "one")
+
+
+def test_the_page_says_where_raw_positions_were_not_recorded() -> None:
+    xy = standing()
+    with_raw, without = track(xy), track(xy, raw_xy=np.full_like(xy, np.nan))
+    said = "so only filtered ones are drawn"
+    assert said not in text_of(build_page(recording(with_raw), None))
+    assert said in text_of(build_page(recording(without), None))
+
+
+def test_a_number_has_two_decimals_unless_told_otherwise() -> None:
+    assert number(12345.678) == "12\u202f345.68"
+    assert number(-0.5, 1) == "\N{MINUS SIGN}0.5"

@@ -407,3 +407,28 @@ def test_what_a_window_shows_roughly_never_measures_whoever_is_followed() -> Non
         tracker.update(i / 30, list(tracker.tracks), clear, clear[:0], rough)
     (pose,) = tracker.poses(is_smooth=False)
     np.testing.assert_array_equal(pose.raw_xy, clear[0, :, :2])
+
+
+class Doubled(Crowd):
+    """Beside the person, the network roughly places the same one a little to the right."""
+
+    def answer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        found = super().answer(crops).reshape(len(crops), 1 + self.others, K, 3)
+        found[:, 1] = found[:, 0]
+        found[:, 1, :, 0] += 12
+        found[:, 2:] = 0
+        return found.reshape(len(crops), -1, 3)
+
+
+def test_the_crop_of_somebody_who_is_seen_does_not_follow_a_rough_place() -> None:
+    boxes = []
+    for world in (World(), Doubled()):
+        world.people = [person(300)]
+        pipeline = Pipeline(world.engine, persons=2)  # the second one is searched for
+        centers = []
+        for index in range(40):
+            run(pipeline, world, index)
+            centers.append(pipeline.tracker.tracks[0].box.center_xy)
+        assert any(count > 1 for count in world.calls[1:])
+        boxes.append(centers)
+    np.testing.assert_allclose(boxes[0], boxes[1], atol=1e-6)
