@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.base import Turns, check_crops, no_people, split_people
+from steadypose.engines.backends.base_engine import BaseEngine
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
 
@@ -19,7 +19,7 @@ FAKE_SPEC = ModelSpec(
 )
 
 
-class FakeEngine:
+class FakeEngine(BaseEngine):
     """Answers with a function of the crops, after a chosen time.
 
     Args:
@@ -36,49 +36,21 @@ class FakeEngine:
         answer: Answer | None = None,
         latency_s: float = 0.0,
     ) -> None:
-        self._spec = spec
-        self._answer = answer or self._fixed_figure
+        super().__init__("fake", spec, "fake")
+        self._find = answer or self._fixed_figure
         self._latency_s = latency_s
-        self._turns = Turns("fake")
-        self._others = no_people(spec)
-        self._ready_s = 0.0
-        self._crops: NDArray[np.uint8] | None = None
+        self._took_ms = latency_s * 1e3
 
-    @property
-    def spec(self) -> ModelSpec:
-        return self._spec
-
-    @property
-    def label(self) -> str:
-        return "fake"
-
-    def start(self, crops: NDArray[np.uint8]) -> None:
-        check_crops(crops, self._spec)
-        self._turns.start()
+    def _begin(self, crops: NDArray[np.uint8]) -> None:
         self._crops = crops
         self._ready_s = time.perf_counter() + self._latency_s
 
-    def finish(self) -> NDArray[np.float32]:
-        self._turns.finish()
-        assert self._crops is not None
+    def _answer(self) -> NDArray[np.float32]:
         time.sleep(max(0.0, self._ready_s - time.perf_counter()))
-        central, self._others = split_people(self._answer(self._crops), self._spec)
-        return central
+        return self._find(self._crops)
 
-    @property
-    def others(self) -> NDArray[np.float32]:
-        return self._others
-
-    @property
-    def took_ms(self) -> float:
-        return self._latency_s * 1e3
-
-    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.start(crops)
-        return self.finish()
-
-    def close(self) -> None:
-        self._turns.close()
+    def _free(self) -> None:
+        """Nothing."""
 
     def _fixed_figure(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         height, width = self._spec.input_hw

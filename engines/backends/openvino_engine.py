@@ -13,13 +13,7 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as opset
 
-from steadypose.engines.base import (
-    Turns,
-    check_crops,
-    check_output_shape,
-    no_people,
-    split_people,
-)
+from steadypose.engines.backends.base_engine import BaseEngine
 from steadypose.engines.errors import EngineError, ModelFileError
 from steadypose.engines.options import BF16_GAIN, EngineOptions, count_threads
 from steadypose.engines.spec import ModelSpec
@@ -30,7 +24,7 @@ _ISA = "ONEDNN_MAX_CPU_ISA"
 _WITH_BF16 = ("BF16", "FP16", "AMX", "AVX10")  # parts of the names of instruction sets
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(BaseEngine):
     """A model file compiled by OpenVINO. ``start`` overlaps with the caller's work."""
 
     def __init__(self, path: Path, spec: ModelSpec, options: EngineOptions) -> None:
@@ -63,80 +57,40 @@ class OpenVinoEngine:
                 fix=advice.EXPORT_OR_RESTORE,
             ) from error
         self._request = self._compiled.create_infer_request()
-        self._spec = spec
         built = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
-        self._label = f"openvino {_our_name(built)}, {count_threads(threads)}"
-        self._turns = Turns("openvino")
-        self._others = no_people(spec)
-        self._batch = 0
-        self._took_ms = 0.0
+        label = f"openvino {_our_name(built)}, {count_threads(threads)}"
+        super().__init__("openvino", spec, label)
         self._tensor: openvino.Tensor | None = None
 
-    @property
-    def spec(self) -> ModelSpec:
-        """Contract of the loaded model."""
-        return self._spec
-
-    @property
-    def label(self) -> str:
-        """Backend, the precision really built, and threads."""
-        return self._label
-
-    def start(self, crops: NDArray[np.uint8]) -> None:
-        """Begin in OpenVINO's own threads; see ``Engine.start``."""
-        check_crops(crops, self._spec)
-        self._turns.start()
-        self._batch = len(crops)
-        # The tensor shares the array's memory, so both must live until finish.
+    def _begin(self, crops: NDArray[np.uint8]) -> None:
+        """OpenVINO's own threads compute; the caller goes on."""
+        # The tensor shares the array's memory, so both must live until the answer.
         self._tensor = openvino.Tensor(crops, shared_memory=True)
         try:
             self._request.set_input_tensor(self._tensor)
             self._request.start_async()
         except Exception as error:
-            self._turns.finish()
             raise self._failed(error) from error
 
-    def finish(self) -> NDArray[np.float32]:
-        """Wait for the batch; see ``Engine.finish``."""
-        self._turns.finish()
+    def _answer(self) -> NDArray[np.float32]:
         try:
             self._request.wait()
             keypoints: NDArray[np.float32] = self._request.get_output_tensor().data
         except Exception as error:
             raise self._failed(error) from error
         self._took_ms = self._request.latency
-        check_output_shape(keypoints.shape, self._spec, self._batch)
-        central, self._others = split_people(keypoints, self._spec)
-        return central
+        return keypoints
 
-    @property
-    def others(self) -> NDArray[np.float32]:
-        """See ``Engine.others``."""
-        return self._others
-
-    @property
-    def took_ms(self) -> float:
-        """See ``Engine.took_ms``; OpenVINO's own measurement."""
-        return self._took_ms
-
-    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Keypoints of a batch; see ``Engine.infer``."""
-        self.start(crops)
-        return self.finish()
+    def _free(self) -> None:
+        self._request.wait()
+        del self._request, self._compiled, self._tensor
 
     def _failed(self, error: Exception) -> EngineError:
         return EngineError(
             f"openvino failed on a batch of {self._batch}: {_last_line(error)}",
             fix="run with --backend onnxruntime, or export the model again",
         )
-
-    def close(self) -> None:
-        """Wait for work in flight and free the network."""
-        if self._turns.close():
-            self._request.wait()
-            self._others = no_people(self._spec)  # a view of memory that goes now
-            del self._request, self._compiled, self._tensor
 
 
 @functools.cache
