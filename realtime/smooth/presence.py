@@ -80,4 +80,3 @@ class Presence:
         rows = slice(slot * k, (slot + 1) * k)
         self._flat[rows] = State.LOST
         self._seen_s[rows] = -math.inf
-        self._refused_s[rows] = math.inf

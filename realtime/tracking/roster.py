@@ -135,7 +135,7 @@ class Roster:
         for track in ready[: max(0, self.persons - len(present))]:
             track.track_id = self._next_id
             self._next_id += 1
-        absent = [t for t in self.confirmed if t not in present and t not in ready]
+        absent = [t for t in self.confirmed if t.seen_s < late_s]
         absent.sort(key=lambda t: t.seen_s)
         for track in absent[: max(0, len(self.confirmed) - self.persons)]:
             self.tracks.remove(track)
