@@ -37,6 +37,7 @@ from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
 from steadypose.realtime.model.threads import open_on_fewest
 from steadypose.realtime.record.formats.tables import TableFormat
+from steadypose.realtime.record.live.opening import open_live
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.sources.opening import is_camera, open_source
@@ -184,11 +185,17 @@ def _run_with(
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
         _say(f"no window: {reason}")
-    source_options = settings.source
-    # Somebody watches: the demo plays like a camera, at its own speed and without an end.
-    source = open_source(replace(source_options, is_watched=display.is_window))
+    live = open_live(settings.live, engine.spec.skeleton, persons=settings.persons)
+    try:
+        # Somebody watches: the demo plays like a camera, at its own speed and without an end.
+        source = open_source(replace(settings.source, is_watched=display.is_window))
+    except BaseException:
+        live.close()
+        raise
     _say(f"source: {source.label}")
-    if not display.is_window and not (settings.recordings or settings.benchmark):
+    if not (
+        display.is_window or settings.recordings or settings.benchmark or settings.live.is_asked_for
+    ):
         _say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
     slots = settings.persons + CANDIDATES
     smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
@@ -206,6 +213,7 @@ def _run_with(
         run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
         second_pass=_smooth_again if settings.is_offline_smoothed else None,
         dropped=lambda: source.dropped,
+        live=live,
     )
     pipeline = Pipeline(
         engine,

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from steadypose.engines import registry
+from steadypose.engines.foreign.names import RULE, is_name
 from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.parser import Parser, called, file_name
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
+from steadypose.realtime.record.live.message import Address
+from steadypose.realtime.record.live.opening import LiveOptions, parse_address
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.address import spelled_out
@@ -56,6 +59,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         video=arguments.save_video,
         benchmark=arguments.benchmark,
         max_frames=arguments.max_frames,
+        live=LiveOptions(arguments.udp, arguments.osc, arguments.lsl, arguments.normalized),
     )
 
 
@@ -226,7 +230,41 @@ def build_parser() -> argparse.ArgumentParser:
         "--benchmark", type=file_name, metavar="FILE", help="write the run's timing figures as JSON"
     )
     add_force(output)
+    _add_live(parser.add_argument_group("live"))
     return parser
+
+
+def _add_live(live: argparse._ArgumentGroup) -> None:
+    for option, what in (("--udp", "JSON lines"), ("--osc", "Open Sound Control")):
+        live.add_argument(
+            option, type=address, metavar="HOST:PORT", help=f"send poses as they happen: {what}"
+        )
+    live.add_argument(
+        "--lsl",
+        type=stream_name,
+        metavar="NAME",
+        help="offer poses as streams of the Lab Streaming Layer, one for each of --persons",
+    )
+    live.add_argument(
+        "--normalized",
+        action="store_true",
+        help="send positions from 0 to 1 (left to right, top to bottom) instead of pixels",
+    )
+
+
+def address(text: str) -> Address:
+    """Parse where datagrams go."""
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def stream_name(text: str) -> str:
+    """Parse the name of a stream."""
+    if not is_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be the name of a stream: {RULE}")
+    return text
 
 
 def _add_tables(output: argparse._ArgumentGroup) -> None:

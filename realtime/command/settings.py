@@ -7,6 +7,7 @@ from pathlib import Path
 
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats.tables import Table
+from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.sources.opening import SourceOptions
 
@@ -37,6 +38,7 @@ class Settings:
         video: Annotated video to write.
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
+        live: Where poses are sent as they happen.
     """
 
     source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
@@ -59,6 +61,7 @@ class Settings:
     video: Path | None = None
     benchmark: Path | None = None
     max_frames: int | None = None
+    live: LiveOptions = field(default_factory=LiveOptions)
 
     @property
     def recordings(self) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ from steadypose.realtime.record.outputs import counted
 
 
 def summary(app: App) -> list[str]:
-    """Three lines: frames and speed, age and drops, files."""
+    """Frames and speed, age and drops, files, and what was sent where something was."""
     clock = app.clock
     if not clock.frames:
         return ["0 frames", f"{app.source.dropped} dropped", f"files: {app.outputs.describe()}"]
@@ -28,6 +28,7 @@ def summary(app: App) -> list[str]:
         f"frame age p50 {clock.percentile('age', 50):.0f} ms, p95 "
         f"{clock.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
         f"files: {app.outputs.describe()}",
+        *([f"live: {sent}"] if (sent := app.outputs.live.describe()) else []),
     ]
 
 

@@ -18,6 +18,7 @@ from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.tables import TABLES, Table, TableFormat
+from steadypose.realtime.record.live.sender import Live
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.record.picture import Picture
 from steadypose.realtime.record.recorder import Recorder, record_table, record_video
@@ -26,7 +27,7 @@ from steadypose.realtime.record.sidecar import Sidecar, sidecar_path
 
 @dataclass(slots=True)
 class Outputs:
-    """Tables and video of a run; each may be absent.
+    """Tables, video and live channels of a run; each may be absent.
 
     Files are opened with the first frame, so an earlier recording of the same name
     survives a run that never gets one.
@@ -41,6 +42,7 @@ class Outputs:
         run_info: What the sidecar says, see ``Sidecar``; None: there is no sidecar.
         second_pass: Called with each finished table and its format; says what it did.
         dropped: Asked at the end how many frames the source gave up.
+        live: Poses go there whether or not they are recorded.
         is_recording: Switched by a key.
     """
 
@@ -53,6 +55,7 @@ class Outputs:
     run_info: Mapping[str, Any] | None = None
     second_pass: Callable[[Path, TableFormat], None] | None = None
     dropped: Callable[[], int] = lambda: 0
+    live: Live = field(default_factory=Live)
     is_recording: bool = True
     _tables: list[tuple[TableFormat, Recorder[Entry]]] = field(default_factory=list)
     _video: Recorder[Picture] | None = None
@@ -69,11 +72,12 @@ class Outputs:
         return self.is_recording and self.video is not None
 
     def write_poses(self, frame: Frame, poses: Sequence[Pose]) -> None:
-        """Record the people of a frame.
+        """Send the people of a frame, and record them.
 
         Raises:
             RecordError: The disk is full or the file is gone.
         """
+        self.live.offer(frame, poses)
         if not self.is_recording:
             return
         if not self._is_open:
@@ -116,13 +120,13 @@ class Outputs:
         return "recording" if self.is_recording else "recording paused"
 
     def close(self) -> None:
-        """Finish the files.
+        """End what is sent, and finish the files.
 
         Raises:
             RecordError: The end of one could not be written; the others are complete.
         """
         first: Exception | None = None
-        steps = [recorder.close for recorder in self._recorders()]
+        steps = [self.live.close, *(recorder.close for recorder in self._recorders())]
         if self.second_pass is not None:
             steps += [
                 partial(self.second_pass, path, form)

@@ -19,7 +19,7 @@ ROOMS = {
     "engines": "backends foreign wording",
     "engines/backends": "tensorrt",
     "realtime": "app command model record report smooth sources tracking",
-    "realtime/record": "formats",
+    "realtime/record": "formats live",
     "export": "checking models trt weights wrap",
     "export/weights": "download",
     "training": "configs datasets examples measures people runs",

@@ -64,9 +64,9 @@ class Sink(Protocol[Item_contra]):
         ...
 
 
-def round_px(values: FloatArray) -> FloatArray:
+def round_px(values: FloatArray, places: int = 2) -> FloatArray:
     """Positions as they are recorded: 0.01 pixels, without a negative zero."""
-    rounded: FloatArray = np.round(values, 2) + 0.0
+    rounded: FloatArray = np.round(values, places) + 0.0
     return rounded
 
 

@@ -38,15 +38,19 @@ def jsonl_sink(path: Path, skeleton: Skeleton) -> LineSink:
 
 def frame_line(entry: Entry) -> tuple[str]:
     """The line of a frame."""
-    people = [_person(pose) for pose in entry.poses]
-    line = {"frame": entry.frame, "time_s": round_time(entry.time_s), "persons": people}
-    return (_json(line) + "\n",)
+    return (_json(frame_object(entry)) + "\n",)
 
 
-def _person(pose: Pose) -> dict[str, Any]:
-    places = round_px(pose.xy).tolist()
+def frame_object(entry: Entry, *, places: int = 2) -> dict[str, Any]:
+    """The object of a frame; positions have so many decimal places."""
+    people = [_person(pose, places) for pose in entry.poses]
+    return {"frame": entry.frame, "time_s": round_time(entry.time_s), "persons": people}
+
+
+def _person(pose: Pose, decimals: int) -> dict[str, Any]:
+    places = round_px(pose.xy, decimals).tolist()
     scores = nulls(round_score(pose.score))
-    raw = round_px(pose.raw_xy).tolist()
+    raw = round_px(pose.raw_xy, decimals).tolist()
     return {
         "id": pose.track_id,
         "score": nulls(round_score(pose.score.mean(keepdims=True)))[0],

@@ -1,0 +1,1 @@
+"""Poses sent to other programs as they happen."""

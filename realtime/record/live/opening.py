@@ -1,0 +1,104 @@
+"""From what was asked for on the command line to open channels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from steadypose.engines.errors import UsageError
+from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.record.live.message import Address, Channel
+from steadypose.realtime.record.live.sender import Live
+from steadypose.realtime.record.live.udp import UdpChannel
+
+_ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\[\]:\s]+)?:)?(\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """Where poses are sent as they happen.
+
+    Attributes:
+        udp: Where JSON lines go.
+        osc: Where Open Sound Control goes.
+        lsl: Name of the streams of the Lab Streaming Layer.
+        is_normalized: Send shares of the frame's sides instead of pixels.
+    """
+
+    udp: Address | None = None
+    osc: Address | None = None
+    lsl: str | None = None
+    is_normalized: bool = False
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether anything is sent."""
+        return any((self.udp, self.osc, self.lsl))
+
+
+def parse_address(text: str) -> Address:
+    """``HOST:PORT``, ``[::1]:PORT``, ``:PORT`` or ``PORT``; without a host it is this machine.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 1 <= int(found[2]) <= 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT with a port from 1 to 65535")
+    return Address((found[1] or "127.0.0.1").strip("[]"), int(found[2]))
+
+
+def open_live(options: LiveOptions, skeleton: Skeleton, *, persons: int) -> Live:
+    """Open all channels.
+
+    Args:
+        options: What was asked for.
+        skeleton: Gives the keypoints' names.
+        persons: How many people there can be at once.
+
+    Raises:
+        UsageError: A package is missing, or an address is unknown.
+    """
+    channels: list[Channel] = []
+    names = skeleton.keypoints
+    try:
+        if options.udp is not None:
+            channels.append(UdpChannel(options.udp, names))
+        if options.osc is not None:
+            channels.append(_open_osc(options.osc))
+        if options.lsl is not None:
+            channels.append(
+                _open_lsl(options.lsl, names, persons=persons, is_normalized=options.is_normalized)
+            )
+    except OSError as error:
+        for channel in channels:
+            channel.close()
+        reason = error.strerror or str(error)
+        raise UsageError(
+            f"poses cannot be sent to where --udp or --osc says: {reason}",
+            fix="check the host's name, or give its number",
+        ) from error
+    return Live(channels, is_normalized=options.is_normalized)
+
+
+def _open_osc(to: Address) -> Channel:
+    try:
+        from steadypose.realtime.record.live.osc import OscChannel  # noqa: PLC0415 - optional
+    except ModuleNotFoundError as error:
+        raise _missing("--osc", "python-osc") from error
+    return OscChannel(to)
+
+
+def _open_lsl(name: str, names: tuple[str, ...], *, persons: int, is_normalized: bool) -> Channel:
+    try:
+        from steadypose.realtime.record.live.lsl import LslChannel  # noqa: PLC0415 - optional
+    except (ModuleNotFoundError, RuntimeError) as error:  # the latter: it lacks its library
+        raise _missing("--lsl", "pylsl") from error
+    return LslChannel(name, names, persons=persons, is_normalized=is_normalized)
+
+
+def _missing(option: str, package: str) -> UsageError:
+    return UsageError(
+        f"{option} needs the package {package}, which is not installed or lacks its library",
+        fix="pip install -r requirements-live.txt",
+    )
