@@ -26,6 +26,7 @@ from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording.printable import visible_lines
 from steadypose.realtime.app.display import open_display
 from steadypose.realtime.app.loop import App
+from steadypose.realtime.command.config_file import parse_with_config
 from steadypose.realtime.command.options import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.run_info import describe_run
@@ -59,7 +60,8 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         stop.watch()  # a program of its own, which one of the signals may end
     try:
         stop.check()
-        arguments = build_parser().parse_args(argv)
+        typed = sys.argv[1:] if argv is None else argv
+        arguments, from_file = parse_with_config(build_parser, typed)
         if arguments.doctor:
             from steadypose.realtime.command.doctor import examine  # noqa: PLC0415 - starting a camera needs none of it
 
@@ -81,7 +83,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         settings = to_settings(arguments, model_of(arguments))
-        return run(settings, stop, typed=sys.argv[1:] if argv is None else argv)
+        return run(settings, stop, typed=[*from_file, *typed])
     except SteadyposeError as error:
         _say(f"error: {error.what}", f"  fix: {error.fix}")
         return 2

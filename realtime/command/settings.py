@@ -37,6 +37,7 @@ class Settings:
         video: Annotated video to write.
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
+        config: File that options were read from.
     """
 
     source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
@@ -59,6 +60,7 @@ class Settings:
     video: Path | None = None
     benchmark: Path | None = None
     max_frames: int | None = None
+    config: Path | None = None
 
     @property
     def recordings(self) -> tuple[Path, ...]:

@@ -72,7 +72,7 @@ def test_an_installation_runs_from_anywhere(wheel: zipfile.ZipFile, tmp_path: Pa
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     wheel.extractall(site)
     elsewhere.mkdir()
-    for option, begin in (("--version", "steadypose "), ("--help", "usage: steadypose [")):
+    for option, begin in (("--version", "steadypose "), ("--help", "usage: steadypose run [")):
         code = f"from steadypose.realtime.cli import main; sys.exit(main([{option!r}]))"
         done = subprocess.run(
             [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {code}"],
