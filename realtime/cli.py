@@ -183,6 +183,8 @@ def _open_on(threads: int, settings: Settings) -> Taken:
 def _run_with(
     engine: Engine, settings: Settings, typed: Sequence[str], stop: Stop | None = None
 ) -> int:
+    slots = settings.persons + CANDIDATES
+    smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
         _say(f"no window: {reason}")
@@ -192,8 +194,6 @@ def _run_with(
     _say(f"source: {source.label}")
     if not display.is_window and not (settings.recordings or settings.benchmark):
         _say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
-    slots = settings.persons + CANDIDATES
-    smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
     smoothing = {
         **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
         "second_pass": settings.is_offline_smoothed,

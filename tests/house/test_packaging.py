@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,20 @@ def test_an_installation_asks_for_what_the_requirements_ask(wheel: zipfile.ZipFi
         lines = (ROOT / file).read_text().splitlines()
         return [line for line in lines if line and not line.startswith(("#", "-"))]
 
-    wanted = listed("requirements.txt")
-    for extra in ("onnxruntime", "record"):
-        for line in listed(f"requirements-{extra}.txt"):
+    def extra_of(name: str, lines: list[str]) -> Iterator[str]:
+        for line in lines:
             base, _, marker = line.partition(";")
             only = f"{marker.strip()} and " if marker else ""
-            wanted.append(f"{base.strip()}; {only}extra == '{extra}'")
+            yield f"{base.strip()}; {only}extra == '{name}'"
+
+    wanted = listed("requirements.txt")
+    for extra in ("onnxruntime", "record", "filterpy"):
+        wanted += extra_of(extra, listed(f"requirements-{extra}.txt"))
+    wanted += extra_of("gpu", ["steadypose[onnxruntime]", *listed("requirements-gpu.txt")])
+    # Without what tests and linters need beside it.
+    export = [line for line in listed("requirements-dev.txt") if line.startswith("onnx>")]
+    export += ["steadypose[onnxruntime]", *listed("requirements-export.txt")]
+    wanted += extra_of("export", export)
     assert sorted(asked) == sorted(str(Requirement(line)) for line in wanted)
 
 
