@@ -22,7 +22,7 @@ from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.signature import is_signed, make_key, sign
 from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.spec import ModelSpec
-from steadypose.engines.wording.advice import BUILD_AGAIN, BUILD_TRT
+from steadypose.engines.wording.advice import BUILD_AGAIN, as_typed
 from steadypose.engines.wording.printable import to_command
 
 T = TypeVar("T")
@@ -256,7 +256,8 @@ class StaleEngineError(EngineError):
     """
 
     def __init__(self, what: str, *, command: Sequence[str]) -> None:
-        super().__init__(what, fix=f"{to_command('python', *command)} (or add --auto-build)")
+        typed = as_typed(to_command("python", *command))
+        super().__init__(what, fix=f"{typed} (or add --auto-build)")
         self.command = tuple(command)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -270,7 +271,7 @@ def _rebuild_stale(what: str, command: Sequence[str]) -> StaleEngineError:
 
 def build_command(model: Path | None, precision: str) -> list[str]:
     """The command that builds an engine, as Python's arguments."""
-    command = [BUILD_TRT]
+    command = ["export/build_trt.py"]
     if model is not None:
         command += ["--onnx", str(model.resolve())]
     if precision in {"fp32", "tf32", "fp16", "int8"}:

@@ -85,7 +85,7 @@ def _next_step(model: ZooModel, path: Path) -> list[str]:
     if not model.network:
         return [f"next: {advice.WRAP_FOREIGN}"]
     if path == weights_file(model):  # where the export looks
-        return [f"next: python {advice.EXPORT_ONNX} --model {model.name}"]
+        return [f"next: {advice.command('export-onnx')} --model {model.name}"]
     return []
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import visible
 from steadypose.realtime.command.parser import Parser, require, run_command
 from steadypose.realtime.sources.address import shown
@@ -129,7 +130,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--weights", type=Path, help="state dict (.pt or .pth), model file, or MoveNet's .json"
     )
     parser.add_argument(
-        "--model", metavar="NAME", help="published weights: run.py --list-models prints the names"
+        "--model", metavar="NAME", help=f"published weights: {command('models')} prints the names"
     )
     parser.add_argument(
         "--convention",

@@ -26,6 +26,7 @@ from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording.printable import visible_lines
 from steadypose.realtime.app.display import open_display
 from steadypose.realtime.app.loop import App
+from steadypose.realtime.command.config_file import parse_with_config
 from steadypose.realtime.command.options import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.run_info import describe_run
@@ -60,7 +61,8 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
         stop.watch()  # a program of its own, which one of the signals may end
     try:
         stop.check()
-        arguments = build_parser().parse_args(argv)
+        typed = sys.argv[1:] if argv is None else argv
+        arguments, from_file = parse_with_config(build_parser, typed)
         if arguments.doctor:
             from steadypose.realtime.command.doctor import examine  # noqa: PLC0415 - starting a camera needs none of it
 
@@ -82,7 +84,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         settings = to_settings(arguments, model_of(arguments))
-        return run(settings, stop, typed=sys.argv[1:] if argv is None else argv)
+        return run(settings, stop, typed=[*from_file, *typed])
     except SteadyposeError as error:
         _say(f"error: {error.what}", f"  fix: {error.fix}")
         return 2
@@ -182,6 +184,8 @@ def _open_on(threads: int, settings: Settings) -> Taken:
 def _run_with(
     engine: Engine, settings: Settings, typed: Sequence[str], stop: Stop | None = None
 ) -> int:
+    slots = settings.persons + CANDIDATES
+    smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
         _say(f"no window: {reason}")
@@ -197,8 +201,6 @@ def _run_with(
         display.is_window or settings.recordings or settings.benchmark or settings.live.is_asked_for
     ):
         _say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
-    slots = settings.persons + CANDIDATES
-    smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
     smoothing = {
         **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
         "second_pass": settings.is_offline_smoothed,

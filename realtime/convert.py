@@ -18,8 +18,9 @@ from steadypose.engines.file_io import (
     stat_of,
     write_error,
 )
-from steadypose.realtime.command.options import add_layout, chosen_table, integer_between
-from steadypose.realtime.command.parser import Parser, called, file_name, run_command
+from steadypose.engines.wording.advice import command
+from steadypose.realtime.command.options import add_layout, chosen_table
+from steadypose.realtime.command.parser import ANY, Number, Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.formats.blocks import ReadState
@@ -60,10 +61,10 @@ def build_parser() -> Parser:
     """All options."""
     recorded = ", ".join((*tables.SUFFIXES, *tables.BESIDE))
     parser = Parser(
-        prog=called("convert"),
+        prog=command("convert"),
         description=f"Turn a recording ({recorded}) into another format.",
     )
-    parser.add_argument("input", type=file_name, metavar="IN", help="what run.py recorded")
+    parser.add_argument("input", type=file_name, metavar="IN", help="what a run recorded")
     parser.add_argument(
         "output",
         type=file_name,
@@ -78,7 +79,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument(
         "--person",
-        type=integer_between(1, 10**9),
+        type=Number(1, ANY),
         metavar="N",
         help="of a TRC (default: seen longest)",
     )

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
-from steadypose.realtime.command.parser import Parser, called, file_name, run_command
+from steadypose.realtime.command.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.convert import to_table
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
@@ -43,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def work(argv: Sequence[str] | None) -> str:
     """Do what the command line says; returns what was written."""
     parser = Parser(
-        prog=called("resmooth"),
+        prog=command("resmooth"),
         description="Smooth a recording once more, with knowledge of what came after.",
     )
-    recorded = f"what run.py recorded, with raw positions: {tables.listed(tables.RAW_OPTIONS)}"
+    recorded = f"what a run recorded, with raw positions: {tables.listed(tables.RAW_OPTIONS)}"
     parser.add_argument("input", type=file_name, metavar="IN", help=recorded)
     parser.add_argument(
         "output", type=file_name, metavar="OUT", help=tables.listed(tables.SUFFIXES)

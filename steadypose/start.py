@@ -1,4 +1,4 @@
-"""The command: python run.py, or ``steadypose`` where it is installed."""
+"""The app as a command: python run.py, or ``steadypose run``."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ of the same generator: compare rows, and ignore the absolute level.
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import require
+from steadypose.realtime.command.parser import Number, require
 
 if __name__ == "__main__":
     require("torch", requirements="requirements-train.txt")
@@ -25,7 +25,6 @@ from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.engines.skeleton import COCO17
-from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from training.evaluate import worst_rows
 from training.examples.sample import Sample
@@ -99,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     made = parser(__doc__)
     made.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     made.add_argument(
-        "--count", type=integer_between(1, 10000), default=100, help="people in each condition"
+        "--count", type=Number(1, 10000), default=100, help="people in each condition"
     )
     made.add_argument("--picture", type=Path, help="also write three of each condition here")
     return made

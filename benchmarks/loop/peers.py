@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.common import guarded, included, parser, publish
 from benchmarks.loop.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
 from steadypose.engines.file_io import check_writable
-from steadypose.realtime.command.options import integer_between
+from steadypose.realtime.command.parser import Number
 
 GROUPS = {
     "face": slice(0, 5),
@@ -111,9 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     made = parser(__doc__)
     made.add_argument("--video", type=Path, required=True, metavar="FILE", help="clip")
     rounds_help = "runs of each program (default: %(default)s)"
-    made.add_argument(
-        "--rounds", type=integer_between(1, 100), default=3, metavar="N", help=rounds_help
-    )
+    made.add_argument("--rounds", type=Number(1, 100), default=3, metavar="N", help=rounds_help)
     return made
 
 

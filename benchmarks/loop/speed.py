@@ -19,7 +19,7 @@ from benchmarks.common import guarded, included, parser, publish, table
 from benchmarks.loop.avx2_only import avx2_only
 from benchmarks.loop.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
 from steadypose.engines.options import default_threads
-from steadypose.realtime.command.options import integer_between
+from steadypose.realtime.command.parser import Number
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
 
 
@@ -86,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     """All options."""
     made = parser(__doc__)
     made.add_argument("--video", type=Path, required=True, metavar="FILE", help="clip")
-    made.add_argument("--rounds", type=integer_between(1, 100), default=3, metavar="N")
+    made.add_argument("--rounds", type=Number(1, 100), default=3, metavar="N")
     return made
 
 

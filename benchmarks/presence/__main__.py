@@ -40,7 +40,7 @@ from benchmarks.presence.watch import (
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
-from steadypose.realtime.command.options import integer_between
+from steadypose.realtime.command.parser import Number
 from steadypose.realtime.model.places import DEFAULT_MODEL
 
 _VIDEO_PERSONS = (1, 2)
@@ -124,19 +124,17 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument("--trust-engine", action="store_true", help="an engine built elsewhere")
     frames_help = "of empty scenes in all (default: %(default)s)"
     made.add_argument(
-        "--frames", type=integer_between(1, 10**6), default=3000, metavar="N", help=frames_help
+        "--frames", type=Number(1, 10**6), default=3000, metavar="N", help=frames_help
     )
     entrances_help = "of the fixed series, spread over it (default: all %(default)s)"
     made.add_argument(
         "--entrances",
-        type=integer_between(1, ENTRANCES),
+        type=Number(1, ENTRANCES),
         default=ENTRANCES,
         metavar="N",
         help=entrances_help,
     )
-    made.add_argument(
-        "--threads", type=integer_between(1, 256), default=default_threads(), metavar="N"
-    )
+    made.add_argument("--threads", type=Number(1, 256), default=default_threads(), metavar="N")
     return made
 
 

@@ -1,36 +1,70 @@
 """What users are told to do: export, build, fetch, install.
 
-One place, because it depends on how steadypose got onto the machine.
+One place, because it depends on how steadypose got onto the machine: in a checkout its commands
+are scripts, installed they are words after ``steadypose``.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from steadypose.engines.wording.printable import quoted
 
-BUILD_TRT = "export/build_trt.py"
-DOWNLOAD = "export/download_weights.py"
-EXPORT_ONNX = "export/export_onnx.py"
-_WRAP_ONNX = "export/wrap_onnx.py"
+IS_CHECKOUT = (Path(__file__).resolve().parents[2] / "run.py").is_file()
 
-BUILD_AGAIN = f"build it again: python {BUILD_TRT}"
-EXPORT_AGAIN = f"export the model again: python {EXPORT_ONNX}"
-EXPORT_NEWER = f"export the model again with this version: python {EXPORT_ONNX}"
-EXPORT_OR_RESTORE = "export the model again, or restore the default: git checkout models/"
+_TYPED_IN_A_CHECKOUT = {
+    "run": "python run.py",
+    "doctor": "python run.py --doctor",
+    "models": "python run.py --list-models",
+    "report": "python -m realtime.report",
+    "convert": "python -m realtime.convert",
+    "resmooth": "python -m realtime.resmooth",
+    "build-engine": "python export/build_trt.py",
+    "export-onnx": "python export/export_onnx.py",
+    "wrap-onnx": "python export/wrap_onnx.py",
+    "download-weights": "python export/download_weights.py",
+    "quantize": "python export/quantize.py",
+}
+
+
+def command(name: str) -> str:
+    """What is typed for a command, here; ``name`` is a word after ``steadypose``."""
+    if IS_CHECKOUT:
+        return _TYPED_IN_A_CHECKOUT.get(name, f"python -m steadypose {name}")
+    return f"steadypose {name}"
+
+
+def as_typed(text: str) -> str:
+    """A text that names commands as a checkout has them, as they are typed here."""
+    if not IS_CHECKOUT:
+        for name, typed in sorted(_TYPED_IN_A_CHECKOUT.items(), key=lambda item: -len(item[1])):
+            text = text.replace(typed, command(name))
+    return text
+
+
+def install(requirements: str) -> str:
+    """The packages that a requirements file of the checkout names, which is an extra outside."""
+    extra = requirements.removeprefix("requirements").removesuffix(".txt").removeprefix("-")
+    if IS_CHECKOUT:
+        return f"pip install -r {requirements}"
+    return f'pip install "steadypose[{extra}]"' if extra else "pip install --upgrade steadypose"
+
+
+BUILD_AGAIN = f"build it again: {command('build-engine')}"
+EXPORT_AGAIN = f"export the model again: {command('export-onnx')}"
+EXPORT_NEWER = f"export the model again with this version: {command('export-onnx')}"
+_RESTORE = "git checkout models/" if IS_CHECKOUT else "pip install --force-reinstall steadypose"
+EXPORT_OR_RESTORE = f"export the model again, or restore the default: {_RESTORE}"
 COPY_OR_RESTORE = (
-    "copy or export it again (git checkout models/ restores the default model); weights "
-    f"(.pt, .pth) go through python {EXPORT_ONNX}"
+    f"copy or export it again ({_RESTORE} restores the default model); weights "
+    f"(.pt, .pth) go through {command('export-onnx')}"
 )
-WRAP_FOREIGN = f"export it to ONNX where it comes from, then python {_WRAP_ONNX}"
+WRAP_FOREIGN = f"export it to ONNX where it comes from, then {command('wrap-onnx')}"
 
 
 def wrap(path: object) -> str:
     """An ONNX file that nobody wrapped yet."""
     return (
-        f"wrap it: python {_WRAP_ONNX} --onnx {quoted(path)} --output models/NAME.onnx "
+        f"wrap it: {command('wrap-onnx')} --onnx {quoted(path)} --output models/NAME.onnx "
         "(docs/foreign_models.md)"
     )
-
-
-def install(requirements: str) -> str:
-    """The packages that a file names."""
-    return f"pip install -r {requirements}"

@@ -92,7 +92,7 @@ def _check_paths(arguments: argparse.Namespace) -> None:
     if arguments.output is not None and arguments.output.suffix != SUFFIX:
         raise UsageError(
             f"--output {arguments.output} does not end in {SUFFIX}",
-            fix="run.py knows engines by their ending; --plan writes a bare plan",
+            fix="a run knows engines by their ending; --plan writes a bare plan",
         )
 
 

@@ -31,10 +31,10 @@ def published_weights(model: ZooModel, brought: Path | None = None) -> Path:
     if is_whole(path, model, folder=folder):
         return path
     if not path.exists():
-        fix = f"python {advice.DOWNLOAD} {model.name}"
+        fix = f"{advice.command('download-weights')} {model.name}"
         raise ModelFileError(f"the weights of {model.name} are not here ({path})", fix=fix)
     if brought is None:
-        fix = f"python {advice.DOWNLOAD} {model.name} fetches it again"
+        fix = f"{advice.command('download-weights')} {model.name} fetches it again"
     else:
         fix = "for weights of your own leave --model out and give --convention (whose code it was)"
     raise ModelFileError(

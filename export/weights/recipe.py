@@ -18,6 +18,7 @@ from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.foreign.texts import parse_json, read_json
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.export.models.center_decoding import OTHERS, PEAK_SCORE
 from steadypose.export.models.decoding import (
@@ -102,7 +103,7 @@ class Recipe:
         for is_good, name, value in checks:
             if not is_good:
                 raise UsageError(
-                    f"{name} cannot be {value!r}", fix="see python export/export_onnx.py --help"
+                    f"{name} cannot be {value!r}", fix=f"see {command('export-onnx')} --help"
                 )
         kind = kind_of(self.network)
         if self.has_flip_test and kind.gives == "heads":

@@ -14,6 +14,7 @@ from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.foreign.self_contained import reads_beyond_its_folder
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
+from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
@@ -123,7 +124,7 @@ def _load(path: Path) -> onnx.ModelProto:
     if is_ours:
         raise UsageError(
             f"{path} is already a steadypose model file",
-            fix=f"python run.py --model {quoted(path)}",
+            fix=f"{command('run')} --model {quoted(path)}",
         )
     if size > _LARGEST:
         raise ModelFileError(

@@ -10,18 +10,19 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.errors import RecordError, SteadyposeError
+from steadypose.engines.errors import RecordError
 from steadypose.realtime.app.caption import CAPTION_EVERY_S, Caption
 from steadypose.realtime.app.clock import Clock
 from steadypose.realtime.app.display import Display
 from steadypose.realtime.app.draw import draw_hud, draw_poses, mirrored
-from steadypose.realtime.app.in_flight import FrameInFlight
 from steadypose.realtime.app.keys import find_key
+from steadypose.realtime.app.tracked_frame import TrackedFrame
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.outputs import Outputs, save_snapshot
 from steadypose.realtime.record.picture import Paint
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Crops, Pipeline
+from steadypose.realtime.tracking.stream import Stream
 
 _POLL_S = 0.05  # how long the loop waits for a frame before it looks at the keyboard again
 MOST_AHEAD_S = 0.1
@@ -33,7 +34,7 @@ class App:
     """One run.
 
     While the engine works on a frame, the frame before it is drawn, shown and
-    recorded, so that work costs no time if the engine leaves a core free.
+    recorded, so that work costs no time if the engine leaves a core free: see ``Stream``.
 
     Attributes:
         source: Provides the frames.
@@ -64,16 +65,9 @@ class App:
     _is_paused: bool = False
     _has_help: bool = False
     _is_done: bool = False
-    _waiting: FrameInFlight | None = None
-    _shown: FrameInFlight | None = None
-    _fetched: int = 0
+    _shown: TrackedFrame | None = None
     _progress_s: float = 0.0
     _trouble: str | None = None
-
-    @property
-    def _is_full(self) -> bool:
-        """Whether ``max_frames`` frames were fetched."""
-        return self.max_frames is not None and self._fetched >= self.max_frames
 
     def run(self) -> None:
         """Run until the source ends, a key ends the run, or an error occurs.
@@ -81,80 +75,47 @@ class App:
         Raises:
             SteadyposeError: The source or a file failed; what was recorded is kept.
         """
+        stream = Stream(
+            self.source,
+            self.pipeline,
+            self._take,
+            wait_s=_POLL_S,
+            may_read=lambda: not (self._is_paused or self._is_done),
+            apart=self.clock.apart,
+            limit=self.max_frames,
+        )
         self.clock.begin()
+        frames = stream.run()
         try:
-            self._loop()
+            for frame in frames:
+                if frame is not None:
+                    self._deliver(frame)
+                elif self._is_finished():
+                    break
+                self._report_trouble()
+                self._handle_keys()
         finally:
-            self._deliver_waiting()
+            frames.close()
             self.clock.end()
 
-    def _loop(self) -> None:
-        """Keep the engine busy and do everything else meanwhile.
-
-        A file's next frame is prepared while the engine works, so only the hand-over
-        lies between two inferences. A live frame is completed before the next is
-        cut: the newest pose gives the best crop, and there is nothing to fetch yet.
-        """
-        prepares_ahead = not self.source.is_paced
-        ready: Crops | None = None
-        while not self._is_done:
-            crops, ready = ready or self._next(wait=self._waiting is None), None
-            if crops is not None:
-                self.pipeline.start(crops)
-            was_waiting = self._waiting is not None
-            self._deliver_waiting()
-            if crops is not None:
-                failure: BaseException | None = None
-                try:
-                    ready = self._next(wait=True) if prepares_ahead else None
-                except (SteadyposeError, KeyboardInterrupt) as error:
-                    failure = error  # raised once the frame in the engine is stored
-                with self.clock.apart():
-                    found = self.pipeline.finish(crops)
-                self._waiting = FrameInFlight(crops, found)
-                if failure is not None:
-                    raise failure
-                if not prepares_ahead:
-                    self._waiting.complete(self.pipeline, is_smooth=self.is_smooth)
-            elif not was_waiting and self._is_finished():
-                break
-            self._handle_keys()
-
-    def _next(self, *, wait: bool) -> Crops | None:
-        """Fetch and prepare the next frame; None when there is none now."""
-        if self._is_paused or self._is_full:
-            return None
-        with self.clock.apart():
-            frame = self.source.read(_POLL_S if wait else 0.0)
-        self._report_trouble()
-        if frame is None:
-            return None
-        self._fetched += 1
-        return self.pipeline.prepare(frame)
+    def _take(self, crops: Crops) -> TrackedFrame:
+        return TrackedFrame(crops, self.pipeline.poses(is_smooth=self.is_smooth))
 
     def _is_finished(self) -> bool:
         """Decide what to do when no frame is available or in flight."""
+        if self._is_done:
+            return True
         if self._is_paused:
             time.sleep(_POLL_S)
-            return False
-        if self._is_full or self.source.is_over:
-            return True
-        if self.display.is_window and self.source.trouble:  # keep the window alive
+        elif self.display.is_window and self.source.trouble:  # keep the window alive
             self._drop_prediction()
             self._show_again()
         return False
 
-    def _deliver_waiting(self) -> None:
-        """Complete and deliver the waiting frame, if any."""
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            waiting.complete(self.pipeline, is_smooth=self.is_smooth)
-            self._deliver(waiting)
-
-    def _deliver(self, result: FrameInFlight) -> None:
+    def _deliver(self, result: TrackedFrame) -> None:
         """Draw, show and record one frame."""
         begin_s = time.perf_counter()
-        frame, poses = result.crops.frame, result.poses or []
+        frame, poses = result.crops.frame, result.poses
         self.outputs.write_poses(frame, poses)
         age_ms = (time.perf_counter() - frame.captured_s) * 1e3
         if self.outputs.wants_video:
@@ -196,12 +157,12 @@ class App:
             age_s += (self.clock.recent("draw") + self.clock.recent("show")) / 1e3
         return self.pipeline.poses_ahead(frame.time_s + min(age_s, MOST_AHEAD_S))
 
-    def _painter(self, result: FrameInFlight, *, is_window: bool, age_ms: float) -> Paint:
+    def _painter(self, result: TrackedFrame, *, is_window: bool, age_ms: float) -> Paint:
         """Make a function that draws this frame as of now; any thread may call it."""
         is_mirrored = is_window and self.is_mirrored
         image = result.crops.frame.image_bgr
         # The recorded video shows the recorded poses.
-        poses = (result.drawn if is_window else None) or result.poses or []
+        poses = (result.drawn if is_window else None) or result.poses
         hud = partial(
             draw_hud,
             lines=self._caption.lines(
@@ -293,7 +254,7 @@ class App:
         if self._shown is None:
             return
         canvas = self._shown.crops.frame.image_bgr.copy()
-        draw_poses(canvas, self._shown.poses or [])
+        draw_poses(canvas, self._shown.poses)
         try:
             self._caption.say(save_snapshot(canvas))
         except RecordError as error:

@@ -23,7 +23,8 @@ from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.camera import list_cameras
 
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")
-_PACKAGES = ("numpy", "opencv-python", "openvino", "onnxruntime", "av", "filterpy")
+_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
+_PACKAGES = ("openvino", "onnxruntime", "av", "filterpy", "pyarrow")
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
@@ -45,6 +46,8 @@ def examine(model: Path | None, *, backend: str = "auto", is_trusting: bool = Fa
         _line("Python", f"{platform.python_version()} at {sys.executable}"),
         _line("system", f"{platform.platform()}"),
         _line("processor", f"{cpu_name()}, {usable_cpus()} usable CPUs, {_cpu_features()}"),
+        _line("numpy", _version("numpy")),
+        _line("OpenCV", _opencv()),
         *(_line(name, _version(name)) for name in _PACKAGES),
         _line("window", _window()),
         _line("video", _video_backends()),
@@ -76,6 +79,12 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _opencv() -> str:
+    """Which of the packages that bring cv2 is here; with windows or without is up to the user."""
+    found = [f"{version} ({name})" for name in _OPENCV if "not" not in (version := _version(name))]
+    return ", ".join(found) or f"{cv2.__version__} (not from pip)"
 
 
 def _cpu_features() -> str:

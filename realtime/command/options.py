@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from steadypose.engines import registry
 from steadypose.engines.foreign.names import RULE, is_name
 from steadypose.engines.options import PRECISIONS
-from steadypose.realtime.command.parser import Parser, called, file_name
+from steadypose.engines.wording.advice import command
+from steadypose.realtime.command.parser import ANY, Number, Parser, Switch, file_name
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
@@ -25,7 +25,6 @@ from steadypose.realtime.tracking.roster import MOST_PERSONS
 from steadypose.version import __version__
 
 DEFAULTS = Settings()
-_ANY = 10**9  # no limit worth naming
 
 
 def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
@@ -44,8 +43,8 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         is_auto_build=arguments.auto_build,
         is_trusting=arguments.trust_engine,
         persons=arguments.persons,
-        smoother="off" if arguments.no_smooth else arguments.smooth,
-        is_predicting=not arguments.no_predict,
+        smoother=arguments.smooth,
+        is_predicting=arguments.predict,
         is_offline_smoothed=arguments.offline_smooth,
         is_mirrored=arguments.mirror,
         is_headless=arguments.headless,
@@ -60,6 +59,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         benchmark=arguments.benchmark,
         max_frames=arguments.max_frames,
         live=LiveOptions(arguments.udp, arguments.osc, arguments.lsl, arguments.normalized),
+        config=arguments.config,
     )
 
 
@@ -68,43 +68,16 @@ def chosen_table(name: str, arguments: argparse.Namespace) -> TableFormat:
     return find_table(name, getattr(arguments, f"{name}_layout", ""))
 
 
-def integer_between(low: int, high: int) -> Callable[[str], int]:
-    """A parser for whole numbers in a range."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if not low <= value <= high:
-            limits = f"between {low} and {high}" if high < _ANY else f"{low} or more"
-            raise argparse.ArgumentTypeError(f"{value} is not {limits}")
-        return value
-
-    return parse
-
-
-def rate(text: str) -> float:
-    """Parse frames a second."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0.5 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.5 and 1000")
-    return value
-
-
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """All options, grouped."""
     parser = Parser(
-        prog=called(),
+        prog=command("run"),
         description="Steady human poses from a webcam, on screen and in a CSV.",
-        epilog=f"examples: {called()} --camera 0 --csv out.csv; "
-        f"{called()} --source clip.mp4 --save-video out.mp4; "
-        f"{called()} --camera 0 --model res50-coco-256x192 --fetch",
+        epilog="examples: python run.py --camera 0 --csv out.csv; "
+        "python run.py --source clip.mp4 --save-video out.mp4; "
+        "python run.py --camera 0 --model res50-coco-256x192 --fetch",
     )
-    parser.stray_fix = f"to read {{word}}: {called()} --source {{word}}"
+    parser.stray_fix = f"to read {{word}}: {command('run')} --source {{word}}"
     parser.add_argument("--version", action="version", version=f"steadypose {__version__}")
     parser.add_argument(
         "--doctor",
@@ -114,10 +87,17 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--list-models", action="store_true", help="show the published models, and which are here"
     )
+    parser.add_argument(
+        "--config",
+        type=file_name,
+        metavar="FILE",
+        help=f"read options from a TOML file, over which typed ones win; {command('init-config')} "
+        "writes one",
+    )
     source = parser.add_argument_group("source")
     which = source.add_mutually_exclusive_group()
     which.add_argument(
-        "--camera", type=integer_between(0, 99), metavar="N", help="camera number (default: 0)"
+        "--camera", type=Number(0, 99), metavar="N", help="camera number (default: 0)"
     )
     which.add_argument(
         "--source",
@@ -125,23 +105,23 @@ def build_parser() -> argparse.ArgumentParser:
         help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL (or @FILE, "
         "env:NAME that holds one), demo or demo:2 (mannequins)",
     )
-    size_px, size_help = integer_between(16, 16384), "picture size to ask the camera for"
+    size_px, size_help = Number(16, 16384), "picture size to ask the camera for"
     source.add_argument("--width", type=size_px, metavar="PX", help=size_help)
     source.add_argument("--height", type=size_px, metavar="PX", help=size_help)
     source.add_argument(
         "--fps",
-        type=rate,
+        type=Number(0.5, 1000, is_whole=False),
         metavar="HZ",
         help="frame rate to ask the camera for; playback rate of pictures",
     )
     source.add_argument("--fourcc", metavar="CODE", help="pixel format, for instance MJPG or YUYV")
     source.add_argument(
         "--realtime",
-        action="store_true",
+        action=Switch,
         help="play a file at its own speed, not as fast as possible",
     )
     source.add_argument(
-        "--max-frames", type=integer_between(1, _ANY), metavar="N", help="stop after N frames"
+        "--max-frames", type=Number(1, ANY), metavar="N", help="stop after N frames"
     )
     engine = parser.add_argument_group("engine")
     which = engine.add_mutually_exclusive_group()
@@ -156,7 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     engine.add_argument(
         "--fetch",
-        action="store_true",
+        action=Switch,
         help="download and export the published model first if it is not here yet",
     )
     engine.add_argument(
@@ -170,7 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     engine.add_argument(
         "--threads",
-        type=integer_between(0, 256),
+        type=Number(0, 256),
         default=DEFAULTS.threads,
         metavar="N",
         help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
@@ -178,18 +158,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     engine.add_argument(
         "--auto-build",
-        action="store_true",
+        action=Switch,
         help="build the TensorRT engine first where it is missing or stale",
     )
     engine.add_argument(
         "--trust-engine",
-        action="store_true",
+        action=Switch,
         help="run a TensorRT engine that was not built by you on this machine: it may do anything",
     )
     people = parser.add_argument_group("people")
     people.add_argument(
         "--persons",
-        type=integer_between(1, MOST_PERSONS),
+        type=Number(1, MOST_PERSONS),
         default=DEFAULTS.persons,
         metavar="N",
         help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
@@ -201,21 +181,29 @@ def build_parser() -> argparse.ArgumentParser:
         help="steadier, or quicker to follow; others to compare with (default: %(default)s)",
     )
     people.add_argument(
-        "--no-predict",
-        action="store_true",
-        help="draw people where they were in the picture, not where they are when it is seen",
+        "--predict",
+        action=Switch,
+        default=DEFAULTS.is_predicting,
+        help="draw people where they are when the picture is seen, not where they were in it "
+        "(default: on)",
     )
     people.add_argument(
         "--offline-smooth",
-        action="store_true",
+        action=Switch,
         help="at the end, smooth the recorded positions again with knowledge of what came after",
     )
-    people.add_argument("--no-smooth", action="store_true", help="show and record raw keypoints")
+    people.add_argument(
+        "--no-smooth",
+        dest="smooth",
+        action="store_const",
+        const="off",
+        help="show and record raw keypoints: --smooth off",
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--mirror", action="store_true", help="show the picture as a mirror; data stay as they are"
+        "--mirror", action=Switch, help="show the picture as a mirror; data stay as they are"
     )
-    output.add_argument("--headless", action="store_true", help="open no window")
+    output.add_argument("--headless", action=Switch, help="open no window")
     _add_tables(output)
     output.add_argument(
         "--split",
@@ -229,7 +217,7 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument(
         "--benchmark", type=file_name, metavar="FILE", help="write the run's timing figures as JSON"
     )
-    add_force(output)
+    add_force(output, action=Switch)
     _add_live(parser.add_argument_group("live"))
     return parser
 
@@ -247,7 +235,7 @@ def _add_live(live: argparse._ArgumentGroup) -> None:
     )
     live.add_argument(
         "--normalized",
-        action="store_true",
+        action=Switch,
         help="send positions from 0 to 1 (left to right, top to bottom) instead of pixels",
     )
 

@@ -31,6 +31,7 @@ def check_outputs(settings: Settings) -> None:
     """
     read = [*source_files(settings.source.text), settings.model, sidecar_of(settings.model)]
     read += [*SHIPPED, PUBLISHED]  # a later run reads them
+    read += [settings.config] if settings.config else []
     files = list(_files(settings))
     check_written(files, read=read, is_forced=settings.is_forced)
     if settings.split is not None:

@@ -6,13 +6,17 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
+from steadypose.engines.wording.advice import IS_CHECKOUT, as_typed, install
 from steadypose.engines.wording.printable import quoted, visible, visible_lines
-from steadypose.realtime.model.places import ROOT
+
+ANY = 10**9
+"""No limit worth naming."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,6 +26,8 @@ class Parser(argparse.ArgumentParser):
     """What to do about a word that belongs to no option; ``{word}`` stands for it."""
 
     def __init__(self, **options: Any) -> None:
+        for text in ("description", "epilog"):
+            options[text] = as_typed(options.get(text) or "")
         super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
@@ -38,11 +44,67 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, fix=fix)
 
 
-def called(tool: str = "") -> str:
-    """What people type to run the app or one of its tools, here or where it is installed."""
-    if (ROOT / "run.py").is_file():
-        return f"python -m realtime.{tool}" if tool else "run.py"
-    return f"steadypose-{tool}" if tool else "steadypose"
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Parses a number in a range.
+
+    Attributes:
+        low: Smallest.
+        high: Largest; from ``ANY`` on no limit worth naming.
+        is_whole: Refuse fractions.
+    """
+
+    low: float
+    high: float
+    is_whole: bool = True
+
+    @property
+    def title(self) -> str:
+        """What a value is."""
+        return "a whole number" if self.is_whole else "a number"
+
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """Types of a value where it is no text."""
+        return (int,) if self.is_whole else (int, float)
+
+    def __call__(self, text: str) -> float:
+        """Parse it for argparse."""
+        try:
+            value = int(text) if self.is_whole else float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {self.title}") from None
+        if not self.low <= value <= self.high:
+            limits = f"between {self.low} and {self.high}"
+            if self.high >= ANY:
+                limits = f"{self.low} or more"
+            raise argparse.ArgumentTypeError(f"{text} is not {limits}")
+        return value
+
+
+class Switch(argparse.Action):
+    """``--name`` switches on and ``--no-name`` off, so that each can take back the other."""
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, *, default: bool = False, **about: Any
+    ) -> None:
+        (self.on,) = option_strings
+        self.off = f"--no-{self.on.removeprefix('--')}"
+        super().__init__([self.on, self.off], dest, nargs=0, default=default, **about)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Note which of the two was typed."""
+        setattr(namespace, self.dest, option_string == self.on)
+
+    def word(self, option: str, *, is_true: bool) -> str:
+        """What to type where one of the two options is said to be true, or false."""
+        return self.on if is_true == (option == self.on) else self.off
 
 
 def file_name(text: str) -> Path:
@@ -65,10 +127,13 @@ def require(*packages: str, requirements: str) -> None:
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
+        fix = install(requirements)
+        if IS_CHECKOUT:
+            fix = f"make setup-export, then .venv/bin/python; or {fix}"
         sys.stderr.write(
             f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
             f"not installed for {visible(sys.executable)}\n"
-            f"  fix: make setup-export, then .venv/bin/python; or pip install -r {requirements}\n"
+            f"  fix: {fix}\n"
         )
         sys.exit(2)
 

@@ -39,6 +39,7 @@ class Settings:
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
         live: Where poses are sent as they happen.
+        config: File that options were read from.
     """
 
     source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
@@ -62,6 +63,7 @@ class Settings:
     benchmark: Path | None = None
     max_frames: int | None = None
     live: LiveOptions = field(default_factory=LiveOptions)
+    config: Path | None = None
 
     @property
     def recordings(self) -> tuple[Path, ...]:

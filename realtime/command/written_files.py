@@ -69,8 +69,11 @@ def check_own(path: Path, option: str, *, is_forced: bool) -> None:
         )
 
 
-def add_force(parser: argparse._ActionsContainer, also: str = "") -> None:
+def add_force(
+    parser: argparse._ActionsContainer,
+    also: str = "",
+    *,
+    action: str | type[argparse.Action] = "store_true",
+) -> None:
     """The option with which files of others are replaced; ``also``: what else it does."""
-    parser.add_argument(
-        "--force", action="store_true", help=f"replace files that no run wrote{also}"
-    )
+    parser.add_argument("--force", action=action, help=f"replace files that no run wrote{also}")

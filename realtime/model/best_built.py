@@ -153,4 +153,4 @@ def _why_nothing_is_built() -> str:
         gpu = load_driver().device().name
     except EngineUnavailableError as error:
         return error.what
-    return f"no network is built for {gpu} yet; python {advice.BUILD_TRT} builds one"
+    return f"no network is built for {gpu} yet; {advice.command('build-engine')} builds one"

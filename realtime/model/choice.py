@@ -58,7 +58,9 @@ def choose_model(
         return output
     model.require_network()
     if not is_fetching:
-        typed = ", then ".join(f"python {' '.join(command)}" for command in steps(model))
+        typed = ", then ".join(
+            " ".join((advice.command(word), *rest)) for word, *rest in steps(model)
+        )
         raise ModelFileError(
             f"{model.name} is not here yet ({output})",
             fix=f"{typed}; or add --fetch to this command",
@@ -74,13 +76,13 @@ def choose_model(
 
 
 def steps(model: zoo.ZooModel) -> list[list[str]]:
-    """The command lines, after ``python``, that make a published model's file.
+    """The commands, after ``steadypose``, that make a published model's file.
 
     The first one checks the cache and downloads only what is missing.
     """
     return [
-        [advice.DOWNLOAD, model.name],
-        [advice.EXPORT_ONNX, "--model", model.name],
+        ["download-weights", model.name],
+        ["export-onnx", "--model", model.name],
     ]
 
 
@@ -96,12 +98,12 @@ def _make(model: zoo.ZooModel, run: Callable[[list[str]], int]) -> None:
             ) from None
         if code != 0:
             raise ModelFileError(
-                f"{model.name} could not be made: {command[0]} failed, see above",
+                f"{model.name} could not be made: {advice.command(command[0])} failed, see above",
                 fix="fix the error above and run the same command again; the download resumes",
             )
 
 
 def _run(command: list[str]) -> int:
-    return subprocess.run(  # noqa: S603 - our own scripts
-        [sys.executable, *command], cwd=ROOT, check=False
+    return subprocess.run(  # noqa: S603 - our own commands
+        [sys.executable, "-m", "steadypose", *command], cwd=ROOT, check=False
     ).returncode

@@ -10,6 +10,7 @@ from steadypose.engines import registry
 from steadypose.engines.engine_file import SUFFIX, StaleEngineError
 from steadypose.engines.errors import EngineError, SteadyposeError
 from steadypose.engines.options import EngineOptions
+from steadypose.engines.wording.advice import as_typed
 from steadypose.engines.wording.printable import to_command
 from steadypose.realtime.model.places import ROOT
 
@@ -61,5 +62,5 @@ def build(missing: StaleEngineError) -> None:
     if done.returncode != 0:
         raise EngineError(
             f"{missing.what}, and building one failed (exit code {done.returncode})",
-            fix=f"see above; by hand: {to_command('python', *missing.command)}",
+            fix=f"see above; by hand: {as_typed(to_command('python', *missing.command))}",
         ) from missing

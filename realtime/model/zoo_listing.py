@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from steadypose.engines.skeleton import SKELETONS
+from steadypose.engines.wording.advice import command
 from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
 from steadypose.realtime.model.zoo import (
     DATA,
@@ -62,7 +63,7 @@ def listing(folder: Path | None = None) -> list[str]:
         "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "
         "they were learnt, have terms of their own (MPII: no commercial use).",
         "here: weights in " + str(folder) + ", model file in models/.",
-        "To use one: run.py --model NAME --fetch (to wrap one: docs/foreign_models.md). "
+        f"To use one: {command('run')} --model NAME --fetch (to wrap one: docs/foreign_models.md). "
         "DeepPose outputs no scores, so every frame appears to contain a person.",
     ]
 

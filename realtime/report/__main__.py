@@ -11,7 +11,8 @@ from pathlib import Path
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import replace_text, write_error
-from steadypose.realtime.command.parser import Parser, called, file_name, run_command
+from steadypose.engines.wording.advice import command
+from steadypose.realtime.command.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
@@ -22,7 +23,7 @@ from steadypose.realtime.report.sidecar_text import find_run_info
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog=called("report"),
+        prog=command("report"),
         description="Make one HTML page about a recording; it can be read without a network.",
     )
     parser.add_argument(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from steadypose.engines.errors import UsageError
+from steadypose.engines.wording.advice import install
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.noise import PLAIN, Noise
@@ -45,11 +47,20 @@ def make_smoother(name: str, slots: int, keypoints: int) -> Smoother:
             but raw positions are shown and recorded.
         slots: Maximum number of persons.
         keypoints: Of each person.
+
+    Raises:
+        UsageError: filterpy is wanted and not installed.
     """
     if name == "one-euro":
         return OneEuroSmoother(slots, keypoints)
     if name == "filterpy":
-        from steadypose.realtime.smooth.filterpy_reference import FilterpySmoother  # noqa: PLC0415 - imports scipy
+        try:
+            from steadypose.realtime.smooth.filterpy_reference import FilterpySmoother  # noqa: PLC0415 - imports scipy
+        except ImportError as error:
+            raise UsageError(
+                f"the filter 'filterpy' needs {error.name}, which is not installed",
+                fix=f"{install('requirements-filterpy.txt')}, or choose kalman: the same, faster",
+            ) from error
 
         return FilterpySmoother(slots, keypoints)
     chosen = "balanced" if name == "off" else name

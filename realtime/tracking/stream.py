@@ -1,70 +1,144 @@
-"""Frames of a source, one after another, each with its people found."""
+"""The one loop of app and library: frames of a source, one after another, their people found."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from steadypose.engines.errors import SteadyposeError
-from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.datatypes import FloatArray, Frame
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 
-_WAIT_S = 0.1  # how long one look at the source may take: between two, Ctrl-C is answered
+T = TypeVar("T")
 
 
-def completed(source: Source, pipeline: Pipeline) -> Generator[Frame, None, None]:
-    """Track the people of a source; ``pipeline.poses`` are those of the frame yielded last.
+@dataclass(slots=True)
+class Stream(Generic[T]):
+    """Reads, finds and tracks; the engine works on a frame while the caller does on the last.
 
-    Of a file, the next frame is in the engine while the caller works on this one. A live
-    frame is yielded at once.
-
-    Args:
+    Attributes:
         source: Not closed here.
         pipeline: Not closed here; nothing is left in its engine, however the iteration ends.
-
-    Raises:
-        SteadyposeError: The source broke; all frames before were yielded.
+        take: Makes what is yielded of a frame whose people have just been tracked.
+        wait_s: How long one look at the source may take: between two, Ctrl-C is answered.
+        may_read: Asked before each look; while it may not, None is yielded.
+        apart: Around everything that waits for source or engine.
+        limit: The source ends after this many frames.
+        fetched: How many frames were read.
     """
-    return _live(source, pipeline) if source.is_paced else _ahead(source, pipeline)
 
+    source: Source
+    pipeline: Pipeline
+    take: Callable[[Crops], T]
+    wait_s: float = 0.1
+    may_read: Callable[[], bool] = lambda: True
+    apart: Callable[[], AbstractContextManager[None]] = nullcontext
+    limit: int | None = None
+    fetched: int = 0
 
-def _live(source: Source, pipeline: Pipeline) -> Generator[Frame, None, None]:
-    while not source.is_over:
-        frame = source.read(_WAIT_S)
-        if frame is not None:
-            pipeline.process(frame)
-            yield frame
+    def run(self) -> Generator[T | None, None, None]:
+        """Each frame in turn, to the end of the source; None where there is none now.
 
+        A file's next frame is prepared while the engine works, so only the hand-over lies between
+        two inferences. A live frame is completed before the next is cut: the newest pose gives
+        the best crop, and it is yielded at once where no other has arrived.
 
-def _ahead(source: Source, pipeline: Pipeline) -> Generator[Frame, None, None]:
-    in_engine = _fetch(source, pipeline)
-    if in_engine is not None:
-        pipeline.start(in_engine)
-    failure: SteadyposeError | None = None
-    try:
-        while in_engine is not None:
-            crops, following = in_engine, None
-            try:
-                following = _fetch(source, pipeline)
-            except SteadyposeError as error:
-                failure = error  # raised once the frame in the engine was yielded
-            in_engine = None
-            found = pipeline.finish(crops)
-            if following is not None:
-                pipeline.start(following)
-                in_engine = following
-            pipeline.complete(crops, found)
-            yield crops.frame
-    finally:
-        if in_engine is not None:
-            pipeline.finish(in_engine)
-    if failure is not None:
-        raise failure
+        Raises:
+            SteadyposeError: The source broke; all frames before were yielded.
+            KeyboardInterrupt: Likewise.
+        """
+        return self._live() if self.source.is_paced else self._ahead()
 
+    def _live(self) -> Generator[T | None, None, None]:
+        done: list[T] = []
+        in_engine: Crops | None = None
+        failure: BaseException | None = None
+        try:
+            while True:
+                try:
+                    in_engine = self._fetch(0.0 if done else self.wait_s)
+                except (SteadyposeError, KeyboardInterrupt) as error:
+                    failure = error
+                if in_engine is not None:
+                    self.pipeline.start(in_engine)
+                elif not done and failure is None:
+                    if self._is_over():
+                        return
+                    yield None
+                if done:
+                    yield done.pop()
+                if failure is not None:
+                    raise failure
+                if in_engine is not None:
+                    crops, in_engine = in_engine, None
+                    done.append(self._completed(crops, self._finish(crops)))
+        finally:
+            if in_engine is not None:
+                self.pipeline.finish(in_engine)
 
-def _fetch(source: Source, pipeline: Pipeline) -> Crops | None:
-    """The next frame of a file, prepared; None at its end."""
-    frame = None
-    while frame is None and not source.is_over:
-        frame = source.read(_WAIT_S)
-    return None if frame is None else pipeline.prepare(frame)
+    def _ahead(self) -> Generator[T | None, None, None]:
+        in_engine: Crops | None = None
+        failure: BaseException | None = None
+        try:
+            while True:
+                following: Crops | None = None
+                try:
+                    following = None if failure else self._fetch_of_file()
+                except (SteadyposeError, KeyboardInterrupt) as error:
+                    failure = error  # raised once the frame in the engine was yielded
+                crops, in_engine = in_engine, None
+                found = None if crops is None else self._finish(crops)
+                if following is not None:
+                    self.pipeline.start(following)
+                    in_engine = following
+                if crops is not None and found is not None:
+                    yield self._completed(crops, found)
+                elif failure is not None:
+                    raise failure
+                elif following is None:
+                    if self._is_over():
+                        return
+                    yield None
+        finally:
+            if in_engine is not None:
+                self.pipeline.finish(in_engine)
+
+    def _fetch(self, wait_s: float) -> Crops | None:
+        """The next frame, prepared; None if there is none now, or none is wanted."""
+        if self._is_full() or not self.may_read():
+            return None
+        with self.apart():
+            frame: Frame | None = self.source.read(wait_s)
+        if frame is None:
+            return None
+        self.fetched += 1
+        return self.pipeline.prepare(frame)
+
+    def _fetch_of_file(self) -> Crops | None:
+        """The next frame; a file is waited for, so that no crop depends on when it was read."""
+        crops = None
+        while crops is None and self.may_read() and not self._is_over():
+            crops = self._fetch(self.wait_s)
+        return crops
+
+    def _is_full(self) -> bool:
+        return self.limit is not None and self.fetched >= self.limit
+
+    def _is_over(self) -> bool:
+        """A program that is paused at the last frame goes on when it may."""
+        return self.may_read() and (self._is_full() or self.source.is_over)
+
+    def _finish(self, crops: Crops) -> FloatArray:
+        with self.apart():
+            return self.pipeline.finish(crops)
+
+    def _completed(self, crops: Crops, found: FloatArray) -> T:
+        begin_s = time.perf_counter()
+        self.pipeline.complete(crops, found)
+        taken = self.take(crops)
+        crops.track_ms = (time.perf_counter() - begin_s) * 1e3
+        return taken

@@ -13,8 +13,8 @@ from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions, open_source
-from steadypose.realtime.tracking.pipeline import Pipeline
-from steadypose.realtime.tracking.stream import completed
+from steadypose.realtime.tracking.pipeline import Crops, Pipeline
+from steadypose.realtime.tracking.stream import Stream
 
 
 class Frames:
@@ -30,7 +30,7 @@ class Frames:
         self._source = source
         self._pipeline = pipeline
         self._is_smooth = is_smooth
-        self._frames = completed(source, pipeline)
+        self._frames = Stream(source, pipeline, self._hand_out).run()
 
     @property
     def label(self) -> str:
@@ -79,7 +79,11 @@ class Frames:
             Error: The source broke; all frames before were handed out.
         """
         for frame in self._frames:
-            yield hand_out(self._pipeline, frame, is_smooth=self._is_smooth)
+            if frame is not None:
+                yield frame
+
+    def _hand_out(self, crops: Crops) -> Frame:
+        return hand_out(self._pipeline, crops.frame, is_smooth=self._is_smooth)
 
     def close(self) -> None:
         """Release the camera or file and the network. Safe to call twice."""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,20 @@ def test_an_installation_asks_for_what_the_requirements_ask(wheel: zipfile.ZipFi
         lines = (ROOT / file).read_text().splitlines()
         return [line for line in lines if line and not line.startswith(("#", "-"))]
 
-    wanted = listed("requirements.txt")
-    for extra in ("onnxruntime", "record", "live"):
-        for line in listed(f"requirements-{extra}.txt"):
+    def extra_of(name: str, lines: list[str]) -> Iterator[str]:
+        for line in lines:
             base, _, marker = line.partition(";")
             only = f"{marker.strip()} and " if marker else ""
-            wanted.append(f"{base.strip()}; {only}extra == '{extra}'")
+            yield f"{base.strip()}; {only}extra == '{name}'"
+
+    wanted = listed("requirements.txt")
+    for extra in ("onnxruntime", "record", "live", "filterpy"):
+        wanted += extra_of(extra, listed(f"requirements-{extra}.txt"))
+    wanted += extra_of("gpu", ["steadypose[onnxruntime]", *listed("requirements-gpu.txt")])
+    # Without what tests and linters need beside it.
+    export = [line for line in listed("requirements-dev.txt") if line.startswith("onnx>")]
+    export += ["steadypose[onnxruntime]", *listed("requirements-export.txt")]
+    wanted += extra_of("export", export)
     assert sorted(asked) == sorted(str(Requirement(line)) for line in wanted)
 
 
@@ -72,7 +81,7 @@ def test_an_installation_runs_from_anywhere(wheel: zipfile.ZipFile, tmp_path: Pa
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     wheel.extractall(site)
     elsewhere.mkdir()
-    for option, begin in (("--version", "steadypose "), ("--help", "usage: steadypose [")):
+    for option, begin in (("--version", "steadypose "), ("--help", "usage: steadypose run [")):
         code = f"from steadypose.realtime.cli import main; sys.exit(main([{option!r}]))"
         done = subprocess.run(
             [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {code}"],

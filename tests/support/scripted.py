@@ -192,7 +192,7 @@ def make_loop(
         loop.has_help.append(hud.has_help)
 
     monkeypatch.setattr("steadypose.realtime.app.loop.time", clock)
-    monkeypatch.setattr("steadypose.realtime.app.in_flight.time", clock)
+    monkeypatch.setattr("steadypose.realtime.tracking.stream.time", clock)
     monkeypatch.setattr("steadypose.realtime.app.caption.time", clock)
     monkeypatch.setattr("steadypose.realtime.app.clock.time", clock)
     monkeypatch.setattr("steadypose.realtime.app.clock.busy_time_s", clock.perf_counter)

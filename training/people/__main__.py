@@ -9,7 +9,7 @@ of ours. The pack is read by ``kind = "pack"`` with ``outside = "keep"``.
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.parser import Number, Parser, require, run_command
 
 if __name__ == "__main__":
     require("torch", "tqdm", requirements="requirements-people.txt")
@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.command.options import integer_between
 from steadypose.realtime.command.written_files import add_force, check_written
 from training.people.pack import draw_sheet, labels_of, render
 
@@ -41,7 +40,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     default = "(default: %(default)s)"
     parser.add_argument(
         "--count",
-        type=integer_between(1, 99999),
+        type=Number(1, 99999),
         default=10000,
         metavar="N",
         help=f"pictures {default}",
@@ -52,21 +51,21 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--last",
-        type=integer_between(1, 99999),
+        type=Number(1, 99999),
         metavar="N",
         help="use its pictures only up to this number",
     )
     parser.add_argument(
         "--longest",
-        type=integer_between(64, 2048),
+        type=Number(64, 2048),
         default=288,
         metavar="PX",
         help=f"longer side of a picture {default}",
     )
-    parser.add_argument("--seed", type=integer_between(0, _LARGEST_SEED), default=1, metavar="N")
+    parser.add_argument("--seed", type=Number(0, _LARGEST_SEED), default=1, metavar="N")
     parser.add_argument(
         "--workers",
-        type=integer_between(1, 64),
+        type=Number(1, 64),
         default=1,
         metavar="N",
         help=f"processes {default}",

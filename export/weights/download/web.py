@@ -21,7 +21,7 @@ from steadypose.engines.wording import advice
 
 HELP = (
     "check the network and try again, name a --mirror (STEADYPOSE_MIRRORS), or bring the file: "
-    f"python {advice.DOWNLOAD} NAME --weights FILE"
+    f"{advice.command('download-weights')} NAME --weights FILE"
 )
 _FINAL = {
     404: ("does not exist on that server", HELP),

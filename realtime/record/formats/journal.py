@@ -10,6 +10,7 @@ from typing import Any
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.wording.advice import install
 from steadypose.engines.wording.printable import is_text
 from steadypose.realtime.record.formats.entry import description
 
@@ -30,7 +31,8 @@ def arrow(option: str, path: Path | None = None) -> Any:
         return import_module("pyarrow")
     except ImportError as error:
         raise UsageError(
-            f"{option} needs pyarrow, which is not installed", fix="pip install pyarrow"
+            f"{option} needs pyarrow, which is not installed",
+            fix=install("requirements-record.txt"),
         ) from error
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import end_of_links, replace_file, stat_of, write_error
 from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
@@ -122,7 +123,7 @@ class ParquetSink:
             raise RecordError(
                 f"{self.path} could not be made ({error.strerror or error}), but {journal} "
                 "has everything",
-                fix=f"free some space, then python -m realtime.convert "
+                fix=f"free some space, then {command('convert')} "
                 f"{quoted(journal)} {quoted(self.path)}",
             ) from error
         journal.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.wording.advice import install
 from steadypose.realtime.record.live.message import Address, Channel
 from steadypose.realtime.record.live.sender import Live
 from steadypose.realtime.record.live.udp import UdpChannel
@@ -100,5 +101,5 @@ def _open_lsl(name: str, names: tuple[str, ...], *, persons: int, is_normalized:
 def _missing(option: str, package: str) -> UsageError:
     return UsageError(
         f"{option} needs the package {package}, which is not installed or lacks its library",
-        fix="pip install -r requirements-live.txt",
+        fix=install("requirements-live.txt"),
     )

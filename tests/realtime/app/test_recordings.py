@@ -296,5 +296,5 @@ def test_without_pyarrow_the_run_does_not_start(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "--parquet needs pyarrow" in done.stderr
-    assert "fix: pip install pyarrow" in done.stderr
+    assert "fix: pip install -r requirements-record.txt" in done.stderr
     assert not (tmp_path / "a.parquet").exists()

@@ -96,8 +96,8 @@ def test_fetch_runs_both_commands(places: Path, monkeypatch: pytest.MonkeyPatch)
     found = choose_model(NAME, is_fetching=True, run=run)
     assert found == places / "models" / f"{NAME}.onnx"
     assert ran == [
-        ["export/download_weights.py", NAME, "--no-hint"],
-        ["export/export_onnx.py", "--model", NAME],
+        ["download-weights", NAME, "--no-hint"],
+        ["export-onnx", "--model", NAME],
     ]
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from benchmarks.smoothing.entries import ENTRIES, parameters
 from benchmarks.smoothing.filters import imm_noise
-from steadypose.realtime.smooth.presets import PRESETS
+from steadypose.engines.errors import UsageError
+from steadypose.realtime.smooth.presets import PRESETS, make_smoother
 
 
 def test_the_default_is_what_was_measured() -> None:
@@ -16,3 +21,14 @@ def test_every_filter_that_has_parameters_was_tuned_within_its_ranges() -> None:
     for entry in ENTRIES:
         for parameter, (low, high) in entry.ranges.items():
             assert low * 0.999 <= known[entry.title][parameter] <= high * 1.001, entry.title
+
+
+def test_filterpy_is_a_choice_that_need_not_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "steadypose.realtime.smooth.filterpy_reference", raising=False)
+    monkeypatch.setitem(sys.modules, "filterpy", None)
+    monkeypatch.setitem(sys.modules, "filterpy.common", None)
+    with pytest.raises(UsageError, match="needs filterpy") as caught:
+        make_smoother("filterpy", 1, 17)
+    assert "requirements-filterpy.txt" in caught.value.fix
+    monkeypatch.undo()
+    assert make_smoother("filterpy", 1, 17).describe()["name"] == "filterpy"

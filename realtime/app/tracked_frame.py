@@ -1,0 +1,23 @@
+"""A frame whose people are tracked, and which is not yet shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steadypose.realtime.datatypes import Pose
+from steadypose.realtime.tracking.pipeline import Crops
+
+
+@dataclass(slots=True)
+class TrackedFrame:
+    """A frame to be shown and recorded.
+
+    Attributes:
+        crops: The frame itself, and how long its stages took.
+        poses: Its people, as they are recorded.
+        drawn: As they are drawn in the window, if otherwise.
+    """
+
+    crops: Crops
+    poses: list[Pose]
+    drawn: list[Pose] | None = None

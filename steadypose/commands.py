@@ -1,0 +1,102 @@
+"""The command ``steadypose``: its words, and what each runs. Imports nothing that takes time."""
+
+from __future__ import annotations
+
+import difflib
+import runpy
+import sys
+from dataclasses import dataclass
+from typing import NoReturn
+
+from steadypose.engines.wording.printable import quoted, to_command, visible
+from steadypose.start import main as run_app
+from steadypose.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A word after ``steadypose``.
+
+    Attributes:
+        help: What it does, a line.
+        module: Below ``steadypose``; run as ``python -m`` would. Empty for the app itself.
+        options: Of the app, where the word stands for some of them.
+    """
+
+    help: str
+    module: str = ""
+    options: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "run": Command("follow people: a camera, a video, a stream or the demo"),
+    "doctor": Command(
+        "report what works on this machine, and why the rest does not", options=("--doctor",)
+    ),
+    "models": Command(
+        "list the published networks, and which are here", options=("--list-models",)
+    ),
+    "init-config": Command("write a file of options for --config", "realtime.command.init_config"),
+    "report": Command("make one HTML page about a recording", "realtime.report.__main__"),
+    "convert": Command("turn a recording into another format", "realtime.convert"),
+    "resmooth": Command("smooth a recording again, knowing what came after", "realtime.resmooth"),
+    "build-engine": Command("build a TensorRT engine from a model file", "export.build_trt"),
+    "download-weights": Command("fetch published weights by name", "export.download_weights"),
+    "export-onnx": Command("make a model file of weights (needs torch)", "export.export_onnx"),
+    "wrap-onnx": Command("make a model file of another project's ONNX", "export.wrap_onnx"),
+    "quantize": Command("make an int8 model file", "export.quantize"),
+}
+
+
+def main() -> NoReturn:
+    """Run what the first word names; exit codes as of every command."""
+    words = sys.argv[1:]
+    first = words[0] if words else "--help"
+    if first in {"-h", "--help"}:
+        sys.stdout.write(overview())
+        sys.exit(0)
+    if first == "--version":
+        sys.stdout.write(f"steadypose {__version__}\n")
+        sys.exit(0)
+    if first not in COMMANDS:
+        sys.stderr.write(
+            f"error: there is no command {visible(repr(first))}\n  fix: {_fix(first)}\n"
+        )
+        sys.exit(2)
+    chosen = COMMANDS[first]
+    sys.argv = [f"steadypose {first}", *chosen.options, *words[1:]]
+    if not chosen.module:
+        run_app()
+    runpy.run_module(f"steadypose.{chosen.module}", run_name="__main__")
+    sys.exit(0)
+
+
+def overview() -> str:
+    """What ``steadypose --help`` says."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: steadypose COMMAND [options]",
+            "",
+            "Steady human poses from a webcam, on screen and in a CSV.",
+            "",
+            *lines,
+            "",
+            "steadypose COMMAND --help lists the options of one; steadypose --version.",
+            "examples: steadypose run --camera 0 --csv out.csv; steadypose run --source demo",
+            "",
+        ]
+    )
+
+
+def _fix(word: str) -> str:
+    """What was probably meant: a command, an option of the app, or something to read."""
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    if near:
+        return f"steadypose {near[0]}"
+    if word.startswith("-"):
+        return f"options follow a command: {to_command('steadypose', 'run', word)}"
+    return (
+        f"to read it: steadypose run --source {quoted(word)}; steadypose --help lists the commands"
+    )
