@@ -1,10 +1,10 @@
-"""The command line: the only module that prints."""
+"""The command line of the app."""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened, open_engine
-from steadypose.engines.wording.printable import visible_lines
+from steadypose.engines.wording import telling
 from steadypose.realtime.app.display import open_display
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.options import build_parser, to_settings
@@ -70,16 +70,11 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                 lines = examine(chosen, backend=arguments.backend, is_trusting=trust)
             except SteadyposeError as error:
                 lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]
-            print(visible_lines(lines))
-            return 0
+            return _answer(lines)
         if arguments.list_models:
             from steadypose.realtime.model.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
 
-            try:
-                print(visible_lines(listing()), flush=True)
-            except BrokenPipeError:  # `| head` has seen enough; Python would complain at its end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            return _answer(listing())
         settings = to_settings(arguments, model_of(arguments))
         return run(settings, stop, typed=sys.argv[1:] if argv is None else argv)
     except SteadyposeError as error:
@@ -121,8 +116,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         stop: Signal handler.
         typed: The command line, for the description of the recording.
     """
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stop.listen()
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
     check_outputs(settings)
@@ -242,11 +236,13 @@ def _run_with(
         except BaseException as error:
             problem = problem or error
     _clear()
-    print(visible_lines(summary(app)))
-    if settings.benchmark is not None:
-        write_figures(app, settings.benchmark)
-    if problem is not None:
-        raise problem
+    telling.tell(summary(app), to_error=False)
+    try:
+        if settings.benchmark is not None:
+            write_figures(app, settings.benchmark)
+    finally:
+        if problem is not None:
+            raise problem
     return 0
 
 
@@ -263,7 +259,7 @@ def _expected(frame_count: int | None, max_frames: int | None) -> int | None:
 
 
 def _progress_printer(total: int | None) -> Callable[[int], None] | None:
-    if not sys.stderr.isatty():
+    if not telling.is_watched():
         return None
     begin_s = time.perf_counter()
 
@@ -276,17 +272,29 @@ def _progress_printer(total: int | None) -> Callable[[int], None] | None:
             text = f"[{bar}] {done}/{total} frames, {rate:.0f} fps, {left_s:.0f} s left"
         else:
             text = f"{done} frames, {rate:.0f} fps"
-        print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
+        telling.tell_raw(f"\r{text:<78}")
 
     return show
 
 
 def _clear() -> None:
     """Remove the progress bar, where one is drawn."""
-    if sys.stderr.isatty():
-        print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
+    if telling.is_watched():
+        telling.tell_raw(f"\r{'':<78}\r")
+
+
+def _answer(lines: Sequence[str]) -> int:
+    """Write what was asked for; returns the exit code."""
+    problem = telling.tell(lines, to_error=False)
+    if problem is None or problem.errno == errno.EPIPE:  # `| head` has seen enough
+        return 0
+    _say(
+        f"error: cannot write to the standard output: {problem.strerror}",
+        "  fix: let it lead to a terminal, or to a disk with space",
+    )
+    return 2
 
 
 def _say(*lines: str) -> None:
     _clear()
-    print(visible_lines(lines), file=sys.stderr, flush=True)
+    telling.tell(lines)

@@ -1,31 +1,62 @@
-"""The command: python run.py, or ``steadypose`` where it is installed."""
+"""The commands: ``steadypose`` and its tools, here (run.py, python -m realtime...) or installed."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn
 
+from steadypose.engines.wording import telling
 from steadypose.realtime.command.stop import Stop
 
 
 def main() -> NoReturn:
-    """Run the app; Ctrl-C and SIGTERM end it with a sentence from the first moment on."""
+    """Run the app; Ctrl-C, SIGTERM and SIGHUP end it with a sentence from the first moment on."""
+    _run(lambda stop: import_module("steadypose.realtime.cli").main(stop=stop))
+
+
+def convert() -> NoReturn:
+    """Run ``realtime.convert``; ends as ``main`` does."""
+    tool("convert")
+
+
+def resmooth() -> NoReturn:
+    """Run ``realtime.resmooth``; ends as ``main`` does."""
+    tool("resmooth")
+
+
+def report() -> NoReturn:
+    """Run ``realtime.report``; ends as ``main`` does."""
+    tool("report.__main__")
+
+
+def tool(name: str) -> NoReturn:
+    """Run a tool by the name of its module in ``steadypose.realtime``."""
+
+    def run(stop: Stop) -> int:
+        work = import_module(f"steadypose.realtime.{name}").main
+        stop.check()  # a package may have swallowed it while it was loaded
+        code: int = work()
+        return code
+
+    _run(run)
+
+
+def _run(command: Callable[[Stop], int]) -> NoReturn:
+    telling.open_closed_streams()
     stop = Stop()  # before anything is loaded: packages swallow interrupts while they load
     try:
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
+        stop.listen()
         stop.watch()
-        from steadypose.realtime.cli import main as run  # noqa: PLC0415 - see above
-
-        code = run(stop=stop)
-    except KeyboardInterrupt:  # while the program was still loading
-        print("error: interrupted (SIGINT) before the start\n  fix: run it again", file=sys.stderr)
+        code = command(stop)
+    except KeyboardInterrupt as interrupt:  # while the program was still loading
+        name = str(interrupt) or "SIGINT"
+        telling.tell((f"error: interrupted ({name}) before the start", "  fix: run it again"))
         code = 2
+    telling.flush()
     if stop.was_asked:
         # Files are closed; native threads that were interrupted would abort an orderly exit.
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
-from steadypose.engines.wording.printable import quoted, visible, visible_lines
+from steadypose.engines.wording.printable import quoted, visible
+from steadypose.engines.wording.telling import tell, tell_raw
 from steadypose.realtime.model.places import ROOT
 
 
@@ -36,6 +37,10 @@ class Parser(argparse.ArgumentParser):
         if is_stray and self.stray_fix:
             fix = self.stray_fix.format(word=quoted(words[0]))
         raise UsageError(message, fix=fix)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version, also where they are longer than somebody wants to read."""
+        tell_raw(message or "", to_error=file is sys.stderr)
 
 
 def called(tool: str = "") -> str:
@@ -65,10 +70,13 @@ def require(*packages: str, requirements: str) -> None:
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        sys.stderr.write(
-            f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
-            f"not installed for {visible(sys.executable)}\n"
-            f"  fix: make setup-export, then .venv/bin/python; or pip install -r {requirements}\n"
+        tell(
+            (
+                f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
+                f"not installed for {visible(sys.executable)}",
+                "  fix: make setup-export, then .venv/bin/python; or pip install -r "
+                f"{requirements}",
+            )
         )
         sys.exit(2)
 
@@ -82,11 +90,11 @@ def run_command(work: Callable[[], str | Sequence[str]]) -> int:
     """
     patience.is_command = True
     try:
-        sys.stdout.write(f"{visible_lines(work())}\n")
+        tell(work(), to_error=False)
     except SteadyposeError as error:
-        sys.stderr.write(f"error: {error}\n")
+        tell((f"error: {error.what}", f"  fix: {error.fix}"))
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("error: interrupted; nothing was written\n  fix: run it again\n")
+        tell(("error: interrupted; nothing was written", "  fix: run it again"))
         return 2
     return 0
