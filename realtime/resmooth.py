@@ -7,9 +7,9 @@ by both, nothing lags, and short gaps are bridged from both sides.
 from __future__ import annotations
 
 if __name__ == "__main__":  # before anything is loaded: Ctrl-C is a sentence from now on
-    from steadypose.start import tool
+    from importlib import import_module
 
-    tool("resmooth")
+    import_module("steadypose.start").tool("resmooth")
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

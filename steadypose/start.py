@@ -46,7 +46,9 @@ def tool(name: str) -> NoReturn:
 
 def _run(command: Callable[[Stop], int]) -> NoReturn:
     telling.open_closed_streams()
-    stop = Stop()  # before anything is loaded: packages swallow interrupts while they load
+    stop = Stop(
+        owns_process=True
+    )  # before anything is loaded: packages swallow interrupts while they load
     try:
         stop.listen()
         stop.watch()
@@ -56,7 +58,6 @@ def _run(command: Callable[[Stop], int]) -> NoReturn:
         telling.tell((f"error: interrupted ({name}) before the start", "  fix: run it again"))
         code = 2
     telling.flush()
-    if stop.was_asked:
-        # Files are closed; native threads that were interrupted would abort an orderly exit.
+    if stop.needs_hard_end:  # files are closed
         os._exit(code)
     sys.exit(code)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import RecordError, SteadyposeError
 from steadypose.realtime.app.caption import CAPTION_EVERY_S, Caption
 from steadypose.realtime.app.clock import Clock
-from steadypose.realtime.app.display import Display
-from steadypose.realtime.app.draw import draw_hud, draw_poses, mirrored
+from steadypose.realtime.app.display import WITHOUT_SCREEN, Display, without_screen
+from steadypose.realtime.app.draw import draw_hud
 from steadypose.realtime.app.in_flight import FrameInFlight
 from steadypose.realtime.app.keys import find_key
 from steadypose.realtime.datatypes import Frame, Pose
@@ -45,7 +45,7 @@ class App:
         is_mirrored: Mirror the window only; recordings are unchanged.
         max_frames: Stop after this many.
         progress: Called about four times a second with the number of frames done.
-        say: Called with a sentence when the camera is lost and when it is back.
+        say: Called with a sentence when the camera or the screen is lost, or the camera is back.
         clock: Times of the run.
     """
 
@@ -58,12 +58,14 @@ class App:
     is_mirrored: bool = False
     max_frames: int | None = None
     progress: Callable[[int], None] | None = None
-    say: Callable[[str], None] | None = None
+    say: Callable[[str], object] = lambda _text: None
     clock: Clock = field(default_factory=Clock)
     _caption: Caption = field(default_factory=Caption)
     _is_paused: bool = False
     _has_help: bool = False
     _is_done: bool = False
+    _ready: Crops | None = None
+    _in_engine: Crops | None = None
     _waiting: FrameInFlight | None = None
     _shown: FrameInFlight | None = None
     _fetched: int = 0
@@ -81,7 +83,8 @@ class App:
         Raises:
             SteadyposeError: The source or a file failed; what was recorded is kept.
         """
-        self.clock.begin()
+        if not self._fetched:
+            self.clock.begin()
         try:
             self._loop()
         finally:
@@ -91,26 +94,30 @@ class App:
     def _loop(self) -> None:
         """Keep the engine busy and do everything else meanwhile.
 
+        It can be begun again from within any call of the display: see ``Window.guard``.
+
         A file's next frame is prepared while the engine works, so only the hand-over
         lies between two inferences. A live frame is completed before the next is
         cut: the newest pose gives the best crop, and there is nothing to fetch yet.
         """
         prepares_ahead = not self.source.is_paced
-        ready: Crops | None = None
         while not self._is_done:
-            crops, ready = ready or self._next(wait=self._waiting is None), None
-            if crops is not None:
-                self.pipeline.start(crops)
+            if self._in_engine is None:
+                crops, self._ready = self._ready or self._next(wait=self._waiting is None), None
+                if crops is not None:
+                    self.pipeline.start(crops)
+                    self._in_engine = crops
             was_waiting = self._waiting is not None
             self._deliver_waiting()
-            if crops is not None:
+            if (crops := self._in_engine) is not None:
                 failure: BaseException | None = None
                 try:
-                    ready = self._next(wait=True) if prepares_ahead else None
+                    self._ready = self._next(wait=True) if prepares_ahead else None
                 except (SteadyposeError, KeyboardInterrupt) as error:
                     failure = error  # raised once the frame in the engine is stored
                 with self.clock.apart():
                     found = self.pipeline.finish(crops)
+                self._in_engine = None
                 self._waiting = FrameInFlight(crops, found)
                 if failure is not None:
                     raise failure
@@ -198,10 +205,6 @@ class App:
 
     def _painter(self, result: FrameInFlight, *, is_window: bool, age_ms: float) -> Paint:
         """Make a function that draws this frame as of now; any thread may call it."""
-        is_mirrored = is_window and self.is_mirrored
-        image = result.crops.frame.image_bgr
-        # The recorded video shows the recorded poses.
-        poses = (result.drawn if is_window else None) or result.poses or []
         hud = partial(
             draw_hud,
             lines=self._caption.lines(
@@ -217,13 +220,8 @@ class App:
             has_help=self._has_help,
         )
 
-        def paint() -> NDArray[np.uint8]:
-            canvas = mirrored(image) if is_mirrored else image.copy()
-            draw_poses(canvas, poses, is_mirrored=is_mirrored)
-            hud(canvas)
-            return canvas
-
-        return paint
+        is_mirrored = is_window and self.is_mirrored
+        return result.painter(hud, is_predicted=is_window, is_mirrored=is_mirrored)
 
     def _show_again(self) -> None:
         """Redraw the last frame with its current age."""
@@ -241,11 +239,14 @@ class App:
     def _report_trouble(self) -> None:
         """Report once that the camera is lost, and once that it is back."""
         trouble = self.source.trouble
-        if self.say is not None and bool(trouble) != bool(self._trouble):
+        if bool(trouble) != bool(self._trouble):
             self.say(trouble or "the camera is back")
         self._trouble = trouble
 
     def _handle_keys(self) -> None:
+        if self.display.is_lost:
+            self.display, self._is_paused = without_screen(self.outputs), False
+            self.say(WITHOUT_SCREEN)
         for name in self.display.pressed():
             key = find_key(name)
             if key is not None:
@@ -283,18 +284,16 @@ class App:
 
     def record(self) -> None:
         """Switch recording on or off."""
-        try:
-            self._caption.say(self.outputs.toggle())
-        except RecordError as error:
-            self._caption.say(error.what)
+        self._try(self.outputs.toggle)
 
     def snapshot(self) -> None:
         """Save the frame shown last, with its recorded poses."""
         if self._shown is None:
             return
-        canvas = self._shown.crops.frame.image_bgr.copy()
-        draw_poses(canvas, self._shown.poses or [])
+        self._try(partial(save_snapshot, self._shown.painter()()))
+
+    def _try(self, work: Callable[[], str]) -> None:
         try:
-            self._caption.say(save_snapshot(canvas))
+            self._caption.say(work())
         except RecordError as error:
             self._caption.say(error.what)

@@ -17,9 +17,16 @@ _NUMBERS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, nam
 
 
 class Stop:
-    """Handler of the signals that end a program: end the run, keep the files."""
+    """Handler of the signals that end a program: end the run, keep the files.
 
-    def __init__(self) -> None:
+    Attributes:
+        owns_process: Whoever made it ends the process right after the run.
+        needs_hard_end: It must end without the cleaning up of native packages.
+    """
+
+    def __init__(self, *, owns_process: bool = False) -> None:
+        self.owns_process = owns_process
+        self.needs_hard_end = False
         self._name: str | None = None
         self._is_watched = False
 
@@ -32,6 +39,7 @@ class Stop:
             # A second signal ends the process at once, in case closing the files hangs.
             signal.signal(number, signal.SIG_DFL)
         self._name = signal.Signals(number).name
+        self.needs_hard_end = True  # threads that were interrupted would abort an orderly one
         self.check()
 
     def listen(self) -> None:

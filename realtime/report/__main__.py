@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # before anything is loaded: Ctrl-C is a sentence from now on
-    from steadypose.start import tool
+    from importlib import import_module
 
-    tool("report.__main__")
+    import_module("steadypose.start").tool("report.__main__")
 
 import argparse
 import webbrowser

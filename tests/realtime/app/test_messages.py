@@ -18,7 +18,7 @@ from steadypose.realtime.model.places import ROOT
 from tests.realtime.app.test_cli import RUN, environment
 from tests.realtime.app.test_interrupts import HOOK, unignored
 
-DEMO = (*RUN, *"--source demo --headless --threads 1 --max-frames 5".split())
+DEMO = (*RUN, *["--source", "demo", "--headless", "--threads", "1", "--max-frames", "5"])
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix redirects")
 
 
@@ -98,7 +98,7 @@ def test_a_stream_that_is_none_is_passed_over(
 @pytest.mark.slow
 def test_a_terminal_that_is_closed_ends_a_run_as_sigterm_does(tmp_path: Path) -> None:
     table = tmp_path / "a.csv"
-    command = [*RUN, *"--source demo --headless --realtime --csv".split(), str(table)]
+    command = [*RUN, *["--source", "demo", "--headless", "--realtime", "--csv"], str(table)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as process:
         while process.poll() is None and not table.exists():
             time.sleep(0.02)
