@@ -85,7 +85,7 @@ def test_a_stream_that_is_none_is_passed_over(
         def write(self, _text: str) -> int:
             raise BrokenPipeError(32, "Broken pipe")
 
-    found = None if stream is None else Broken()
+    found: io.StringIO | None = None if stream is None else Broken()
     if stream == "closed":
         found = io.StringIO()
         found.close()

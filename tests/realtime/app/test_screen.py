@@ -28,13 +28,14 @@ class Screen:
 
     def __init__(self, number: int) -> None:
         self.environment = environment() | {"DISPLAY": f":{number}"}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         size = ("-screen", "0", "800x600x24")
-        self.server = subprocess.Popen(["Xvfb", f":{number}", *size], **quiet)
+        self.server = subprocess.Popen(["Xvfb", f":{number}", *size], stderr=subprocess.DEVNULL)
         self.others = [self.server]
         try:
             until(lambda: self.do("xdotool", "getmouselocation"))
-            self.others.append(subprocess.Popen(["openbox"], env=self.environment, **quiet))
+            self.others.append(
+                subprocess.Popen(["openbox"], env=self.environment, stderr=subprocess.DEVNULL)
+            )
             until(lambda: self.do("xdotool", "get_num_desktops"))
         except BaseException:
             self.close()
@@ -42,9 +43,10 @@ class Screen:
 
     def do(self, *words: str) -> str:
         """What a command says; nothing where it failed."""
-        asked = {"capture_output": True, "text": True, "env": self.environment}
         try:
-            return subprocess.run(words, check=True, timeout=20, **asked).stdout
+            return subprocess.run(
+                words, check=True, timeout=20, capture_output=True, text=True, env=self.environment
+            ).stdout
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             return ""
 
