@@ -8,7 +8,8 @@ SteadyposeError
 │   ├── EngineUnavailableError   a backend cannot run on this machine
 │   └── UntrustedEngineError     an engine that somebody else built
 ├── SourceError          a camera, video or folder that cannot be read
-└── RecordError          a file that cannot be written or read
+├── RecordError          a file that cannot be written or read
+└── DisplayError         a screen that is gone
 """
 
 from __future__ import annotations
@@ -71,3 +72,7 @@ class SourceError(SteadyposeError):
 
 class RecordError(SteadyposeError):
     """A recording that cannot be written, or not be read back."""
+
+
+class DisplayError(SteadyposeError):
+    """A window that cannot be shown any more, with nothing else to do."""

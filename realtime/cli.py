@@ -1,14 +1,13 @@
-"""The command line: the only module that prints."""
+"""The command line of the app."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 # Before OpenCV is loaded: its own warnings would surround our one sentence.
@@ -23,10 +22,11 @@ from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened, open_engine
-from steadypose.engines.wording.printable import visible_lines
-from steadypose.realtime.app.display import open_display
+from steadypose.engines.wording import telling
+from steadypose.realtime.app.display import Window, open_display
 from steadypose.realtime.app.loop import App
-from steadypose.realtime.command.config_file import parse_with_config
+from steadypose.realtime.command.config.reading import parse_with_config
+from steadypose.realtime.command.console import answer, clear, progress_printer, report, say
 from steadypose.realtime.command.options import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.run_info import describe_run
@@ -73,28 +73,15 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                 lines = examine(chosen, backend=arguments.backend, is_trusting=trust)
             except SteadyposeError as error:
                 lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]
-            print(visible_lines(lines))
-            return 0
+            return answer(lines)
         if arguments.list_models:
             from steadypose.realtime.model.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
 
-            try:
-                print(visible_lines(listing()), flush=True)
-            except BrokenPipeError:  # `| head` has seen enough; Python would complain at its end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            return answer(listing())
         settings = to_settings(arguments, model_of(arguments))
         return run(settings, stop, typed=[*from_file, *typed])
-    except SteadyposeError as error:
-        _say(f"error: {error.what}", f"  fix: {error.fix}")
-        return 2
-    except KeyboardInterrupt as interrupt:
-        name = str(interrupt) or "SIGINT"
-        _say(
-            f"error: interrupted ({name}); everything recorded so far is saved",
-            "  fix: press q in the window, or give --max-frames, to end without this message",
-        )
-        return 2
+    except (SteadyposeError, KeyboardInterrupt) as error:
+        return report(error)
 
 
 def model_of(arguments: argparse.Namespace) -> Path | None:
@@ -124,22 +111,21 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         stop: Signal handler.
         typed: The command line, for the description of the recording.
     """
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stop.listen()
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
     check_outputs(settings)
     taken = _open(settings)
     opened, engine = taken.opened, taken.opened.engine
     for reason in opened.passed_over:
-        _say(f"passed over {reason}")
+        say(f"passed over {reason}")
     if taken.reason:
-        _say(f"model: {taken.reason}")
+        say(f"model: {taken.reason}")
     settings = replace(settings, model=taken.model)
     stop.check()
     if engine.spec.decoder.startswith("coordinates"):
-        _say("note: this network outputs no scores, so every frame appears to contain a person")
-    _say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
+        say("note: this network outputs no scores, so every frame appears to contain a person")
+    say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
     try:
         return _run_with(engine, settings, typed, stop)
     finally:
@@ -188,7 +174,7 @@ def _run_with(
     smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
-        _say(f"no window: {reason}")
+        say(f"no window: {reason}")
     live = open_live(settings.live, engine.spec.skeleton, persons=settings.persons)
     try:
         # Somebody watches: the demo plays like a camera, at its own speed and without an end.
@@ -196,11 +182,11 @@ def _run_with(
     except BaseException:
         live.close()
         raise
-    _say(f"source: {source.label}")
+    say(f"source: {source.label}")
     if not (
         display.is_window or settings.recordings or settings.benchmark or settings.live.is_asked_for
     ):
-        _say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
+        say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
     smoothing = {
         **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
         "second_pass": settings.is_offline_smoothed,
@@ -222,7 +208,7 @@ def _run_with(
         persons=settings.persons,
         smoother=smoother,
         is_paced=source.is_paced,
-        say=_say,
+        say=say,
     )
     total = _expected(source.frame_count, settings.max_frames)
     app = App(
@@ -235,9 +221,33 @@ def _run_with(
         is_predicting=settings.is_predicting and source.is_live,
         is_mirrored=settings.is_mirrored,
         max_frames=settings.max_frames,
-        progress=None if source.is_live else _progress_printer(total),
-        say=_say,
+        progress=None if source.is_live else progress_printer(total),
+        say=say,
     )
+    if stop is not None and stop.owns_process and isinstance(display, Window):
+        stop.needs_hard_end = display.guard(partial(_resume, app, settings, stop))
+    return _finish(app, settings, stop)
+
+
+def _resume(app: App, settings: Settings, stop: Stop) -> int:
+    """``_finish`` from within the end of the process; nothing may be raised out of it."""
+    try:
+        code = _finish(app, settings, stop)
+    except (SteadyposeError, KeyboardInterrupt) as error:
+        code = report(error)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    telling.flush()
+    return code
+
+
+def _finish(app: App, settings: Settings, stop: Stop | None) -> int:
+    """Loop, close everything, report; it may go on where an earlier call was left.
+
+    Raises:
+        SteadyposeError: A part failed; what was recorded is kept.
+    """
     problem: BaseException | None = None
     # Files are closed whatever happened, a bug included.
 
@@ -246,17 +256,19 @@ def _run_with(
             stop.check()
         app.run()
 
-    for step in (work, outputs.close, source.close, display.close):
+    for step in (work, app.outputs.close, app.source.close, app.display.close):
         try:
             step()
         except BaseException as error:
             problem = problem or error
-    _clear()
-    print(visible_lines(summary(app)))
-    if settings.benchmark is not None:
-        write_figures(app, settings.benchmark)
-    if problem is not None:
-        raise problem
+    clear()
+    telling.tell(summary(app), to_error=False)
+    try:
+        if settings.benchmark is not None:
+            write_figures(app, settings.benchmark)
+    finally:
+        if problem is not None:
+            raise problem
     return 0
 
 
@@ -264,39 +276,9 @@ def _smooth_again(path: Path, form: TableFormat) -> None:
     """Give a finished table its second pass."""
     from steadypose.realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
 
-    _say(f"second pass: {path} ({resmooth(path, path, form=form)})")
+    say(f"second pass: {path} ({resmooth(path, path, form=form)})")
 
 
 def _expected(frame_count: int | None, max_frames: int | None) -> int | None:
     known = [n for n in (frame_count, max_frames) if n is not None]
     return min(known) if known else None
-
-
-def _progress_printer(total: int | None) -> Callable[[int], None] | None:
-    if not sys.stderr.isatty():
-        return None
-    begin_s = time.perf_counter()
-
-    def show(done: int) -> None:
-        rate = done / max(1e-9, time.perf_counter() - begin_s)
-        if total:
-            share = min(1.0, done / total)
-            bar = ("#" * round(30 * share)).ljust(30, ".")
-            left_s = (total - done) / max(1e-9, rate)
-            text = f"[{bar}] {done}/{total} frames, {rate:.0f} fps, {left_s:.0f} s left"
-        else:
-            text = f"{done} frames, {rate:.0f} fps"
-        print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
-
-    return show
-
-
-def _clear() -> None:
-    """Remove the progress bar, where one is drawn."""
-    if sys.stderr.isatty():
-        print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
-
-
-def _say(*lines: str) -> None:
-    _clear()
-    print(visible_lines(lines), file=sys.stderr, flush=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything is loaded: Ctrl-C is a sentence from now on
+    from importlib import import_module
+
+    import_module("steadypose.start").tool("convert")
+
 import argparse
 import secrets
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -212,7 +216,3 @@ def _replace(output: Path, write: Callable[[Path], None]) -> None:
         replace_file(output, write)
     except OSError as error:
         raise write_error(output, error) from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,7 +6,11 @@ by both, nothing lags, and short gaps are bridged from both sides.
 
 from __future__ import annotations
 
-import sys
+if __name__ == "__main__":  # before anything is loaded: Ctrl-C is a sentence from now on
+    from importlib import import_module
+
+    import_module("steadypose.start").tool("resmooth")
+
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +149,3 @@ def _look_again(keypoints: tuple[str, ...], person: PersonTrack) -> tuple[FloatA
         return np.full(len(raw), 100.0), score  # hardly seen at all: any size will do
     sizes[: known[0]] = sizes[known[0]]
     return sizes, score
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import NoReturn
 
-from steadypose.engines.wording.printable import quoted, to_command, visible
+from steadypose.engines.wording.printable import quoted, to_command
+from steadypose.engines.wording.telling import tell, tell_raw
 from steadypose.start import main as run_app
 from steadypose.version import __version__
 
@@ -36,7 +37,9 @@ COMMANDS = {
     "models": Command(
         "list the published networks, and which are here", options=("--list-models",)
     ),
-    "init-config": Command("write a file of options for --config", "realtime.command.init_config"),
+    "init-config": Command(
+        "write a file of options for --config", "realtime.command.config.writing"
+    ),
     "report": Command("make one HTML page about a recording", "realtime.report.__main__"),
     "convert": Command("turn a recording into another format", "realtime.convert"),
     "resmooth": Command("smooth a recording again, knowing what came after", "realtime.resmooth"),
@@ -53,15 +56,13 @@ def main() -> NoReturn:
     words = sys.argv[1:]
     first = words[0] if words else "--help"
     if first in {"-h", "--help"}:
-        sys.stdout.write(overview())
+        tell_raw(overview(), to_error=False)
         sys.exit(0)
     if first == "--version":
-        sys.stdout.write(f"steadypose {__version__}\n")
+        tell(f"steadypose {__version__}", to_error=False)
         sys.exit(0)
     if first not in COMMANDS:
-        sys.stderr.write(
-            f"error: there is no command {visible(repr(first))}\n  fix: {_fix(first)}\n"
-        )
+        tell((f"error: there is no command {first!r}", f"  fix: {_fix(first)}"))
         sys.exit(2)
     chosen = COMMANDS[first]
     sys.argv = [f"steadypose {first}", *chosen.options, *words[1:]]

@@ -1,33 +1,70 @@
-"""The app as a command: python run.py, or ``steadypose run``."""
+"""The app and its tools as commands, here (run.py, python -m realtime...) or installed."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn
 
+from steadypose.engines.wording import telling
 from steadypose.realtime.command.stop import Stop
 
 
 def main() -> NoReturn:
-    """Run the app; Ctrl-C and SIGTERM end it with a sentence from the first moment on."""
-    stop = Stop()  # before anything is loaded: packages swallow interrupts while they load
-    try:
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
-        stop.watch()
-        _leave_out("openvino.tools.ovc")  # OpenVINO's converter, a tenth of the start; unused
-        from steadypose.realtime.cli import main as run  # noqa: PLC0415 - see above
+    """Run the app; Ctrl-C, SIGTERM and SIGHUP end it with a sentence from the first moment on."""
+    _run(_app)
 
-        code = run(stop=stop)
-    except KeyboardInterrupt:  # while the program was still loading
-        print("error: interrupted (SIGINT) before the start\n  fix: run it again", file=sys.stderr)
+
+def _app(stop: Stop) -> int:
+    _leave_out("openvino.tools.ovc")  # OpenVINO's converter, a tenth of the start; unused
+    code: int = import_module("steadypose.realtime.cli").main(stop=stop)
+    return code
+
+
+def convert() -> NoReturn:
+    """Run ``realtime.convert``; ends as ``main`` does."""
+    tool("convert")
+
+
+def resmooth() -> NoReturn:
+    """Run ``realtime.resmooth``; ends as ``main`` does."""
+    tool("resmooth")
+
+
+def report() -> NoReturn:
+    """Run ``realtime.report``; ends as ``main`` does."""
+    tool("report.__main__")
+
+
+def tool(name: str) -> NoReturn:
+    """Run a tool by the name of its module in ``steadypose.realtime``."""
+
+    def run(stop: Stop) -> int:
+        work = import_module(f"steadypose.realtime.{name}").main
+        stop.check()  # a package may have swallowed it while it was loaded
+        code: int = work()
+        return code
+
+    _run(run)
+
+
+def _run(command: Callable[[Stop], int]) -> NoReturn:
+    telling.open_closed_streams()
+    stop = Stop(
+        owns_process=True
+    )  # before anything is loaded: packages swallow interrupts while they load
+    try:
+        stop.listen()
+        stop.watch()
+        code = command(stop)
+    except KeyboardInterrupt as interrupt:  # while the program was still loading
+        name = str(interrupt) or "SIGINT"
+        telling.tell((f"error: interrupted ({name}) before the start", "  fix: run it again"))
         code = 2
-    if stop.was_asked:
-        # Files are closed; native threads that were interrupted would abort an orderly exit.
-        sys.stdout.flush()
-        sys.stderr.flush()
+    telling.flush()
+    if stop.needs_hard_end:  # files are closed
         os._exit(code)
     sys.exit(code)
 

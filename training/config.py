@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from steadypose.engines.errors import UsageError
 from steadypose.export.models.registry import PUBLISHED_SOFTNESS, kind_of
-from steadypose.realtime.command.toml_table import read_toml, to_dataclass
+from steadypose.realtime.command.config.toml_table import read_toml, to_dataclass
 from training.examples.augment import Augment
 
 Schedule = Literal["cosine", "constant", "linear", "steps"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from steadypose.engines.wording.telling import flush
 
 T = TypeVar("T")
 
@@ -76,6 +77,5 @@ def answer_within(work: Callable[[], T], limit_s: float) -> T:
 def _end(done: threading.Event) -> None:
     """Leave without asking libraries to clean up: they would wait for what never ends."""
     if not done.wait(_AT_THE_END_S):
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
         os._exit(2)

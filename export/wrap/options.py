@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.command.config.toml_table import read_toml, refuse_unknown
 from steadypose.realtime.command.parser import Parser
-from steadypose.realtime.command.toml_table import read_toml, refuse_unknown
 
 Cells = Literal["half", "corner", "udp"]
 _FIX = "see docs/foreign_models.md"

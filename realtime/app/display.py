@@ -5,14 +5,29 @@ from __future__ import annotations
 import os
 import platform
 import re
-import socket
+from collections.abc import Callable
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from steadypose.engines.errors import DisplayError
+from steadypose.realtime.app.x_server import Links, answers
+
+WITHOUT_SCREEN = "the screen is gone; the recording goes on without a window"
 _TITLE = "steadypose"
+# What OpenCV tells of a key under other keyboard layouts is an X keysym, here of the keys that
+# have a meaning: Russian or Ukrainian, Greek, Hebrew, Arabic.
+_SAME_KEYS = {
+    "q": (0x6CA, 0x5D6),
+    "r": (0x6CB, 0x7F1, 0xCF8, 0x5E2),
+    "s": (0x6D9, 0x6A6, 0x7F2, 0xCE3, 0x5D3),
+    "m": (0x6D8, 0x7EC, 0xCF6, 0x5C9),
+    "k": (0x6CC, 0x7EA, 0xCEC, 0x5E6),
+    "h": (0x6D2, 0x7E7, 0xCE9, 0x5C7),
+}
+_LETTERS = {code: letter for letter, codes in _SAME_KEYS.items() for code in codes}
 
 
 class Display(Protocol):
@@ -20,7 +35,12 @@ class Display(Protocol):
 
     @property
     def is_window(self) -> bool:
-        """False if there is no window."""
+        """False if there is no window, or none any more."""
+        ...
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the screen is gone: nobody will see anything or press a key."""
         ...
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
@@ -36,10 +56,17 @@ class Display(Protocol):
         ...
 
 
+class Recording(Protocol):
+    """The files of a run, as far as they matter here."""
+
+    is_recording: bool
+
+
 class NullDisplay:
     """Shows nothing."""
 
     is_window = False
+    is_lost = False
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
         """Does nothing."""
@@ -55,35 +82,85 @@ class NullDisplay:
 class Window:
     """An OpenCV window that can be resized."""
 
-    is_window = True
-
     def __init__(self) -> None:
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        self._links = Links()
+        self._is_lost = self._is_closed = False
         self._size_hw: tuple[int, int] | None = None
+
+    @property
+    def is_window(self) -> bool:
+        """See ``Display.is_window``."""
+        return not self.is_lost
+
+    @property
+    def is_lost(self) -> bool:
+        """See ``Display.is_lost``."""
+        self._is_lost = self._is_lost or self._links.are_broken
+        return self._is_lost
 
     def show(self, image_bgr: NDArray[np.uint8]) -> None:
         """Show an image; the first one sets the window's size."""
         size_hw = (image_bgr.shape[0], image_bgr.shape[1])
-        if size_hw != self._size_hw:
-            self._size_hw = size_hw
-            scale = min(2.0, 1280 / size_hw[1], 800 / size_hw[0])
-            cv2.resizeWindow(_TITLE, round(size_hw[1] * scale), round(size_hw[0] * scale))
-        cv2.imshow(_TITLE, image_bgr)
+        self._links.stay_guarded()
+        try:
+            if size_hw != self._size_hw and not self.is_lost:
+                self._size_hw = size_hw
+                scale = min(2.0, 1280 / size_hw[1], 800 / size_hw[0])
+                width, height = (max(1, round(side * scale)) for side in size_hw[::-1])
+                cv2.resizeWindow(_TITLE, width, height)
+            if not self.is_lost:
+                cv2.imshow(_TITLE, image_bgr)
+        except cv2.error:  # somebody closed it at this moment
+            self._is_closed = True
 
     def pressed(self) -> list[str]:
         """See ``Display.pressed``."""
         keys = []
         # pollKey, if it exists, does not sleep; waitKey(1) always costs a millisecond or more.
-        while (code := cv2.pollKey()) >= 0:
-            code &= 0xFF
-            keys.append("escape" if code == 27 else chr(code))
-        if self._size_hw and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        while not self.is_lost and (code := cv2.pollKey()) >= 0:
+            keys.append(_key_name(code))
+        if self._is_closed or (self._size_hw and not self.is_lost and not _is_visible()):
             keys.append("close")
         return keys
 
+    def guard(self, resume: Callable[[], int]) -> bool:
+        """What happens where the screen goes during a call; see ``Links.guard``."""
+        return self._links.guard(resume)
+
     def close(self) -> None:
         """Remove the window."""
-        cv2.destroyAllWindows()
+        if not self.is_lost:
+            cv2.destroyAllWindows()
+
+
+def without_screen(outputs: Recording) -> Display:
+    """What takes the place of a window whose screen is gone.
+
+    Raises:
+        DisplayError: Nothing is recorded, so there is nothing left to do.
+    """
+    if not outputs.is_recording:
+        raise DisplayError(
+            "the screen is gone, and nothing is recorded",
+            fix="start it again; with --csv it goes on without a screen",
+        )
+    return NullDisplay()
+
+
+def _key_name(code: int) -> str:
+    """The character on a key of a Latin layout; something else for keys without one."""
+    code &= 0xFFFF  # GTK adds flags above it
+    if code == 27:
+        return "escape"
+    return chr(code).lower() if code < 0x100 else _LETTERS.get(code, f"key {code:#x}")
+
+
+def _is_visible() -> bool:
+    try:
+        return bool(cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1)
+    except cv2.error:  # Qt, of a window that was closed
+        return False
 
 
 def why_headless() -> str | None:
@@ -96,35 +173,13 @@ def why_headless() -> str | None:
     display = os.environ.get("DISPLAY")
     if not display:
         return "no display (DISPLAY is not set)"
-    return None if _answers(display) else f"display {display} does not answer"
+    return None if answers(display) else f"display {display} does not answer"
 
 
 def gui_backend() -> str:
     """OpenCV's window toolkit, ``NONE`` if it has none."""
     found = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
     return found[1] if found else "NONE"
-
-
-def _answers(display: str) -> bool:
-    """Check for an X server; without one Qt would abort the process instead of failing."""
-    match = re.fullmatch(r"(?:unix)?(?P<host>.*):(?P<number>\d+)(?:\.\d+)?", display)
-    if match is None:
-        return False
-    number = int(match["number"])
-    if match["host"] and not match["host"].startswith("/"):
-        try:
-            with socket.create_connection((match["host"], 6000 + number), timeout=1.0):
-                return True
-        except OSError:
-            return False
-    for name in (f"\0/tmp/.X11-unix/X{number}", f"/tmp/.X11-unix/X{number}"):  # noqa: S108
-        with socket.socket(socket.AF_UNIX) as connection:
-            try:
-                connection.connect(name)
-            except OSError:
-                continue
-            return True
-    return False
 
 
 def open_display(*, is_headless: bool) -> tuple[Display, str | None]:

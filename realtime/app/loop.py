@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import RecordError
 from steadypose.realtime.app.caption import CAPTION_EVERY_S, Caption
 from steadypose.realtime.app.clock import Clock
-from steadypose.realtime.app.display import Display
-from steadypose.realtime.app.draw import draw_hud, draw_poses, mirrored
+from steadypose.realtime.app.display import WITHOUT_SCREEN, Display, without_screen
+from steadypose.realtime.app.draw import draw_hud
 from steadypose.realtime.app.keys import find_key
 from steadypose.realtime.app.tracked_frame import TrackedFrame
 from steadypose.realtime.datatypes import Frame, Pose
@@ -25,6 +25,7 @@ from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 from steadypose.realtime.tracking.stream import Stream
 
 _POLL_S = 0.05  # how long the loop waits for a frame before it looks at the keyboard again
+Frames = Generator[TrackedFrame | None, None, None]
 MOST_AHEAD_S = 0.1
 """Longest prediction of a drawn pose."""
 
@@ -46,7 +47,7 @@ class App:
         is_mirrored: Mirror the window only; recordings are unchanged.
         max_frames: Stop after this many.
         progress: Called about four times a second with the number of frames done.
-        say: Called with a sentence when the camera is lost and when it is back.
+        say: Called with a sentence when the camera or the screen is lost, or the camera is back.
         clock: Times of the run.
     """
 
@@ -59,12 +60,13 @@ class App:
     is_mirrored: bool = False
     max_frames: int | None = None
     progress: Callable[[int], None] | None = None
-    say: Callable[[str], None] | None = None
+    say: Callable[[str], object] = lambda _text: None
     clock: Clock = field(default_factory=Clock)
     _caption: Caption = field(default_factory=Caption)
     _is_paused: bool = False
     _has_help: bool = False
     _is_done: bool = False
+    _frames: Frames | None = None
     _shown: TrackedFrame | None = None
     _progress_s: float = 0.0
     _trouble: str | None = None
@@ -75,7 +77,17 @@ class App:
         Raises:
             SteadyposeError: The source or a file failed; what was recorded is kept.
         """
-        stream = Stream(
+        if self._frames is None:
+            self.clock.begin()
+            self._frames = self._stream().run()
+        try:
+            self._loop(self._frames)
+        finally:
+            self._frames.close()
+            self.clock.end()
+
+    def _stream(self) -> Stream[TrackedFrame]:
+        return Stream(
             self.source,
             self.pipeline,
             self._take,
@@ -84,19 +96,19 @@ class App:
             apart=self.clock.apart,
             limit=self.max_frames,
         )
-        self.clock.begin()
-        frames = stream.run()
-        try:
-            for frame in frames:
-                if frame is not None:
-                    self._deliver(frame)
-                elif self._is_finished():
-                    break
-                self._report_trouble()
-                self._handle_keys()
-        finally:
-            frames.close()
-            self.clock.end()
+
+    def _loop(self, frames: Frames) -> None:
+        """Deliver frame after frame.
+
+        It can be begun again from within any call of the display: see ``Window.guard``.
+        """
+        for frame in frames:
+            if frame is not None:
+                self._deliver(frame)
+            elif self._is_finished():
+                break
+            self._report_trouble()
+            self._handle_keys()
 
     def _take(self, crops: Crops) -> TrackedFrame:
         return TrackedFrame(crops, self.pipeline.poses(is_smooth=self.is_smooth))
@@ -159,10 +171,6 @@ class App:
 
     def _painter(self, result: TrackedFrame, *, is_window: bool, age_ms: float) -> Paint:
         """Make a function that draws this frame as of now; any thread may call it."""
-        is_mirrored = is_window and self.is_mirrored
-        image = result.crops.frame.image_bgr
-        # The recorded video shows the recorded poses.
-        poses = (result.drawn if is_window else None) or result.poses
         hud = partial(
             draw_hud,
             lines=self._caption.lines(
@@ -178,13 +186,8 @@ class App:
             has_help=self._has_help,
         )
 
-        def paint() -> NDArray[np.uint8]:
-            canvas = mirrored(image) if is_mirrored else image.copy()
-            draw_poses(canvas, poses, is_mirrored=is_mirrored)
-            hud(canvas)
-            return canvas
-
-        return paint
+        is_mirrored = is_window and self.is_mirrored
+        return result.painter(hud, is_predicted=is_window, is_mirrored=is_mirrored)
 
     def _show_again(self) -> None:
         """Redraw the last frame with its current age."""
@@ -202,11 +205,14 @@ class App:
     def _report_trouble(self) -> None:
         """Report once that the camera is lost, and once that it is back."""
         trouble = self.source.trouble
-        if self.say is not None and bool(trouble) != bool(self._trouble):
+        if bool(trouble) != bool(self._trouble):
             self.say(trouble or "the camera is back")
         self._trouble = trouble
 
     def _handle_keys(self) -> None:
+        if self.display.is_lost:
+            self.display, self._is_paused = without_screen(self.outputs), False
+            self.say(WITHOUT_SCREEN)
         for name in self.display.pressed():
             key = find_key(name)
             if key is not None:
@@ -244,18 +250,16 @@ class App:
 
     def record(self) -> None:
         """Switch recording on or off."""
-        try:
-            self._caption.say(self.outputs.toggle())
-        except RecordError as error:
-            self._caption.say(error.what)
+        self._try(self.outputs.toggle)
 
     def snapshot(self) -> None:
         """Save the frame shown last, with its recorded poses."""
         if self._shown is None:
             return
-        canvas = self._shown.crops.frame.image_bgr.copy()
-        draw_poses(canvas, self._shown.poses)
+        self._try(partial(save_snapshot, self._shown.painter()()))
+
+    def _try(self, work: Callable[[], str]) -> None:
         try:
-            self._caption.say(save_snapshot(canvas))
+            self._caption.say(work())
         except RecordError as error:
             self._caption.say(error.what)

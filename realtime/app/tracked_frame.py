@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from steadypose.realtime.app.draw import draw_poses, mirrored
 from steadypose.realtime.datatypes import Pose
+from steadypose.realtime.record.picture import Paint
 from steadypose.realtime.tracking.pipeline import Crops
 
 
@@ -21,3 +27,29 @@ class TrackedFrame:
     crops: Crops
     poses: list[Pose]
     drawn: list[Pose] | None = None
+
+    def painter(
+        self,
+        hud: Callable[[NDArray[np.uint8]], None] | None = None,
+        *,
+        is_predicted: bool = False,
+        is_mirrored: bool = False,
+    ) -> Paint:
+        """Make a function that draws this frame as of now; any thread may call it.
+
+        Args:
+            hud: Draws what lies over the people.
+            is_predicted: Draw where people are when it is seen, not what is recorded.
+            is_mirrored: Exchange left and right.
+        """
+        image = self.crops.frame.image_bgr
+        poses = (self.drawn if is_predicted else None) or self.poses
+
+        def paint() -> NDArray[np.uint8]:
+            canvas = mirrored(image) if is_mirrored else image.copy()
+            draw_poses(canvas, poses, is_mirrored=is_mirrored)
+            if hud is not None:
+                hud(canvas)
+            return canvas
+
+        return paint

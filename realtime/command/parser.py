@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.wording.advice import IS_CHECKOUT, as_typed, install
-from steadypose.engines.wording.printable import quoted, visible, visible_lines
+from steadypose.engines.wording.printable import quoted, visible
+from steadypose.engines.wording.telling import tell, tell_raw
 
 ANY = 10**9
 """No limit worth naming."""
@@ -42,6 +43,10 @@ class Parser(argparse.ArgumentParser):
         if is_stray and self.stray_fix:
             fix = self.stray_fix.format(word=quoted(words[0]))
         raise UsageError(message, fix=fix)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version, also where they are longer than somebody wants to read."""
+        tell_raw(message or "", to_error=file is sys.stderr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +135,12 @@ def require(*packages: str, requirements: str) -> None:
         fix = install(requirements)
         if IS_CHECKOUT:
             fix = f"make setup-export, then .venv/bin/python; or {fix}"
-        sys.stderr.write(
-            f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
-            f"not installed for {visible(sys.executable)}\n"
-            f"  fix: {fix}\n"
+        tell(
+            (
+                f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
+                f"not installed for {visible(sys.executable)}",
+                f"  fix: {fix}",
+            )
         )
         sys.exit(2)
 
@@ -147,11 +154,11 @@ def run_command(work: Callable[[], str | Sequence[str]]) -> int:
     """
     patience.is_command = True
     try:
-        sys.stdout.write(f"{visible_lines(work())}\n")
+        tell(work(), to_error=False)
     except SteadyposeError as error:
-        sys.stderr.write(f"error: {error}\n")
+        tell((f"error: {error.what}", f"  fix: {error.fix}"))
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("error: interrupted; nothing was written\n  fix: run it again\n")
+        tell(("error: interrupted; nothing was written", "  fix: run it again"))
         return 2
     return 0

@@ -1,7 +1,8 @@
-"""End a run cleanly on Ctrl-C or SIGTERM. Imports almost nothing: it is needed first."""
+"""End a run cleanly when a signal asks for it. Imports almost nothing: it is needed first."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,13 +11,22 @@ import time
 from types import FrameType
 
 _ONE_S = 0.3  # signals this close are one: `timeout`, for instance, sends two
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, a service that ends, a terminal that is closed, Ctrl-Break on Windows.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_NUMBERS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class Stop:
-    """Handler of Ctrl-C and SIGTERM: end the run, keep the files."""
+    """Handler of the signals that end a program: end the run, keep the files.
 
-    def __init__(self) -> None:
+    Attributes:
+        owns_process: Whoever made it ends the process right after the run.
+        needs_hard_end: It must end without the cleaning up of native packages.
+    """
+
+    def __init__(self, *, owns_process: bool = False) -> None:
+        self.owns_process = owns_process
+        self.needs_hard_end = False
         self._name: str | None = None
         self._is_watched = False
 
@@ -29,7 +39,15 @@ class Stop:
             # A second signal ends the process at once, in case closing the files hangs.
             signal.signal(number, signal.SIG_DFL)
         self._name = signal.Signals(number).name
+        self.needs_hard_end = True  # threads that were interrupted would abort an orderly one
         self.check()
+
+    def listen(self) -> None:
+        """Take the signals; a hang-up that ``nohup`` has asked to ignore stays ignored."""
+        for number in _NUMBERS:
+            is_nohup = number == getattr(signal, "SIGHUP", None)
+            if not (is_nohup and signal.getsignal(number) == signal.SIG_IGN):
+                signal.signal(number, self)
 
     @property
     def was_asked(self) -> bool:
@@ -73,5 +91,6 @@ def _watch(reading: int) -> None:
         elif time.monotonic() - first_s > _ONE_S:
             name = signal.Signals(numbers[0]).name
             said = f"error: ended at once ({name}); what was recorded so far is readable\n"
-            os.write(2, f"{said}  fix: none is needed\n".encode())
+            with contextlib.suppress(OSError):
+                os.write(2, f"{said}  fix: none is needed\n".encode())
             os._exit(128 + numbers[0])

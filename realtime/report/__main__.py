@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything is loaded: Ctrl-C is a sentence from now on
+    from importlib import import_module
+
+    import_module("steadypose.start").tool("report.__main__")
+
 import argparse
-import sys
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
@@ -109,7 +113,3 @@ def choose_person(recording: Recording, person: int | None) -> Recording:
         ids = ", ".join(str(track.person) for track in recording.people[:20])
         raise UsageError(f"{recording.path} has no person {person}", fix=f"its ids: {ids}")
     return replace(recording, people=people)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,6 +19,7 @@ ROOMS = {
     "engines": "backends foreign wording",
     "engines/backends": "tensorrt",
     "realtime": "app command model record report smooth sources tracking",
+    "realtime/command": "config",
     "realtime/record": "formats live",
     "export": "checking models trt weights wrap",
     "export/weights": "download",

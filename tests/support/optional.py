@@ -48,6 +48,8 @@ OPTIONAL = (
         is_in_test_all=False,
     ),
     OptionalPackage("matplotlib", "training runs"),
+    OptionalPackage("pythonosc", "poses over Open Sound Control", "make setup-dev"),
+    OptionalPackage("pylsl", "poses over the Lab Streaming Layer", "make setup-dev"),
     OptionalPackage("pycocotools", "COCO's own evaluation to compare with"),
     OptionalPackage(
         "anny",

@@ -126,6 +126,7 @@ class ScriptedWindow:
     keys: list[tuple[int, str]] = field(default_factory=list)
     show_s: float = 0.0
     is_window: bool = True
+    is_lost: bool = False
     shown: int = 0
     polled_s: list[float] = field(default_factory=list)
 
@@ -196,6 +197,6 @@ def make_loop(
     monkeypatch.setattr("steadypose.realtime.app.caption.time", clock)
     monkeypatch.setattr("steadypose.realtime.app.clock.time", clock)
     monkeypatch.setattr("steadypose.realtime.app.clock.busy_time_s", clock.perf_counter)
-    monkeypatch.setattr("steadypose.realtime.app.loop.draw_poses", draw_poses)
+    monkeypatch.setattr("steadypose.realtime.app.tracked_frame.draw_poses", draw_poses)
     monkeypatch.setattr("steadypose.realtime.app.loop.draw_hud", draw_hud)
     return loop

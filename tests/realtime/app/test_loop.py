@@ -34,6 +34,7 @@ class ScriptedDisplay:
     """A window that presses keys at chosen frames and keeps what it was shown."""
 
     is_window = True
+    is_lost = False
 
     def __init__(self, keys: dict[int, str] | None = None) -> None:
         self.keys = keys or {}

@@ -14,7 +14,7 @@ import pytest
 
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.realtime import cli
-from steadypose.realtime.command import doctor
+from steadypose.realtime.command import console, doctor
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.sources.opening import SourceOptions
@@ -73,8 +73,8 @@ def test_nothing_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str
 def test_the_bar_says_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = open_terminal(monkeypatch)
     now_s = [50.0]
-    monkeypatch.setattr(cli, "time", SimpleNamespace(perf_counter=lambda: now_s[0]))
-    show, count = cli._progress_printer(300), cli._progress_printer(None)
+    monkeypatch.setattr(console, "time", SimpleNamespace(perf_counter=lambda: now_s[0]))
+    show, count = console.progress_printer(300), console.progress_printer(None)
     assert show is not None
     assert count is not None
     now_s[0] = 54.0

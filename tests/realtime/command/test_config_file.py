@@ -10,8 +10,8 @@ import pytest
 
 from steadypose.engines.errors import UsageError
 from steadypose.realtime import cli
-from steadypose.realtime.command import init_config
-from steadypose.realtime.command.config_file import entries, parse_with_config, read_words
+from steadypose.realtime.command.config import writing
+from steadypose.realtime.command.config.reading import entries, parse_with_config, read_words
 from steadypose.realtime.command.options import build_parser, to_settings
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.record.sidecar import sidecar_path
@@ -145,7 +145,7 @@ def test_the_file_itself_is_not_written_over(
 def test_the_template_holds_every_entry_and_all_of_it_can_be_used(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert init_config.main([str(config)]) == 0
+    assert writing.main([str(config)]) == 0
     assert "--config" in capsys.readouterr().out
     text = config.read_text()
     names = re.findall(r"^#([a-z-]+) = ", text, re.MULTILINE)
@@ -159,14 +159,14 @@ def test_the_template_holds_every_entry_and_all_of_it_can_be_used(
 
 
 def test_an_untouched_template_changes_nothing(config: Path) -> None:
-    init_config.main([str(config)])
+    writing.main([str(config)])
     plain = to_settings(build_parser().parse_args(["--config", str(config)]), None)
     assert settings(config, config.read_text()) == plain
 
 
 def test_the_template_replaces_no_file(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.write_text("persons = 2\n")
-    assert init_config.main([str(config)]) == 2
+    assert writing.main([str(config)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert config.read_text() == "persons = 2\n"
-    assert init_config.main([str(config / "run.toml")]) == 2
+    assert writing.main([str(config / "run.toml")]) == 2

@@ -13,11 +13,14 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import write_error
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
-from steadypose.realtime.command.config_file import entries
+from steadypose.realtime.command.config.reading import entries
 from steadypose.realtime.command.options import build_parser
 from steadypose.realtime.command.parser import Parser, file_name, run_command
 
 EXAMPLES: dict[str, Any] = {
+    "udp": "127.0.0.1:9000",
+    "osc": "127.0.0.1:9000",
+    "lsl": "steadypose",
     "camera": 0,
     "source": "clip.mp4",
     "width": 1280,

@@ -10,8 +10,8 @@ from typing import Any
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.wording.advice import command
+from steadypose.realtime.command.config.toml_table import read_toml
 from steadypose.realtime.command.parser import Number, Parser, Switch
-from steadypose.realtime.command.toml_table import read_toml
 
 NOT_IN_A_FILE = ("help", "version", "doctor", "list-models", "config", "trust-engine")
 """What asks for something else than a run, and what nobody may say for the user."""

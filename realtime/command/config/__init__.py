@@ -1,0 +1,1 @@
+"""Options in files: ``--config``, and ``steadypose init-config``."""
