@@ -80,6 +80,12 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
             except BrokenPipeError:  # `| head` has seen enough; Python would complain at its end
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        if arguments.list_cameras:
+            from steadypose.realtime.sources.capture import listing as cameras  # noqa: PLC0415
+
+            found = cameras.list_cameras()
+            print(visible_lines(cameras.lines_of(found) or ["no camera"]))
+            return 0
         settings = to_settings(arguments, model_of(arguments))
         return run(settings, stop, typed=sys.argv[1:] if argv is None else argv)
     except SteadyposeError as error:

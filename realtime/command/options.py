@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,10 +30,11 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
     mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
     text = str(arguments.camera or 0)
+    is_name = isinstance(arguments.camera, str)
     if arguments.source is not None:
         text = spelled_out(arguments.source)
     return Settings(
-        source=SourceOptions(text, mode, is_paced=arguments.realtime),
+        source=SourceOptions(text, mode, is_paced=arguments.realtime, is_camera_name=is_name),
         model=model or DEFAULT_MODEL,
         has_chosen_model=model is not None,
         backend=arguments.backend,
@@ -80,6 +82,15 @@ def integer_between(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def camera(text: str) -> int | str:
+    """Parse the number of a camera, or its name."""
+    if re.fullmatch(r"-?\d+", text):
+        return integer_between(0, 99)(text)
+    if not text.strip():
+        raise argparse.ArgumentTypeError("neither a number nor a name")
+    return text
+
+
 def rate(text: str) -> float:
     """Parse frames a second."""
     try:
@@ -110,10 +121,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--list-models", action="store_true", help="show the published models, and which are here"
     )
+    parser.add_argument(
+        "--list-cameras", action="store_true", help="show the cameras of this machine"
+    )
     source = parser.add_argument_group("source")
     which = source.add_mutually_exclusive_group()
     which.add_argument(
-        "--camera", type=integer_between(0, 99), metavar="N", help="camera number (default: 0)"
+        "--camera",
+        type=camera,
+        metavar="N",
+        help="camera number, or (a part of) its name as --list-cameras shows it (default: 0)",
     )
     which.add_argument(
         "--source",

@@ -59,7 +59,7 @@ def test_an_installation_asks_for_what_the_requirements_ask(wheel: zipfile.ZipFi
         return [line for line in lines if line and not line.startswith(("#", "-"))]
 
     wanted = listed("requirements.txt")
-    for extra in ("onnxruntime", "record"):
+    for extra in ("onnxruntime", "record", "cameras"):
         for line in listed(f"requirements-{extra}.txt"):
             base, _, marker = line.partition(";")
             only = f"{marker.strip()} and " if marker else ""

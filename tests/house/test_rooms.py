@@ -20,6 +20,7 @@ ROOMS = {
     "engines/backends": "tensorrt",
     "realtime": "app command model record report smooth sources tracking",
     "realtime/record": "formats",
+    "realtime/sources": "capture",
     "export": "checking models trt weights wrap",
     "export/weights": "download",
     "training": "configs datasets examples measures people runs",
