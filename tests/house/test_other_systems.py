@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -46,3 +47,14 @@ def test_the_names_are_there_here() -> None:
     import_module("fcntl")
     assert systems.is_root() == (os.geteuid() == 0)
     assert hasattr(os, "mkfifo")
+
+
+def test_ci_runs_every_python_and_system_with_pinned_actions() -> None:
+    text = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    pairs = re.findall(r"os: (\w+)-[\w-]+, version: \"([\d.]+)\"", text)
+    assert {system for system, _ in pairs} == {"ubuntu", "windows", "macos"}
+    assert {version for _, version in pairs} == {f"3.{minor}" for minor in range(10, 15)}
+    uses = re.findall(r"uses: (\S+)", text)
+    assert uses
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in uses)
+    assert "shell: bash" not in text  # its steps are what people type there
