@@ -78,6 +78,10 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
             from steadypose.realtime.model.zoo_listing import listing  # noqa: PLC0415 - nor the zoo
 
             return answer(listing())
+        if arguments.list_cameras:
+            from steadypose.realtime.sources.capture import listing as cameras  # noqa: PLC0415
+
+            return answer(cameras.lines_of(cameras.list_cameras()) or ["no camera"])
         settings = to_settings(arguments, model_of(arguments))
         return run(settings, stop, typed=[*from_file, *typed])
     except (SteadyposeError, KeyboardInterrupt) as error:
@@ -183,9 +187,9 @@ def _run_with(
         live.close()
         raise
     say(f"source: {source.label}")
-    if not (
-        display.is_window or settings.recordings or settings.benchmark or settings.live.is_asked_for
-    ):
+    if live.names:  # a file of options may have said so
+        say(f"poses are sent live: {live.names}")
+    elif not (display.is_window or settings.recordings or settings.benchmark):
         say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
     smoothing = {
         **({"name": "off"} if settings.smoother == "off" else smoother.describe()),

@@ -18,6 +18,7 @@ from steadypose.engines.skeleton import COCO17, Skeleton
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.realtime.datatypes import Frame, Pose, State
 from tests.support.optional import OPTIONAL
+from tests.support.systems import IS_POSIX
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
@@ -41,9 +42,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a package that this machine lacks."""
+    """Skip what needs a package, or a system, that this machine lacks."""
     missing = [o for o in OPTIONAL if o.marker and o.is_missing]
     for item in items:
+        for marker in () if IS_POSIX else item.iter_markers("posix"):
+            (reason,) = marker.args
+            item.add_marker(pytest.mark.skip(reason=f"not on this system: {reason}"))
         for optional in missing:
             if item.get_closest_marker(optional.marker):
                 item.add_marker(pytest.mark.skip(reason=optional.sentence))

@@ -20,7 +20,7 @@ from steadypose.realtime.app.display import gui_backend, why_headless
 from steadypose.realtime.command.machine import cpu_name
 from steadypose.realtime.model.best_built import open_best
 from steadypose.realtime.model.places import DEFAULT_MODEL
-from steadypose.realtime.sources.camera import list_cameras
+from steadypose.realtime.sources.capture.listing import lines_of, list_cameras
 
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
@@ -106,11 +106,17 @@ def _video_backends() -> str:
 
 
 def _cameras() -> list[str]:
-    devices = list_cameras()
-    if not devices:
-        where = "no /dev/video* here" if platform.system() == "Linux" else "listed on Linux only"
-        return [_line("cameras", f"none found ({where})")]
-    return [_line("camera", f"{device}: {_modes(device)}") for device in devices]
+    try:
+        cameras = list_cameras()
+    except SteadyposeError as error:
+        return [_line("cameras", f"{error.what}; {error.fix}")]
+    if not cameras:
+        return [_line("cameras", "none: the system lists no camera")]
+    lines = lines_of(cameras)
+    if platform.system() == "Linux":
+        nodes = (f"/dev/video{one.number}" for one in cameras)
+        lines = [f"{line}: {_modes(node)}" for line, node in zip(lines, nodes, strict=True)]
+    return [_line("camera", line.strip()) for line in lines]
 
 
 def _modes(device: str) -> str:

@@ -6,16 +6,15 @@ import argparse
 from pathlib import Path
 
 from steadypose.engines import registry
-from steadypose.engines.foreign.names import RULE, is_name
 from steadypose.engines.options import PRECISIONS
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.parser import ANY, Number, Parser, Switch, file_name
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.values import Camera, address, stream_name
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
-from steadypose.realtime.record.live.message import Address
-from steadypose.realtime.record.live.opening import LiveOptions, parse_address
+from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.address import spelled_out
@@ -31,10 +30,11 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
     mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
     text = str(arguments.camera or 0)
+    is_name = isinstance(arguments.camera, str)
     if arguments.source is not None:
         text = spelled_out(arguments.source)
     return Settings(
-        source=SourceOptions(text, mode, is_paced=arguments.realtime),
+        source=SourceOptions(text, mode, is_paced=arguments.realtime, is_camera_name=is_name),
         model=model or DEFAULT_MODEL,
         has_chosen_model=model is not None,
         backend=arguments.backend,
@@ -88,6 +88,9 @@ def build_parser() -> Parser:
         "--list-models", action="store_true", help="show the published models, and which are here"
     )
     parser.add_argument(
+        "--list-cameras", action="store_true", help="show the cameras of this machine"
+    )
+    parser.add_argument(
         "--config",
         type=file_name,
         metavar="FILE",
@@ -97,7 +100,10 @@ def build_parser() -> Parser:
     source = parser.add_argument_group("source")
     which = source.add_mutually_exclusive_group()
     which.add_argument(
-        "--camera", type=Number(0, 99), metavar="N", help="camera number (default: 0)"
+        "--camera",
+        type=Camera(),
+        metavar="N",
+        help="camera number, or (a part of) its name as --list-cameras shows it (default: 0)",
     )
     which.add_argument(
         "--source",
@@ -238,21 +244,6 @@ def _add_live(live: argparse._ArgumentGroup) -> None:
         action=Switch,
         help="send positions from 0 to 1 (left to right, top to bottom) instead of pixels",
     )
-
-
-def address(text: str) -> Address:
-    """Parse where datagrams go."""
-    try:
-        return parse_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def stream_name(text: str) -> str:
-    """Parse the name of a stream."""
-    if not is_name(text):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be the name of a stream: {RULE}")
-    return text
 
 
 def _add_tables(output: argparse._ArgumentGroup) -> None:

@@ -2,91 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
-from steadypose.engines.errors import SourceError, UsageError
-from steadypose.engines.wording.printable import quoted, visible
+from steadypose.engines.errors import SourceError
+from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.sources.address import shown
+from steadypose.realtime.sources.capture.device import CvDevice
+from steadypose.realtime.sources.capture.listing import BACKENDS, find_camera
+from steadypose.realtime.sources.capture.mode import CameraMode, ask, fps_of, granted
+from steadypose.realtime.sources.capture.permission import Permission, permission
+from steadypose.realtime.sources.capture.refusal import check_device, refused
+
+__all__ = ["CameraMode", "CvDevice", "camera_opener", "connect", "open_camera", "stream_opener"]
 
 _NETWORK_TIMEOUT_MS = 5000
-_SYSTEM_BACKENDS = {
-    "Linux": cv2.CAP_V4L2,
-    "Windows": cv2.CAP_DSHOW,
-    "Darwin": cv2.CAP_AVFOUNDATION,
-}
-# Media Foundation takes half a minute to open some cameras unless told not to (opencv#17687).
-_SLOW_MSMF = "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS"
+ASKED_FOR_S = 30.0
+"""How long macOS's question, whether a camera may be used, is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class CameraMode:
-    """What is asked of a camera; None leaves it to the driver.
+def camera_opener(
+    device: int | str, mode: CameraMode, *, is_name: bool = False
+) -> Callable[[], CvDevice]:
+    """A function that opens this camera, now and after each loss.
 
-    Attributes:
-        width: Pixels.
-        height: Pixels.
-        fps: Frames a second.
-        fourcc: Four letters such as MJPG or YUYV.
+    Args:
+        device: Number, device path, or name.
+        mode: What is asked of it.
+        is_name: ``device`` is a name, which is looked up each time: numbers change.
     """
+    if not is_name:
+        return lambda: open_camera(device, mode)
 
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    fourcc: str | None = None
+    def open_named() -> CvDevice:
+        found = find_camera(str(device))
+        return open_camera(found.number, mode, name=str(device), backends=(found.backend,))
 
-    def __post_init__(self) -> None:
-        if self.fourcc is not None and len(self.fourcc) != 4:
-            raise UsageError(
-                f"--fourcc {self.fourcc!r} does not have four letters", fix="try --fourcc MJPG"
-            )
-
-
-class CvDevice:
-    """An opened OpenCV capture as a ``Device``."""
-
-    def __init__(self, capture: cv2.VideoCapture, label: str, fps: float) -> None:
-        self._capture = capture
-        self.label = visible(label)
-        self.fps = fps
-        self._has_driver_clock = capture.getBackendName() == "V4L2"
-
-    def read(self) -> tuple[NDArray[np.uint8], float] | None:
-        """See ``Device.read``."""
-        if not self._capture.grab():
-            return None
-        captured_s = self._capture_time_s()
-        is_read, image = self._capture.retrieve()
-        if not is_read or image is None or image.size == 0:
-            return None
-        return image, captured_s
-
-    def close(self) -> None:
-        """Release the hardware."""
-        self._capture.release()
-
-    def _capture_time_s(self) -> float:
-        """When the driver filled the buffer where it says so, else now."""
-        now_s = time.perf_counter()
-        if self._has_driver_clock:
-            # V4L2 stamps buffers with the monotonic clock, which perf_counter reads on Linux.
-            driver_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-            if 0.0 <= now_s - driver_s < 1.0:
-                return driver_s
-        return now_s
-
-
-def camera_opener(device: int | str, mode: CameraMode) -> Callable[[], CvDevice]:
-    """A function that opens this camera, now and after each loss."""
-    return lambda: open_camera(device, mode)
+    return open_named
 
 
 def stream_opener(url: str, first: cv2.VideoCapture | None = None) -> Callable[[], CvDevice]:
@@ -100,30 +55,63 @@ def stream_opener(url: str, first: cv2.VideoCapture | None = None) -> Callable[[
 
     def open_stream() -> CvDevice:
         capture = opened.pop() if opened else connect(url)
-        label = f"{shown(url)}, {_granted(capture, CameraMode())}"
-        return CvDevice(capture, label, _fps_of(capture))
+        label = f"{shown(url)}, {granted(capture, CameraMode())}"
+        return CvDevice(capture, label, fps_of(capture))
 
     return open_stream
 
 
-def open_camera(device: int | str, mode: CameraMode) -> CvDevice:
+def open_camera(
+    device: int | str,
+    mode: CameraMode,
+    *,
+    name: str = "",
+    backends: tuple[int, ...] = (),
+) -> CvDevice:
     """Open a camera by number or device path and set its mode.
+
+    Args:
+        device: Number, or device path.
+        mode: What is asked of it.
+        name: What the user calls it, for its label.
+        backends: OpenCV's, tried in this order; empty: those of this system.
 
     Raises:
         SourceError: It is not there, not permitted, in use, or does not open.
     """
     system = platform.system()
     if system == "Linux":
-        _check_linux_device(device)
-    os.environ.setdefault(_SLOW_MSMF, "0")
-    capture = cv2.VideoCapture(device, _SYSTEM_BACKENDS.get(system, cv2.CAP_ANY))
-    if not capture.isOpened():
-        raise SourceError(
-            f"camera {device} is there but does not open: another program may be using it",
-            fix="close the other program, or choose another camera with --camera N",
-        )
-    _ask(capture, mode)
-    return CvDevice(capture, f"camera {device}, {_granted(capture, mode)}", _fps_of(capture))
+        check_device(device)
+    backends = backends or BACKENDS.get(system, (cv2.CAP_ANY,))
+    capture = _opened(device, backends)
+    if capture is None and system == "Darwin" and _has_been_allowed():
+        capture = _opened(device, backends)
+    if capture is None:
+        raise refused(device)
+    try:
+        ask(capture, mode)
+    except BaseException:
+        capture.release()
+        raise
+    called = f"camera {device}" + (f" ({name})" if name else "")
+    return CvDevice(capture, f"{called}, {granted(capture, mode)}", fps_of(capture))
+
+
+def _opened(device: int | str, backends: tuple[int, ...]) -> cv2.VideoCapture | None:
+    for backend in backends:
+        capture = cv2.VideoCapture(device, backend)
+        if capture.isOpened():
+            return capture
+        capture.release()
+    return None
+
+
+def _has_been_allowed() -> bool:
+    """Wait while macOS's question stands on the screen; OpenCV has asked it, and given up."""
+    until_s = time.perf_counter() + ASKED_FOR_S
+    while (answer := permission()) is Permission.NOT_ASKED and time.perf_counter() < until_s:
+        time.sleep(0.2)
+    return answer is Permission.GIVEN
 
 
 def connect(url: str) -> cv2.VideoCapture:
@@ -142,79 +130,3 @@ def connect(url: str) -> cv2.VideoCapture:
             f"ffprobe {quoted(shown(url))}",
         )
     return capture
-
-
-def list_cameras() -> list[str]:
-    """Camera device paths on Linux; empty if finding them out is not cheap."""
-    return sorted(str(path) for path in Path("/dev").glob("video*"))
-
-
-def _check_linux_device(device: int | str) -> None:
-    path = Path(f"/dev/video{device}") if isinstance(device, int) else Path(device)
-    others = [other for other in list_cameras() if other != str(path)]
-    seen = f"cameras here: {', '.join(others)}" if others else "no camera is attached"
-    if not path.exists():
-        raise SourceError(
-            f"camera {device} does not exist; {seen}",
-            fix="plug one in, choose another with --camera N, or try --source demo",
-        )
-    if not path.is_char_device():
-        raise SourceError(
-            f"{path} is not a camera device; {seen}",
-            fix="give a video file with --source, or a camera with --camera N",
-        )
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-    except PermissionError as error:
-        raise SourceError(
-            f"no permission to open camera {path}",
-            fix="sudo usermod -aG video $USER, then log in again",
-        ) from error
-    except OSError as error:
-        raise SourceError(
-            f"camera {path} cannot be opened: {error.strerror}",
-            fix="close other programs that use it and plug it in again",
-        ) from error
-
-
-def _ask(capture: cv2.VideoCapture, mode: CameraMode) -> None:
-    # FOURCC first: drivers offer large sizes at full rate only as MJPG (opencv#26495).
-    fourcc = mode.fourcc
-    if fourcc is None and (mode.width or mode.height or mode.fps):
-        fourcc = "MJPG"
-    if fourcc is not None:
-        capture.set(cv2.CAP_PROP_FOURCC, float(cv2.VideoWriter.fourcc(*fourcc)))
-    for prop, value in (
-        (cv2.CAP_PROP_FRAME_WIDTH, mode.width),
-        (cv2.CAP_PROP_FRAME_HEIGHT, mode.height),
-        (cv2.CAP_PROP_FPS, mode.fps),
-        (cv2.CAP_PROP_BUFFERSIZE, 1),
-    ):
-        if value is not None:
-            capture.set(prop, float(value))
-
-
-def _granted(capture: cv2.VideoCapture, mode: CameraMode) -> str:
-    width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-    height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    fps = _fps_of(capture)
-    code = int(capture.get(cv2.CAP_PROP_FOURCC))
-    letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24))
-    text = f"{width}x{height}, {fps:g} fps" + (f", {letters}" if letters.isalnum() else "")
-    asked = [
-        f"{name} {want:g} asked, {have:g} granted"
-        for name, want, have in (
-            ("width", mode.width, width),
-            ("height", mode.height, height),
-            ("fps", mode.fps, fps),
-        )
-        if want is not None and abs(want - have) > 0.5
-    ]
-    if mode.fourcc is not None and letters.upper() != mode.fourcc.upper():
-        asked.append(f"fourcc {mode.fourcc} asked, {letters} granted")
-    return text + (f" ({'; '.join(asked)})" if asked else "")
-
-
-def _fps_of(capture: cv2.VideoCapture) -> float:
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    return fps if 0.1 < fps < 1000 else 30.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from steadypose.engines.errors import SourceError, SteadyposeError
 from steadypose.realtime.datatypes import Frame
 
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+_AT_ONCE_S = 0.2  # a read that fails sooner has not waited: the device is gone
+_LATE_S = 3.0  # without a frame, after which that is said
+_SLICE_S = 0.2  # Windows hears Ctrl-C only between two waits
 
 
 class Device(Protocol):
@@ -23,7 +27,10 @@ class Device(Protocol):
     fps: float
 
     def read(self) -> tuple[NDArray[np.uint8], float] | None:
-        """Wait for a frame; (image_bgr, ``perf_counter`` at capture), None if lost."""
+        """Wait for a frame; (image_bgr, ``perf_counter`` at capture).
+
+        None if it is lost, or (after a second or more) if no frame came so far.
+        """
         ...
 
     def close(self) -> None:
@@ -35,8 +42,11 @@ class LiveSource:
     """A capture thread with a one-frame slot, and reconnection with back-off.
 
     Args:
-        open_device: Opens the camera or stream; raises ``SteadyposeError``.
-        first_frame_s: Timeout of the first frame.
+        open_device: Opens the camera or stream; raises ``SteadyposeError``. Called on the capture
+            thread, so that Ctrl-C is heard meanwhile; on macOS, which asks for permission on the
+            main thread only, at first on the caller's.
+        first_frame_s: How long a frame is waited for: the first, and any other while the
+            device seems to be there.
 
     Raises:
         SourceError: The device cannot be opened, or delivers no frame.
@@ -48,9 +58,8 @@ class LiveSource:
 
     def __init__(self, open_device: Callable[[], Device], *, first_frame_s: float = 10.0) -> None:
         self._open_device = open_device
-        device = open_device()
-        self.label = device.label
-        self.fps = device.fps
+        self._first_frame_s = first_frame_s
+        self.label, self.fps = "", 30.0
         self.dropped = 0
         self.trouble: str | None = None
         self.is_over = False
@@ -59,23 +68,44 @@ class LiveSource:
         self._stop = threading.Event()
         self._arrived = 0
         self._first_s = self._last_s = 0.0
+        self._opened_s: float | None = None
         self._failure: Exception | None = None
+        device = self._open() if platform.system() == "Darwin" else None
         self._thread = threading.Thread(
             target=self._capture, args=(device,), name="capture", daemon=True
         )
         self._thread.start()
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._frame or self.trouble or self._failure, timeout=first_frame_s
-            )
-        if self._frame is None:
+        try:
+            self._await_first_frame()
+        except BaseException:  # Ctrl-C does not wait for a camera
+            self._stop.set()
+            raise
+        if self._arrived == 0:
             self.close()
-            if self._failure is not None:
-                raise self._failure
-            raise SourceError(
-                f"{self.label} opened, but no frame arrived within {first_frame_s:g} s",
-                fix="close other programs that use it, or try --fourcc MJPG or a smaller size",
-            )
+            self._raise_failure()
+            raise self._no_frame()
+
+    def _open(self) -> Device:
+        device = self._open_device()
+        with self._changed:
+            self.label, self.fps = device.label, device.fps
+            self._opened_s = time.perf_counter()
+        return device
+
+    def _await_first_frame(self) -> None:
+        """Return when there is one, or a failure, or no hope."""
+        with self._changed:
+            while not (self._arrived or self._failure):
+                self._changed.wait(_SLICE_S)
+                opened_s = self._opened_s
+                if opened_s is not None and time.perf_counter() > opened_s + self._first_frame_s:
+                    break
+
+    def _no_frame(self) -> SourceError:
+        return SourceError(
+            f"{self.label} opened, but no frame arrived within {self._first_frame_s:g} s",
+            fix="close other programs that use it, or try --fourcc MJPG or a smaller size",
+        )
 
     def read(self, timeout_s: float) -> Frame | None:
         """Newest frame; see ``Source.read``."""
@@ -83,10 +113,14 @@ class LiveSource:
             if self._frame is None and timeout_s and not self.is_over:
                 self._changed.wait_for(lambda: self._frame or self._failure, timeout=timeout_s)
             frame, self._frame = self._frame, None
-            if frame is None and self._failure is not None:
-                self.is_over = True
-                raise self._failure
+            if frame is None:
+                self._raise_failure()
             return frame
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            self.is_over = True
+            raise self._failure
 
     def close(self) -> None:
         """Stop capturing and release the device."""
@@ -95,24 +129,53 @@ class LiveSource:
             self._thread.join(timeout=2.0)
         self.is_over = True
 
-    def _capture(self, device: Device) -> None:
-        current: Device | None = device
+    def _capture(self, device: Device | None) -> None:
+        current = device
         try:
-            while not self._stop.is_set():
-                picture = current.read() if current else None
-                if picture is not None:
-                    self._offer(*picture)
-                    continue
-                if current:
-                    current.close()
+            current = current or self._open()
+            while current is not None:
+                self._offer_until_lost(current)
+                current.close()
+                current = None
+                if self._arrived == 0 and not self._stop.is_set():
+                    self._fail(self._no_frame())
+                    return
                 current = self._reconnect()
         except Exception as error:
-            with self._changed:
-                self._failure = error
-                self._changed.notify_all()
+            self._fail(error)
         finally:
             if current:
                 current.close()
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
+
+    def _offer_until_lost(self, device: Device) -> None:
+        """Offer what a device delivers until it is lost, or the source is closed.
+
+        A read that fails at once says that the device is gone, or not ready where it has not
+        delivered yet; one that waited, that no frame came in the back end's own time, which is
+        one second for DirectShow and AVFoundation.
+        """
+        has_delivered, since_s = False, time.perf_counter()
+        while not self._stop.is_set():
+            asked_s = time.perf_counter()
+            picture = device.read()
+            now_s = time.perf_counter()
+            if picture is not None:
+                self._offer(*picture)
+                has_delivered, since_s = True, now_s
+                continue
+            is_at_once = now_s - asked_s < _AT_ONCE_S
+            if now_s - since_s >= self._first_frame_s or (is_at_once and has_delivered):
+                return
+            if is_at_once:
+                self._stop.wait(_AT_ONCE_S)
+            if has_delivered and now_s - since_s > _LATE_S:
+                with self._changed:
+                    self.trouble = f"no frame for {now_s - since_s:.0f} s, waiting"
 
     def _offer(self, image_bgr: NDArray[np.uint8], captured_s: float) -> None:
         with self._changed:

@@ -40,12 +40,14 @@ class SourceOptions:
         is_paced: Play files at their own speed instead of as fast as possible.
         is_watched: There is a window: the demo plays like a camera, at its
             own speed and without an end.
+        is_camera_name: ``text`` is what a camera is called.
     """
 
     text: str
     mode: CameraMode = field(default_factory=CameraMode)
     is_paced: bool = False
     is_watched: bool = False
+    is_camera_name: bool = False
 
 
 def is_camera(options: SourceOptions) -> bool:
@@ -54,6 +56,8 @@ def is_camera(options: SourceOptions) -> bool:
     A web address may as well be a video; only connecting to it tells, so it counts as one.
     """
     text = options.text
+    if options.is_camera_name:
+        return True
     is_stream = _scheme_of(text) in _SCHEMES - _WEB
     return text.isdecimal() or text.startswith("/dev/") or is_stream
 
@@ -70,6 +74,8 @@ def open_source(options: SourceOptions) -> Source:
         raise UsageError("--source is empty", fix="give a camera number, a path, a URL, or demo")
     if not is_text(text):  # OpenCV 5.0 would crash
         raise SourceError(f"the bytes of {text} are no text", fix="rename it")
+    if options.is_camera_name:
+        return LiveSource(camera_opener(text, options.mode, is_name=True))
     if re.fullmatch(r"demo(:.*)?", text):
         return _demo(text, options)
     if text.isdecimal():

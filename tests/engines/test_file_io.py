@@ -19,7 +19,7 @@ from steadypose.engines.file_io import (
     replace_file,
 )
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
+pytestmark = pytest.mark.posix("modes and links")
 
 
 @pytest.fixture(autouse=True)

@@ -152,7 +152,7 @@ def test_onnxruntimes_own_format_under_onnx_clothes_is_no_onnx(tmp_path: Path) -
         read_spec(tmp_path / "m.onnx")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.posix("pipes with names")
 def test_a_pipe_is_no_model_file_and_is_not_waited_for(tmp_path: Path) -> None:
     for name in ("m.onnx", "m.engine", "m.engine.json", "m.json", "m.toml"):
         os.mkfifo(tmp_path / name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -414,7 +413,7 @@ def test_rtx_makes_a_cache_that_somebody_else_laid_there_anew(
     assert "cache" not in trt.state
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+@pytest.mark.posix("modes of files")
 def test_rtx_leaves_a_cache_alone_that_others_may_change(
     make: Maker, trt: Any, tmp_path: Path
 ) -> None:
@@ -656,7 +655,7 @@ def test_a_sidecar_that_was_changed_is_no_longer_ours(tmp_path: Path, key: str) 
     assert not read_info(path).is_ours
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes are POSIX")
+@pytest.mark.posix("modes of files")
 def test_the_key_is_for_nobody_elses_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     info = write_engine(tmp_path / "x.engine", b"plan", INFO)

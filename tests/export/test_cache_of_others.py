@@ -16,7 +16,7 @@ from steadypose.export.weights.download.checked_files import known_digest, memor
 from steadypose.realtime.model import zoo
 from tests.support.file_server import DATA, HALF, Desk, break_after
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
+pytestmark = pytest.mark.posix("modes and links")
 DIGEST = hashlib.sha256(DATA).hexdigest()
 MINE = b"my own file"
 

@@ -305,6 +305,7 @@ def start_child(desk: Desk) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.posix("signals to another process")
 def test_ctrl_c_keeps_the_part_and_says_so(desk: Desk) -> None:
     released = threading.Event()
     desk.server.answers = [hang_until(released, after=HALF)]

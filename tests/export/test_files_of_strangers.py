@@ -60,8 +60,8 @@ def compressed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [hollow, shared, sparse, compressed])
+@pytest.mark.posix("limits of memory")
 def test_small_weights_never_become_large(tmp_path: Path, make: object) -> None:
-    pytest.importorskip("resource")
     path = tmp_path / "w.pth"
     make(path)  # type: ignore[operator]
     assert path.stat().st_size < 8_000_000
@@ -77,11 +77,10 @@ def test_small_weights_never_become_large(tmp_path: Path, make: object) -> None:
     assert "is damaged" in done.stdout
 
 
+@pytest.mark.posix("pipes with names")
 def test_weights_in_a_pipe_are_not_waited_for(tmp_path: Path) -> None:
     from steadypose.export.weights.state_dict import load_weights
 
-    if not hasattr(os, "mkfifo"):
-        pytest.skip("needs pipes")
     os.mkfifo(tmp_path / "w.pth")
     with pytest.raises(ModelFileError, match="pipe"):
         load_weights(tmp_path / "w.pth")
@@ -144,6 +143,7 @@ def test_where_an_engine_goes_lies_in_the_folder_of_built_ones() -> None:
 
 
 @pytest.mark.parametrize("location", ["../secret", "/etc/hostname", "sub/w.bin", "link.bin", ".."])
+@pytest.mark.posix("links need a right there")
 def test_a_foreign_network_takes_weights_only_from_plain_files_beside_it(
     tmp_path: Path, location: str
 ) -> None:

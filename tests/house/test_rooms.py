@@ -21,6 +21,7 @@ ROOMS = {
     "realtime": "app command model record report smooth sources tracking",
     "realtime/command": "config",
     "realtime/record": "formats live",
+    "realtime/sources": "capture",
     "export": "checking models trt weights wrap",
     "export/weights": "download",
     "training": "configs datasets examples measures people runs",

@@ -483,6 +483,7 @@ batch = 4
 
 @pytest.mark.slow
 @pytest.mark.parametrize("to_group", [False, True])
+@pytest.mark.posix("signals to another process")
 def test_a_terminated_run_saves_and_says_so(tmp_path: Path, *, to_group: bool) -> None:
     config = CONFIGS / "smoke.toml"
     command = [sys.executable, "-m", "training.train", "--config", str(config)]

@@ -11,9 +11,17 @@ from typing import Any
 from steadypose.engines.errors import UsageError
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.config.toml_table import read_toml
-from steadypose.realtime.command.parser import Number, Parser, Switch
+from steadypose.realtime.command.parser import Parser, Switch
 
-NOT_IN_A_FILE = ("help", "version", "doctor", "list-models", "config", "trust-engine")
+NOT_IN_A_FILE = (
+    "help",
+    "version",
+    "doctor",
+    "list-models",
+    "list-cameras",
+    "config",
+    "trust-engine",
+)
 """What asks for something else than a run, and what nobody may say for the user."""
 
 
@@ -96,11 +104,9 @@ def _word(path: Path, key: str, value: Any, action: argparse.Action) -> str | No
         if isinstance(action, Switch):
             return action.word(f"--{key}", is_true=value)
         return f"--{key}" if value else None
-    if isinstance(action.type, Number):
-        if isinstance(value, bool) or not isinstance(value, action.type.kinds):
-            raise _wrong(path, key, value, action.type.title)
-    elif not isinstance(value, str):
-        raise _wrong(path, key, value, "text between quotes")
+    kinds = getattr(action.type, "kinds", (str,))
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise _wrong(path, key, value, getattr(action.type, "title", "text between quotes"))
     return f"--{key}={value}"
 
 

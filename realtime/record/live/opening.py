@@ -31,11 +31,6 @@ class LiveOptions:
     lsl: str | None = None
     is_normalized: bool = False
 
-    @property
-    def is_asked_for(self) -> bool:
-        """Whether anything is sent."""
-        return any((self.udp, self.osc, self.lsl))
-
 
 def parse_address(text: str) -> Address:
     """``HOST:PORT``, ``[::1]:PORT``, ``:PORT`` or ``PORT``; without a host it is this machine.

@@ -19,12 +19,14 @@ class Sender:
         change: Applied to each message that is sent, on the thread.
 
     Attributes:
+        name: The channel's.
         sent: Frames that went out.
         skipped: Frames that a newer one replaced before they were sent.
         failed: Frames that could not be sent.
     """
 
     def __init__(self, channel: Channel, change: Callable[[Message], Message]) -> None:
+        self.name = channel.name
         self.sent = self.skipped = self.failed = 0
         self._channel = channel
         self._change = change
@@ -54,7 +56,7 @@ class Sender:
         counts = ((self.sent, "sent"), (self.skipped, "skipped"), (self.failed, "failed"))
         told = [f"{count} {what}" for count, what in counts if count or what == "sent"]
         why = f": {self._reason}" if self.failed else ""
-        return f"{self._channel.name} ({', '.join(told)}{why})"
+        return f"{self.name} ({', '.join(told)}{why})"
 
     def _run(self) -> None:
         try:
@@ -105,6 +107,11 @@ class Live:
         """End all channels. Safe to call twice."""
         for sender in self._senders:
             sender.close()
+
+    @property
+    def names(self) -> str:
+        """Where poses are sent; empty for nowhere."""
+        return ", ".join(sender.name for sender in self._senders)
 
     def describe(self) -> str:
         """What each has sent; empty where there is none."""

@@ -20,6 +20,7 @@ import pytest
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.demo import DemoScene
+from tests.support.systems import is_root
 
 RUN = [sys.executable, str(ROOT / "run.py")]
 
@@ -170,8 +171,9 @@ def wait_for_rows(path: Path, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_run_keeps_what_it_recorded(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.posix("signals to another process")
+def test_a_stopped_run_keeps_what_it_recorded(tmp_path: Path, name: str) -> None:
     table, film = tmp_path / "a.csv", tmp_path / "a.mp4"
     command = [
         *RUN,
@@ -187,7 +189,7 @@ def test_a_stopped_run_keeps_what_it_recorded(tmp_path: Path, number: signal.Sig
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
     ) as process:
         wait_for_rows(table, 60)
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         out, err = process.communicate(timeout=20)
     found = rows(table)
     assert len(found) >= 60
@@ -195,7 +197,7 @@ def test_a_stopped_run_keeps_what_it_recorded(tmp_path: Path, number: signal.Sig
     with av.open(str(film)) as container:
         frames = sum(1 for _ in container.decode(video=0))
     assert frames > len(found) - 45  # at most a second of video is missing
-    if number != signal.SIGKILL:
+    if name != "SIGKILL":
         assert process.returncode == 2
         assert "everything recorded so far is saved" in err
         assert "  fix: " in err
@@ -204,7 +206,7 @@ def test_a_stopped_run_keeps_what_it_recorded(tmp_path: Path, number: signal.Sig
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.skipif(not is_root(), reason="mounting needs root")
 def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -245,6 +247,7 @@ def test_a_disk_that_fills_up_leaves_readable_files(tmp_path: Path) -> None:
         subprocess.run(["umount", str(small)], check=False)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="displays of X")
 @pytest.mark.parametrize("display", [":4711", "localhost:4711.0", "no-such-host:0", "nonsense"])
 def test_a_display_that_is_not_there_is_said_and_not_crashed_into(display: str) -> None:
     done = subprocess.run(

@@ -58,6 +58,7 @@ def endless(path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+@pytest.mark.posix("signals to another process")
 def test_ctrl_c_ends_the_wait_for_a_network_that_never_answers(
     tmp_path: Path, backend: str
 ) -> None:
@@ -96,7 +97,7 @@ hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # some 20 minutes of native 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+@pytest.mark.posix("signals to another process")
 def test_a_second_signal_ends_the_process_even_while_native_code_blocks_it(
     first: signal.Signals, second: signal.Signals
 ) -> None:

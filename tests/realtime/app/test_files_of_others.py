@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -177,6 +176,7 @@ def test_no_tool_replaces_what_no_run_wrote(
 
 @pytest.mark.parametrize("name", ["all.jsonl", "soft.jsonl", "hard.jsonl"])
 @pytest.mark.parametrize("tool", [convert.main, resmooth.main, report.main])
+@pytest.mark.posix("links need a right there")
 def test_no_tool_writes_over_what_it_reads(
     capsys: pytest.CaptureFixture[str], tool: Callable[[list[str]], int], name: str
 ) -> None:
@@ -199,7 +199,7 @@ def test_a_run_does_not_write_over_a_hard_link_to_its_source(option: str) -> Non
         check_outputs(replace(settings, source=SourceOptions("clip.mp4")))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+@pytest.mark.posix("modes of files")
 @pytest.mark.parametrize(
     ("tool", "words", "out"), [*TOOLS, (convert.main, ["all.jsonl", "OUT"], "x.parquet")]
 )
@@ -212,7 +212,7 @@ def test_a_private_file_stays_private(
     assert Path(out).stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+@pytest.mark.posix("modes of files")
 def test_a_private_parquet_is_private_while_it_is_recorded_and_afterwards() -> None:
     Path("a.parquet").touch(mode=0o600)
     sink = ParquetSink(Path("a.parquet"), COCO17)
@@ -226,6 +226,7 @@ def test_a_private_parquet_is_private_while_it_is_recorded_and_afterwards() -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "a.mp4", "a.json"])
+@pytest.mark.posix("links need a right there")
 def test_a_link_behaves_alike_whatever_writes_to_it(name: str) -> None:
     Path("far").mkdir()
     Path(name).symlink_to(Path("far") / name)  # it dangles
@@ -236,6 +237,7 @@ def test_a_link_behaves_alike_whatever_writes_to_it(name: str) -> None:
     assert is_ours(Path("far") / name)
 
 
+@pytest.mark.posix("links need a right there")
 def test_a_model_file_at_the_end_of_a_link_is_replaced_there() -> None:
     Path("far").mkdir()
     Path("m.onnx").symlink_to("far/m.onnx")

@@ -50,6 +50,7 @@ def assert_one_sentence(code: int, said: str) -> None:
         ("openvino", "everything recorded so far is saved"),
     ],
 )
+@pytest.mark.posix("signals to another process")
 def test_ctrl_c_while_the_program_is_loading_is_one_sentence(
     tmp_path: Path, module: str, when: str
 ) -> None:
@@ -69,6 +70,7 @@ def test_ctrl_c_while_the_program_is_loading_is_one_sentence(
 
 
 @pytest.mark.slow
+@pytest.mark.posix("signals to another process")
 def test_ctrl_c_while_the_program_works_is_one_sentence_and_the_recording_is_whole(
     tmp_path: Path,
 ) -> None:

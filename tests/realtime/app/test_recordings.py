@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from steadypose.realtime.record.formats.reading import read_frames, read_recordi
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from tests.realtime.app.test_cli import RUN, environment, run
+from tests.support.systems import is_root
 
 ALL = ("--csv", "a.csv", "--jsonl", "a.jsonl", "--parquet", "a.parquet")
 
@@ -75,9 +75,10 @@ def test_every_format_of_a_run_says_the_same(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+@pytest.mark.posix("signals to another process")
 def test_a_stopped_run_is_readable_up_to_the_last_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = [*RUN, "--source", "demo", "--realtime", "--headless", *ALL, "--save-video", "a.mp4"]
@@ -88,10 +89,10 @@ def test_a_stopped_run_is_readable_up_to_the_last_second(
         begun_s = time.perf_counter()  # the file is opened with the frame of time 0
         # What is written every 2.5 s or more is late then. However slow the machine is.
         seen_s = wait_for_time(Path("a.csv"), 3.8)
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         stopped_s = time.perf_counter() - begun_s
         process.communicate(timeout=60)
-    is_killed = number == signal.SIGKILL
+    is_killed = name == "SIGKILL"
     table = Path("a.parquet.journal" if is_killed else "a.parquet")
     assert journal_path(Path("a.parquet")).exists() == is_killed
     last = {}
@@ -102,8 +103,8 @@ def test_a_stopped_run_is_readable_up_to_the_last_second(
         last["a.mp4"] = max(frame.time or 0.0 for frame in film.decode(video=0))
     newest_s = max(last.values())
     assert seen_s <= newest_s < stopped_s + 0.3
-    for name, last_s in last.items():
-        assert newest_s - last_s < 1.2, name
+    for at, last_s in last.items():
+        assert newest_s - last_s < 1.2, at
     meta = json.loads(Path("a.meta.json").read_text())
     assert (meta["ended"] is None) == is_killed
     assert (meta["frames"] is None) == is_killed
@@ -194,7 +195,7 @@ def test_a_split_run_goes_on_in_numbered_files(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.skipif(not is_root(), reason="mounting needs root")
 def test_a_disk_that_fills_up_leaves_every_format_readable(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -264,6 +265,7 @@ def test_a_mistake_about_files_is_one_sentence(
 
 
 @pytest.mark.parametrize("name", ["x.002.mp4", "x.1000.mp4", "link.mp4", "target.mp4"])
+@pytest.mark.posix("links need a right there")
 def test_a_split_run_does_not_write_over_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -229,6 +229,7 @@ def test_a_folder_beside_the_new_one_is_left_alone(tmp_path: Path) -> None:
     assert {p.name for p in tmp_path.iterdir()} == {"long.csv", "json", "json.tmp"}
 
 
+@pytest.mark.posix("links need a right there")
 def test_a_folder_of_jsons_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
     path = record(tmp_path / "long.csv", random_run(3, 30))
     real = tmp_path / "real"

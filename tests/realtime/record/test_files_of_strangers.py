@@ -85,7 +85,7 @@ def test_a_line_without_an_end_is_not_read_into_memory(
         read_recording(tmp_path / "a.csv")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.posix("pipes with names")
 def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
     for read in (read_recording, lambda p: list(read_frames(ReadState(p)))):
@@ -158,11 +158,11 @@ print(code, grown, time.monotonic() - begin_s)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", ["report", "resmooth", "trc"])
+@pytest.mark.posix("limits of memory")
 def test_an_enormous_recording_is_refused_with_figures_before_memory_is_taken(
     tmp_path: Path, tool: str
 ) -> None:
     pytest.importorskip("pyarrow")
-    pytest.importorskip("resource")
     path = tmp_path / "long.parquet"
     done = subprocess.run(
         [sys.executable, "-c", LONG, "2000000", str(path), tool],

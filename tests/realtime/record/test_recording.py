@@ -32,6 +32,7 @@ from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.record.recorder import Recorder, record_table, record_video
 from tests.conftest import make_pose
+from tests.support.systems import is_root
 
 MakeFrame = Callable[..., Frame]
 
@@ -224,7 +225,8 @@ def test_a_path_that_cannot_be_written_is_refused_before_anything_starts(tmp_pat
     assert not (tmp_path / "new.csv").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(is_root(), reason="root may write anywhere")
+@pytest.mark.posix("modes of folders")
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(RecordError, match="cannot write"):

@@ -76,8 +76,8 @@ assert grown < 200_000, grown
 """
 
 
+@pytest.mark.posix("limits of memory")
 def test_a_small_picture_that_is_large_is_left_out_before_it_is_decoded(tmp_path: Path) -> None:
-    pytest.importorskip("resource")
     picture(tmp_path / "a.png")
     huge_png(tmp_path / "b.png")
     picture(tmp_path / "c.png")
@@ -131,7 +131,7 @@ def test_a_frame_larger_than_the_whole_bound_still_comes(monkeypatch: pytest.Mon
     assert len(frames_of(source)) == 5
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.posix("pipes with names")
 def test_pipes_among_the_inputs_are_not_waited_for(tmp_path: Path) -> None:
     for name in ("pipe", "pipe.mp4", "x.png"):
         os.mkfifo(tmp_path / name)
@@ -195,6 +195,7 @@ def test_a_video_of_enormous_frames_is_refused(
         open_source(SourceOptions(str(path)))
 
 
+@pytest.mark.posix("links need a right there")
 def test_links_in_circles_give_each_picture_once(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)

@@ -161,7 +161,7 @@ def test_a_driver_that_says_when_it_took_a_picture_is_believed_unless_it_cannot_
     capture = Stamped()
     capture.stamp_s = 5000.0 - age_s
     clock = SimpleNamespace(perf_counter=lambda: 5000.0)
-    monkeypatch.setattr("steadypose.realtime.sources.camera.time", clock)
+    monkeypatch.setattr("steadypose.realtime.sources.capture.device.time", clock)
     taken = CvDevice(capture, "the camera", 30.0).read()  # type: ignore[arg-type]
     assert taken is not None
     assert taken[1] == pytest.approx(5000.0 - age_s if is_believed else 5000.0)

@@ -1,0 +1,1 @@
+"""What the systems' camera interfaces want: modes, times, names, reasons to refuse."""
