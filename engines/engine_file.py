@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from steadypose.engines.errors import EngineError, ModelFileError, RecordError
-from steadypose.engines.file_io import replace_file
+from steadypose.engines.file_io import is_there, replace_file
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.signature import is_signed, make_key, sign
 from steadypose.engines.foreign.texts import read_json
@@ -204,7 +204,7 @@ def read_info(path: Path) -> EngineInfo:
         ModelFileError: The engine or its sidecar is missing or damaged.
     """
     sidecar = sidecar_of(path)
-    if not path.exists():
+    if not is_there(path):
         raise ModelFileError(f"{path} does not exist", fix="check --model, or " + BUILD_AGAIN)
     try:
         data: dict[str, Any] = read_json(sidecar)

@@ -79,6 +79,17 @@ def stat_of(path: Path) -> os.stat_result | None:
         return None
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists; nothing does under a name that no file can have."""
+    return stat_of(path) is not None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder exists, at the end of all links."""
+    found = stat_of(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
 def mode_of(found: os.stat_result) -> int:
     """Who may read, write and run a file."""
     return stat.S_IMODE(found.st_mode) & 0o777
@@ -155,7 +166,7 @@ def check_writable(path: Path, option: str) -> None:
     try:
         target, found = end_of_links(path), stat_of(path)
         folder = target.parent
-        if path.is_dir():
+        if is_folder(path):
             raise RecordError(
                 f"{option} {path} is a folder", fix=f"give a file: {quoted(path / 'out.csv')}"
             )
@@ -164,7 +175,7 @@ def check_writable(path: Path, option: str) -> None:
             return
         if found is not None and not stat.S_ISREG(found.st_mode):  # a pipe would wait for a reader
             raise RecordError(f"{option} {path} is no regular file", fix="give the name of a file")
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise RecordError(
                 f"{option} {path}: the folder {folder} does not exist",
                 fix=f"mkdir -p {quoted(folder)}",

@@ -17,6 +17,8 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import (
     check_writable,
     end_of_links,
+    is_folder,
+    is_there,
     mode_of,
     replace_file,
     stat_of,
@@ -104,7 +106,7 @@ def format_of(output: Path) -> str:
         UsageError: It does not tell.
     """
     suffix = output.suffix.lower().removeprefix(".")
-    if output.is_dir() or not suffix:
+    if is_folder(output) or not suffix:
         return "openpose"
     if suffix not in _FORMATS:
         raise UsageError(
@@ -129,11 +131,11 @@ def _check(source: Path, output: Path, name: str, arguments: argparse.Namespace)
             said="is the recording itself",
         )
         return
-    if output.exists() and not output.is_dir():
+    if is_there(output) and not is_folder(output):
         raise UsageError(f"{output} is a file, OpenPose needs a folder", fix="choose another name")
-    if output.is_dir() and any(output.iterdir()):
+    if is_folder(output) and any(output.iterdir()):
         raise UsageError(f"the folder {output} is not empty", fix="choose a new folder")
-    check_writable(_fresh(output) if output.is_dir() else output, "OUT")
+    check_writable(_fresh(output) if is_folder(output) else output, "OUT")
 
 
 def _fresh(output: Path) -> Path:

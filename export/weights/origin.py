@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import is_there
 from steadypose.engines.foreign.names import as_name
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.conventions import CONVENTIONS
@@ -31,7 +32,7 @@ def find_origin(arguments: argparse.Namespace) -> tuple[Path, Origin]:
         return published_weights(published, weights), origin
     if weights is None:
         raise UsageError("there is nothing to export", fix="give --weights FILE or --model NAME")
-    if not weights.exists():
+    if not is_there(weights):
         raise UsageError(f"{weights} does not exist", fix="check --weights")
     found = find_recipe(weights)
     if found is not None and not arguments.convention:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from steadypose.engines.errors import ModelFileError, UsageError
-from steadypose.engines.file_io import replace_text
+from steadypose.engines.file_io import is_there, replace_text
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.foreign.texts import parse_json, read_json
 from steadypose.engines.model_file import read_metadata
@@ -211,7 +211,7 @@ def find_recipe(weights: Path) -> Origin | None:
         recipe = Recipe(**fields, input_hw=(256, 192))
         return Origin(recipe, f"{recipe.network}_256x192", MOVENET_SOURCE, "Apache-2.0")
     path = weights if weights.suffix == ".onnx" else weights.with_suffix(".json")
-    if not path.exists():
+    if not is_there(path):
         return None
     try:
         if path is weights:

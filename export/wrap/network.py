@@ -11,6 +11,7 @@ import onnx.inliner
 from onnx import TensorProto
 
 from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.file_io import is_there
 from steadypose.engines.foreign.self_contained import reads_beyond_its_folder
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
@@ -105,7 +106,7 @@ def _refuse_what_lies_elsewhere(path: Path) -> None:
 
 
 def _load(path: Path) -> onnx.ModelProto:
-    if not path.is_file():
+    if not (is_there(path) and path.is_file()):
         raise UsageError(f"there is no file {path}", fix="check --onnx")
     try:
         is_ours = METADATA_KEY in read_metadata(path, is_foreign=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import check_writable, identity, stat_of
+from steadypose.engines.file_io import check_writable, identity, is_folder, stat_of
 from steadypose.realtime.command.own_files import is_ours
 
 _READ = "is read, by this run or a later one,"
@@ -38,7 +38,7 @@ def check_written(
     known = {identity(path) for path in read}
     named = set()
     for path, option in files:
-        if not makes_folders or path.parent.is_dir():
+        if not makes_folders or is_folder(path.parent):
             check_writable(path, option)
         file = identity(path)
         if file in known:

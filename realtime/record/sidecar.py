@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.file_io import replace_text, sha256_of, write_error
+from steadypose.engines.file_io import is_there, replace_text, sha256_of, write_error
 from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.wording.printable import visible, visible_values
 from steadypose.realtime.record.formats.entry import UNITS
@@ -120,7 +120,7 @@ def find_sidecar(recording: Path) -> Path | None:
         files = _names(content)
         if own in files or (not files and names & _typed(content)):
             strong.append((str(content.get("started")), is_own, path))
-        elif any((table.parent / name).exists() for name in files):
+        elif any(is_there(table.parent / name) for name in files):
             continue  # it is about those, not about a file that an earlier run left
         elif path == sidecar_path(table) or (is_own and not files):
             weak.append((path == sidecar_path(table), path))

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import is_there
 from steadypose.engines.wording.printable import visible
 
 HIDDEN = "***"
@@ -92,10 +93,10 @@ def spelled_out(text: str) -> str:
     Raises:
         UsageError: The file or the variable is not there, or holds no address.
     """
-    if text.startswith(_FROM_VARIABLE) and not Path(text).exists():
+    if text.startswith(_FROM_VARIABLE) and not is_there(Path(text)):
         name = text.removeprefix(_FROM_VARIABLE)
         return _checked(os.environ.get(name, ""), f"--source {text}: the variable {name}")
-    if text.startswith(_FROM_FILE) and not Path(text).exists():
+    if text.startswith(_FROM_FILE) and not is_there(Path(text)):
         path = Path(os.path.expanduser(text.removeprefix(_FROM_FILE)))  # noqa: PTH111 - no user, no error
         try:
             with path.open("rb") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 
 from steadypose.engines.errors import SourceError, UsageError
+from steadypose.engines.file_io import is_folder, is_there
 from steadypose.engines.wording.printable import is_text
 from steadypose.realtime.sources.address import is_half_an_address, shown
 from steadypose.realtime.sources.base import Source
@@ -95,9 +96,9 @@ def open_source(options: SourceOptions) -> Source:
 
 def _from_files(text: str, options: SourceOptions) -> Source:
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - `~nobody` stays, and does not exist
-    if path.is_dir():
+    if is_folder(path):
         return _from_images(sorted(path.iterdir(), key=_natural), text, options)
-    if path.exists():
+    if is_there(path):
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return _from_images([path], text, options)
         return open_video(path, is_paced=options.is_paced)
@@ -123,9 +124,9 @@ def source_files(text: str) -> list[Path]:
     if glob.has_magic(text):
         return matching(path)
     try:
-        if path.is_dir():
+        if is_folder(path):
             return [child for child in path.iterdir() if child.suffix.lower() in IMAGE_SUFFIXES]
-        return [path] if path.is_file() else []
+        return [path] if is_there(path) and path.is_file() else []
     except OSError:
         return []
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.file_io import is_folder, is_there
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
@@ -243,10 +244,10 @@ def _time_error(path: Path, frame: int, person: int) -> RecordError:
 
 
 def _read_error(path: Path, error: OSError) -> RecordError:
-    if path.is_dir():
+    if is_folder(path):
         return RecordError(f"{path} is a folder", fix="give the file of a recording")
     for journal in (path.with_name(path.name + end) for end in BESIDE):
-        if not path.exists() and journal.exists():
+        if is_there(journal) and not is_there(path):
             what = f"{path} does not exist, for its recording was killed"
             return RecordError(what, fix=f"read {quoted(journal)} instead")
     return RecordError(

