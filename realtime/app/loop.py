@@ -14,12 +14,13 @@ from steadypose.engines.errors import RecordError
 from steadypose.realtime.app.caption import CAPTION_EVERY_S, Caption
 from steadypose.realtime.app.clock import Clock
 from steadypose.realtime.app.display import Display
-from steadypose.realtime.app.draw import draw_hud, draw_poses, mirrored
+from steadypose.realtime.app.draw import draw_angles, draw_hud, draw_poses, mirrored
 from steadypose.realtime.app.keys import find_key
 from steadypose.realtime.app.tracked_frame import TrackedFrame
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.outputs import Outputs, save_snapshot
 from steadypose.realtime.record.video import Paint
+from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 from steadypose.realtime.tracking.stream import Stream
@@ -45,6 +46,7 @@ class App:
         is_predicting: Draw people in the window as predicted for the moment of display.
         is_mirrored: Mirror the window only; recordings are unchanged.
         max_frames: Stop after this many.
+        angles: Measures joint angles, to be shown and recorded.
         progress: Called about four times a second with the number of frames done.
         say: Called with a sentence when the camera is lost and when it is back.
         clock: Times of the run.
@@ -58,6 +60,7 @@ class App:
     is_predicting: bool = False
     is_mirrored: bool = False
     max_frames: int | None = None
+    angles: LiveAngles | None = None
     progress: Callable[[int], None] | None = None
     say: Callable[[str], None] | None = None
     clock: Clock = field(default_factory=Clock)
@@ -99,7 +102,12 @@ class App:
             self.clock.end()
 
     def _take(self, crops: Crops) -> TrackedFrame:
-        return TrackedFrame(crops, self.pipeline.poses(is_smooth=self.is_smooth))
+        poses = self.pipeline.poses(is_smooth=self.is_smooth)
+        if self.angles is None:
+            return TrackedFrame(crops, poses)
+        certainty = self.pipeline.covariances() if self.is_smooth else None
+        angles = self.angles.of_poses(poses, certainty, crops.frame.time_s)
+        return TrackedFrame(crops, poses, angles)
 
     def _is_finished(self) -> bool:
         """Decide what to do when no frame is available or in flight."""
@@ -116,7 +124,7 @@ class App:
         """Draw, show and record one frame."""
         begin_s = time.perf_counter()
         frame, poses = result.crops.frame, result.poses
-        self.outputs.write_poses(frame, poses)
+        self.outputs.write_poses(frame, poses, result.angles)
         age_ms = (time.perf_counter() - frame.captured_s) * 1e3
         if self.outputs.wants_video:
             self.outputs.write_picture(
@@ -181,6 +189,7 @@ class App:
         def paint() -> NDArray[np.uint8]:
             canvas = mirrored(image) if is_mirrored else image.copy()
             draw_poses(canvas, poses, is_mirrored=is_mirrored)
+            draw_angles(canvas, poses, result.angles, is_mirrored=is_mirrored)
             hud(canvas)
             return canvas
 

@@ -12,7 +12,14 @@ from steadypose.realtime.command.parser import ANY, Number, Parser, Switch, file
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
-from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
+from steadypose.realtime.record.formats.tables import (
+    NAMES,
+    Table,
+    TableFormat,
+    find_table,
+    layouts,
+    with_angles,
+)
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.address import spelled_out
@@ -47,7 +54,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         is_headless=arguments.headless,
         is_forced=arguments.force,
         tables=tuple(
-            Table(chosen_table(name, arguments), getattr(arguments, name))
+            Table(_table(name, arguments), getattr(arguments, name))
             for name in NAMES
             if getattr(arguments, name) is not None
         ),
@@ -56,7 +63,13 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         benchmark=arguments.benchmark,
         max_frames=arguments.max_frames,
         config=arguments.config,
+        has_angles=arguments.angles,
     )
+
+
+def _table(name: str, arguments: argparse.Namespace) -> TableFormat:
+    form = chosen_table(name, arguments)
+    return with_angles(form) if arguments.angles else form
 
 
 def chosen_table(name: str, arguments: argparse.Namespace) -> TableFormat:
@@ -198,6 +211,12 @@ def build_parser() -> Parser:
     output = parser.add_argument_group("output")
     output.add_argument(
         "--mirror", action=Switch, help="show the picture as a mirror; data stay as they are"
+    )
+    output.add_argument(
+        "--angles",
+        action=Switch,
+        help="measure elbows, knees, shoulders, hips and trunk: on screen, in a long CSV, in JSON "
+        "lines",
     )
     output.add_argument("--headless", action=Switch, help="open no window")
     _add_tables(output)

@@ -37,6 +37,7 @@ class Settings:
         video: Annotated video to write.
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
+        has_angles: Measure, show and record joint angles.
         config: File that options were read from.
     """
 
@@ -60,6 +61,7 @@ class Settings:
     video: Path | None = None
     benchmark: Path | None = None
     max_frames: int | None = None
+    has_angles: bool = False
     config: Path | None = None
 
     @property
