@@ -77,6 +77,7 @@ def test_what_is_told_live_is_what_the_report_tells_of_the_whole() -> None:
             whole = joint_angle(
                 np.array(frames), np.arange(200) / 30, KEYPOINTS, joint=joint, side=side
             )
+            assert whole is not None
             np.testing.assert_allclose(found[:, angle(f"{side}_{joint}")], whole, atol=1e-6)
 
 
