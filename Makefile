@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 TORCH ?= torch==2.13.0
 
 .PHONY: demo run test test-all test-more test-core test-export test-networks test-lowest fuzz mutants lint format bench \
-    doctor setup setup-dev setup-export setup-all clean
+    doctor reference setup setup-dev setup-export setup-all clean
 
 setup: $(VENV)/.app
 setup-dev: $(VENV)/.dev
@@ -109,6 +109,10 @@ bench: setup-dev
 	$(PY) -m benchmarks.accuracy.app
 	$(PY) -m benchmarks.loop.startup
 	$(PY) -m benchmarks.loop.recording --minutes 6
+
+# The library's reference, from its docstrings: out/api/index.html.
+reference: setup-dev
+	$(PY) -m pdoc steadypose -o out/api
 
 clean:
 	rm -rf $(VENV) $(LOWEST) out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -40,6 +40,7 @@ from steadypose.realtime.model.threads import open_on_fewest
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.live.opening import open_live
 from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.sources.opening import is_camera, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
@@ -224,6 +225,7 @@ def _run_with(
         # Only what a camera sees has a "now" that can be foreseen.
         is_predicting=settings.is_predicting and source.is_live,
         is_mirrored=settings.is_mirrored,
+        angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
         max_frames=settings.max_frames,
         progress=None if source.is_live else progress_printer(total),
         say=say,

@@ -26,16 +26,24 @@ import steadypose.limits  # noqa: F401 - before OpenCV is loaded
 from steadypose.version import __version__
 
 if TYPE_CHECKING:
-    from steadypose.api.frame import Frame, Person
+    from steadypose.api.frame import Angle, Frame, Person
     from steadypose.api.frames import Frames, open  # noqa: A004 - sp.open reads as it works
+    from steadypose.api.network import Network
+    from steadypose.api.options import NetworkOptions, Options
     from steadypose.api.recordings import Recording, convert, read, report, resmooth
     from steadypose.api.tracker import Tracker
     from steadypose.engines.errors import SteadyposeError as Error
+    from steadypose.realtime.sources.camera import CameraMode
 
 __all__ = [
+    "Angle",
+    "CameraMode",
     "Error",
     "Frame",
     "Frames",
+    "Network",
+    "NetworkOptions",
+    "Options",
     "Person",
     "Recording",
     "Tracker",
@@ -48,6 +56,11 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
+    "Angle": ("steadypose.api.frame", "Angle"),
+    "CameraMode": ("steadypose.realtime.sources.camera", "CameraMode"),
+    "Network": ("steadypose.api.network", "Network"),
+    "NetworkOptions": ("steadypose.api.options", "NetworkOptions"),
+    "Options": ("steadypose.api.options", "Options"),
     "Error": ("steadypose.engines.errors", "SteadyposeError"),
     "Frame": ("steadypose.api.frame", "Frame"),
     "Person": ("steadypose.api.frame", "Person"),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.app.keys import KEYS
-from steadypose.realtime.datatypes import Pose, State
+from steadypose.realtime.datatypes import FloatArray, Pose, State
+from steadypose.realtime.smooth.angles import NAMES, TRUNK
 
 Colour = tuple[int, int, int]
 
@@ -23,6 +24,8 @@ CENTER: Colour = (235, 235, 235)
 _INK: Colour = (255, 255, 255)
 _SHADE: Colour = (25, 25, 25)
 _ALERT: Colour = (60, 60, 235)
+_HARDLY_KNOWN_DEG = 30.0
+_MOST_DEG = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,35 @@ def draw_poses(
         if is_mirrored:
             xy = np.stack((image_bgr.shape[1] - 1 - xy[:, 0], xy[:, 1]), axis=1)
         _draw_pose(image_bgr, xy, pose, style)
+
+
+def draw_angles(
+    image_bgr: NDArray[np.uint8],
+    poses: Sequence[Pose],
+    angles: Sequence[FloatArray],
+    *,
+    is_mirrored: bool = False,
+) -> None:
+    """Write joint angles, degrees, beside their joints; those that are hardly known are left out.
+
+    Args:
+        image_bgr: (H, W, 3) uint8, modified.
+        poses: As for ``draw_poses``.
+        angles: (J, 2) of each, as ``LiveAngles`` measures them; none are written if it is empty.
+        is_mirrored: As for ``draw_poses``.
+    """
+    style = Style.for_size((image_bgr.shape[0], image_bgr.shape[1]))
+    for pose, found in zip(poses, angles, strict=False):
+        for name, (degrees, deviation) in zip(NAMES, found.tolist(), strict=True):
+            if not abs(degrees) < _MOST_DEG or deviation > _HARDLY_KNOWN_DEG:
+                continue
+            at = [pose.skeleton.keypoints.index(n) for n in (TRUNK if name == "trunk" else (name,))]
+            x, y = pose.xy[at].mean(axis=0).tolist()
+            if is_mirrored:
+                x = image_bgr.shape[1] - 1 - x
+            if 0 <= x < image_bgr.shape[1] and 0 <= y < image_bgr.shape[0]:
+                corner = (round(x) + style.margin, round(y) - style.margin)
+                _text_block(image_bgr, (f"{degrees:.0f}",), corner, style)
 
 
 def draw_hud(

@@ -20,6 +20,7 @@ from steadypose.realtime.app.tracked_frame import TrackedFrame
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.outputs import Outputs, save_snapshot
 from steadypose.realtime.record.picture import Paint
+from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 from steadypose.realtime.tracking.stream import Stream
@@ -46,6 +47,7 @@ class App:
         is_predicting: Draw people in the window as predicted for the moment of display.
         is_mirrored: Mirror the window only; recordings are unchanged.
         max_frames: Stop after this many.
+        angles: Measures joint angles, to be shown and recorded.
         progress: Called about four times a second with the number of frames done.
         say: Called with a sentence when the camera or the screen is lost, or the camera is back.
         clock: Times of the run.
@@ -59,6 +61,7 @@ class App:
     is_predicting: bool = False
     is_mirrored: bool = False
     max_frames: int | None = None
+    angles: LiveAngles | None = None
     progress: Callable[[int], None] | None = None
     say: Callable[[str], object] = lambda _text: None
     clock: Clock = field(default_factory=Clock)
@@ -111,7 +114,12 @@ class App:
             self._handle_keys()
 
     def _take(self, crops: Crops) -> TrackedFrame:
-        return TrackedFrame(crops, self.pipeline.poses(is_smooth=self.is_smooth))
+        poses = self.pipeline.poses(is_smooth=self.is_smooth)
+        if self.angles is None:
+            return TrackedFrame(crops, poses)
+        certainty = self.pipeline.covariances() if self.is_smooth else None
+        angles = self.angles.of_poses(poses, certainty, crops.frame.time_s)
+        return TrackedFrame(crops, poses, angles)
 
     def _is_finished(self) -> bool:
         """Decide what to do when no frame is available or in flight."""
@@ -128,7 +136,7 @@ class App:
         """Draw, show and record one frame."""
         begin_s = time.perf_counter()
         frame, poses = result.crops.frame, result.poses
-        self.outputs.write_poses(frame, poses)
+        self.outputs.write_poses(frame, poses, result.angles)
         age_ms = (time.perf_counter() - frame.captured_s) * 1e3
         if self.outputs.wants_video:
             self.outputs.write_picture(

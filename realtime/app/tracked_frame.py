@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.realtime.app.draw import draw_poses, mirrored
-from steadypose.realtime.datatypes import Pose
+from steadypose.realtime.app.draw import draw_angles, draw_poses, mirrored
+from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.picture import Paint
 from steadypose.realtime.tracking.pipeline import Crops
 
@@ -21,11 +21,13 @@ class TrackedFrame:
     Attributes:
         crops: The frame itself, and how long its stages took.
         poses: Its people, as they are recorded.
+        angles: Of each, degrees and standard deviation, where they are measured.
         drawn: As they are drawn in the window, if otherwise.
     """
 
     crops: Crops
     poses: list[Pose]
+    angles: Sequence[FloatArray] = ()
     drawn: list[Pose] | None = None
 
     def painter(
@@ -48,6 +50,7 @@ class TrackedFrame:
         def paint() -> NDArray[np.uint8]:
             canvas = mirrored(image) if is_mirrored else image.copy()
             draw_poses(canvas, poses, is_mirrored=is_mirrored)
+            draw_angles(canvas, poses, self.angles, is_mirrored=is_mirrored)
             if hud is not None:
                 hud(canvas)
             return canvas

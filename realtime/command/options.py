@@ -13,7 +13,14 @@ from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.values import Camera, address, stream_name
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
-from steadypose.realtime.record.formats.tables import NAMES, Table, TableFormat, find_table, layouts
+from steadypose.realtime.record.formats.tables import (
+    NAMES,
+    Table,
+    TableFormat,
+    find_table,
+    layouts,
+    with_angles,
+)
 from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
@@ -50,7 +57,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         is_headless=arguments.headless,
         is_forced=arguments.force,
         tables=tuple(
-            Table(chosen_table(name, arguments), getattr(arguments, name))
+            Table(_table(name, arguments), getattr(arguments, name))
             for name in NAMES
             if getattr(arguments, name) is not None
         ),
@@ -60,7 +67,13 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         max_frames=arguments.max_frames,
         live=LiveOptions(arguments.udp, arguments.osc, arguments.lsl, arguments.normalized),
         config=arguments.config,
+        has_angles=arguments.angles,
     )
+
+
+def _table(name: str, arguments: argparse.Namespace) -> TableFormat:
+    form = chosen_table(name, arguments)
+    return with_angles(form) if arguments.angles else form
 
 
 def chosen_table(name: str, arguments: argparse.Namespace) -> TableFormat:
@@ -208,6 +221,12 @@ def build_parser() -> Parser:
     output = parser.add_argument_group("output")
     output.add_argument(
         "--mirror", action=Switch, help="show the picture as a mirror; data stay as they are"
+    )
+    output.add_argument(
+        "--angles",
+        action=Switch,
+        help="measure elbows, knees, shoulders, hips and trunk: on screen, in a long CSV, in JSON "
+        "lines",
     )
     output.add_argument("--headless", action=Switch, help="open no window")
     _add_tables(output)

@@ -83,6 +83,11 @@ def _is_later(path: Path, first: Path) -> bool:
 
 def _check_offline(settings: Settings) -> None:
     """The second pass starts from raw positions, which a wide CSV has not."""
+    if settings.has_angles:
+        raise UsageError(
+            "--offline-smooth has no angles: they need to know how certain positions are",
+            fix="leave out one of --offline-smooth and --angles; the report measures angles, too",
+        )
     for form in (table.format for table in settings.tables if not table.format.has_raw):
         better = tables.fullest(form.name)
         raise UsageError(

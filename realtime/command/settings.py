@@ -39,6 +39,7 @@ class Settings:
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
         live: Where poses are sent as they happen.
+        has_angles: Measure, show and record joint angles.
         config: File that options were read from.
     """
 
@@ -63,6 +64,7 @@ class Settings:
     benchmark: Path | None = None
     max_frames: int | None = None
     live: LiveOptions = field(default_factory=LiveOptions)
+    has_angles: bool = False
     config: Path | None = None
 
     @property

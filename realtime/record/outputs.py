@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.file_io import check_writable, replace_file, write_error
 from steadypose.engines.skeleton import Skeleton
-from steadypose.realtime.datatypes import Frame, Pose
+from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.tables import TABLES, Table, TableFormat
 from steadypose.realtime.record.live.sender import Live
@@ -71,7 +71,9 @@ class Outputs:
         """Whether ``write_picture`` will keep a picture."""
         return self.is_recording and self.video is not None
 
-    def write_poses(self, frame: Frame, poses: Sequence[Pose]) -> None:
+    def write_poses(
+        self, frame: Frame, poses: Sequence[Pose], angles: Sequence[FloatArray] = ()
+    ) -> None:
         """Send the people of a frame, and record them.
 
         Raises:
@@ -84,7 +86,7 @@ class Outputs:
             self._is_open = True
             self._open(frame)
         self._frames += 1
-        entry = Entry(frame.index, frame.time_s, poses)
+        entry = Entry(frame.index, frame.time_s, poses, angles)
         for _, recorder in self._tables:
             recorder.put(entry)
 

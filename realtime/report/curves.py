@@ -8,7 +8,6 @@ import numpy as np
 
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack
-from steadypose.realtime.report.angles import JOINTS, joint_angle
 from steadypose.realtime.report.body import body_center, speed_px_s
 from steadypose.realtime.report.body_parts import WAYS, parts_of, sure_and_guessed
 from steadypose.realtime.report.charts import Line, line_chart
@@ -23,6 +22,7 @@ from steadypose.realtime.report.words import (
     side_of,
     spoken,
 )
+from steadypose.realtime.smooth.angles import JOINTS, joint_angle
 
 _LEAST_PX = 12.0  # a smaller range would magnify noise
 _SHORT_LIMB = 0.02  # of the body height; shorter limbs have no direction

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadypose.api import elsewhere
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.app.draw import draw_poses
+from steadypose.realtime.app.draw import draw_angles, draw_poses
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 
+if TYPE_CHECKING:
+    from supervision import KeyPoints
+
 _NAMES = {State.LOST: "lost", State.PREDICTED: "predicted", State.MEASURED: "measured"}
+
+
+class Angle(NamedTuple):
+    """A joint's angle in the picture plane.
+
+    Attributes:
+        degrees: 180 is a straight elbow, knee or hip, 0 a hanging arm or an upright trunk; it
+            goes on to 181 where a joint passes through straight.
+        std: Standard deviation, degrees, from the covariance of the keypoints; NaN if the filter
+            does not know it.
+    """
+
+    degrees: float
+    std: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +59,16 @@ class Person:
     score: FloatArray
     state: NDArray[np.int8]
     covariance: FloatArray
+    _angles: Callable[[], Mapping[str, Angle]] = field(repr=False)
+
+    @property
+    def angles(self) -> Mapping[str, Angle]:
+        """Of ``left_elbow``, ``right_knee``, shoulders, hips and ``trunk``: those that are known.
+
+        They are measured when they are asked for, and go on from the frame asked last: ask
+        every frame, in order. ``Frame.at`` has none.
+        """
+        return self._angles()
 
     def __getitem__(self, keypoint: str) -> tuple[float, float]:
         """Filtered position of a keypoint, pixels; (NaN, NaN) while it is lost.
@@ -105,7 +133,8 @@ class Frame:
     time_s: float
     persons: tuple[Person, ...]
     _poses: tuple[Pose, ...] = field(repr=False)
-    _predict: Callable[[float], list[Pose]] = field(repr=False)
+    _angles: Callable[[], Sequence[FloatArray]] = field(repr=False)
+    _predict: Callable[[float], tuple[Person, ...]] = field(repr=False)
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.persons)
@@ -119,13 +148,14 @@ class Frame:
         Raises:
             UsageError: A later frame was taken in: ask the newest one.
         """
-        unknown = np.full((len(self._poses[0].xy), 2, 2), np.nan) if self._poses else np.empty(0)
-        return tuple(to_person(pose, unknown) for pose in self._predict(time_s))
+        return self._predict(time_s)
 
-    def draw(self) -> NDArray[np.uint8]:
-        """A copy of the picture with the skeletons on it."""
+    def draw(self, *, angles: bool = False) -> NDArray[np.uint8]:
+        """A copy of the picture with the skeletons on it, and joint angles if they are wanted."""
         canvas = self.image_bgr.copy()
         draw_poses(canvas, self._poses)
+        if angles:
+            draw_angles(canvas, self._poses, self._angles())
         return canvas
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,11 +163,35 @@ class Frame:
         people = [person.to_dict() for person in self.persons]
         return {"frame": self.index, "time_s": self.time_s, "persons": people}
 
+    def to_supervision(self) -> KeyPoints:
+        """Its people for ``supervision``'s annotators; lost keypoints are (0, 0) there.
 
-def to_person(pose: Pose, covariance: FloatArray) -> Person:
-    """What the library hands out of a pose and its (K, 2, 2) covariance."""
-    arrays = (pose.xy, pose.raw_xy, pose.score, pose.state, covariance)
-    copies = [array.copy() for array in arrays]
-    for copy in copies:
-        copy.flags.writeable = False
-    return Person(pose.track_id, pose.skeleton.keypoints, *copies)  # type: ignore[arg-type]
+        ``data["tracker_id"]`` has the ids.
+
+        Raises:
+            Error: supervision is not installed.
+        """
+        people = self.persons
+        return elsewhere.to_supervision(
+            [one.id for one in people], [one.xy for one in people], [one.score for one in people]
+        )
+
+    def to_rerun(self, entity: str = "camera", *, recording: Any = None) -> None:
+        """Show it in Rerun's viewer: picture, keypoints and limbs, at its time.
+
+        Args:
+            entity: Path of the picture; people lie below it.
+            recording: A ``RecordingStream``; None: that of ``rr.init``.
+
+        Raises:
+            Error: rerun-sdk is not installed.
+        """
+        viewer = elsewhere.Rerun(entity, recording)
+        viewer.begin(self.image_bgr, self.index, self.time_s)
+        for person in self.persons:
+            viewer.add(person.id, person.names, person.xy, self.limbs)
+
+    @property
+    def limbs(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of keypoints that are drawn as lines; empty where nobody is."""
+        return self._poses[0].skeleton.limbs if self._poses else ()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from steadypose.api.frame import Frame
-from steadypose.api.tracker import hand_out, make_pipeline, open_model
+from steadypose.api.handing_out import HandOut
+from steadypose.api.options import Chosen, Options
 from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions, open_source
-from steadypose.realtime.tracking.pipeline import Crops, Pipeline
+from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.stream import Stream
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Frames:
@@ -29,8 +35,15 @@ class Frames:
     def __init__(self, source: Source, pipeline: Pipeline, *, is_smooth: bool) -> None:
         self._source = source
         self._pipeline = pipeline
-        self._is_smooth = is_smooth
-        self._frames = Stream(source, pipeline, self._hand_out).run()
+        hand_out = HandOut(pipeline, is_smooth=is_smooth)
+        self._stop = threading.Event()
+        self._turn = threading.Lock()
+        self._frames = Stream(
+            source,
+            pipeline,
+            lambda crops: hand_out(crops.frame),
+            may_read=lambda: not self._stop.is_set(),
+        ).run()
 
     @property
     def label(self) -> str:
@@ -78,16 +91,23 @@ class Frames:
         Raises:
             Error: The source broke; all frames before were handed out.
         """
-        for frame in self._frames:
-            if frame is not None:
+        while not self._stop.is_set():
+            with self._turn:
+                try:
+                    frame = next(self._frames)
+                except StopIteration:
+                    return
+            if frame is not None and not self._stop.is_set():
                 yield frame
 
-    def _hand_out(self, crops: Crops) -> Frame:
-        return hand_out(self._pipeline, crops.frame, is_smooth=self._is_smooth)
-
     def close(self) -> None:
-        """Release the camera or file and the network. Safe to call twice."""
-        with ExitStack() as last:  # each happens, whatever the others raise
+        """Release the camera or file and the network. Safe to call twice, and from any thread.
+
+        A loop on another thread ends: after the frame that it works on, or at once while it
+        waits for one.
+        """
+        self._stop.set()
+        with self._turn, ExitStack() as last:  # each happens, whatever the others raise
             last.callback(self._pipeline.engine.close)
             last.callback(self._source.close)
             last.callback(self._frames.close)
@@ -104,46 +124,33 @@ class Frames:
         self.close()
 
 
-def open(  # noqa: A001, PLR0913 - sp.open reads as it works; options as on the command line
+def open(  # noqa: A001 - sp.open reads as it works
     source: int | str | Path = 0,
     *,
-    persons: int = 1,
-    quality: str | None = None,
-    model: str | Path | None = None,
-    smooth: str = "balanced",
-    backend: str = "auto",
-    threads: int = 0,
     mode: CameraMode | None = None,
     realtime: bool = False,
+    **options: Unpack[Options],
 ) -> Frames:
     """Open a source and a network; use the result in a ``with`` and iterate over it.
 
     Args:
         source: Camera number, device path, video file, folder or glob of pictures, address, or
             ``demo``; ``@FILE`` and ``env:NAME`` hold an address.
-        persons: How many people to track, 1 to 10.
-        quality: ``fast``, ``balanced`` or ``best``; None: the default.
-        model: A model file instead.
-        smooth: ``steady``, ``balanced``, ``responsive`` or ``off``.
-        backend: As on the command line.
-        threads: CPU threads of the network; 0: all, at most 8.
         mode: Size, rate and format to ask a camera for.
         realtime: Play a file at its own speed.
+        options: See ``Options``.
 
     Raises:
         Error: The source or the model cannot be opened, or an option cannot be used.
     """
-    engine = open_model(quality=quality, model=model, backend=backend, threads=threads)
-    try:
-        options = SourceOptions(spelled_out(str(source)), mode or CameraMode(), is_paced=realtime)
-        opened = open_source(options)
-    except BaseException:
-        engine.close()
-        raise
-    try:
-        pipeline = make_pipeline(engine, persons=persons, smooth=smooth, is_paced=opened.is_paced)
-    except BaseException:
-        opened.close()
-        engine.close()
-        raise
-    return Frames(opened, pipeline, is_smooth=smooth != "off")
+    chosen = Chosen.of(options)
+    with ExitStack() as undo:
+        engine = chosen.open_engine()
+        undo.callback(engine.close)
+        asked = SourceOptions(spelled_out(str(source)), mode or CameraMode(), is_paced=realtime)
+        opened = open_source(asked)
+        undo.callback(opened.close)
+        pipeline = chosen.make_pipeline(engine, is_paced=opened.is_paced)
+        frames = Frames(opened, pipeline, is_smooth=chosen.is_smooth)
+        undo.pop_all()
+    return frames

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from steadypose.api import elsewhere
 from steadypose.realtime.convert import convert as _convert
-from steadypose.realtime.record.formats.reading import Recording, read_recording
+from steadypose.realtime.record.formats import reading
 from steadypose.realtime.report.__main__ import write_report
 from steadypose.realtime.resmooth import work as _resmooth
 
-__all__ = ["Recording", "convert", "read", "report", "resmooth"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class Recording(reading.Recording):
+    """A recording, person by person: ``people``, each with arrays over time.
+
+    Attributes:
+        path: Where it was read.
+        keypoints: The K names, in order.
+        people: In order of their ids.
+        is_cut: The last row was incomplete and was left out, as after a power failure.
+    """
+
+    __slots__ = ()
+
+    def to_pandas(self) -> DataFrame:
+        """A table with a row per keypoint, columns as in a long CSV; NaN where it is lost.
+
+        Raises:
+            Error: pandas is not installed.
+        """
+        return elsewhere.to_pandas(self)
 
 
 def read(path: str | Path) -> Recording:
@@ -18,7 +42,8 @@ def read(path: str | Path) -> Recording:
     Raises:
         Error: The file is missing, damaged or something else, or there is no person in it.
     """
-    return read_recording(Path(path))
+    found = reading.read_recording(Path(path))
+    return Recording(found.path, found.keypoints, found.people, found.is_cut)
 
 
 def convert(source: str | Path, output: str | Path, *options: str) -> str:

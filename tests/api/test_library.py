@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 import steadypose as sp
-from steadypose.api import frames as opening
-from steadypose.api import tracker as tracking
+from steadypose.api import options as choosing
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.realtime.model.places import ROOT
+from steadypose.realtime.smooth.angles import JOINTS
 from tests.support.following import person
 
 HW = (240, 320)
@@ -46,8 +46,7 @@ class Closing(FakeEngine):
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a network."""
     Closing.left_open = 0
-    for module in (opening, tracking):
-        monkeypatch.setattr(module, "open_model", lambda **_: Closing())
+    monkeypatch.setattr(choosing, "open_model", lambda _: Closing())
 
 
 def picture(value: int = 90) -> NDArray[np.uint8]:
@@ -231,3 +230,178 @@ def test_every_name_leads_somewhere_and_no_other_does() -> None:
         assert name in dir(sp)
     with pytest.raises(AttributeError, match="no attribute 'oepn'"):
         sp.oepn  # noqa: B018
+
+
+@pytest.mark.usefixtures("_quick")
+def test_angles_are_asked_by_name_and_say_how_certain_they_are(clip: Path) -> None:
+    with sp.open(clip) as frames:
+        frame = list(frames)[-1]
+    (one,) = frame.persons
+    found = one.angles
+    assert set(found) <= {*(f"{s}_{j}" for s in ("left", "right") for j in JOINTS), "trunk"}
+    assert found["trunk"].degrees == pytest.approx(0, abs=20)
+    assert 0 < found["left_knee"].std < 60
+    assert one.angles == found  # asked twice, told the same
+    (later,) = frame.at(frame.time_s + 0.05)
+    assert later.angles == {}
+    assert (frame.draw(angles=True) != frame.draw()).any()
+
+
+@pytest.mark.usefixtures("_quick")
+def test_an_option_that_does_not_exist_is_a_sentence_with_the_nearest() -> None:
+    with pytest.raises(sp.Error, match="no option 'person'") as caught:
+        sp.Tracker(person=2)  # type: ignore[call-arg]
+    assert caught.value.fix == "persons is what you mean"
+    with pytest.raises(sp.Error, match="no option 'live'"):
+        sp.open("demo", live=True)  # type: ignore[call-arg]
+    assert Closing.left_open == 0
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_shared_network_is_closed_once_and_last(clip: Path) -> None:
+    before = threading.active_count()
+    with sp.Network(quality="fast") as network:
+        assert Closing.left_open == 1
+        with sp.open(clip, network=network) as frames, sp.Tracker(network=network) as tracker:
+            for frame in frames:
+                assert len(tracker(picture(), time_s=frame.time_s).persons) <= 1
+            assert len(frame.persons) == 1
+        assert Closing.left_open == 1
+        with pytest.raises(sp.Error, match="has its own quality"):
+            sp.Tracker(network=network, quality="best")
+        left = sp.Tracker(network=network)
+    assert Closing.left_open == 0
+    assert threading.active_count() == before
+    with pytest.raises(sp.Error, match="closed"):
+        left(picture(), time_s=0.0)
+    network.close()
+
+
+@pytest.mark.slow
+def test_two_threads_that_share_a_network_find_what_each_finds_alone() -> None:
+    with sp.open("demo") as frames:
+        pictures = [(f.image_bgr, f.time_s) for f, _ in zip(frames, range(60), strict=False)]
+
+    def follow(network: sp.Network, found: list[bytes]) -> None:
+        with sp.Tracker(network=network) as tracker:
+            for image, time_s in pictures:
+                found.append(b"".join(p.xy.tobytes() for p in tracker(image, time_s=time_s)))
+
+    with sp.Network(quality="fast") as network:
+        alone: list[bytes] = []
+        follow(network, alone)
+        both: list[list[bytes]] = [[], []]
+        threads = [threading.Thread(target=follow, args=(network, found)) for found in both]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(alone) == len(pictures)
+    assert both == [alone, alone]
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("realtime", [False, True])
+def test_closing_from_another_thread_ends_the_loop(*, realtime: bool) -> None:
+    frames = sp.open("demo", realtime=realtime)
+    seen: list[int] = []
+    is_running = threading.Event()
+
+    def loop() -> None:
+        for frame in frames:
+            seen.append(frame.index)
+            is_running.set()
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    assert is_running.wait(20)
+    frames.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert Closing.left_open == 0
+    assert list(frames) == []
+    frames.close()
+
+
+@pytest.mark.usefixtures("_quick")
+def test_closing_within_the_loop_ends_it(clip: Path) -> None:
+    frames = sp.open(clip)
+    for frame in frames:
+        if frame.index == 3:
+            frames.close()
+    assert frame.index == 3
+    assert Closing.left_open == 0
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files there")
+def test_opening_and_closing_leaves_threads_files_and_memory_as_they_were() -> None:
+    resource = pytest.importorskip("resource")
+
+    def cycle(count: int) -> None:
+        for _ in range(count):
+            with sp.open("demo") as frames:
+                next(iter(frames))
+
+    cycle(5)
+    before = (threading.active_count(), len(list(Path("/proc/self/fd").iterdir())))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    cycle(40)
+    assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 40_000  # kB
+
+
+@pytest.mark.usefixtures("_quick")
+def test_what_another_library_needs_and_is_not_there_is_a_sentence(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("supervision", "rerun", "pandas"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with sp.open(clip) as frames:
+        frame = list(frames)[-1]
+    with pytest.raises(sp.Error, match="needs supervision") as caught:
+        frame.to_supervision()
+    assert caught.value.fix == "pip install supervision"
+    with pytest.raises(sp.Error, match="needs rerun"):
+        frame.to_rerun("camera")
+
+
+@pytest.mark.usefixtures("_quick")
+def test_supervision_takes_a_frame(clip: Path) -> None:
+    supervision = pytest.importorskip("supervision")
+    with sp.open(clip) as frames:
+        first, *_, last = frames
+    points = last.to_supervision()
+    assert points.xy.shape == (1, 17, 2)
+    assert points.data["tracker_id"].tolist() == [1]
+    np.testing.assert_allclose(points.xy[0], np.nan_to_num(last.persons[0].xy), rtol=1e-5)
+    drawn = supervision.VertexAnnotator().annotate(last.image_bgr.copy(), points)
+    drawn = supervision.EdgeAnnotator().annotate(drawn, points)
+    assert (drawn != last.image_bgr).any()
+    assert len(first.to_supervision()) == len(first.persons)
+
+
+@pytest.mark.usefixtures("_quick")
+def test_rerun_takes_a_frame(clip: Path, tmp_path: Path) -> None:
+    rerun = pytest.importorskip("rerun")
+    stream = rerun.RecordingStream("steadypose_test")
+    stream.save(tmp_path / "a.rrd")
+    with sp.open(clip) as frames:
+        for frame in frames:
+            frame.to_rerun("camera", recording=stream)
+    stream.flush()
+    stream.disconnect()
+    data = (tmp_path / "a.rrd").read_bytes()
+    assert b"/camera/persons/1/keypoints" in data
+
+
+@pytest.mark.slow
+def test_a_recording_becomes_a_table(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "a.csv"
+    given = ["--source", "demo:2", "--persons", "2", "--max-frames", "12", "--headless"]
+    given += ["--csv", str(path), "--csv-layout", "long"]
+    subprocess.run([sys.executable, "run.py", *given], check=True, cwd=ROOT, capture_output=True)
+    pandas.testing.assert_frame_equal(
+        sp.read(path).to_pandas(), pandas.read_csv(path), check_dtype=False
+    )

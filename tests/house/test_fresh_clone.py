@@ -75,7 +75,7 @@ def test_nothing_is_left_out_in_silence() -> None:
     known = {optional.package for optional in OPTIONAL}
     # Installed with the app or the dev requirements wherever there is a build of them.
     known |= {"openvino", "onnxruntime", "scipy", "resource", "fcntl", "tf2onnx"}
-    known |= {"pytest_cov", "pytest_timeout", "setuptools", "onnx", "pyarrow"}
+    known |= {"pytest_cov", "pytest_timeout", "setuptools", "onnx", "pyarrow", "mypy"}
     wanted = {
         line.split('importorskip("')[1].split('"')[0].partition(".")[0]
         for path in (ROOT / "tests").rglob("test_*.py")

@@ -16,7 +16,7 @@ from pathlib import Path
 from steadypose.realtime.model.places import ROOT
 
 _LINE = re.compile(r"([\w.-]+)(?:\[[\w,]+\])?>=([\d.]+)[^;]*(;.*)?")
-TOOLS = frozenset({"ruff", "mypy", "import-linter"})
+TOOLS = frozenset({"ruff", "mypy", "import-linter", "pdoc"})
 """They look at the code and do not run it; their old versions would find other things."""
 
 

@@ -62,6 +62,11 @@ OPTIONAL = (
         "opensim", "OpenSim reading our TRC files", "pip install opensim", is_in_test_all=False
     ),
     OptionalPackage(
+        "supervision", "frames for supervision", "pip install supervision", is_in_test_all=False
+    ),
+    OptionalPackage("rerun", "frames in Rerun", "pip install rerun-sdk", is_in_test_all=False),
+    OptionalPackage("pandas", "tables for pandas", "pip install pandas", is_in_test_all=False),
+    OptionalPackage(
         "tensorflow",
         "a Keras network, wrapped",
         "pip install tensorflow-cpu tf2onnx",

@@ -10,16 +10,25 @@ from typing import Literal
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.wording.printable import to_cell
 from steadypose.realtime.datatypes import Pose
-from steadypose.realtime.record.formats.entry import STATE_NAMES, Entry, round_px, round_score
+from steadypose.realtime.record.formats.entry import (
+    STATE_NAMES,
+    Entry,
+    round_degrees,
+    round_px,
+    round_score,
+)
 from steadypose.realtime.record.formats.whole_file import LineSink
+from steadypose.realtime.smooth.angles import NAMES
 
-Layout = Literal["wide", "long"]
+Layout = Literal["wide", "long", "angles"]
 
 WIDE_HEAD = ("frame", "time_s", "person", "score")
 LONG_HEAD = (
     *("frame", "time_s", "person", "keypoint"),
     *("x", "y", "score", "raw_x", "raw_y", "state"),
 )
+ANGLES_HEAD = (*LONG_HEAD, "angle", "angle_std", "trunk", "trunk_std")
+"""Of a long CSV with angles: that of the joint at the keypoint, and the trunk's."""
 
 
 def csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink:
@@ -29,19 +38,20 @@ def csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink:
         path: Replaced at once.
         skeleton: Gives the columns.
         layout: ``wide``: ``frame,time_s,person,score`` and x, y, score per keypoint.
-            ``long``: ``frame,time_s,person,keypoint,x,y,score,raw_x,raw_y,state``.
+            ``long``: ``frame,time_s,person,keypoint,x,y,score,raw_x,raw_y,state``; ``angles``
+            adds four columns, degrees.
 
     Raises:
         RecordError: The file cannot be written.
     """
-    to_lines = _wide_lines if layout == "wide" else _long_lines
+    to_lines = {"wide": _wide_lines, "long": _long_lines, "angles": _angle_lines}[layout]
     return LineSink(path, ",".join(map(to_cell, header(skeleton, layout))), to_lines)
 
 
 def header(skeleton: Skeleton, layout: Layout) -> list[str]:
     """Column names of a layout, as ``to_cell`` is yet to write them."""
-    if layout == "long":
-        return list(LONG_HEAD)
+    if layout != "wide":
+        return list(LONG_HEAD if layout == "long" else ANGLES_HEAD)
     columns = list(WIDE_HEAD)
     for name in skeleton.keypoints:
         columns += [f"{name}_x", f"{name}_y", f"{name}_score"]
@@ -55,6 +65,18 @@ def _wide_lines(entry: Entry) -> list[str]:
 def _long_lines(entry: Entry) -> Iterator[str]:
     for pose in entry.poses:
         yield from long_rows(entry.frame, entry.time_s, pose)
+
+
+def _angle_lines(entry: Entry) -> Iterator[str]:
+    for pose, angles in zip(entry.poses, entry.angles, strict=True):
+        cells = [_degrees(pair) for pair in round_degrees(angles).tolist()]
+        trunk = cells[NAMES.index("trunk")]
+        for at, row in zip(
+            _joints(pose.skeleton.keypoints),
+            long_rows(entry.frame, entry.time_s, pose),
+            strict=True,
+        ):
+            yield f"{row[:-1]},{',' if at is None else cells[at]},{trunk}\n"
 
 
 def wide_row(index: int, time_s: float, pose: Pose) -> str:
@@ -83,6 +105,16 @@ def long_rows(index: int, time_s: float, pose: Pose) -> Iterator[str]:
 @lru_cache(maxsize=8)
 def _cells(keypoints: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(to_cell, keypoints))
+
+
+@lru_cache(maxsize=8)
+def _joints(keypoints: tuple[str, ...]) -> tuple[int | None, ...]:
+    """The angle at each keypoint."""
+    return tuple(NAMES.index(name) if name in NAMES else None for name in keypoints)
+
+
+def _degrees(pair: list[float]) -> str:
+    return ",".join(f"{value:.2f}" if value == value else "" for value in pair)  # noqa: PLR0124
 
 
 def _xy(xy: list[float]) -> str:

@@ -26,11 +26,14 @@ class Entry:
         frame: Index in the source.
         time_s: Capture time.
         poses: Nobody is an empty sequence.
+        angles: (J, 2) degrees and standard deviation of each, in the order of ``NAMES`` of
+            ``smooth.angles``; empty where angles are not recorded.
     """
 
     frame: int
     time_s: float
     poses: Sequence[Pose]
+    angles: Sequence[FloatArray] = ()
 
 
 class Sink(Protocol[Item_contra]):
@@ -73,6 +76,12 @@ def round_px(values: FloatArray, places: int = 2) -> FloatArray:
 def round_score(values: FloatArray) -> FloatArray:
     """Scores as they are recorded: 0.001."""
     rounded: FloatArray = np.round(values, 3) + 0.0
+    return rounded
+
+
+def round_degrees(values: FloatArray) -> FloatArray:
+    """Angles as they are recorded: 0.01 degrees."""
+    rounded: FloatArray = np.round(values, 2) + 0.0
     return rounded
 
 

@@ -12,11 +12,13 @@ from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
     Entry,
     description,
+    round_degrees,
     round_px,
     round_score,
     round_time,
 )
 from steadypose.realtime.record.formats.whole_file import LineSink
+from steadypose.realtime.smooth.angles import NAMES
 
 
 def jsonl_sink(path: Path, skeleton: Skeleton) -> LineSink:
@@ -25,6 +27,7 @@ def jsonl_sink(path: Path, skeleton: Skeleton) -> LineSink:
     The first line describes the file; each other line is ``{"frame", "time_s",
     "persons": [{"id", "score", "keypoints": [[x, y, score], ...], "raw": [[x, y] or
     null, ...], "state": ["measured", ...]}]}``. A lost keypoint is ``[null, null, score]``.
+    Where angles are recorded, a person has ``"angles": {"left_elbow": [degrees, std], ...}``.
 
     Args:
         path: Replaced at once.
@@ -44,6 +47,8 @@ def frame_line(entry: Entry) -> tuple[str]:
 def frame_object(entry: Entry, *, places: int = 2) -> dict[str, Any]:
     """The object of a frame; positions have so many decimal places."""
     people = [_person(pose, places) for pose in entry.poses]
+    for person, angles in zip(people, entry.angles, strict=False):
+        person["angles"] = _angles(angles)
     return {"frame": entry.frame, "time_s": round_time(entry.time_s), "persons": people}
 
 
@@ -60,6 +65,14 @@ def _person(pose: Pose, decimals: int) -> dict[str, Any]:
         ],
         "raw": [xy if xy[0] == xy[0] else None for xy in raw],
         "state": [STATE_NAMES[state] for state in pose.state.tolist()],
+    }
+
+
+def _angles(angles: FloatArray) -> dict[str, list[float | None] | None]:
+    """By name: degrees and standard deviation."""
+    pairs = map(nulls, round_degrees(angles))
+    return {
+        name: pair if pair[0] is not None else None for name, pair in zip(NAMES, pairs, strict=True)
     }
 
 

@@ -26,7 +26,7 @@ from steadypose.realtime.record.formats.blocks import (
     make_block,
     whole_lines,
 )
-from steadypose.realtime.record.formats.csv_rows import LONG_HEAD, WIDE_HEAD
+from steadypose.realtime.record.formats.csv_rows import ANGLES_HEAD, LONG_HEAD, WIDE_HEAD
 from steadypose.realtime.record.formats.entry import STATES
 
 _CHUNK_ROWS = 34_000
@@ -44,8 +44,9 @@ def csv_blocks(reading: ReadState) -> Iterator[Block]:
         with reading.path.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(whole_lines(file, ("\n", "\r"), reading), strict=True)
             head = [from_cell(cell) for cell in next(lines, [])]
-            if tuple(head) == LONG_HEAD:
-                yield from group_cells(_long_cells(lines, reading), reading, first_line=2)
+            if tuple(head) in {LONG_HEAD, ANGLES_HEAD}:
+                cells = _long_cells(lines, reading, len(head))
+                yield from group_cells(cells, reading, first_line=2)
             else:
                 reading.keypoints = _wide_keypoints(head, reading)
                 yield from _wide(lines, reading)
@@ -90,10 +91,10 @@ def _wide(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Block]:
         line += len(rows)
 
 
-def _long_cells(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Cells]:
+def _long_cells(lines: Iterator[list[str]], reading: ReadState, width: int) -> Iterator[Cells]:
     line = 2
     for rows in _chunks(lines):
-        _check_width(rows, len(LONG_HEAD), reading, line)
+        _check_width(rows, width, reading, line)
         columns = list(zip(*rows, strict=True))
         names = tuple(map(from_cell, columns[3]))
         if not reading.keypoints:

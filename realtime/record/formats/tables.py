@@ -6,7 +6,7 @@ A new format is a module with a sink and a reader, and a row in ``TABLES``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -111,6 +111,13 @@ def layouts(name: str) -> tuple[TableFormat, ...]:
 def find_table(name: str, layout: str = "") -> TableFormat:
     """The format of a name and, where it has layouts, a layout."""
     return next(form for form in layouts(name) if form.layout == layout)
+
+
+def with_angles(form: TableFormat) -> TableFormat:
+    """The format, with joint angles where it can hold them."""
+    if (form.name, form.layout) != ("csv", "long"):
+        return form
+    return replace(form, open=partial(csv_sink, layout="angles"))
 
 
 def fullest(name: str) -> TableFormat:

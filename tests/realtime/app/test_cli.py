@@ -102,7 +102,7 @@ MISTAKES = [
     (["--source", "ZERO.mp4"], "is empty (0 bytes)"),
     (["--source", "rtsp://127.0.0.1:9/x"], "no video at rtsp://127.0.0.1:9/x"),
     (["--source", "demo", "--model", "TEXT.mp4"], "not an ONNX file"),
-    (["--source", "x" * 300], "cannot read"),
+    (["--source", "x" * 300], "does not exist"),
     (["--source", "demo", "--csv", "y" * 300], "File name too long"),
     (["--source", "demo", "--model", "none.onnx"], "cannot read model file"),
     (["--source", "demo", "--csv", "no/such/dir/a.csv"], "does not exist"),

@@ -433,7 +433,9 @@ def test_without_pyarrow_parquet_is_a_sentence(
 ) -> None:
     path = record(tmp_path / "all.parquet", random_run(8, 5))
     monkeypatch.setitem(sys.modules, "pyarrow.ipc", None)
-    with pytest.raises(UsageError, match=r"needs pyarrow.*\n  fix: pip install pyarrow"):
+    with pytest.raises(
+        UsageError, match=r"needs pyarrow.*\n  fix: pip install -r requirements-record.txt"
+    ):
         record_table(Table(find_table("parquet"), tmp_path / "b.parquet"), COCO17)
     with pytest.raises(UsageError, match="pip install pyarrow"):
         read_recording(path)

@@ -21,7 +21,6 @@ from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.csv_rows import header, long_rows
 from steadypose.realtime.record.formats.reading import PersonTrack, Recording
 from steadypose.realtime.report import __main__ as command
-from steadypose.realtime.report.angles import joint_angle, signed_angle, unwrap
 from steadypose.realtime.report.body import (
     body_center,
     body_height_px,
@@ -42,6 +41,7 @@ from steadypose.realtime.report.scales import (
 )
 from steadypose.realtime.report.sidecar_text import find_run_info, flatten
 from steadypose.realtime.report.words import number
+from steadypose.realtime.smooth.angles import joint_angle, signed_angle, unwrap
 from tests.conftest import make_pose
 
 NAMES = COCO17.keypoints

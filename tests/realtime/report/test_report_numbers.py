@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steadypose.realtime.report.angles import joint_angle, signed_angle, unwrap
 from steadypose.realtime.report.body import body_center, body_height_px, with_breaks
 from steadypose.realtime.report.curves import _scale_of
 from steadypose.realtime.report.page import _points_each
@@ -16,6 +15,7 @@ from steadypose.realtime.report.quality import jitter
 from steadypose.realtime.report.scales import DEGREE_STEPS, nice_ticks, number_scale
 from steadypose.realtime.report.sidecar_text import flatten
 from steadypose.realtime.report.trajectories import _picture_scales
+from steadypose.realtime.smooth.angles import joint_angle, signed_angle, unwrap
 from tests.realtime.report.test_report import NAMES, standing, track
 
 # Angles

@@ -1,4 +1,4 @@
-"""Joint angles in the picture plane.
+"""Joint angles in the picture plane, as the app, the library and the report define them.
 
 Each angle is measured at a joint, between its two neighbouring keypoints, in degrees:
 
@@ -7,11 +7,13 @@ elbow     shoulder - elbow - wrist    180 straight arm
 shoulder  hip - shoulder - elbow      0 arm hanging, 180 arm up
 hip       shoulder - hip - knee       180 standing upright, 90 sitting
 knee      hip - knee - ankle          180 straight leg
+trunk     up - hips - shoulders       0 upright, 90 leaning to the right of the picture
 ========  ==========================  ===========================================
 
-Angles are signed, so that a joint passing through straight continues to 181 instead of
+Joints are signed, so that a joint passing through straight continues to 181 instead of
 folding back to 179. They are counted in the direction that is mostly positive, and unwrapped:
-there are no jumps of 360. They are angles in the image plane, not of the body: a limb that
+there are no jumps of 360. The trunk is measured between the middles of hips and shoulders, and
+keeps its sign. They are angles in the image plane, not of the body: a limb that
 points at the camera is short and its angle means little, so such frames are left out.
 """
 
@@ -29,7 +31,13 @@ JOINTS = {
     "hip": ("shoulder", "hip", "knee"),
     "knee": ("hip", "knee", "ankle"),
 }
-_NEW_START_S = 0.5  # after a longer gap the number of turns is unknown
+SIDES = ("left", "right")
+TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+NAMES = (*(f"{side}_{joint}" for joint in JOINTS for side in SIDES), "trunk")
+"""Of all angles, in the order in which they are measured."""
+
+NEW_START_S = 0.5
+"""After a longer gap the number of turns is unknown."""
 
 
 def joint_angle(
@@ -60,6 +68,21 @@ def joint_angle(
         return None
     a, middle, b = (xy[:, list(keypoints).index(name)] for name in names)
     return unwrap(signed_angle(a, middle, b, shortest_px=shortest_px), time_s)
+
+
+def trunk_angle(
+    xy: FloatArray, time_s: FloatArray, keypoints: Sequence[str], *, shortest_px: float = 1.0
+) -> FloatArray | None:
+    """Compute how the trunk leans over time; arguments and result as of ``joint_angle``."""
+    if not set(TRUNK) <= set(keypoints):
+        return None
+    shoulders, hips = (
+        xy[:, [list(keypoints).index(name) for name in pair]].mean(axis=1)
+        for pair in (TRUNK[:2], TRUNK[2:])
+    )
+    above = hips - (0.0, max(1.0, shortest_px))
+    angle = signed_angle(above, hips, shoulders, shortest_px=shortest_px)
+    return _continued(angle, time_s)
 
 
 def signed_angle(
@@ -93,8 +116,17 @@ def unwrap(angle: FloatArray, time_s: FloatArray) -> FloatArray:
     values = angle[known]
     if np.sin(np.radians(values)).sum() < 0:
         values = -values
-    starts = np.flatnonzero(np.diff(time_s[known]) > _NEW_START_S) + 1
-    for run in np.split(np.arange(len(known)), starts):
-        turned = np.unwrap(values[run], period=360.0)
-        out[known[run]] = turned - 360.0 * np.floor((np.median(turned) + 90.0) / 360.0)
+    out[known] = values
+    return _continued(out, time_s, lowest=-90.0)
+
+
+def _continued(angle: FloatArray, time_s: FloatArray, *, lowest: float = -180.0) -> FloatArray:
+    """(T,) without jumps; the median of each stretch lies within 360 above ``lowest``."""
+    out = angle.copy()
+    known = np.flatnonzero(np.isfinite(angle))
+    starts = np.flatnonzero(np.diff(time_s[known]) > NEW_START_S) + 1
+    for run in np.split(known, starts):
+        if len(run):
+            turned = np.unwrap(angle[run], period=360.0)
+            out[run] = turned - 360.0 * np.floor((np.median(turned) - lowest) / 360.0)
     return out

@@ -1,0 +1,144 @@
+"""The options of ``sp.open``, ``sp.Tracker`` and ``sp.Network``: each is declared here, once."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol, TypedDict
+
+from steadypose.engines.base import Engine
+from steadypose.engines.errors import UsageError
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.realtime.model.best_built import open_best
+from steadypose.realtime.model.opening import open_chosen
+from steadypose.realtime.model.places import QUALITIES
+from steadypose.realtime.smooth.presets import NAMES, make_smoother
+from steadypose.realtime.tracking.pipeline import Pipeline
+from steadypose.realtime.tracking.roster import CANDIDATES, MOST_PERSONS
+
+
+class Shared(Protocol):
+    """What an ``sp.Network`` is to those that share it."""
+
+    def share(self) -> Engine:
+        """An engine for one of them."""
+        ...
+
+
+class NetworkOptions(TypedDict, total=False):
+    """Which network, and on what it runs; as on the command line.
+
+    Attributes:
+        quality: ``fast``, ``balanced`` or ``best``; None: the default.
+        model: A model file instead.
+        backend: ``auto``, ``openvino``, ``onnxruntime`` or ``tensorrt``.
+        threads: CPU threads of the network; 0: all, at most 8.
+    """
+
+    quality: str | None
+    model: str | Path | None
+    backend: str
+    threads: int
+
+
+class Options(NetworkOptions, total=False):
+    """How people are found and followed; as on the command line.
+
+    Attributes:
+        quality: ``fast``, ``balanced`` or ``best``; None: the default.
+        model: A model file instead.
+        backend: ``auto``, ``openvino``, ``onnxruntime`` or ``tensorrt``.
+        threads: CPU threads of the network; 0: all, at most 8.
+        persons: How many people to track, 1 to 10; 1 if it is left out.
+        smooth: ``steady``, ``balanced`` (if it is left out), ``responsive`` or ``off``.
+        network: An ``sp.Network`` that others share, in the place of one of its own.
+    """
+
+    persons: int
+    smooth: str
+    network: Shared | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """All options, each with its default."""
+
+    quality: str | None = None
+    model: str | Path | None = None
+    backend: str = "auto"
+    threads: int = 0
+    persons: int = 1
+    smooth: str = "balanced"
+    network: Shared | None = None
+
+    @classmethod
+    def of(cls, options: Any) -> Chosen:
+        """What a caller gave, checked before anything is opened.
+
+        Raises:
+            UsageError: An option does not exist, or cannot be used.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                said = f"{near[0]} is what you mean" if near else f"one of {', '.join(known)}"
+                raise UsageError(f"there is no option {name!r}", fix=said)
+        chosen = cls(**options)
+        chosen._check()
+        return chosen
+
+    def _check(self) -> None:
+        if self.quality is not None and self.quality not in QUALITIES:
+            fix = f"one of {', '.join(QUALITIES)}"
+            raise UsageError(f"there is no quality {self.quality!r}", fix=fix)
+        if self.smooth not in NAMES:
+            fix = f"one of {', '.join(NAMES)}"
+            raise UsageError(f"there is no filter {self.smooth!r}", fix=fix)
+        if not 1 <= self.persons <= MOST_PERSONS:
+            fix = f"from 1 to {MOST_PERSONS}"
+            raise UsageError(f"{self.persons} persons cannot be tracked", fix=fix)
+        own = (self.quality, self.model, self.backend, self.threads)
+        if self.network is not None and own != (None, None, "auto", 0):
+            raise UsageError(
+                "a shared network has its own quality, model, backend and threads",
+                fix="give them to sp.Network",
+            )
+
+    @property
+    def is_smooth(self) -> bool:
+        """Filtered positions are handed out."""
+        return self.smooth != "off"
+
+    def open_engine(self) -> Engine:
+        """The engine that a run with these options takes, or a share in the network's.
+
+        Raises:
+            SteadyposeError: There is no such model, or no backend can run it.
+        """
+        return open_model(self) if self.network is None else self.network.share()
+
+    def make_pipeline(self, engine: Engine, *, is_paced: bool) -> Pipeline:
+        """Finding, tracking and smoothing as the app does it.
+
+        Raises:
+            UsageError: The filter's package is not installed.
+        """
+        slots = self.persons + CANDIDATES
+        smoother = make_smoother(self.smooth, slots, len(engine.spec.skeleton))
+        return Pipeline(engine, persons=self.persons, smoother=smoother, is_paced=is_paced)
+
+
+def open_model(chosen: Chosen) -> Engine:
+    """An engine of its own.
+
+    Raises:
+        SteadyposeError: There is no such model, or no backend can run it.
+    """
+    options = EngineOptions(threads=chosen.threads or default_threads())
+    backend = chosen.backend
+    if chosen.model is None and chosen.quality is None:
+        return open_best(backend=backend, options=options, is_auto_build=False).opened.engine
+    path = Path(chosen.model) if chosen.model is not None else QUALITIES[chosen.quality or ""]
+    return open_chosen(path, backend=backend, options=options, is_auto_build=False).engine
