@@ -242,6 +242,8 @@ def _run_with(
         except BaseException as error:
             problem = problem or error
     _clear()
+    for remark in source.remarks:
+        _say(f"note: {remark}")
     print(visible_lines(summary(app)))
     if settings.benchmark is not None:
         write_figures(app, settings.benchmark)

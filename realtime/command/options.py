@@ -17,7 +17,7 @@ from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.camera import CameraMode
-from steadypose.realtime.sources.opening import SourceOptions
+from steadypose.realtime.sources.opening import DECODERS, SourceOptions
 from steadypose.realtime.tracking.roster import MOST_PERSONS
 from steadypose.version import __version__
 
@@ -32,7 +32,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     if arguments.source is not None:
         text = spelled_out(arguments.source)
     return Settings(
-        source=SourceOptions(text, mode, is_paced=arguments.realtime),
+        source=SourceOptions(text, mode, is_paced=arguments.realtime, decode=arguments.decode),
         model=model or DEFAULT_MODEL,
         has_chosen_model=model is not None,
         backend=arguments.backend,
@@ -135,6 +135,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--realtime",
         action="store_true",
         help="play a file at its own speed, not as fast as possible",
+    )
+    source.add_argument(
+        "--decode",
+        choices=DECODERS,
+        default="auto",
+        help="what decodes videos: threads of the processor (auto, cpu), or hardware that the "
+        "installed PyAV has (default: %(default)s)",
     )
     source.add_argument(
         "--max-frames", type=integer_between(1, _ANY), metavar="N", help="stop after N frames"

@@ -20,10 +20,11 @@ ROOMS = {
     "engines/backends": "tensorrt",
     "realtime": "app command model record report smooth sources tracking",
     "realtime/record": "formats",
+    "realtime/sources": "video",
     "export": "checking models trt weights wrap",
     "export/weights": "download",
     "training": "configs datasets examples measures people runs",
-    "benchmarks": "accuracy gpu loop presence results smoothing",
+    "benchmarks": "accuracy gpu loop presence reading results smoothing",
 }
 MOST_ENTRIES, MOST_MODULES, MOST_LINES = 12, 14, 300
 
