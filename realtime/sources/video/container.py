@@ -131,7 +131,12 @@ def open_address(url: str, *, decode: str) -> Input:
             url,
             decode,
             timeout=(NETWORK_TIMEOUT_S, NETWORK_TIMEOUT_S),
-            options={"protocol_whitelist": _WEB_PROTOCOLS},
+            options={
+                "protocol_whitelist": _WEB_PROTOCOLS,
+                # A connection to a file that breaks off is taken up where it was.
+                "reconnect": "1",
+                "reconnect_delay_max": "2",
+            },
         )
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(

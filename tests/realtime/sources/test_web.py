@@ -56,6 +56,7 @@ def whole(content: bytes, *, promised: int | None = None) -> Answer:
         to.send_response(206 if begin else 200)
         to.send_header("Content-Length", str(total - begin))
         to.send_header("Accept-Ranges", "bytes")
+        to.send_header("Connection", "close")
         if begin:
             to.send_header("Content-Range", f"bytes {begin}-{total - 1}/{total}")
         to.end_headers()
@@ -71,6 +72,7 @@ def in_chunks(content: bytes, *, kind: str = "video/mp2t") -> Answer:
         to.send_response(200)
         to.send_header("Content-Type", kind)
         to.send_header("Transfer-Encoding", "chunked")
+        to.send_header("Connection", "close")
         to.end_headers()
         for at in range(0, len(content), 10_000):
             part = content[at : at + 10_000]
