@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,6 @@ class ToBgr:
 
     def __init__(self) -> None:
         self._convert: Any = VideoReformatter()
-        # Frames are small: a pool of threads for each would cost more than it saves.
-        has_threads = "threads" in (inspect.getdoc(VideoReformatter.reformat) or "")
-        self._how: dict[str, Any] = {"threads": 1} if has_threads else {}
 
     def __call__(self, frame: Any) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR of a PyAV frame; rows may be padded.
@@ -31,7 +27,8 @@ class ToBgr:
         Raises:
             av.error.FFmpegError: Its pixels have no meaning here.
         """
-        how = dict(self._how)
+        # Frames are small: a pool of threads for each would cost more than it saves.
+        how: dict[str, Any] = {"threads": 1}
         name = frame.format.name
         if name.startswith(_YUV):
             how["src_colorspace"] = _MATRICES.get(int(frame.colorspace), _ITU601)

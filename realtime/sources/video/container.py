@@ -70,10 +70,7 @@ class Input:
 
     def listed(self) -> int | None:
         """How many frames an MP4's index lists so far, edit lists applied; None: it has none."""
-        if "mp4" not in self.formats:
-            return None
-        entries = getattr(self.stream, "index_entries", None)  # PyAV 16
-        return len(entries) if entries is not None else None
+        return len(self.stream.index_entries) if "mp4" in self.formats else None
 
     def is_end(self, error: Exception) -> bool:
         """Whether an error of reading is the end: of what has no length, FFmpeg cannot tell."""

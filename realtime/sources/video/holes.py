@@ -68,7 +68,7 @@ def behind(stream: Any, packet: Any, late: int) -> int:
         packet: The first behind a hole.
         late: What to keep where the index does not say.
     """
-    entries = getattr(stream, "index_entries", ())  # PyAV 16
+    entries = stream.index_entries
     low, high = 0, len(entries)
     while low < high:
         middle = (low + high) // 2
