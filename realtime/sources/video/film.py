@@ -18,7 +18,7 @@ from steadypose.realtime.sources.video.colours import ToBgr
 from steadypose.realtime.sources.video.container import Input, open_file
 from steadypose.realtime.sources.video.decoding import Tally, frames_of
 from steadypose.realtime.sources.video.times import TimeNotes, rising
-from steadypose.realtime.sources.video.turning import turn_of, turned
+from steadypose.realtime.sources.video.turning import Turning, turn_of, turned
 
 
 def open_video(path: Path, *, is_paced: bool, decode: str = "auto") -> FileSource:
@@ -125,14 +125,14 @@ def _timed(
 
 
 def _images(decoded: Iterator[Any], tally: Tally) -> Iterator[tuple[Any, int | None, int | None]]:
-    to_bgr = ToBgr()
+    to_bgr, turning = ToBgr(), Turning()
     for frame in decoded:
         if is_too_large(frame.width, frame.height):
             tally.refused += 1
             tally.frames -= 1
             continue
         try:
-            image = turned(to_bgr(frame), turn_of(frame))
+            image = turned(to_bgr(frame), turning.of(frame))
         except (av.error.FFmpegError, ValueError):
             tally.refused += 1
             tally.frames -= 1

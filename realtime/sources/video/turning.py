@@ -36,6 +36,25 @@ def turn_of(frame: Any) -> Turn:
     return (0, -1 if b < 0 else 1, -1 if c < 0 else 1, 0)
 
 
+class Turning:
+    """Turns the frames of one stream.
+
+    A matrix is looked at where something else has changed: PyAV's side data and its frame refer to
+    each other, so a frame that was asked for them stays in memory until the next collection.
+    """
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, int, int] | None = None
+        self._turn: Turn = UPRIGHT
+
+    def of(self, frame: Any) -> Turn:
+        """The turn of a PyAV frame."""
+        seen = frame.rotation, frame.width, frame.height
+        if seen != self._seen:
+            self._seen, self._turn = seen, turn_of(frame)
+        return self._turn
+
+
 def turned(image: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 turned; the same array where there is nothing to do."""
     if turn == UPRIGHT:

@@ -20,7 +20,7 @@ from steadypose.realtime.sources.video.colours import ToBgr
 from steadypose.realtime.sources.video.container import Input, open_address
 from steadypose.realtime.sources.video.decoding import Tally, frames_of
 from steadypose.realtime.sources.video.film import play
-from steadypose.realtime.sources.video.turning import turn_of, turned
+from steadypose.realtime.sources.video.turning import Turning, turned
 
 _PICTURES = frozenset({"mpjpeg"})  # what cameras send to browsers
 _LOOKED_S, _LOOKED_PICTURES_S = 1.0, 0.25
@@ -120,7 +120,7 @@ class WebCamera:
 
     def __init__(self, film: Input, address: str) -> None:
         self._film = film
-        self._to_bgr = ToBgr()
+        self._to_bgr, self._turning = ToBgr(), Turning()
         context = film.stream.codec_context
         context.thread_type = "SLICE"  # threads for frames would give each some frames later
         self.fps = film.fps
@@ -135,7 +135,7 @@ class WebCamera:
             if is_too_large(frame.width, frame.height):
                 continue
             try:
-                return turned(self._to_bgr(frame), turn_of(frame)), arrived_s
+                return turned(self._to_bgr(frame), self._turning.of(frame)), arrived_s
             except (av.error.FFmpegError, ValueError):
                 continue
         return None
