@@ -268,6 +268,8 @@ def _finish(app: App, settings: Settings, stop: Stop | None) -> int:
         except BaseException as error:
             problem = problem or error
     clear()
+    for remark in app.source.remarks:
+        say(f"note: {remark}")
     telling.tell(summary(app), to_error=False)
     try:
         if settings.benchmark is not None:

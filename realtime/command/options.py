@@ -26,7 +26,7 @@ from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.camera import CameraMode
-from steadypose.realtime.sources.opening import SourceOptions
+from steadypose.realtime.sources.opening import DECODERS, SourceOptions
 from steadypose.realtime.tracking.roster import MOST_PERSONS
 from steadypose.version import __version__
 
@@ -41,7 +41,13 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     if arguments.source is not None:
         text = spelled_out(arguments.source)
     return Settings(
-        source=SourceOptions(text, mode, is_paced=arguments.realtime, is_camera_name=is_name),
+        source=SourceOptions(
+            text,
+            mode,
+            is_paced=arguments.realtime,
+            is_camera_name=is_name,
+            decode=arguments.decode,
+        ),
         model=model or DEFAULT_MODEL,
         has_chosen_model=model is not None,
         backend=arguments.backend,
@@ -138,6 +144,13 @@ def build_parser() -> Parser:
         "--realtime",
         action=Switch,
         help="play a file at its own speed, not as fast as possible",
+    )
+    source.add_argument(
+        "--decode",
+        choices=DECODERS,
+        default="auto",
+        help="what decodes videos: threads of the processor (auto, cpu), or hardware that the "
+        "installed PyAV has (default: %(default)s)",
     )
     source.add_argument(
         "--max-frames", type=Number(1, ANY), metavar="N", help="stop after N frames"

@@ -112,8 +112,9 @@ class VideoSink:
             raise failure
 
     def _open_stream(self, image_bgr: NDArray[np.uint8]) -> av.video.stream.VideoStream:
-        # 4:2:0 video has even sides.
-        self._size_hw = (image_bgr.shape[0] // 2 * 2, image_bgr.shape[1] // 2 * 2)
+        # 4:2:0 video has even sides; a single pixel becomes two.
+        height, width = (max(2, side // 2 * 2) for side in image_bgr.shape[:2])
+        self._size_hw = height, width
         codec = "libx264" if "libx264" in av.codecs_available else "h264"
         stream = self._container.add_stream(codec, rate=Fraction(round(self._fps * 1000), 1000))
         stream.height, stream.width = self._size_hw

@@ -51,6 +51,11 @@ class Source(Protocol):
         ...
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was odd without being a fault, a sentence each; complete at the end."""
+        ...
+
+    @property
     def is_over(self) -> bool:
         """True when ``read`` will never return a frame again."""
         ...

@@ -44,17 +44,11 @@ def camera_opener(
     return open_named
 
 
-def stream_opener(url: str, first: cv2.VideoCapture | None = None) -> Callable[[], CvDevice]:
-    """A function that opens this stream, now and after each loss.
-
-    Args:
-        url: Network address.
-        first: A connection that is open already; the first call takes it.
-    """
-    opened = [] if first is None else [first]
+def stream_opener(url: str) -> Callable[[], CvDevice]:
+    """A function that opens this stream, now and after each loss."""
 
     def open_stream() -> CvDevice:
-        capture = opened.pop() if opened else connect(url)
+        capture = connect(url)
         label = f"{shown(url)}, {granted(capture, CameraMode())}"
         return CvDevice(capture, label, fps_of(capture))
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.wording.printable import is_text, quoted, visible
+from steadypose.engines.wording.printable import is_text, visible
 from steadypose.limits import MOST_PIXELS
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.demo import DemoScene
-from steadypose.realtime.sources.pictures import is_too_large, read_picture
-from steadypose.realtime.sources.playlists import names_other_files
+from steadypose.realtime.sources.pictures import read_picture
 
 Picture = tuple[NDArray[np.uint8], float]
 _Item = tuple[NDArray[np.uint8], int, float, float] | Exception | None
 
 _LATE_S = 0.1
-_EXACT_COUNTS = frozenset({".mp4", ".m4v", ".mov"})  # containers that list every frame
 _AHEAD = 8  # frames decoded in advance: evens out slow key frames, 50 MB at Full HD
 _AHEAD_BYTES = 256_000_000  # of them all, where frames are larger than 4K
 
@@ -39,6 +36,7 @@ class FileSource:
         frame_count: Expected number of frames, if known.
         is_paced: Give each frame at its own time, as a live source would.
         close: Called when the thread has ended.
+        remarks: Filled in while the pictures come.
     """
 
     is_live = False
@@ -54,6 +52,7 @@ class FileSource:
         frame_count: int | None,
         is_paced: bool = False,
         close: Callable[[], None] | None = None,
+        remarks: Sequence[str] = (),
     ) -> None:
         self.label = visible(label)
         self.fps = fps
@@ -62,6 +61,7 @@ class FileSource:
         self._pictures = pictures
         self.is_paced = is_paced
         self._close = close
+        self._remarks = remarks
         self._stop = threading.Event()
         self._start_s: float | None = None
         self._queue: queue.Queue[_Item] = queue.Queue(maxsize=_AHEAD)
@@ -69,6 +69,11 @@ class FileSource:
         self._queued_bytes = 0
         self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
         self._thread.start()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """See ``Source.remarks``."""
+        return tuple(self._remarks)
 
     def read(self, timeout_s: float) -> Frame | None:
         """Next frame; see ``Source.read``."""
@@ -138,98 +143,6 @@ class FileSource:
                 continue
             return True
         return False
-
-
-def open_video(path: Path, *, is_paced: bool) -> FileSource:
-    """Open a video file.
-
-    Times are the container's presentation times; rotation metadata is honoured.
-
-    Raises:
-        SourceError: Missing, empty, not a video, a list of other files, or without a frame.
-        OSError: It cannot be read, or is no regular file.
-    """
-    if path.is_file() and path.stat().st_size == 0:
-        raise SourceError(
-            f"{path} is empty (0 bytes)", fix="copy or record it again; the file has no content"
-        )
-    if names_other_files(path):
-        raise SourceError(
-            f"{path} is no video, but a list that names other files",
-            fix="give one of those files itself",
-        )
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise SourceError(
-            f"{path} cannot be opened as a video: not a video file, or its header is missing",
-            fix=f"check that it plays elsewhere; ffprobe {quoted(path.name)} says what it is",
-        )
-    return play(capture, path.name, is_paced=is_paced)
-
-
-def play(capture: cv2.VideoCapture, name: str, *, is_paced: bool) -> FileSource:
-    """Play an opened video with an end; takes over the capture.
-
-    Args:
-        capture: Opened, at its beginning.
-        name: File name or address, for messages.
-        is_paced: At its own speed.
-
-    Raises:
-        SourceError: Its frames are too large.
-    """
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    fps = fps if 0.1 < fps < 1000 else 30.0
-    counted = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    width, height = (
-        int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-    )
-    if is_too_large(width, height):
-        capture.release()
-        raise SourceError(
-            f"{name} has frames of {width}x{height} pixels",
-            fix=f"give a video with at most {MOST_PIXELS // 1_000_000} megapixels",
-        )
-    return FileSource(
-        _video_pictures(capture, name, fps, counted),
-        label=f"{name}, {width}x{height}, {fps:g} fps",
-        fps=fps,
-        frame_count=counted if counted > 0 else None,
-        is_paced=is_paced,
-        close=capture.release,
-    )
-
-
-def _video_pictures(
-    capture: cv2.VideoCapture, name: str, fps: float, counted: int
-) -> Iterator[Picture]:
-    last_s = -1.0
-    given = 0
-    while True:
-        is_read, image = capture.read()
-        if not is_read:
-            break
-        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        if time_s <= last_s:  # containers without usable times
-            time_s = last_s + 1.0 / fps if given else 0.0
-        yield image, time_s
-        last_s = time_s
-        given += 1
-    promised_s = counted / fps
-    if given == 0:
-        raise SourceError(
-            f"{name} opens as a video, but not one frame can be decoded",
-            fix="re-encode it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4",
-        )
-    # Where the count is an estimate, the time must be short as well.
-    is_exact = Path(name).suffix.lower() in _EXACT_COUNTS
-    is_short = is_exact or last_s + 1.0 / fps < 0.97 * promised_s - 0.1
-    if given < counted - 2 and is_short:
-        raise SourceError(
-            f"{name} ends after {given} of {counted} frames: it is cut short or damaged",
-            fix="what could be read was processed and recorded; get a complete copy for the rest",
-        )
 
 
 def open_images(paths: list[Path], *, label: str, fps: float, is_paced: bool) -> FileSource:

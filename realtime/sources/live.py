@@ -55,6 +55,7 @@ class LiveSource:
     is_live = True
     is_paced = True
     frame_count: int | None = None
+    remarks: tuple[str, ...] = ()
 
     def __init__(self, open_device: Callable[[], Device], *, first_frame_s: float = 10.0) -> None:
         self._open_device = open_device

@@ -8,25 +8,19 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
-
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.file_io import is_folder, is_there
-from steadypose.engines.wording.printable import is_text
 from steadypose.realtime.sources.address import is_half_an_address, shown
 from steadypose.realtime.sources.base import Source
-from steadypose.realtime.sources.camera import (
-    CameraMode,
-    camera_opener,
-    connect,
-    stream_opener,
-)
-from steadypose.realtime.sources.files import open_demo, open_images, open_video, play
+from steadypose.realtime.sources.camera import CameraMode, camera_opener, stream_opener
+from steadypose.realtime.sources.files import open_demo, open_images
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.patterns import matching
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEMO_FRAMES = 480  # one period of the mannequin's motion
+DECODERS = ("auto", "cpu", "cuda", "qsv", "vaapi", "videotoolbox", "d3d11va", "amf", "vulkan")
+"""What may decode videos; ``auto`` is the processor, and of the others PyAV may have some."""
 _WEB = frozenset({"http", "https"})
 _SCHEMES = _WEB | {"rtsp", "rtsps", "udp", "rtp", "rtmp", "tcp", "srt"}
 
@@ -42,6 +36,7 @@ class SourceOptions:
         is_watched: There is a window: the demo plays like a camera, at its
             own speed and without an end.
         is_camera_name: ``text`` is what a camera is called.
+        decode: What decodes videos: a name of ``DECODERS``.
     """
 
     text: str
@@ -49,6 +44,7 @@ class SourceOptions:
     is_paced: bool = False
     is_watched: bool = False
     is_camera_name: bool = False
+    decode: str = "auto"
 
 
 def is_camera(options: SourceOptions) -> bool:
@@ -73,8 +69,6 @@ def open_source(options: SourceOptions) -> Source:
     text = options.text
     if not text.strip():
         raise UsageError("--source is empty", fix="give a camera number, a path, a URL, or demo")
-    if not is_text(text):  # OpenCV 5.0 would crash
-        raise SourceError(f"the bytes of {text} are no text", fix="rename it")
     if options.is_camera_name:
         return LiveSource(camera_opener(text, options.mode, is_name=True))
     if re.fullmatch(r"demo(:.*)?", text):
@@ -95,13 +89,15 @@ def open_source(options: SourceOptions) -> Source:
 
 
 def _from_files(text: str, options: SourceOptions) -> Source:
-    path = Path(os.path.expanduser(text))  # noqa: PTH111 - `~nobody` stays, and does not exist
+    path = _path_of(text)
     if is_folder(path):
         return _from_images(sorted(path.iterdir(), key=_natural), text, options)
     if is_there(path):
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return _from_images([path], text, options)
-        return open_video(path, is_paced=options.is_paced)
+        from steadypose.realtime.sources.video.film import open_video  # noqa: PLC0415 - PyAV takes its time
+
+        return open_video(path, is_paced=options.is_paced, decode=options.decode)
     if glob.has_magic(text):
         found = source_files(text)
         if not found:
@@ -118,17 +114,35 @@ def _from_files(text: str, options: SourceOptions) -> Source:
     )
 
 
+def _path_of(text: str) -> Path:
+    """The path that was typed: as it is where that exists, else with ``~`` spelled out."""
+    path = Path(text)
+    # `~nobody` stays, and does not exist.
+    return path if os.path.lexists(path) else Path(os.path.expanduser(text))  # noqa: PTH111
+
+
 def source_files(text: str) -> list[Path]:
     """The files that a source reads, as far as names tell; nothing is opened."""
-    path = Path(os.path.expanduser(text))  # noqa: PTH111 - `~nobody` stays, and does not exist
-    if glob.has_magic(text):
-        return matching(path)
+    path = _path_of(text)
     try:
         if is_folder(path):
             return [child for child in path.iterdir() if child.suffix.lower() in IMAGE_SUFFIXES]
-        return [path] if is_there(path) and path.is_file() else []
+        if is_there(path):
+            return [path] if path.is_file() else []
     except OSError:
         return []
+    return matching(_pattern_of(path)) if glob.has_magic(text) else []
+
+
+def _pattern_of(path: Path) -> Path:
+    """A pattern whose folders may be called as patterns are: ``set[1]/*.png``."""
+    at, *rest = path.parts
+    known = Path(at)
+    escaped = [at if path.anchor else (glob.escape(at) if is_there(known) else at)]
+    for part in rest:
+        known /= part
+        escaped.append(glob.escape(part) if os.path.lexists(known) else part)
+    return Path(*escaped)
 
 
 def _demo(text: str, options: SourceOptions) -> Source:
@@ -152,13 +166,11 @@ def _from_url(url: str, options: SourceOptions) -> Source:
         raise UsageError(f"{address} is a file URL", fix="give the path without file://")
     if scheme not in _SCHEMES:
         raise UsageError(f"{address} has an unknown scheme", fix="use rtsp://, http:// or udp://")
-    capture = None
     if scheme in _WEB:
-        capture = connect(url)
-        if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:  # a video with an end, not a camera
-            name = address.rpartition("/")[2].partition("?")[0].strip("*") or address
-            return play(capture, name, is_paced=options.is_paced)
-    return LiveSource(stream_opener(url, first=capture))
+        from steadypose.realtime.sources.video.web import open_web  # noqa: PLC0415 - PyAV takes its time
+
+        return open_web(url, is_paced=options.is_paced, decode=options.decode)
+    return LiveSource(stream_opener(url))
 
 
 def _scheme_of(text: str) -> str:

@@ -7,6 +7,8 @@ import math
 from steadypose.realtime.datatypes import BBox
 
 _SCALES = (1.0, 0.6)  # window height as a share of the largest that fits
+_LEAST_PX = 32  # nobody is made out in a window that is lower
+_MOST = 100  # windows of one scale: a strip of a picture would have thousands
 _STEP = 0.6  # window centres lie at most this share of a window apart, sideways
 _STEP_DOWN = 0.7
 
@@ -23,7 +25,7 @@ def scan_windows(frame_hw: tuple[int, int], crop_hw: tuple[int, int]) -> list[BB
 
     Returns:
         Window boxes, frame pixels, to be cut without padding. 17 for a 16:9 frame
-        and a 4:3 upright crop.
+        and a 4:3 upright crop; the whole frame alone where it is a strip some pixels wide.
     """
     height, width = frame_hw
     aspect = crop_hw[1] / crop_hw[0]
@@ -31,7 +33,11 @@ def scan_windows(frame_hw: tuple[int, int], crop_hw: tuple[int, int]) -> list[BB
     largest = min(height, width / aspect)
     for scale in _SCALES:
         h, w = largest * scale, largest * scale * aspect
+        if h < _LEAST_PX:
+            break
         centers = [(x, y) for y in _spread(height, h, _STEP_DOWN) for x in _spread(width, w, _STEP)]
+        if len(centers) > _MOST:
+            break
         centers.sort(key=lambda c: math.hypot((c[0] - width / 2), (c[1] - height / 2)))
         windows += [
             BBox(x - w / 2 - 0.5, y - h / 2 - 0.5, x + w / 2 - 0.5, y + h / 2 - 0.5)

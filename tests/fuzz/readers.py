@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from steadypose.engines.backends.fake_engine import FakeEngine
@@ -25,6 +27,7 @@ from steadypose.realtime.record.recorder import record_table
 from steadypose.realtime.report.page import build_page
 from steadypose.realtime.report.sidecar_text import find_run_info
 from steadypose.realtime.sources.address import is_half_an_address, shown, shown_option
+from steadypose.realtime.sources.opening import SourceOptions, open_source
 from tests.realtime.record.test_formats import random_run
 
 Read = Callable[[Path], object]
@@ -174,6 +177,27 @@ def _read_address(path: Path) -> None:
     shown(text), shown_option(text), is_half_an_address(text)
 
 
+def _read_video(path: Path) -> None:
+    os.utime(path, (0, 0))  # nobody is writing it
+    source = open_source(SourceOptions(str(path)))
+    try:
+        while not source.is_over:
+            source.read(5.0)
+    finally:
+        source.close()
+
+
+def _videos() -> list[bytes]:
+    from tests.support.films import even, write
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"a.{end}" for end in ("mp4", "mkv", "avi", "ts")]
+        return [
+            write(path, even(12), codec="mpeg4", base=Fraction(1, 30), size=(32, 32)).read_bytes()
+            for path in paths
+        ]
+
+
 def _texts(*patterns: str) -> list[bytes]:
     return [path.read_bytes() for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
@@ -213,5 +237,6 @@ READERS = {
         _read_training, lambda: _texts("training/configs/*.toml"), ".toml", "torch"
     ),
     "published": Reader(_read_published, lambda: _texts("realtime/model/published.json"), ".json"),
+    "video": Reader(_read_video, _videos),
     "address": Reader(_read_address, lambda: [b"rtsp://me:secret@cam:554/live/key/ch1?token=x#f"]),
 }

@@ -21,11 +21,11 @@ ROOMS = {
     "realtime": "app command model record report smooth sources tracking",
     "realtime/command": "config",
     "realtime/record": "formats live",
-    "realtime/sources": "capture",
+    "realtime/sources": "capture video",
     "export": "checking models trt weights wrap",
     "export/weights": "download",
     "training": "configs datasets examples measures people runs",
-    "benchmarks": "accuracy gpu loop presence results smoothing",
+    "benchmarks": "accuracy gpu loop presence reading results smoothing",
 }
 MOST_ENTRIES, MOST_MODULES, MOST_LINES = 12, 14, 300
 

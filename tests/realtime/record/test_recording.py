@@ -31,6 +31,7 @@ from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.record.recorder import Recorder, record_table, record_video
+from steadypose.realtime.record.video import VideoSink
 from tests.conftest import make_pose
 from tests.support.systems import is_root
 
@@ -185,6 +186,18 @@ def test_video_survives_a_change_of_frame_size(tmp_path: Path) -> None:
     recorder.put((lambda: np.zeros((90, 120, 3), np.uint8), 0.1))  # a time that does not grow
     recorder.close()
     assert len(video_times(tmp_path / "out.mp4")) == 3
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (1, 40), (40, 1), (3, 3)])
+def test_a_video_of_the_smallest_pictures_is_written(tmp_path: Path, hw: tuple[int, int]) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", fps=30)
+    for index in range(3):
+        sink.add((lambda: np.full((*hw, 3), 200, np.uint8), index / 30))
+    sink.close()
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 3
+    assert (frames[0].height, frames[0].width) == tuple(max(2, n // 2 * 2) for n in hw)
 
 
 def test_video_is_readable_before_it_is_closed(tmp_path: Path) -> None:

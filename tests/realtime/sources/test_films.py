@@ -1,116 +1,310 @@
-"""A film's times, its rate and its end, told by a capture that a test scripts."""
+"""Videos of all kinds: every frame, its own time, turned as it should be."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import shutil
+import struct
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
+from av.codec.hwaccel import hwdevices_available
 
-from steadypose.engines.errors import SourceError
-from steadypose.realtime.sources.files import FileSource, play
+from steadypose.engines.errors import SourceError, UsageError
+from steadypose.realtime.sources.opening import (
+    DECODERS,
+    SourceOptions,
+    open_source,
+    source_files,
+)
+from steadypose.realtime.sources.pictures import is_too_large
+from tests.support.films import corners, even, listed, scene, watch, write
 
-
-class Film:
-    """Gives a picture at each of some times, seconds."""
-
-    def __init__(self, times_s: Sequence[float], *, fps: float = 25.0, counted: int = 0) -> None:
-        self.times_s, self.given, self.is_released = list(times_s), 0, False
-        self.says = {
-            cv2.CAP_PROP_FPS: fps,
-            cv2.CAP_PROP_FRAME_COUNT: float(counted),
-            cv2.CAP_PROP_FRAME_WIDTH: 4.0,
-            cv2.CAP_PROP_FRAME_HEIGHT: 2.0,
-        }
-
-    def set(self, _: int, __: float) -> None:
-        pass
-
-    def get(self, what: int) -> float:
-        if what == cv2.CAP_PROP_POS_MSEC:
-            return 1000.0 * self.times_s[self.given - 1]
-        return self.says[what]
-
-    def read(self) -> tuple[bool, object]:
-        self.given += 1
-        return self.given <= len(self.times_s), np.zeros((2, 4, 3), np.uint8)
-
-    def release(self) -> None:
-        self.is_released = True
+MS = Fraction(1, 1000)
+UNEVEN = [0.0, 0.033, 0.067, 0.2, 0.233, 0.5, 0.9, 0.95, 1.0, 1.3]
 
 
-def opened(film: Film, name: str = "film.mkv") -> FileSource:
-    return play(film, name, is_paced=False)  # type: ignore[arg-type]
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize(
+    ("name", "base", "options"),
+    [
+        ("a.mp4", Fraction(1, 90_000), {}),
+        ("a.mov", Fraction(1, 90_000), {}),
+        ("a.mp4", Fraction(1, 90_000), {"movflags": "frag_keyframe+empty_moov"}),
+        ("a.mkv", MS, {}),
+        ("a.mkv", MS, {"live": "1"}),
+        ("a.flv", MS, {}),
+    ],
+)
+def test_a_video_gives_every_frame_with_its_presentation_time(
+    tmp_path: Path, name: str, base: Fraction, options: dict[str, str], b_frames: int
+) -> None:
+    path = write(tmp_path / name, UNEVEN, base=base, b_frames=b_frames, container=options)
+    seen = watch(path)
+    begin_s = 0.0 if b_frames == 0 else listed(path)[0]  # some containers have no edit lists
+    assert seen.error is None
+    assert seen.times_s == pytest.approx([begin_s + time_s for time_s in UNEVEN], abs=1e-4)
+    assert begin_s < 0.1
+    assert seen.numbers == list(range(10))
+    assert seen.remarks == ""
 
 
-def times(source: FileSource) -> list[float]:
-    """When each frame was, to the end."""
-    found = []
-    while not source.is_over:
-        frame = source.read(5.0)
-        if frame is not None:
-            found.append(frame.time_s)
-    source.close()
-    return found
+@pytest.mark.parametrize("end", ["mp4", "mkv", "mov", "ts"])
+@pytest.mark.parametrize("begin_s", [2.0, 370.0])
+def test_a_film_that_begins_late_keeps_its_offset(tmp_path: Path, end: str, begin_s: float) -> None:
+    path = write(tmp_path / f"a.{end}", even(20, begin_s=begin_s), base=MS)
+    seen = watch(path)
+    assert seen.error is None
+    assert seen.times_s == pytest.approx(listed(path), abs=1e-4)
+    assert seen.times_s[0] >= begin_s - 1e-3
 
 
-def test_every_frame_keeps_its_own_time() -> None:
-    film = Film([0.0, 0.04, 0.1, 0.11])
-    assert times(opened(film)) == pytest.approx([0.0, 0.04, 0.1, 0.11])
-    assert film.is_released
+def test_avi_has_no_times_and_gets_those_of_its_order(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.avi", even(30), codec="mpeg4", base=Fraction(1, 30))
+    seen = watch(plain)
+    assert seen.error is None
+    assert seen.times_s == pytest.approx(even(30), abs=1e-4)
+    assert seen.numbers == list(range(30))
 
 
-def test_a_film_without_times_runs_at_its_rate_from_the_start() -> None:
-    assert times(opened(Film([0.0] * 4))) == pytest.approx([0.0, 0.04, 0.08, 0.12])
+def test_frames_that_an_avi_repeats_are_no_damage(tmp_path: Path) -> None:
+    times = [0.0, 1 / 30, 5 / 30, 6 / 30, 15 / 30]  # the gaps are stored as empty frames
+    seen = watch(write(tmp_path / "a.avi", times, codec="mpeg4", base=Fraction(1, 30)))
+    assert seen.error is None
+    assert seen.times_s == pytest.approx(times, abs=1e-4)
 
 
-def test_a_frame_whose_time_goes_back_comes_after_the_one_before() -> None:
-    assert times(opened(Film([0.0, 1.0, 0.5, 2.0]))) == pytest.approx([0.0, 1.0, 1.04, 2.0])
+def test_sixty_pictures_a_second_on_a_clock_of_thirty_ticks_take_two_seconds(
+    tmp_path: Path,
+) -> None:
+    ticks = [round(1000 / 30 * (index // 2)) for index in range(120)]
+    path = write(
+        tmp_path / "a.mkv",
+        even(120, rate=60),
+        codec="mjpeg",
+        pix_fmt="yuvj420p",
+        base=MS,
+        rate=60,
+        stored=ticks,
+    )
+    seen = watch(path)
+    assert len(seen.times_s) == 120
+    assert seen.times_s[-1] == pytest.approx(1.98, abs=0.02)
+    assert max(b - a for a, b in pairwise(seen.times_s)) < 0.02
+    assert "spread" in seen.remarks
+    assert seen.error is None
+
+
+def test_1200_frames_a_second_in_matroska(tmp_path: Path) -> None:
+    times = even(120, rate=1200)
+    seen = watch(write(tmp_path / "a.mkv", times, rate=1200, base=MS))
+    assert len(seen.times_s) == 120
+    assert seen.times_s == pytest.approx(times, abs=1e-3)
+    assert all(b > a for a, b in pairwise(seen.times_s))
+
+
+def test_an_absurd_time_in_the_middle_costs_nobody_else(tmp_path: Path) -> None:
+    stored: list[int | None] = [None] * 30
+    stored[11] = 9_999_000
+    seen = watch(write(tmp_path / "a.mkv", even(30), base=MS, stored=stored))
+    assert seen.times_s == pytest.approx(even(30), abs=1e-3)
+    assert seen.remarks == "1 frame with an impossible time: placed between neighbours"
+    assert seen.error is None
+
+
+def test_a_losslessly_trimmed_film_is_healthy(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.mp4", even(90), gop=30)
+    trimmed = tmp_path / "trimmed.mp4"
+    with av.open(str(whole)) as source, av.open(str(trimmed), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        shift = 45 * 3000  # cut at 1.5 s: the key frame before stays, hidden by an edit list
+        for packet in source.demux(video=0):
+            if packet.dts is None or packet.pts < 30 * 3000:
+                continue
+            packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+            target.mux(packet)
+    seen = watch(trimmed)
+    assert seen.error is None
+    assert seen.numbers == list(range(45, 90))
+    assert seen.times_s == pytest.approx(even(45), abs=1e-4)
+
+
+def with_matrix(path: Path, a: int, b: int, c: int, d: int) -> Path:
+    """Write a display matrix into the header of an MP4's only track, as phones do."""
+    data, one = bytearray(path.read_bytes()), 0x10000
+    at = data.index(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(
+        ">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 0x40000000
+    )
+    path.write_bytes(data)
+    return path
 
 
 @pytest.mark.parametrize(
-    ("says", "taken"), [(0.0, 30.0), (0.15, 0.15), (0.06, 30.0), (750.0, 750.0), (1500.0, 30.0)]
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), "red green blue -"),
+        ((0, 1, -1, 0), "blue red - green"),  # a quarter turn to the right
+        ((-1, 0, 0, -1), "- blue green red"),
+        ((0, -1, 1, 0), "green - red blue"),
+        ((-1, 0, 0, 1), "green red - blue"),  # a mirror
+        ((1, 0, 0, -1), "blue - red green"),
+        ((0, 1, 1, 0), "red blue green -"),
+        ((0, -1, -1, 0), "- green blue red"),
+        ((0, 0, 0, 0), "red green blue -"),  # nonsense
+    ],
 )
-def test_a_rate_that_no_film_has_is_taken_as_thirty(says: float, taken: float) -> None:
-    source = opened(Film([0.0, 0.0], fps=says))
-    assert source.fps == taken
-    assert source.label == f"film.mkv, 4x2, {taken:g} fps"
-    assert times(source) == pytest.approx([0.0, 1 / taken])
-
-
-@pytest.mark.parametrize(("counted", "known"), [(1, 1), (0, None), (-1, None)])
-def test_how_long_a_film_is_may_be_unknown(counted: int, known: int | None) -> None:
-    source = opened(Film([0.0], counted=counted))
-    assert source.frame_count == known
-    source.close()
-
-
-def test_a_film_without_a_picture_is_one_sentence() -> None:
-    with pytest.raises(SourceError, match="not one frame can be decoded"):
-        times(opened(Film([])))
-
-
-@pytest.mark.parametrize(("given", "is_cut"), [(97, True), (98, False)])
-def test_a_film_that_lists_its_frames_is_cut_short_where_three_are_missing(
-    given: int, *, is_cut: bool
+def test_the_display_matrix_is_obeyed_whole(
+    tmp_path: Path, matrix: tuple[int, int, int, int], shown: str
 ) -> None:
-    film = Film([n / 25 for n in range(99)] + [60.0], counted=100)  # its times say nothing
-    del film.times_s[given - 1 : -1]
-    if is_cut:
-        with pytest.raises(SourceError, match=f"ends after {given} of 100 frames"):
-            times(opened(film, "film.MP4"))
-    else:
-        assert len(times(opened(film, "film.MP4"))) == given
+    seen = watch(with_matrix(write(tmp_path / "a.mp4", even(3)), *matrix))
+    assert seen.first is not None
+    assert corners(seen.first) == shown
+    size = "64x96" if matrix[0] == 0 != matrix[1] else "96x64"
+    assert size in seen.label
+    assert seen.first.shape[:2] == ((96, 64) if size == "64x96" else (64, 96))
 
 
-@pytest.mark.parametrize(("last_s", "is_cut"), [(3.70, True), (3.76, False)])
-def test_where_the_count_is_an_estimate_a_film_is_cut_short_when_its_time_is(
-    last_s: float, *, is_cut: bool
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "size"),
+    [
+        ("libx264", "yuv444p", (97, 63)),
+        ("ffv1", "yuv420p10le", (96, 64)),
+        ("ffv1", "gray", (96, 64)),
+        ("ffv1", "bgr0", (96, 64)),
+        ("qtrle", "rgb24", (96, 64)),
+        ("mjpeg", "yuvj444p", (96, 64)),
+    ],
+)
+def test_pixels_of_all_kinds_keep_their_colours(
+    tmp_path: Path, codec: str, pix_fmt: str, size: tuple[int, int]
 ) -> None:
-    film = Film([0.0, last_s], counted=100)  # four seconds
-    if is_cut:
-        with pytest.raises(SourceError, match="ends after 2 of 100 frames"):
-            times(opened(film))
-    else:
-        assert len(times(opened(film))) == 2
+    end = "mov" if codec == "qtrle" else "mkv"
+    path = write(tmp_path / f"a.{end}", even(2), codec=codec, pix_fmt=pix_fmt, size=size, base=MS)
+    seen = watch(path)
+    assert seen.first is not None
+    want = scene(0, size)
+    if pix_fmt == "gray":
+        want = cv2.cvtColor(cv2.cvtColor(want, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    inner = np.s_[5:10, 5:10]
+    assert seen.first[inner].mean((0, 1)) == pytest.approx(want[inner].mean((0, 1)), abs=6)
+
+
+@pytest.mark.parametrize(("matrix", "full"), [(1, False), (1, True), (6, False), (6, True)])
+def test_colours_are_those_that_the_stream_names(
+    tmp_path: Path, matrix: int, *, full: bool
+) -> None:
+    """BT.709 or BT.601, limited or full range."""
+    path = tmp_path / "a.mp4"
+    names = {1: "bt709", 6: "smpte170m"}
+    kr, kb = {1: (0.2126, 0.0722), 6: (0.299, 0.114)}[matrix]
+    b, g, r = 96 / 255, 48 / 255, 192 / 255
+    luma = kr * r + (1 - kr - kb) * g + kb * b
+    chroma = (b - luma) / (2 - 2 * kb), (r - luma) / (2 - 2 * kr)
+    scale, zero, wide = (255, 0, 255) if full else (219, 16, 224)
+    values = [round(zero + scale * luma), *(round(128 + wide * c) for c in chroma)]
+    with av.open(str(path), "w") as target:
+        stream: Any = target.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        tag = "on" if full else "off"
+        stream.options = {"qp": "1", "x264-params": f"colormatrix={names[matrix]}:fullrange={tag}"}
+        stream.codec_context.color_range = 2 if full else 1
+        stream.codec_context.colorspace = matrix
+        planes = np.concatenate([np.full(64 * 64 >> 2 * (i > 0), v) for i, v in enumerate(values)])
+        frame = av.VideoFrame.from_ndarray(planes.astype(np.uint8).reshape(96, 64), "yuv420p")
+        frame.colorspace, frame.color_range = matrix, 2 if full else 1
+        target.mux(stream.encode(frame))
+        target.mux(stream.encode())
+    seen = watch(path)
+    assert seen.first is not None
+    assert seen.first[30, 30].astype(int) == pytest.approx((96, 48, 192), abs=3)
+
+
+NAMES = [
+    "2024-05-01T12:30:15.mp4",
+    "a:b.mp4",
+    "http:x.mp4",
+    "~tmp.mp4",
+    "a%03d.mp4",
+    "set[1].mp4",
+    "a@b:c@d.mp4",
+    "no suffix",
+    os.fsdecode(b"caf\xe9.mp4"),
+]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows fewer names")
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_any_bytes_are_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    film = write(tmp_path / "film.mp4", even(4))
+    shutil.move(film, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    for text in (name, str(tmp_path / name)):
+        seen = watch(text)
+        assert seen.times_s == pytest.approx(even(4), abs=1e-4)
+        assert seen.label.isascii()
+        assert source_files(text) == [Path(text)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows fewer names")
+def test_a_pattern_in_a_folder_that_is_called_like_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("set[1]", "set1", "[a]*"):
+        Path(name).mkdir()
+        cv2.imwrite(f"{name}/1.png", np.full((9, 9, 3), len(name), np.uint8))
+    for text in ("set[1]/*.png", str(tmp_path / "set[1]/*.png"), "[a]*/?.png"):
+        (found,) = source_files(text)
+        assert found.parent.name == Path(text).parent.name
+        assert len(watch(text).times_s) == 1
+    assert [path.parent.name for path in source_files("set?/*.png")] == ["set1"]
+
+
+def test_a_cover_is_no_film(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as target:
+        sound = target.add_stream("aac", rate=44100)
+        for index in range(20):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 44100, index * 1024
+            target.mux(sound.encode(frame))
+        target.mux(sound.encode())
+    with pytest.raises(SourceError, match="holds no video"):
+        open_source(SourceOptions(str(path)))
+
+
+def test_hardware_that_is_not_here_is_one_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", even(3))
+    for name in DECODERS:
+        with contextlib.suppress(UsageError):  # its own sentence
+            assert len(watch(path, decode=name).times_s) == 3
+    lacking = next(n for n in DECODERS[2:] if n not in hwdevices_available())
+    with pytest.raises(UsageError, match=f"--decode {lacking} is not part of"):
+        watch(path, decode=lacking)
+    (tmp_path / "b.mp4").write_bytes(b"text " * 99)
+    with pytest.raises(SourceError, match="cannot be opened as a video"):
+        watch(tmp_path / "b.mp4", decode="cuda")
+    assert len(watch(path, decode="cpu").times_s) == 3
+
+
+def test_a_frame_that_grows_beyond_all_bounds_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its header says one size, and its pictures have another."""
+    small, large = (write(tmp_path / f"{w}.ts", even(9), size=(w, 64)) for w in (64, 640))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(small.read_bytes() + large.read_bytes())
+    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "10000")
+    assert is_too_large(640, 64)
+    seen = watch(joined)
+    assert len(seen.times_s) == 9
+    assert seen.error is not None
+    assert "9 of 18 frames are lost" in seen.error.what

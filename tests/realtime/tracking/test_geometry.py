@@ -270,3 +270,13 @@ def test_settle_lies_between_and_within_keeps_near(box: BBox, target: BBox) -> N
     near = within(moved, (100, 200))
     assert -50 <= near.x1 <= near.x2 <= 250
     assert -25 <= near.y1 <= near.y2 <= 125
+
+
+@pytest.mark.parametrize("hw", [(17, 4000), (4000, 17), (1, 1), (31, 31), (90, 20_000)])
+def test_a_strip_of_a_picture_is_searched_in_few_windows(hw: tuple[int, int]) -> None:
+    assert 1 <= len(scan_windows(hw, (224, 192))) <= 2
+
+
+@pytest.mark.parametrize("hw", [(400, 4000), (4000, 400), (1080, 1920), (120, 160)])
+def test_a_panorama_is_still_searched_at_every_place(hw: tuple[int, int]) -> None:
+    assert 10 < len(scan_windows(hw, (224, 192))) < 200

@@ -1,0 +1,1 @@
+"""Videos, demultiplexed and decoded by us: their own times, their own damage, their own end."""
