@@ -16,8 +16,8 @@ setup-export: $(VENV)/.export
 setup-all: $(VENV)/.all
 
 $(PY):
-	@$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 13); \
-	    sys.exit(0 if ok else f"Python 3.10 to 3.13 is needed, this is {sys.version.split()[0]}: make demo PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 14); \
+	    sys.exit(0 if ok else f"Python 3.10 to 3.14 is needed, this is {sys.version.split()[0]}: make demo PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.app: requirements.txt | $(PY)

@@ -1,6 +1,69 @@
-"""steadypose: python run.py --camera 0."""
+"""steadypose: python run.py --camera 0. Begins with what any Python understands."""
+
+# ruff: noqa: PTH100, PTH110, PTH118, PTH119, PTH120, UP030, UP032
+
+import os
+import sys
+
+LOWEST, HIGHEST = (3, 10), (3, 14)
+NEEDED = ("numpy", "cv2", "av")
+_SETUP = "{0} -m venv .venv, then {1} -m pip install -r requirements.txt, then {1} run.py"
+
+
+def why_not():
+    # type: () -> tuple[str, str] | None
+    """None where the app can start, else the fact and the fix, for this very system."""
+    is_windows = os.name == "nt"
+    python = ".venv\\Scripts\\python" if is_windows else ".venv/bin/python"
+    version = sys.version_info[:2]
+    if not LOWEST <= version <= HIGHEST:
+        what = "this is Python {}.{}, steadypose needs 3.{} to 3.{}"
+        return (
+            what.format(version[0], version[1], LOWEST[1], HIGHEST[1]),
+            _SETUP.format("py -3.13" if is_windows else "python3.13", python),
+        )
+    from importlib.util import find_spec  # noqa: PLC0415 - Python 2 has none
+
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if not missing:
+        return None
+    what = "not installed for {}: {}".format(sys.executable, ", ".join(missing))
+    if sys.prefix != sys.base_prefix:  # in a virtual environment
+        return what, "python -m pip install -r requirements.txt"
+    if os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), python)):
+        fix = "{0} run.py; if that is no better, {0} -m pip install -r requirements.txt"
+        return what, fix.format(python)
+    return what, _SETUP.format("py" if is_windows else os.path.basename(sys.executable), python)
+
+
+def why_not_loaded(error):
+    # type: (ImportError) -> tuple[str, str]
+    """The fact and the fix for a package that is there and does not load."""
+    fix = "python -m pip install --force-reinstall -r requirements.txt"
+    if os.name == "nt" and "cv2" in str(error):  # it needs MF.dll
+        fix = (
+            "editions N of Windows: Settings, Apps, Optional features, Media Feature Pack; else "
+            + fix
+        )
+    return "a package does not load: {}".format(error), fix
+
+
+def say(what, fix):
+    # type: (str, str) -> None
+    """A mistake as all commands say it; ends with exit code 2."""
+    sys.stderr.write("error: {}\n  fix: {}\n".format(what, fix))
+    sys.exit(2)
+
 
 if __name__ == "__main__":
-    from steadypose.start import main
+    reason = why_not()
+    if reason is not None:
+        say(*reason)
+    try:
+        from steadypose.start import main
 
-    main()
+        main()
+    except ImportError as error:
+        if (getattr(error, "name", None) or "").startswith("steadypose"):
+            raise  # ours
+        say(*why_not_loaded(error))
