@@ -26,7 +26,8 @@ def test_what_is_recorded_is_what_the_library_measures(tmp_path: Path) -> None:
     rows = list(csv.DictReader(table.read_text().splitlines()))
     objects = [json.loads(line) for line in lines.read_text().splitlines()[1:]]
     with sp.open("demo") as frames:
-        for frame, told in zip(frames, objects, strict=False):
+        # The last frame of --max-frames is followed by none, whose crop would be foreseen first.
+        for frame, told in zip(frames, objects[:-1], strict=False):
             (person,) = frame.persons
             here = {r["keypoint"]: r for r in rows if r["frame"] == str(frame.index)}
             assert len(person.angles) == len(NAMES)
