@@ -5,8 +5,8 @@ It needs pyarrow. For all keypoints there is a command: steadypose run --persons
 
 import sys
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 import steadypose as sp
 

@@ -22,7 +22,7 @@ from steadypose.realtime.report.words import (
     side_of,
     spoken,
 )
-from steadypose.realtime.smooth.angles import JOINTS, joint_angle
+from steadypose.realtime.smooth.angles import JOINTS, TRUNK, joint_angle, trunk_angle
 
 _LEAST_PX = 12.0  # a smaller range would magnify noise
 _SHORT_LIMB = 0.02  # of the body height; shorter limbs have no direction
@@ -151,6 +151,14 @@ def angles(
             f"{_ANGLE_NOTES[joint]} Below 0° or above 180° it bends the other way in the picture."
         )
         found.append(figure(f"{joint.capitalize()} angle", legend(("left", "right")) + chart, note))
+    lean = trunk_angle(track.xy, track.time_s, keypoints, shortest_px=shortest)
+    if lean is not None and np.isfinite(lean).any():
+        members = [keypoints.index(part) for part in TRUNK]
+        is_sure = (track.state[:, members] == State.MEASURED).all(axis=1)
+        lines = sure_and_guessed(track.time_s, lean, is_sure, "middle", "trunk angle")
+        scale = _scale_of(lean, unit="degrees", least=30.0, steps=DEGREE_STEPS)
+        chart = line_chart(lines, time, scale, label="trunk angle over time", most=most)
+        found.append(figure("Trunk angle", chart, _ANGLE_NOTES["trunk"]))
     return found
 
 
@@ -158,5 +166,6 @@ _ANGLE_NOTES = {
     "elbow": "180° is a straight arm, 90° a right angle, as seen in the picture.",
     "shoulder": "0° is an arm hanging beside the trunk, 180° one stretched up.",
     "hip": "180° is standing upright, 90° is sitting or a lifted thigh.",
+    "trunk": "0° is an upright trunk, 90° one that leans to the right of the picture.",
     "knee": "180° is a straight leg; every step and every squat is a dip.",
 }

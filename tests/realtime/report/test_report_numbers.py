@@ -15,7 +15,7 @@ from steadypose.realtime.report.quality import jitter
 from steadypose.realtime.report.scales import DEGREE_STEPS, nice_ticks, number_scale
 from steadypose.realtime.report.sidecar_text import flatten
 from steadypose.realtime.report.trajectories import _picture_scales
-from steadypose.realtime.smooth.angles import joint_angle, signed_angle, unwrap
+from steadypose.realtime.smooth.angles import joint_angle, signed_angle, trunk_angle, unwrap
 from tests.realtime.report.test_report import NAMES, standing, track
 
 # Angles
@@ -176,3 +176,13 @@ def test_long_recordings_share_the_points_that_the_page_may_have() -> None:
 
 def test_names_keep_their_umlauts() -> None:
     assert flatten({"files": [{"name": "Müller"}]}) == [("files", '[{"name": "Müller"}]')]
+
+
+def test_a_trunk_that_leans_is_measured_and_one_without_hips_is_not() -> None:
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    lean = np.radians([0.0, 30.0, 60.0])
+    xy = np.zeros((3, 4, 2))
+    xy[:, :2] = 100 * np.stack((np.sin(lean), -np.cos(lean)), axis=1)[:, None]
+    found = trunk_angle(xy, np.arange(3) / 30, names)
+    assert found == pytest.approx([0, 30, 60])
+    assert trunk_angle(xy[:, :3], np.arange(3) / 30, names[:3]) is None
