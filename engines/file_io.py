@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
+from steadypose.engines.claims import Claim, check_free, is_plain, is_standard_output
 from steadypose.engines.errors import ModelFileError, RecordError
 from steadypose.engines.wording.printable import quoted
 
@@ -25,6 +26,7 @@ def replace_file(
     *,
     is_synced: bool = False,
     like: os.stat_result | None = None,
+    owner: Claim | None = None,
 ) -> None:
     """Write a file so that its old content stays until the new one is complete.
 
@@ -37,14 +39,18 @@ def replace_file(
         write: Writes the path that it is given, an empty neighbour of ``path``.
         is_synced: Wait until the disk has it, so that not even a power failure leaves half.
         like: Whose mode and group a file gets that does not lie there any more.
+        owner: Who claims ``path``, if the caller does.
 
     Raises:
         OSError: It could not be written; ``path`` is as it was.
+        RecordError: Somebody else is writing it.
     """
     found = stat_of(path)
-    if found is not None and not stat.S_ISREG(found.st_mode):
+    if not is_plain(path):
         write(path)
         return
+    if owner is None:
+        check_free(path)
     like, target = found or like, end_of_links(path)
     fresh = target.with_name(f"{target.name[:40]}.{secrets.token_hex(8)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOT_THROUGH_LINKS
@@ -56,19 +62,24 @@ def replace_file(
                 os.fsync(file.fileno())
         if like is not None:
             give_rights(fresh, like)
+        if owner is not None:
+            owner.replace(fresh, target)
+            return
+        check_free(target)  # it may have taken long
         fresh.replace(target)
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
 
 
-def replace_text(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str, *, owner: Claim | None = None) -> None:
     """``replace_file`` with a text.
 
     Raises:
         OSError: It could not be written; ``path`` is as it was.
+        RecordError: Somebody else is writing it.
     """
-    replace_file(path, lambda fresh: fresh.write_text(text, encoding="utf-8"))
+    replace_file(path, lambda fresh: fresh.write_text(text, encoding="utf-8"), owner=owner)
 
 
 def stat_of(path: Path) -> os.stat_result | None:
@@ -140,7 +151,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check_writable(path: Path, option: str) -> None:
+def check_writable(path: Path, option: str, *, takes_pipe: bool = False) -> None:
     """Find out before anything starts whether a file can be written.
 
     An existing file keeps its content until the first frame is recorded, and a link its end.
@@ -148,6 +159,7 @@ def check_writable(path: Path, option: str) -> None:
     Args:
         path: The file to come.
         option: The flag it was given with, for the message.
+        takes_pipe: It is written from its beginning to its end, so it may be a pipe.
 
     Raises:
         RecordError: No such folder, no permission, a folder or a pipe in its place, no space.
@@ -162,8 +174,11 @@ def check_writable(path: Path, option: str) -> None:
         if found is not None and stat.S_ISCHR(found.st_mode):
             os.close(os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)))
             return
-        if found is not None and not stat.S_ISREG(found.st_mode):  # a pipe would wait for a reader
-            raise RecordError(f"{option} {path} is no regular file", fix="give the name of a file")
+        if found is not None and stat.S_ISFIFO(found.st_mode) and takes_pipe:
+            return
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            kind = "a pipe" if stat.S_ISFIFO(found.st_mode) else "no regular file"
+            raise RecordError(f"{option} {path} is {kind}", fix="give the name of a file")
         if not folder.is_dir():
             raise RecordError(
                 f"{option} {path}: the folder {folder} does not exist",
@@ -201,6 +216,12 @@ def write_error(path: Path, error: OSError) -> RecordError:
         return RecordError(
             f"the disk is full: {path} ends here, what was written before is kept",
             fix="free some space, or record to another disk",
+        )
+    if error.errno == errno.EPIPE:
+        name = "the standard output" if is_standard_output(path) else path
+        return RecordError(
+            f"whoever read {name} has gone; what was written before has been read",
+            fix="let it read to the end, or record to a file",
         )
     reason = error.strerror or os.strerror(error.errno or 0)
     return RecordError(f"cannot write {path}: {reason}", fix="choose a folder you may write to")

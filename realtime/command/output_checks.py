@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from steadypose.engines.claims import is_plain
 from steadypose.engines.engine_file import sidecar_of
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import end_of_links, identity
@@ -13,6 +14,7 @@ from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import check_own, check_written
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
 from steadypose.realtime.record.formats import tables
+from steadypose.realtime.record.outputs import described_by
 from steadypose.realtime.record.parts import first_part
 from steadypose.realtime.record.sidecar import sidecar_path
 from steadypose.realtime.sources.opening import source_files
@@ -45,6 +47,13 @@ def check_outputs(settings: Settings) -> None:
         )
     if settings.is_offline_smoothed:
         _check_offline(settings)
+    for table in settings.tables:
+        if not is_plain(table.path) and (settings.split or settings.is_offline_smoothed):
+            option = "--split" if settings.split else "--offline-smooth"
+            raise UsageError(
+                f"{option} needs files; {table.format.option} {table.path} is none",
+                fix="give the name of a file",
+            )
 
 
 def _check_split(settings: Settings, read: list[Path], written: list[Path]) -> None:
@@ -106,5 +115,5 @@ def _files(settings: Settings) -> Iterator[tuple[Path, str]]:
         if end := table.format.beside:
             journal = table.path.with_name(table.path.name + end)
             yield journal, f"the journal of {table.format.option}:"
-    if settings.recordings:
-        yield sidecar_path(settings.recordings[0]), "the description of the recording:"
+    if (described := described_by(settings.recordings)) is not None:
+        yield sidecar_path(described), "the description of the recording:"
