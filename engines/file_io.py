@@ -12,8 +12,8 @@ import stat
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-from steadypose.engines.claims import Claim, check_free, is_plain, is_standard_output
 from steadypose.engines.errors import ModelFileError, RecordError
+from steadypose.engines.foreign.claims import Claim, check_free, is_plain, is_standard_output
 from steadypose.engines.wording.printable import quoted
 
 _LEAST_FREE_BYTES = 2_000_000

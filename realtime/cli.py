@@ -18,9 +18,9 @@ os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
 import cv2
 
 from steadypose.engines.base import Engine
-from steadypose.engines.claims import Claim, is_standard_output
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
+from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording import telling

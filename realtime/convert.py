@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from steadypose.engines.claims import Claim, is_standard_output
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import (
     check_writable,
@@ -23,6 +22,7 @@ from steadypose.engines.file_io import (
     stat_of,
     write_error,
 )
+from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.realtime.command.options import add_layout, chosen_table, integer_between
 from steadypose.realtime.command.parser import Parser, called, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.claims import Claim
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.foreign.claims import Claim
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.parser import Parser, called, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written

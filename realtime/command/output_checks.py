@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from steadypose.engines.claims import is_plain
 from steadypose.engines.engine_file import sidecar_of
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import end_of_links, identity
+from steadypose.engines.foreign.claims import is_plain
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import check_own, check_written

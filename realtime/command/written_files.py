@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from steadypose.engines.claims import check_free, is_standard_output
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable, identity, stat_of
+from steadypose.engines.foreign.claims import check_free, is_standard_output
 from steadypose.realtime.command.own_files import is_ours
 from steadypose.realtime.record.formats import tables
 

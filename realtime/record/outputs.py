@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.claims import Claim, Claims, is_plain
 from steadypose.engines.file_io import check_writable, replace_file, write_error
+from steadypose.engines.foreign.claims import Claim, Claims, is_plain
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from steadypose.engines.claims import Claims
 from steadypose.engines.file_io import write_error
+from steadypose.engines.foreign.claims import Claims
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.entry import Entry, Sink

@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.claims import Claim
 from steadypose.engines.file_io import replace_text, sha256_of, write_error
+from steadypose.engines.foreign.claims import Claim
 from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.wording.printable import visible, visible_values
 from steadypose.realtime.record.formats.entry import UNITS

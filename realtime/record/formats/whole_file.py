@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from steadypose.engines.claims import is_plain, is_standard_output
 from steadypose.engines.file_io import give_rights, write_error
+from steadypose.engines.foreign.claims import is_plain, is_standard_output
 from steadypose.engines.wording.telling import reserve_output
 from steadypose.realtime.record.formats.entry import Entry
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steadypose.engines.claims import Claim, check_free
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import replace_text
+from steadypose.engines.foreign.claims import Claim, check_free
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.convert import main as convert
