@@ -10,7 +10,13 @@ from typing import Literal
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.wording.printable import to_cell
 from steadypose.realtime.datatypes import Pose
-from steadypose.realtime.record.formats.entry import STATE_NAMES, Entry, round_px, round_score
+from steadypose.realtime.record.formats.entry import (
+    STATE_NAMES,
+    Entry,
+    recorded_score,
+    round_px,
+    round_score,
+)
 from steadypose.realtime.record.formats.whole_file import LineSink
 
 Layout = Literal["wide", "long"]
@@ -59,7 +65,7 @@ def _long_lines(entry: Entry) -> Iterator[str]:
 
 def wide_row(index: int, time_s: float, pose: Pose) -> str:
     """The one line of a person in a frame."""
-    cells = [f"{index},{time_s:.4f},{pose.track_id},{_score(pose.person_score)}"]
+    cells = [f"{index},{time_s:.4f},{pose.track_id},{_score(recorded_score(pose.score))}"]
     places, scores = round_px(pose.xy).tolist(), round_score(pose.score).tolist()
     cells += [f",{_xy(xy)},{_score(score)}" for xy, score in zip(places, scores, strict=True)]
     return "".join(cells) + "\n"
