@@ -47,13 +47,14 @@ def verdicts(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[set[str], 
         said.add("read")
     except sp.Error as error:
         said.add(error.what)
-    for work in (
+    tools: tuple[Callable[[], int], ...] = (
         lambda: convert([str(path), str(out.with_suffix(".jsonl"))]),
         lambda: convert([str(path), str(out.with_suffix(".csv"))]),
         lambda: convert([str(path), str(out.with_suffix(".trc"))]),
         lambda: report([str(path), "-o", str(out.with_suffix(".html"))]),
         lambda: resmooth([str(path), str(out.with_suffix(".parquet"))]),
-    ):
+    )
+    for work in tools:
         code, text = work(), capsys.readouterr().err
         assert "Traceback" not in text
         assert code == (2 if text.startswith("error: ") else 0)
@@ -239,7 +240,7 @@ def test_a_persons_score_is_the_same_whoever_writes_it(tmp_path: Path) -> None:
     entries = []
     for index in range(400):
         xy = rng.normal(300, 50, (17, 2))
-        score = np.float32(rng.random(17)).astype(np.float64)
+        score = rng.random(17).astype(np.float32).astype(np.float64)
         pose = Pose(xy, score, xy, np.full(17, State.MEASURED, np.int8), COCO17, 1)
         entries.append(Entry(index, index / 30, [pose]))
     wide = record(tmp_path / "wide.csv", entries).read_text()
@@ -249,3 +250,14 @@ def test_a_persons_score_is_the_same_whoever_writes_it(tmp_path: Path) -> None:
         assert convert([str(path), str(out), "--csv-layout", "wide"]) == 0
         assert out.read_text() == wide
     assert recorded_score(np.array([0.1234, 0.1236, np.nan, 0.9])) == 0.287
+
+
+def test_the_page_of_another_recording_of_that_name_stays(tmp_path: Path) -> None:
+    pages = []
+    for name in ("long.csv", "all.jsonl"):
+        written = record(tmp_path / name, walking(40))
+        table = written.rename(tmp_path / f"me{written.suffix}")
+        pages += [sp.report(table), sp.report(table)]
+    assert [page.name for page in pages] == ["me.html", "me.html", "me.jsonl.html", "me.jsonl.html"]
+    assert "<title>me.csv" in pages[0].read_text(encoding="utf-8")
+    assert "<title>me.jsonl" in pages[2].read_text(encoding="utf-8")
