@@ -23,8 +23,8 @@ from steadypose.realtime.sources.camera import (
 from steadypose.realtime.sources.files import open_demo, open_images, open_video, play
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.patterns import matching
+from steadypose.realtime.sources.pictures import IMAGE_SUFFIXES, is_picture
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEMO_FRAMES = 480  # one period of the mannequin's motion
 _WEB = frozenset({"http", "https"})
 _SCHEMES = _WEB | {"rtsp", "rtsps", "udp", "rtp", "rtmp", "tcp", "srt"}
@@ -118,7 +118,7 @@ def source_files(text: str) -> list[Path]:
         return matching(path)
     try:
         if path.is_dir():
-            return [child for child in path.iterdir() if child.suffix.lower() in IMAGE_SUFFIXES]
+            return list(filter(is_picture, path.iterdir()))
         return [path] if path.is_file() else []
     except OSError:
         return []
@@ -161,7 +161,7 @@ def _scheme_of(text: str) -> str:
 
 
 def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source:
-    pictures = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    pictures = list(filter(is_picture, paths))
     if not pictures:
         raise SourceError(
             f"{text} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})",
@@ -170,7 +170,9 @@ def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source
     fps = options.mode.fps or 30.0
     name = Path(text).name or text  # not where it lies: labels are shared with recordings
     label = f"{name}, pictures: {len(pictures)}, {fps:g} fps"
-    return open_images(pictures, label=label, fps=fps, is_paced=options.is_paced)
+    # One picture may be an animation; several are a sequence, of which nobody knows the times.
+    own = len(pictures) == 1 and not options.mode.fps
+    return open_images(pictures, label=label, fps=fps, is_paced=options.is_paced, has_own_times=own)
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:
