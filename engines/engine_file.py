@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from steadypose.engines.errors import EngineError, ModelFileError, RecordError
-from steadypose.engines.file_io import is_there, replace_file
-from steadypose.engines.foreign.files import open_regular
+from steadypose.engines.file_io import replace_file
+from steadypose.engines.foreign.files import is_there, open_regular
 from steadypose.engines.foreign.signature import is_signed, make_key, sign
 from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.spec import ModelSpec

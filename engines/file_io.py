@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError, RecordError
+from steadypose.engines.foreign.claims import Claim, check_free, is_plain, is_standard_output
+from steadypose.engines.foreign.files import is_folder, stat_of
 from steadypose.engines.wording.printable import quoted
 
 _LEAST_FREE_BYTES = 2_000_000
@@ -25,6 +27,7 @@ def replace_file(
     *,
     is_synced: bool = False,
     like: os.stat_result | None = None,
+    owner: Claim | None = None,
 ) -> None:
     """Write a file so that its old content stays until the new one is complete.
 
@@ -37,14 +40,18 @@ def replace_file(
         write: Writes the path that it is given, an empty neighbour of ``path``.
         is_synced: Wait until the disk has it, so that not even a power failure leaves half.
         like: Whose mode and group a file gets that does not lie there any more.
+        owner: Who claims ``path``, if the caller does.
 
     Raises:
         OSError: It could not be written; ``path`` is as it was.
+        RecordError: Somebody else is writing it.
     """
     found = stat_of(path)
-    if found is not None and not stat.S_ISREG(found.st_mode):
+    if not is_plain(path):
         write(path)
         return
+    if owner is None:
+        check_free(path)
     like, target = found or like, end_of_links(path)
     fresh = target.with_name(f"{target.name[:40]}.{secrets.token_hex(8)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOT_THROUGH_LINKS
@@ -56,38 +63,24 @@ def replace_file(
                 os.fsync(file.fileno())
         if like is not None:
             give_rights(fresh, like)
+        if owner is not None:
+            owner.replace(fresh, target)
+            return
+        check_free(target)  # it may have taken long
         fresh.replace(target)
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
 
 
-def replace_text(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str, *, owner: Claim | None = None) -> None:
     """``replace_file`` with a text.
 
     Raises:
         OSError: It could not be written; ``path`` is as it was.
+        RecordError: Somebody else is writing it.
     """
-    replace_file(path, lambda fresh: fresh.write_text(text, encoding="utf-8"))
-
-
-def stat_of(path: Path) -> os.stat_result | None:
-    """What is known of a file, at the end of all links; None where there is none."""
-    try:
-        return path.stat()
-    except (OSError, ValueError):  # ValueError: a null character
-        return None
-
-
-def is_there(path: Path) -> bool:
-    """Whether a file or folder exists; nothing does under a name that no file can have."""
-    return stat_of(path) is not None
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a folder exists, at the end of all links."""
-    found = stat_of(path)
-    return found is not None and stat.S_ISDIR(found.st_mode)
+    replace_file(path, lambda fresh: fresh.write_text(text, encoding="utf-8"), owner=owner)
 
 
 def mode_of(found: os.stat_result) -> int:
@@ -151,7 +144,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check_writable(path: Path, option: str) -> None:
+def check_writable(path: Path, option: str, *, takes_pipe: bool = False) -> None:
     """Find out before anything starts whether a file can be written.
 
     An existing file keeps its content until the first frame is recorded, and a link its end.
@@ -159,6 +152,7 @@ def check_writable(path: Path, option: str) -> None:
     Args:
         path: The file to come.
         option: The flag it was given with, for the message.
+        takes_pipe: It is written from its beginning to its end, so it may be a pipe.
 
     Raises:
         RecordError: No such folder, no permission, a folder or a pipe in its place, no space.
@@ -173,8 +167,11 @@ def check_writable(path: Path, option: str) -> None:
         if found is not None and stat.S_ISCHR(found.st_mode):
             os.close(os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)))
             return
-        if found is not None and not stat.S_ISREG(found.st_mode):  # a pipe would wait for a reader
-            raise RecordError(f"{option} {path} is no regular file", fix="give the name of a file")
+        if found is not None and stat.S_ISFIFO(found.st_mode) and takes_pipe:
+            return
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            kind = "a pipe" if stat.S_ISFIFO(found.st_mode) else "no regular file"
+            raise RecordError(f"{option} {path} is {kind}", fix="give the name of a file")
         if not is_folder(folder):
             raise RecordError(
                 f"{option} {path}: the folder {folder} does not exist",
@@ -213,69 +210,11 @@ def write_error(path: Path, error: OSError) -> RecordError:
             f"the disk is full: {path} ends here, what was written before is kept",
             fix="free some space, or record to another disk",
         )
+    if error.errno == errno.EPIPE:
+        name = "the standard output" if is_standard_output(path) else path
+        return RecordError(
+            f"whoever read {name} has gone; what was written before has been read",
+            fix="let it read to the end, or record to a file",
+        )
     reason = error.strerror or os.strerror(error.errno or 0)
     return RecordError(f"cannot write {path}: {reason}", fix="choose a folder you may write to")
-
-
-def private_folder(folder: Path) -> Path:
-    """A folder for what is trusted later; made, for its user alone, where it is missing.
-
-    Raises:
-        RecordError: Somebody else could lay files there.
-        OSError: It cannot be made.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    check_private(folder)
-    return folder
-
-
-def check_private(folder: Path) -> None:
-    """Refuse what others could have laid into a folder; one that is missing holds nothing.
-
-    Raises:
-        RecordError: It, or the link that leads to it, is another user's (and not the user's whose
-            checkout this is: root in a container works in one), or others may write.
-    """
-    if os.name == "nt" or stat_of(folder) is None:
-        return
-    # Root may do anything anyway, and so may whoever can change the code that is running.
-    mine = {0, os.geteuid(), Path(__file__).stat().st_uid}
-    if not {folder.lstat().st_uid, folder.stat().st_uid} <= mine:
-        raise RecordError(
-            f"{folder} belongs to another user, who could change what lies there",
-            fix="choose a folder of your own (STEADYPOSE_CACHE, --cache)",
-        )
-    if _others_may_write(folder.stat()):
-        raise RecordError(
-            f"others may write to {folder}, and could change what lies there",
-            fix=f"chmod go-w {quoted(folder)}, if only you have used it so far; or choose another "
-            "folder (STEADYPOSE_CACHE, --cache)",
-        )
-
-
-def is_private(folder: Path) -> bool:
-    """Whether nobody else can have laid what lies in a folder."""
-    try:
-        check_private(folder)
-    except (RecordError, OSError):
-        return False
-    return True
-
-
-def _others_may_write(found: os.stat_result) -> bool:
-    if found.st_mode & stat.S_IWOTH:
-        return True
-    if not found.st_mode & stat.S_IWGRP:
-        return False
-    # Where every user has a group of one, folders are often made writable for it.
-    import grp  # noqa: PLC0415 - Windows has neither
-    import pwd  # noqa: PLC0415
-
-    try:
-        me = pwd.getpwuid(os.geteuid()).pw_name
-        members = set(grp.getgrgid(found.st_gid).gr_mem)
-    except KeyError:
-        return True
-    members |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == found.st_gid}
-    return not members <= {me, "root"}

@@ -38,7 +38,8 @@ from steadypose.engines.engine_file import (
     write_engine,
 )
 from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
-from steadypose.engines.file_io import check_private, sha256_of, write_model_file
+from steadypose.engines.file_io import sha256_of, write_model_file
+from steadypose.engines.foreign.private import check_private
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job, targets_of

@@ -20,6 +20,7 @@ import cv2
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
+from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording import telling
@@ -120,6 +121,8 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
     check_outputs(settings)
+    if any(map(is_standard_output, settings.recordings)):
+        telling.reserve_output()
     taken = _open(settings)
     opened, engine = taken.opened, taken.opened.engine
     for reason in opened.passed_over:
@@ -280,11 +283,11 @@ def _finish(app: App, settings: Settings, stop: Stop | None) -> int:
     return 0
 
 
-def _smooth_again(path: Path, form: TableFormat) -> None:
+def _smooth_again(path: Path, form: TableFormat, claim: Claim | None) -> None:
     """Give a finished table its second pass."""
     from steadypose.realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
 
-    say(f"second pass: {path} ({resmooth(path, path, form=form)})")
+    say(f"second pass: {path} ({resmooth(path, path, form=form, owner=claim)})")
 
 
 def _expected(frame_count: int | None, max_frames: int | None) -> int | None:

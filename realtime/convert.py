@@ -17,13 +17,12 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import (
     check_writable,
     end_of_links,
-    is_folder,
-    is_there,
     mode_of,
     replace_file,
-    stat_of,
     write_error,
 )
+from steadypose.engines.foreign.claims import Claim, is_standard_output
+from steadypose.engines.foreign.files import is_folder, is_there, stat_of
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.options import add_layout, chosen_table
 from steadypose.realtime.command.parser import ANY, Number, Parser, file_name, run_command
@@ -106,6 +105,8 @@ def format_of(output: Path) -> str:
         UsageError: It does not tell.
     """
     suffix = output.suffix.lower().removeprefix(".")
+    if is_standard_output(output):
+        raise UsageError(f"{output} does not tell the format", fix=f"add --to {tables.NAMES[0]}")
     if is_folder(output) or not suffix:
         return "openpose"
     if suffix not in _FORMATS:
@@ -129,6 +130,7 @@ def _check(source: Path, output: Path, name: str, arguments: argparse.Namespace)
             read=[source],
             is_forced=arguments.force,
             said="is the recording itself",
+            pipes=("OUT",) if name in tables.PIPE_NAMES else (),
         )
         return
     if is_there(output) and not is_folder(output):
@@ -150,6 +152,7 @@ def to_table(
     form: tables.TableFormat,
     *,
     read: Callable[[ReadState], Iterator[Entry]] = read_frames,
+    owner: Claim | None = None,
 ) -> str:
     """Write a table; returns what was written.
 
@@ -158,6 +161,7 @@ def to_table(
         output: Keeps its old content until the new one is complete.
         form: What to write.
         read: Gives the frames of a recording; may change them on the way.
+        owner: The claim on ``output``, if the caller has it.
     """
     rows = 0
 
@@ -180,7 +184,7 @@ def to_table(
                 if form.beside:  # a conversion that failed can be run again: nothing to keep
                     path.with_name(f"{path.name}{form.beside}").unlink(missing_ok=True)
 
-    _replace(output, write)
+    _replace(output, write, owner)
     return counted(rows, form.unit)
 
 
@@ -213,8 +217,8 @@ def to_trc(source: Path, output: Path, person: int | None, height_m: float | Non
     return f"{len(markers.time_s)} frames at {markers.rate_hz:g} Hz, {unit}{cut}"
 
 
-def _replace(output: Path, write: Callable[[Path], None]) -> None:
+def _replace(output: Path, write: Callable[[Path], None], owner: Claim | None = None) -> None:
     try:
-        replace_file(output, write)
+        replace_file(output, write, owner=owner)
     except OSError as error:
         raise write_error(output, error) from error

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
+from steadypose.engines.foreign.claims import Claim
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.parser import Parser, file_name, run_command
@@ -68,13 +69,20 @@ def work(argv: Sequence[str] | None) -> str:
     return f"{output}: {resmooth(source, output)}"
 
 
-def resmooth(source: Path, output: Path, *, form: tables.TableFormat | None = None) -> str:
+def resmooth(
+    source: Path,
+    output: Path,
+    *,
+    form: tables.TableFormat | None = None,
+    owner: Claim | None = None,
+) -> str:
     """Smooth a recording; returns what was written.
 
     Args:
         source: What run.py recorded.
         output: May be the same.
         form: Of ``output``; None: as its name says.
+        owner: The claim on ``output``, of a run that is about to end.
 
     Raises:
         RecordError: It cannot be read or written, or has no raw positions.
@@ -109,7 +117,7 @@ def resmooth(source: Path, output: Path, *, form: tables.TableFormat | None = No
         row = rows[pose.track_id][frame]
         return replace(pose, xy=xy[row], state=state[row])
 
-    written = to_table(ReadState(source), output, form, read=read)
+    written = to_table(ReadState(source), output, form, read=read, owner=owner)
     cut = "; the end of the recording is cut off" if recording.is_cut else ""
     return f"{written}, smoothed with hindsight{cut}"
 

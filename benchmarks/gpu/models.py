@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from steadypose.engines.file_io import private_folder
+from steadypose.engines.foreign.private import private_folder
 from steadypose.engines.spec import ModelSpec
 
 DEPTHS = (18, 50, 101, 152)

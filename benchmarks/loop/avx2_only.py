@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from steadypose.engines.file_io import private_folder
+from steadypose.engines.foreign.private import private_folder
 
 _SOURCE = Path(__file__).with_suffix(".c")
 _LIBRARY = _SOURCE.parent / "cache" / "avx2_only.so"

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import EngineError, EngineUnavailableError, SourceError
-from steadypose.engines.file_io import private_folder
+from steadypose.engines.foreign.private import private_folder
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.model.places import ROOT

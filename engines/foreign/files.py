@@ -46,3 +46,22 @@ def check_regular(path: Path) -> None:
         OSError: As ``open_regular``.
     """
     open_regular(path).close()
+
+
+def stat_of(path: Path) -> os.stat_result | None:
+    """What is known of a file, at the end of all links; None where there is none."""
+    try:
+        return path.stat()
+    except (OSError, ValueError):  # ValueError: a null character
+        return None
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists; nothing does under a name that no file can have."""
+    return stat_of(path) is not None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder exists, at the end of all links."""
+    found = stat_of(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)

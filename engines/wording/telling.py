@@ -24,6 +24,22 @@ def open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
+_reserved: list[int] = []
+
+
+def reserve_output() -> int:
+    """Keep the standard output for data; messages to it go to the standard error output.
+
+    Returns:
+        The descriptor to write the data to, the same each time.
+    """
+    if not _reserved:
+        flush()
+        _reserved.append(os.dup(1))
+        os.dup2(2, 1)
+    return _reserved[0]
+
+
 def tell(lines: str | Sequence[str], *, to_error: bool = True) -> OSError | None:
     """Write lines for people, as far as somebody listens.
 

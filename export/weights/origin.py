@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import is_there
+from steadypose.engines.foreign.files import is_there
 from steadypose.engines.foreign.names import as_name
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.conventions import CONVENTIONS

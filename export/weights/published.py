@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError
-from steadypose.engines.file_io import check_private
+from steadypose.engines.foreign.private import check_private
 from steadypose.engines.skeleton import SKELETONS
 from steadypose.engines.wording import advice
 from steadypose.export.weights.conventions import CONVENTIONS

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from steadypose.engines.errors import ModelFileError, UsageError
-from steadypose.engines.file_io import is_there, replace_text
+from steadypose.engines.file_io import replace_text
+from steadypose.engines.foreign.files import is_there
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.foreign.texts import parse_json, read_json
 from steadypose.engines.model_file import read_metadata

@@ -11,7 +11,7 @@ import onnx.inliner
 from onnx import TensorProto
 
 from steadypose.engines.errors import ModelFileError, UsageError
-from steadypose.engines.file_io import is_there
+from steadypose.engines.foreign.files import is_there
 from steadypose.engines.foreign.self_contained import reads_beyond_its_folder
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY

@@ -8,11 +8,13 @@ from pathlib import Path
 from steadypose.engines.engine_file import sidecar_of
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import end_of_links, identity
+from steadypose.engines.foreign.claims import is_plain
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import check_own, check_written
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
 from steadypose.realtime.record.formats import tables
+from steadypose.realtime.record.outputs import described_by
 from steadypose.realtime.record.parts import first_part
 from steadypose.realtime.record.sidecar import sidecar_path
 from steadypose.realtime.sources.opening import source_files
@@ -46,6 +48,13 @@ def check_outputs(settings: Settings) -> None:
         )
     if settings.is_offline_smoothed:
         _check_offline(settings)
+    for table in settings.tables:
+        if not is_plain(table.path) and (settings.split or settings.is_offline_smoothed):
+            option = "--split" if settings.split else "--offline-smooth"
+            raise UsageError(
+                f"{option} needs files; {table.format.option} {table.path} is none",
+                fix="give the name of a file",
+            )
 
 
 def _check_split(settings: Settings, read: list[Path], written: list[Path]) -> None:
@@ -112,5 +121,5 @@ def _files(settings: Settings) -> Iterator[tuple[Path, str]]:
         if end := table.format.beside:
             journal = table.path.with_name(table.path.name + end)
             yield journal, f"the journal of {table.format.option}:"
-    if settings.recordings:
-        yield sidecar_path(settings.recordings[0]), "the description of the recording:"
+    if (described := described_by(settings.recordings)) is not None:
+        yield sidecar_path(described), "the description of the recording:"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import check_writable, identity, is_folder, stat_of
+from steadypose.engines.file_io import check_writable, identity
+from steadypose.engines.foreign.claims import check_free, is_standard_output
+from steadypose.engines.foreign.files import is_folder, stat_of
 from steadypose.realtime.command.own_files import is_ours
+from steadypose.realtime.record.formats import tables
 
+_OUTPUT = "-"
 _READ = "is read, by this run or a later one,"
 
 
@@ -21,6 +25,7 @@ def check_written(
     is_forced: bool,
     makes_folders: bool = False,
     said: str = _READ,
+    pipes: Sequence[str] = tables.PIPE_OPTIONS,
 ) -> None:
     """Refuse, before anything starts, files that cannot be written or would destroy something.
 
@@ -30,17 +35,27 @@ def check_written(
         is_forced: Files that no run wrote may be replaced.
         makes_folders: A missing folder is made by who writes.
         said: What a file of ``read`` is, for the message.
+        pipes: Options whose file may be a pipe, or the standard output.
 
     Raises:
-        UsageError: A file is read, too, or written twice, or no run of this program wrote it.
-        RecordError: It cannot be written.
+        UsageError: A file is read, too, or written twice, no run of this program wrote it, or
+            the standard output is no place for it.
+        RecordError: It cannot be written, or somebody else is writing it.
     """
     known = {identity(path) for path in read}
     named = set()
     for path, option in files:
-        if not makes_folders or is_folder(path.parent):
-            check_writable(path, option)
-        file = identity(path)
+        takes_pipe = option in pipes
+        if is_standard_output(path):
+            if not takes_pipe:
+                raise UsageError(
+                    f"{option} {path} is the standard output, where only "
+                    f"{tables.listed(tables.PIPE_OPTIONS)} can go",
+                    fix="give the name of a file",
+                )
+        elif not makes_folders or is_folder(path.parent):
+            check_writable(path, option, takes_pipe=takes_pipe)
+        file = _OUTPUT if is_standard_output(path) else identity(path)
         if file in known:
             raise UsageError(
                 f"{option} {path} {said} and would be destroyed", fix="choose another file name"
@@ -50,6 +65,8 @@ def check_written(
                 f"{option} {path}: another output has the same file", fix="give each its own file"
             )
         named.add(file)
+        for end in ("", *tables.BESIDE):
+            check_free(path.with_name(path.name + end))
         check_own(path, option, is_forced=is_forced)
 
 

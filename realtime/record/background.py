@@ -23,7 +23,7 @@ class BackgroundWriter(Generic[Item]):
     Args:
         write: Called for each item, on the thread.
         close: Called last, on the thread, also after a failure.
-        path: For messages.
+        path: Asked for the file being written, for messages.
         capacity: Items that may wait.
         idle: Called on the thread about four times a second while nothing comes.
         progress: A number that grows while ``close`` works, so that long work is not
@@ -35,7 +35,7 @@ class BackgroundWriter(Generic[Item]):
         write: Callable[[Item], None],
         close: Callable[[], None],
         *,
-        path: Path,
+        path: Callable[[], Path],
         capacity: int,
         idle: Callable[[], None] | None = None,
         progress: Callable[[], int] | None = None,
@@ -48,7 +48,7 @@ class BackgroundWriter(Generic[Item]):
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._failure: Exception | None = None
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name=f"write {path.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"write {path().name}", daemon=True)
         self._thread.start()
 
     def put(self, item: Item, *, may_drop: bool) -> bool:
@@ -82,7 +82,7 @@ class BackgroundWriter(Generic[Item]):
         """
         if self._failure is not None:
             if isinstance(self._failure, OSError):
-                raise write_error(self.path, self._failure) from self._failure
+                raise write_error(self.path(), self._failure) from self._failure
             raise self._failure
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class BackgroundWriter(Generic[Item]):
             left, done = self._queue.qsize(), self._progress()
         if self._thread.is_alive():
             self._failure = RecordError(
-                f"the disk of {self.path} does not answer; the last {left} entries are lost",
+                f"the disk of {self.path()} does not answer; the last {left} entries are lost",
                 fix="record to a local disk",
             )
 

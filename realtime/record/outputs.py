@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.file_io import check_writable, replace_file, write_error
+from steadypose.engines.foreign.claims import Claim, Claims, is_plain
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
@@ -40,7 +41,7 @@ class Outputs:
         video: Path of the video.
         split: Where each goes on in another file.
         run_info: What the sidecar says, see ``Sidecar``; None: there is no sidecar.
-        second_pass: Called with each finished table and its format; says what it did.
+        second_pass: Called with each finished table, its format and the claim on it.
         dropped: Asked at the end how many frames the source gave up.
         live: Poses go there whether or not they are recorded.
         is_recording: Switched by a key.
@@ -53,13 +54,14 @@ class Outputs:
     video: Path | None = None
     split: Limit | None = None
     run_info: Mapping[str, Any] | None = None
-    second_pass: Callable[[Path, TableFormat], None] | None = None
+    second_pass: Callable[[Path, TableFormat, Claim | None], None] | None = None
     dropped: Callable[[], int] = lambda: 0
     live: Live = field(default_factory=Live)
     is_recording: bool = True
     _tables: list[tuple[TableFormat, Recorder[Entry]]] = field(default_factory=list)
     _video: Recorder[Picture] | None = None
     _sidecar: Sidecar | None = None
+    _claims: Claims = field(default_factory=Claims)
     _is_open: bool = False
     _frames: int = 0
 
@@ -98,7 +100,11 @@ class Outputs:
         """
         if self._video is None and self.video is not None:
             self._video = record_video(
-                self.video, fps=self.fps, is_live=self.is_live, limit=self.split
+                self.video,
+                fps=self.fps,
+                is_live=self.is_live,
+                limit=self.split,
+                claims=self._claims,
             )
         if self._video is not None:
             self._video.put((paint, time_s))
@@ -131,7 +137,7 @@ class Outputs:
         steps = [self.live.close, *(recorder.close for recorder in self._recorders())]
         if self.second_pass is not None:
             steps += [
-                partial(self.second_pass, path, form)
+                partial(self._smooth, path, form)
                 for form, recorder in self._tables
                 for path in recorder.paths
             ]
@@ -140,8 +146,14 @@ class Outputs:
                 finish()
             except Exception as error:  # the others are finished, whatever broke in one
                 first = first or error
+        self._claims.release()
         if first is not None:
             raise first
+
+    def _smooth(self, path: Path, form: TableFormat) -> None:
+        if self.second_pass is not None:
+            self._claims.add(path)
+            self.second_pass(path, form, self._claims.of(path))
 
     def describe(self) -> str:
         """Which files were written and how much is in them."""
@@ -165,12 +177,18 @@ class Outputs:
             yield self._video
 
     def _open(self, frame: Frame) -> None:
-        if self.run_info is not None:
+        for table in self.tables:  # all of them, before the first is replaced
+            self._claims.add(table.path.with_name(table.path.name + table.format.beside))
+        if self.video is not None:
+            self._claims.add(self.video)
+        described = described_by(self._paths())
+        if self.run_info is not None and described is not None:
             height, width = frame.size_hw
             run_info = {**self.run_info, "frame_size_wh": [width, height]}
-            self._sidecar = Sidecar(sidecar_path(self._paths()[0]), run_info)
+            self._sidecar = Sidecar(sidecar_path(described), run_info)
         for table in self.tables:  # those opened are closed even where one cannot be
-            self._tables.append((table.format, record_table(table, self.skeleton, self.split)))
+            recorder = record_table(table, self.skeleton, self.split, self._claims)
+            self._tables.append((table.format, recorder))
 
     def _finish_sidecar(self) -> None:
         if self._sidecar is None:
@@ -180,6 +198,11 @@ class Outputs:
             for recorder in self._recorders()
         ]
         self._sidecar.finish(frames=self._frames, dropped=self.dropped(), files=files)
+
+
+def described_by(paths: Iterable[Path]) -> Path | None:
+    """The recording that names the sidecar: the first that is a file, neither pipe nor device."""
+    return next(filter(is_plain, paths), None)
 
 
 def counted(number: int, thing: str) -> str:

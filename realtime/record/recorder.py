@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from steadypose.engines.file_io import write_error
+from steadypose.engines.foreign.claims import Claims
 from steadypose.engines.skeleton import Skeleton
 from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.entry import Entry, Sink
@@ -36,9 +37,12 @@ class Recorder(Generic[Item]):
         limit: Where to go on in another file; None: never.
         capacity: Items that may wait.
         may_drop: Give up items when it cannot keep up (they are counted) instead of waiting.
+        claims: Of the run, which releases them: the first file and the one that is being
+            written. None: they end with the recorder.
+        beside: Suffix of the file that is written first.
 
     Raises:
-        RecordError: The first file cannot be written.
+        RecordError: The first file cannot be written, or somebody else is writing it.
     """
 
     def __init__(
@@ -50,8 +54,12 @@ class Recorder(Generic[Item]):
         limit: Limit | None,
         capacity: int,
         may_drop: bool,
+        claims: Claims | None = None,
+        beside: str = "",
     ) -> None:
         self.given_up = 0
+        self._claims, self._beside = claims or Claims(), beside
+        self._is_alone = claims is None
         self._paths = [path]
         self._open_sink = open_sink
         self._time_of = time_of
@@ -59,6 +67,7 @@ class Recorder(Generic[Item]):
         self._may_drop = may_drop
         self._border_s: float | None = None
         self._rows = self._progress = 0
+        self._claims.add(self._written(path))
         self._sink = open_sink(path)
         try:
             self._sink.flush()
@@ -69,7 +78,7 @@ class Recorder(Generic[Item]):
         self._writer: BackgroundWriter[Item] = BackgroundWriter(
             self._add,
             self._close_sink,
-            path=path,
+            path=lambda: self._paths[-1],
             capacity=capacity,
             idle=self._flush,
             progress=lambda: self._progress + self._sink.progress,
@@ -100,7 +109,11 @@ class Recorder(Generic[Item]):
         Raises:
             RecordError: The rest could not be written.
         """
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            if self._is_alone:
+                self._claims.release()
 
     def _add(self, item: Item) -> None:
         if self._is_due(item):
@@ -135,14 +148,22 @@ class Recorder(Generic[Item]):
     def _next_part(self) -> None:
         self._sink.close()
         finished = self._sink
-        path = part_path(self._paths[0], len(self._paths) + 1)
+        before, path = self._paths[-1], part_path(self._paths[0], len(self._paths) + 1)
+        self._claims.add(self._written(path))
         self._sink = self._open_sink(path)
         self._rows += finished.rows
         self._progress += finished.progress + 1
         self._paths.append(path)
+        if before != self._paths[0]:  # which stays the run's as long as it goes on
+            self._claims.drop(self._written(before))
+
+    def _written(self, path: Path) -> Path:
+        return path.with_name(path.name + self._beside)
 
 
-def record_table(table: Table, skeleton: Skeleton, limit: Limit | None = None) -> Recorder[Entry]:
+def record_table(
+    table: Table, skeleton: Skeleton, limit: Limit | None = None, claims: Claims | None = None
+) -> Recorder[Entry]:
     """Record the people of every frame; none is given up.
 
     Raises:
@@ -156,11 +177,18 @@ def record_table(table: Table, skeleton: Skeleton, limit: Limit | None = None) -
         limit=limit,
         capacity=_TABLE_CAPACITY,
         may_drop=False,
+        claims=claims,
+        beside=table.format.beside,
     )
 
 
 def record_video(
-    path: Path, *, fps: float, is_live: bool, limit: Limit | None = None
+    path: Path,
+    *,
+    fps: float,
+    is_live: bool,
+    limit: Limit | None = None,
+    claims: Claims | None = None,
 ) -> Recorder[Picture]:
     """Record annotated pictures; of a live source, what the encoder cannot take is given up.
 
@@ -176,4 +204,5 @@ def record_video(
         limit=limit,
         capacity=_VIDEO_CAPACITY,
         may_drop=is_live,
+        claims=claims,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import sys
@@ -11,7 +12,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.file_io import is_there, replace_text, sha256_of, write_error
+from steadypose.engines.file_io import replace_text, sha256_of, write_error
+from steadypose.engines.foreign.claims import Claim
+from steadypose.engines.foreign.files import is_there
 from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.wording.printable import visible, visible_values
 from steadypose.realtime.record.formats.entry import UNITS
@@ -37,19 +40,23 @@ _PACKAGES = {
 class Sidecar:
     """Writes ``<name>.meta.json`` when a recording begins, and again when it ends.
 
-    The first time happens on a thread, for the model file is read to the end for its
-    checksum. What a kill leaves has ``"ended": null``.
+    The checksum of the model file, which is read to the end for it, follows from a thread.
+    What a kill leaves has ``"ended": null``.
 
     Args:
         path: Replaced at once.
         run_info: What is known at the start; JSON values. ``model_file``, a path, becomes
             the checksum.
+
+    Raises:
+        RecordError: Somebody else is writing it.
     """
 
     def __init__(self, path: Path, run_info: Mapping[str, Any]) -> None:
         self.path = path
-        self._run_info = dict(run_info)
         self._failure: OSError | None = None
+        self._claim: Claim | None = None
+        self._model: Path | None = run_info.get("model_file")
         self._content: dict[str, Any] = {
             "format": "steadypose",
             "version": 1,
@@ -60,7 +67,11 @@ class Sidecar:
             "files": [],
             "units": UNITS,
             "space": _SPACE,
+            **{name: value for name, value in run_info.items() if name != "model_file"},
         }
+        self._write()
+        with contextlib.suppress(OSError):  # writing has said it
+            self._claim = Claim(path)
         self._thread = threading.Thread(target=self._begin, name=f"write {path.name}", daemon=True)
         self._thread.start()
 
@@ -79,19 +90,20 @@ class Sidecar:
         self._content |= {"ended": _now(), "frames": frames, "dropped": dropped, "files": files}
         if self._failure is None:
             self._write()
+        if self._claim is not None:
+            self._claim.release()
         if self._failure is not None:
             raise write_error(self.path, self._failure) from self._failure
 
     def _begin(self) -> None:
-        model: Path | None = self._run_info.pop("model_file", None)
-        checksum = None if model is None else {"model_sha256": sha256(model)}
-        self._content |= self._run_info | (checksum or {}) | {"versions": versions()}
+        checksum = {} if self._model is None else {"model_sha256": sha256(self._model)}
+        self._content |= checksum | {"versions": versions()}
         self._write()
 
     def _write(self) -> None:
         text = json.dumps(visible_values(self._content), indent=2) + "\n"
         try:
-            replace_text(self.path, text)
+            replace_text(self.path, text, owner=self._claim)
         except OSError as error:
             self._failure = error
 

@@ -108,6 +108,7 @@ class VideoSink:
             failure = failure or error
         if failure is not None or self._is_torn:
             _cut_to_whole_fragments(self.path, self._safe_size)
+            self.rows = _frames_in(self.path)
         if failure is not None:
             raise failure
 
@@ -128,6 +129,9 @@ class VideoSink:
         if self._stream is None:
             self._stream = self._open_stream(image)
         height, width = self._size_hw
+        if 1 in image.shape[:2]:
+            more = (0, int(image.shape[0] == 1), 0, int(image.shape[1] == 1))
+            image = cv2.copyMakeBorder(image, *more, cv2.BORDER_REPLICATE)
         if image.shape[:2] != (height, width):
             if image.shape[0] // 2 * 2 == height and image.shape[1] // 2 * 2 == width:
                 image = np.ascontiguousarray(image[:height, :width])
@@ -154,6 +158,15 @@ class VideoSink:
 def _size_of(path: Path) -> int:
     """Bytes of a file, 0 before the container has made it."""
     return path.stat().st_size if path.exists() else 0
+
+
+def _frames_in(path: Path) -> int:
+    """How many frames a video has on the disk."""
+    try:
+        with av.open(str(path)) as container:
+            return sum(packet.size > 0 for packet in container.demux(video=0))
+    except (av.error.FFmpegError, OSError, IndexError):  # not even its header
+        return 0
 
 
 def _cut_to_whole_fragments(path: Path, safe_size: int) -> None:

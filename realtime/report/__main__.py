@@ -20,8 +20,10 @@ from steadypose.realtime.command.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
-from steadypose.realtime.report.page import build_page
+from steadypose.realtime.report.page import build_page, is_report
 from steadypose.realtime.report.sidecar_text import find_run_info
+
+_HEAD = 1 << 16
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -38,7 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--output",
         type=file_name,
         metavar="FILE",
-        help="the page to write (default: the recording's name with .html)",
+        help="the page to write (default: the recording's name with .html; where "
+        "that is the page of another, .html after its whole name)",
     )
     parser.add_argument("--person", type=int, metavar="N", help="only the person with this id")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
@@ -84,7 +87,7 @@ def write_report(
         SteadyposeError: The recording cannot be read, contains no people or not this person, or
             the page cannot be written.
     """
-    output = output or table.with_suffix(".html")
+    output = output or _page_of(table)
     check_written(
         [(output, "-o")],
         read=(table, sidecar_path(table), find_sidecar(table) or table),
@@ -98,6 +101,18 @@ def write_report(
     except OSError as error:
         raise write_error(output, error) from error
     return output
+
+
+def _page_of(table: Path) -> Path:
+    """The recording's name with .html; with its own ending kept, where that is another's page."""
+    page = table.with_suffix(".html")
+    try:
+        with page.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return page
+    is_anothers = is_report(head) and not is_report(head, table.name)
+    return table.with_name(f"{table.name}.html") if is_anothers else page
 
 
 def choose_person(recording: Recording, person: int | None) -> Recording:

@@ -28,7 +28,14 @@ _OPEN_PARTS = 2
 # draw.py shows white on a picture is green here.
 # What the page has, its own style, and nothing else: a second lock behind ``escape``.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_TITLE = " - steadypose report"
 _STYLE = Path(__file__).with_name("style.css")
+
+
+def is_report(head: bytes, name: str = "") -> bool:
+    """Whether a file begins as a page of ours, about a recording of that name if it is given."""
+    title = f"<title>{escape(name)}{_TITLE}</title>" if name else f"{_TITLE}</title>"
+    return head.startswith(b"<!DOCTYPE html>") and title.encode() in head
 
 
 def build_page(recording: Recording, run: RunInfo | None = None) -> str:
@@ -53,7 +60,7 @@ def build_page(recording: Recording, run: RunInfo | None = None) -> str:
         '<meta charset="utf-8"/>'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        f"<title>{title} - steadypose report</title><style>\n{style}</style></head>\n<body>"
+        f"<title>{title}{_TITLE}</title><style>\n{style}</style></head>\n<body>"
         f"{_head(recording, people, shown, run)}\n{''.join(sections)}"
         "<footer>Positions are pixels of the camera's frame; left and right are the person's own. "
         "Angles and speeds are those of the picture, not of space.</footer></body></html>\n"

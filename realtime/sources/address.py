@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import is_there
+from steadypose.engines.foreign.files import is_there
 from steadypose.engines.wording.printable import visible
 
 HIDDEN = "***"

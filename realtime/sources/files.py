@@ -11,12 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.errors import SourceError
-from steadypose.engines.wording.printable import is_text, visible
-from steadypose.limits import MOST_PIXELS
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.demo import DemoScene
-from steadypose.realtime.sources.pictures import read_picture
+from steadypose.realtime.sources.pictures import picture_frames
 
 Picture = tuple[NDArray[np.uint8], float]
 _Item = tuple[NDArray[np.uint8], int, float, float] | Exception | None
@@ -145,36 +143,28 @@ class FileSource:
         return False
 
 
-def open_images(paths: list[Path], *, label: str, fps: float, is_paced: bool) -> FileSource:
-    """Play pictures as frames, ``fps`` of them a second; EXIF orientation is honoured.
+def open_images(
+    paths: list[Path], *, label: str, fps: float, is_paced: bool, has_own_times: bool = False
+) -> FileSource:
+    """Play pictures, and all pages in them, as frames.
 
     An unreadable picture is left out; the error that names it comes after the last
     frame, so one bad file does not cost the others.
+
+    Args:
+        paths: Picture files.
+        label: One line for people.
+        fps: So many pages a second.
+        is_paced: At that speed.
+        has_own_times: An animation is shown as fast as it says.
     """
     return FileSource(
-        _image_pictures(paths, fps),
+        picture_frames(paths, fps, has_own_times=has_own_times),
         label=label,
         fps=fps,
         frame_count=len(paths),
         is_paced=is_paced,
     )
-
-
-def _image_pictures(paths: list[Path], fps: float) -> Iterator[Picture]:
-    bad: list[Path] = []
-    for position, path in enumerate(paths):
-        # OpenCV 5.0 crashes where the bytes of a name are no text.
-        image = read_picture(path) if is_text(path) else None
-        if image is None:
-            bad.append(path)
-        else:
-            yield image, position / fps
-    if bad:
-        raise SourceError(
-            f"{len(bad)} of {len(paths)} pictures could not be read, the first is {bad[0]}",
-            fix="repair or remove them (none may have more than "
-            f"{MOST_PIXELS // 1_000_000} megapixels); whatever could be read was processed",
-        )
 
 
 def open_demo(

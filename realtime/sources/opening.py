@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from steadypose.engines.errors import SourceError, UsageError
-from steadypose.engines.file_io import is_folder, is_there
+from steadypose.engines.foreign.files import is_folder, is_there
 from steadypose.realtime.sources.address import is_half_an_address, shown
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode, camera_opener, stream_opener
 from steadypose.realtime.sources.files import open_demo, open_images
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.patterns import matching
+from steadypose.realtime.sources.pictures import IMAGE_SUFFIXES, is_picture
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 DEMO_FRAMES = 480  # one period of the mannequin's motion
 DECODERS = ("auto", "cpu", "cuda", "qsv", "vaapi", "videotoolbox", "d3d11va", "amf", "vulkan")
 """What may decode videos; ``auto`` is the processor, and of the others PyAV may have some."""
@@ -126,7 +126,7 @@ def source_files(text: str) -> list[Path]:
     path = _path_of(text)
     try:
         if is_folder(path):
-            return [child for child in path.iterdir() if child.suffix.lower() in IMAGE_SUFFIXES]
+            return list(filter(is_picture, path.iterdir()))
         if is_there(path):
             return [path] if path.is_file() else []
     except OSError:
@@ -180,7 +180,7 @@ def _scheme_of(text: str) -> str:
 
 
 def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source:
-    pictures = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    pictures = list(filter(is_picture, paths))
     if not pictures:
         raise SourceError(
             f"{text} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})",
@@ -189,7 +189,9 @@ def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source
     fps = options.mode.fps or 30.0
     name = Path(text).name or text  # not where it lies: labels are shared with recordings
     label = f"{name}, pictures: {len(pictures)}, {fps:g} fps"
-    return open_images(pictures, label=label, fps=fps, is_paced=options.is_paced)
+    # One picture may be an animation; several are a sequence, of which nobody knows the times.
+    own = len(pictures) == 1 and not options.mode.fps
+    return open_images(pictures, label=label, fps=fps, is_paced=options.is_paced, has_own_times=own)
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:

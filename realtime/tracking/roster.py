@@ -28,6 +28,7 @@ MISSING_AFTER_S = 0.25
 """A shorter gap does not trigger a search of the frame."""
 
 _REPLACEABLE_AFTER_S = 0.5  # unseen for this long, a person may be replaced by a new one
+_PAUSE_STEPS = 3.0  # a gap in a recording is so many times longer than the step before
 _CANDIDATE_MISSES = 2  # frames without a hit after which a candidate is dropped
 
 
@@ -59,7 +60,7 @@ class Roster:
         self._sigmas = sigmas
         self._accept = accept
         self._next_id = 1
-        self._time_s = 0.0
+        self._time_s = self._gap_s = 0.0
 
     @property
     def confirmed(self) -> list[Track]:
@@ -84,8 +85,12 @@ class Roster:
             time_s: Capture time of the frame.
             proposals: (N, K, 3) poses of people who may be new, frame x, y and score.
         """
-        self._time_s = time_s
+        gap_s, self._time_s = time_s - self._time_s, time_s
         self._drop_gone()
+        # Pictures that are always seconds apart are one scene; a pause is longer than usual.
+        if self._gap_s and gap_s > max(LOST_AFTER_S, _PAUSE_STEPS * self._gap_s):
+            self._name_again()
+        self._gap_s = gap_s or self._gap_s
         if len(self.tracks) > 1:
             self._drop_doubles()
         self._confirm()
@@ -100,6 +105,12 @@ class Roster:
             has_left = not (0 <= x <= self.frame_hw[1] and 0 <= y <= self.frame_hw[0])
             if is_late or is_nothing or (has_left and track.misses):
                 self.tracks.remove(track)
+
+    def _name_again(self) -> None:
+        """After a pause nobody knows who it was: ids are not kept longer than promised."""
+        for track in self.confirmed:
+            track.track_id = self._next_id
+            self._next_id += 1
 
     def _drop_doubles(self) -> None:
         """If two tracks lie on one person, drop the younger.

@@ -9,15 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from steadypose.engines import file_io
 from steadypose.engines.errors import RecordError
-from steadypose.engines.file_io import (
-    check_private,
-    check_writable,
-    identity,
-    private_folder,
-    replace_file,
-)
+from steadypose.engines.file_io import check_writable, identity, replace_file
+from steadypose.engines.foreign import private
+from steadypose.engines.foreign.private import check_private, private_folder
 
 pytestmark = pytest.mark.posix("modes and links")
 
@@ -135,7 +130,7 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, end: str) -> None:
 
 def test_a_pipe_is_refused_instead_of_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.csv")
-    with pytest.raises(RecordError, match="no regular file"):
+    with pytest.raises(RecordError, match=r"--csv .* is a pipe"):
         check_writable(tmp_path / "x.csv", "--csv")
 
 
@@ -205,7 +200,7 @@ def test_the_folder_of_another_user_is_refused(
         folder = tmp_path / "link"
         folder.symlink_to("cache")
     monkeypatch.setattr(os, "geteuid", lambda: 4321)
-    monkeypatch.setattr(file_io, "__file__", os.sep)  # installed by root
+    monkeypatch.setattr(private, "__file__", os.sep)  # installed by root
     if os.getuid() == 0:
         os.chown(folder, 1234, -1, follow_symlinks=False)
     with pytest.raises(RecordError, match="belongs to another user"):
@@ -220,7 +215,7 @@ def test_whose_code_is_running_may_also_own_the_folder(
     code, folder = tmp_path / "file_io.py", tmp_path / "built"
     code.touch()
     folder.mkdir()
-    monkeypatch.setattr(file_io, "__file__", str(code))
+    monkeypatch.setattr(private, "__file__", str(code))
     if os.getuid() == 0:
         os.chown(code, 1234, -1)
         os.chown(folder, 1234, -1)

@@ -24,8 +24,9 @@ from steadypose.engines.backends.tensorrt.loading import (
 from steadypose.engines.base import Turns, check_crops, no_people, split_people
 from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import EngineError
-from steadypose.engines.file_io import is_private, replace_file
+from steadypose.engines.file_io import replace_file
 from steadypose.engines.foreign.files import open_regular
+from steadypose.engines.foreign.private import is_private
 from steadypose.engines.foreign.signature import seal, unseal
 from steadypose.engines.spec import ModelSpec
 

@@ -14,7 +14,8 @@ import stat
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError
-from steadypose.engines.file_io import private_folder, replace_file, replace_text, sha256_of
+from steadypose.engines.file_io import replace_file, replace_text, sha256_of
+from steadypose.engines.foreign.private import private_folder
 from steadypose.export.weights.download.transfer import disk_errors
 from steadypose.realtime.model.zoo import MODELS, ZooModel, lies_here
 

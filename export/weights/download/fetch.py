@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from steadypose.engines.errors import ModelFileError, SourceError
-from steadypose.engines.file_io import check_private, private_folder
+from steadypose.engines.foreign.private import check_private, private_folder
 from steadypose.export.weights.download.addresses import urls
 from steadypose.export.weights.download.checked_files import (
     digest_of,

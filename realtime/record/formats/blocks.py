@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, AnyStr
@@ -17,6 +18,8 @@ LIMIT = 2**53  # whole numbers below it are exact in every format
 PERSON_LIMIT = 2**31  # as Parquet has them
 _LONGEST_LINE = 1 << 24  # of a frame with ten people: some kilobytes
 HEADER = "line 1: this is not the header of a steadypose recording"
+BLANK = b" \t\r\n\xef\xbb\xbf"
+"""What may stand before a recording: empty lines, and the mark of Windows' editors for UTF-8."""
 AGAIN = "record again, or remove the part that is damaged"
 
 
@@ -42,9 +45,19 @@ class NotARecordingError(Exception):
 
 
 def whole_lines(
-    file: IO[AnyStr], ends: AnyStr | tuple[AnyStr, ...], reading: ReadState
+    file: IO[AnyStr],
+    ends: AnyStr | tuple[AnyStr, ...],
+    reading: ReadState,
+    *,
+    is_whole: Callable[[AnyStr], bool],
 ) -> Iterator[AnyStr]:
     """The lines up to one without an end, which sets ``is_cut``.
+
+    Args:
+        file: Open at its beginning.
+        ends: Of a line.
+        reading: Learns whether something was cut off.
+        is_whole: Whether a last line lacks nothing but its end.
 
     Raises:
         RecordError: A line is longer than any of a recording.
@@ -54,7 +67,7 @@ def whole_lines(
             raise RecordError(
                 f"{reading.path} has a line of more than {_LONGEST_LINE} letters", fix=AGAIN
             )
-        if not line.endswith(ends):
+        if not line.endswith(ends) and not is_whole(line):
             reading.is_cut = True
             return
         yield line
@@ -199,10 +212,73 @@ def make_block(
     return Block(frame, time_s, person, xy, score, raw_xy, state, all_frames, all_times_s)
 
 
+class Order:
+    """Whether frames and times grow from each frame to the next, over all blocks of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._frame, self._time_s = -LIMIT, -math.inf
+        self._people: set[int] = set()
+
+    def check(self, block: Block) -> None:
+        """Compare a block in itself and with the one before.
+
+        Raises:
+            RecordError: A frame comes after a later one, its time is not later than the one
+                before, or it has somebody twice.
+        """
+        frames, times_s = block.all_frames, block.all_times_s
+        if len(frames) and frames[0] == self._frame:  # a frame across two blocks
+            self._check_times(frames[:1], times_s[:1] != self._time_s, "has two times")
+        else:
+            self._people = set()
+        before = np.append(self._frame, frames[:-1]), np.append(self._time_s, times_s[:-1])
+        back = np.flatnonzero(frames < before[0])
+        if len(back):
+            raise RecordError(
+                f"{self._path}: frame {frames[back[0]]} comes after frame {before[0][back[0]]}",
+                fix="sort the rows by frame, or record again",
+            )
+        is_new = frames != before[0]
+        self._check_times(
+            frames, is_new & (times_s <= before[1]), "is not later than the one before"
+        )
+        self._check_people(block)
+        if len(frames):
+            self._frame, self._time_s = int(frames[-1]), float(times_s[-1])
+
+    def _check_times(self, frames: NDArray[np.int64], is_bad: NDArray[np.bool_], what: str) -> None:
+        if is_bad.any():
+            said = f"{self._path}: frame {frames[int(np.argmax(is_bad))]} {what}"
+            raise RecordError(said, fix=AGAIN)
+
+    def _check_people(self, block: Block) -> None:
+        if not len(block.frame):
+            return
+        at = np.clip(np.searchsorted(block.all_frames, block.frame), 0, len(block.all_frames) - 1)
+        self._check_times(block.frame, block.time_s != block.all_times_s[at], "has two times")
+        pairs = np.stack((block.frame, block.person), axis=1)
+        _, first = np.unique(pairs, axis=0, return_index=True)
+        is_twice = np.ones(len(pairs), bool)
+        is_twice[first] = False
+        is_twice |= (block.frame == self._frame) & np.isin(block.person, list(self._people))
+        if is_twice.any():
+            frame, person = pairs[int(np.argmax(is_twice))]
+            raise RecordError(f"{self._path}: frame {frame} has person {person} twice", fix=AGAIN)
+        last = block.person[block.frame == block.all_frames[-1]].tolist()
+        is_same = block.all_frames[-1] == self._frame
+        self._people = (self._people if is_same else set()) | set(last)
+
+
 def check_place(
-    place: FloatArray, reading: ReadState, line: int
+    place: FloatArray, reading: ReadState, lines: Sequence[int]
 ) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
     """Frame, time and person of (N, 3) cells, which are never empty.
+
+    Args:
+        place: The cells.
+        reading: For the message.
+        lines: What each row is called in it.
 
     Raises:
         RecordError: One is missing, not whole, not finite or too large.
@@ -212,7 +288,7 @@ def check_place(
     if not is_good.all():
         at = int(np.flatnonzero(~is_good)[0])
         raise RecordError(
-            f"{reading.path}, line {line + at}: frame, time_s or person is missing, not whole or "
+            f"{reading.path}, line {lines[at]}: frame, time_s or person is missing, not whole or "
             "too large",
             fix=AGAIN,
         )

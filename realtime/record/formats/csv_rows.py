@@ -13,6 +13,7 @@ from steadypose.realtime.datatypes import Pose
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
     Entry,
+    recorded_score,
     round_degrees,
     round_px,
     round_score,
@@ -81,7 +82,7 @@ def _angle_lines(entry: Entry) -> Iterator[str]:
 
 def wide_row(index: int, time_s: float, pose: Pose) -> str:
     """The one line of a person in a frame."""
-    cells = [f"{index},{time_s:.4f},{pose.track_id},{_score(pose.person_score)}"]
+    cells = [f"{index},{time_s:.4f},{pose.track_id},{_score(recorded_score(pose.score))}"]
     places, scores = round_px(pose.xy).tolist(), round_score(pose.score).tolist()
     cells += [f",{_xy(xy)},{_score(score)}" for xy, score in zip(places, scores, strict=True)]
     return "".join(cells) + "\n"

@@ -85,6 +85,15 @@ def round_degrees(values: FloatArray) -> FloatArray:
     return rounded
 
 
+def recorded_score(scores: FloatArray) -> float:
+    """A person's score, 0.001: the mean of the keypoints' scores as they are recorded.
+
+    Every tool that reads a recording finds the same. NaN counts as 0.
+    """
+    thousandths = np.rint(np.nan_to_num(round_score(scores)) * 1000)
+    return round(float(thousandths.sum()) / len(scores) / 1000, 3)
+
+
 def round_time(seconds: float) -> float:
     """Times as they are recorded: 0.0001 s."""
     return round(seconds, 4)

@@ -12,6 +12,7 @@ from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
     Entry,
     description,
+    recorded_score,
     round_degrees,
     round_px,
     round_score,
@@ -58,7 +59,7 @@ def _person(pose: Pose, decimals: int) -> dict[str, Any]:
     raw = round_px(pose.raw_xy, decimals).tolist()
     return {
         "id": pose.track_id,
-        "score": nulls(round_score(pose.score.mean(keepdims=True)))[0],
+        "score": recorded_score(pose.score),
         "keypoints": [
             [x, y, score] if x == x else [None, None, score]  # noqa: PLR0124 - NaN
             for (x, y), score in zip(places, scores, strict=True)

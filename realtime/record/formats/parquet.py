@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import RecordError
-from steadypose.engines.file_io import end_of_links, replace_file, stat_of, write_error
+from steadypose.engines.file_io import end_of_links, replace_file, write_error
+from steadypose.engines.foreign.files import stat_of
 from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
@@ -46,7 +47,7 @@ class ParquetSink:
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
         self.path = path
-        self.rows = 0
+        self._rows = 0
         self.progress = 0
         self._arrow = arrow(f"--parquet {path}", path)
         self._earlier = stat_of(path)
@@ -69,6 +70,11 @@ class ParquetSink:
         self._is_closed = self._has_failed = False
 
     @property
+    def rows(self) -> int:
+        """Rows in whole batches, and waiting; those that could not be written do not count."""
+        return self._rows + (0 if self._has_failed else self._waiting_rows)
+
+    @property
     def size_bytes(self) -> int:
         """Of the journal."""
         return self._journal.size_bytes + self._waiting_rows * _ROW_BYTES
@@ -79,16 +85,15 @@ class ParquetSink:
             return
         self._waiting.append(item)
         self._waiting_rows += len(item.poses) * self._keypoints
-        self.rows += len(item.poses) * self._keypoints
         if self._waiting_rows >= _BATCH_ROWS:
             self.flush()
 
     def flush(self) -> None:
         """Write a batch; after a failed write, cut back to the last whole one."""
+        rows, self._waiting_rows = self._waiting_rows, 0
         if self._waiting:
             self._writer.write_batch(self._batch())
             self._waiting.clear()
-            self._waiting_rows = 0
         data = self._bytes.getvalue()
         self._bytes.seek(0)
         self._bytes.truncate()
@@ -97,6 +102,7 @@ class ParquetSink:
         except OSError as error:
             self._has_failed = True
             raise write_error(self._journal.path, error) from error
+        self._rows += rows
 
     def close(self) -> None:
         """Make the Parquet file and remove the journal. Safe to call twice.

@@ -11,15 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
-from steadypose.engines.file_io import is_folder, is_there
-from steadypose.engines.foreign.files import open_regular
+from steadypose.engines.foreign.files import is_folder, is_there, open_regular
+from steadypose.engines.foreign.kinds import KIND_BYTES, kind_of
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.datatypes import FloatArray, Pose
-from steadypose.realtime.record.formats.blocks import AGAIN, Block, NotARecordingError, ReadState
+from steadypose.realtime.record.formats.blocks import (
+    AGAIN,
+    BLANK,
+    Block,
+    NotARecordingError,
+    Order,
+    ReadState,
+)
 from steadypose.realtime.record.formats.entry import Entry
-from steadypose.realtime.record.formats.tables import BESIDE, OPTIONS, listed, reader_of
+from steadypose.realtime.record.formats.tables import BESIDE, OPTIONS, Reader, listed, reader_of
 
 _COLUMNS = ("frame", "time_s", "xy", "score", "raw_xy", "state")
 MOST_POSITIONS = 25_000_000
@@ -33,7 +40,7 @@ class PersonTrack:
     Attributes:
         person: The id.
         frame: (T,) int64, growing; gaps are frames without this person.
-        time_s: (T,) capture times, seconds, never decreasing.
+        time_s: (T,) capture times, seconds, growing.
         xy: (T, K, 2) filtered positions, frame pixels, NaN where lost.
         score: (T, K) in [0, 1], 0 where none was recorded.
         raw_xy: (T, K, 2) what the network said, NaN where nothing or not recorded.
@@ -91,17 +98,7 @@ def read_recording(path: Path) -> Recording:
     columns = [np.split(np.concatenate(parts.pop(name))[order], begins[1:]) for name in _COLUMNS]
     people = []
     for number, *rows in zip(numbers, *columns, strict=True):
-        track = PersonTrack(int(number), *rows)
-        back = np.flatnonzero(np.diff(track.frame) <= 0)
-        if len(back):
-            before, after = track.frame[back[0]], track.frame[back[0] + 1]
-            raise RecordError(
-                f"{path}: for person {number}, frame {after} comes after frame {before}", fix=AGAIN
-            )
-        back = np.flatnonzero(np.diff(track.time_s) < 0)
-        if len(back):
-            raise _time_error(path, track.frame[back[0] + 1], number)
-        people.append(track)
+        people.append(PersonTrack(int(number), *rows))
     return Recording(path, reading.keypoints, tuple(people), reading.is_cut)
 
 
@@ -147,24 +144,40 @@ def read_blocks(reading: ReadState) -> Iterator[Block]:
         reading: Has the path; learns the rest on the way.
 
     Raises:
-        RecordError: The file is missing, damaged or something else.
+        RecordError: The file is missing, damaged or something else, or its frames are not in
+            the order of their times.
         UsageError: It needs pyarrow, which is not installed.
     """
     path = reading.path
     try:
         with open_regular(path) as file:
-            begin = file.read(16)
+            begin = file.read(KIND_BYTES)
         if not begin:
             raise RecordError(f"{path} is empty (0 bytes)", fix="record again")
-        for number, block in enumerate(reader_of(begin)(reading)):
+        read = _reader(path, begin)
+        order = Order(path)
+        for number, block in enumerate(read(reading)):
             if number == 0:
                 _check_names(reading)
+            order.check(block)
             yield block
     except NotARecordingError as error:
         fix = f"give a file that {listed(OPTIONS)} wrote"
         raise RecordError(str(error), fix=fix) from error
     except OSError as error:
         raise _read_error(path, error) from error
+
+
+def _reader(path: Path, begin: bytes) -> Reader:
+    """What reads a file that begins so.
+
+    Raises:
+        NotARecordingError: It is known to be something else.
+    """
+    read, kind = reader_of(begin.lstrip(BLANK)), kind_of(begin)
+    if kind is not None and read is reader_of(b""):
+        raise NotARecordingError(f"{path} is {kind}, not a recording of keypoints")
+    return read
 
 
 def read_frames(reading: ReadState) -> Iterator[Entry]:
@@ -174,29 +187,18 @@ def read_frames(reading: ReadState) -> Iterator[Entry]:
         reading: Has the path; learns the rest on the way.
 
     Raises:
-        RecordError: As ``read_blocks``; or there is nothing in it, or a frame comes after a
-            later one, or a person's times decrease.
+        RecordError: As ``read_blocks``; or there is nothing in it.
         UsageError: It needs pyarrow, which is not installed.
     """
     skeleton: Skeleton | None = None
     waiting: Entry | None = None
-    last_s: dict[int, float] = {}
     for block in read_blocks(reading):
         skeleton = skeleton or skeleton_of(reading.keypoints)
         for entry in _entries(block, skeleton):
-            for pose in entry.poses:
-                if entry.time_s < last_s.get(pose.track_id, entry.time_s):
-                    raise _time_error(reading.path, entry.frame, pose.track_id)
-                last_s[pose.track_id] = entry.time_s
             if waiting is None:
                 waiting = entry
             elif entry.frame == waiting.frame:  # a frame across two blocks
                 waiting = Entry(entry.frame, entry.time_s, [*waiting.poses, *entry.poses])
-            elif entry.frame < waiting.frame:
-                raise RecordError(
-                    f"{reading.path}: frame {entry.frame} comes after frame {waiting.frame}",
-                    fix=AGAIN,
-                )
             else:
                 yield waiting
                 waiting = entry
@@ -234,13 +236,6 @@ def skeleton_of(keypoints: tuple[str, ...]) -> Skeleton:
 
 def _nobody(path: Path) -> RecordError:
     return RecordError(f"{path} has no person in it", fix="record again with somebody in sight")
-
-
-def _time_error(path: Path, frame: int, person: int) -> RecordError:
-    return RecordError(
-        f"{path}: for person {person}, frame {frame} has an earlier time than the one before",
-        fix=AGAIN,
-    )
 
 
 def _read_error(path: Path, error: OSError) -> RecordError:

@@ -123,7 +123,7 @@ def _cells(batch: Any, reading: ReadState, line: int) -> Cells:
             fix=AGAIN,
         )
     return Cells(
-        *check_place(numbers("frame", "time_s", "person"), reading, line),
+        *check_place(numbers("frame", "time_s", "person"), reading, range(line, line + len(batch))),
         _codes(batch.column("keypoint"), reading.keypoints, reading).astype(np.int64),
         values,
         _codes(batch.column("state"), STATE_NAMES, reading).astype(np.int8),

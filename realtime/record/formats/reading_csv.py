@@ -1,16 +1,18 @@
-"""Read both CSV layouts, a bounded number of rows at a time."""
+"""Read both CSV layouts, a bounded number of rows at a time, also as spreadsheets save them."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.engines.wording.printable import from_cell
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.blocks import (
@@ -26,163 +28,244 @@ from steadypose.realtime.record.formats.blocks import (
     make_block,
     whole_lines,
 )
-from steadypose.realtime.record.formats.csv_rows import ANGLES_HEAD, LONG_HEAD, WIDE_HEAD
+from steadypose.realtime.record.formats.csv_rows import LONG_HEAD
 from steadypose.realtime.record.formats.entry import STATES
 
 _CHUNK_ROWS = 34_000
-_Row = tuple[str, ...]
+_DELIMITERS = (",", ";", "\t")
+_PLACE = ("frame", "time_s", "person")
+_PARTS = ("x", "y", "score")
+_Column = tuple[str, ...]
+
+
+class _Sheet(NamedTuple):
+    """How a file is written, and where its columns are.
+
+    Attributes:
+        delimiter: Between cells; decimals may have a comma where it is another.
+        width: Columns in all.
+        columns: Name and position of those that are read, in our order.
+    """
+
+    delimiter: str
+    width: int
+    columns: dict[str, int]
+
+    def number(self, cell: str) -> float:
+        """NaN where it is empty."""
+        text = cell if self.delimiter == "," else cell.replace(",", ".")
+        return float(text) if text and not text.isspace() else math.nan
+
+
+class _Rows(NamedTuple):
+    """Rows and the lines on which they end."""
+
+    rows: list[list[str]]
+    lines: list[int]
 
 
 def csv_blocks(reading: ReadState) -> Iterator[Block]:
     """Read a CSV of either layout; the header tells which.
 
+    Columns may stand in any order, with others among them; cells may be parted by semicolons or
+    tabs, and decimals then by commas; empty lines do not count.
+
     Raises:
         NotARecordingError: As it says.
         RecordError: A line is damaged.
     """
+    with reading.path.open("rb") as file:
+        is_wide_text = file.read(2) in {b"\xff\xfe", b"\xfe\xff"}
+    coding = "utf-16" if is_wide_text else "utf-8-sig"
     try:
-        with reading.path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(whole_lines(file, ("\n", "\r"), reading), strict=True)
-            head = [from_cell(cell) for cell in next(lines, [])]
-            if tuple(head) in {LONG_HEAD, ANGLES_HEAD}:
-                cells = _long_cells(lines, reading, len(head))
-                yield from group_cells(cells, reading, first_line=2)
+        with reading.path.open(newline="", encoding=coding) as file:
+            tail = _Tail()
+            lines = whole_lines(file, ("\n", "\r"), reading, is_whole=tail.is_whole)
+            first = next(lines, "")
+            while first.strip() == "" or first.startswith("sep="):
+                if not (first := next(lines, "")):
+                    raise NotARecordingError(f"{reading.path}, {HEADER}")
+            delimiter = max(_DELIMITERS, key=lambda d: len(set(_PLACE) & set(_head(first, d))))
+            lines = tail.watched(lines, delimiter)
+            sheet = _understand(_head(first, delimiter), delimiter, reading)
+            cells = csv.reader(lines, strict=True, delimiter=delimiter)
+            rows = _chunks(cells, sheet, reading)
+            if "keypoint" in sheet.columns:
+                yield from group_cells(_long_cells(rows, sheet, reading), reading, first_line=2)
             else:
-                reading.keypoints = _wide_keypoints(head, reading)
-                yield from _wide(lines, reading)
-    except UnicodeDecodeError as error:
+                yield from _wide(rows, sheet, reading)
+    except UnicodeError as error:
         raise RecordError(
-            f"{reading.path} is not a text file: {error.reason}", fix=AGAIN
+            f"{reading.path} is not a text file in UTF-8: {getattr(error, 'reason', error)}",
+            fix="save it as CSV UTF-8, or record again",
         ) from error
     except csv.Error as error:
         raise RecordError(f"{reading.path} is not a CSV: {error}", fix=AGAIN) from error
 
 
-def _chunks(lines: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    while rows := list(islice(lines, _CHUNK_ROWS)):
-        yield rows
+class _Tail:
+    """Whether a last line without an end is a whole one: compared with the line before it."""
+
+    def __init__(self) -> None:
+        self._before = ""
+        self._delimiter = ","
+
+    def watched(self, lines: Iterable[str], delimiter: str) -> Iterator[str]:
+        """The lines, remembering the last."""
+        self._delimiter = delimiter
+        for line in lines:
+            if line.strip():
+                self._before = line
+            yield line
+
+    def is_whole(self, line: str) -> bool:
+        """An editor may have left out the end of a line that has everything else."""
+        last, before = (text.rstrip("\r\n").split(self._delimiter) for text in (line, self._before))
+        if len(last) != len(before):
+            return False
+        mine, other = last[-1], before[-1]
+        if mine in STATES or not other.strip():
+            return True
+        return bool(mine) and _decimals(mine) >= min(3, _decimals(other)) and other not in STATES
 
 
-def _wide_keypoints(head: list[str], reading: ReadState) -> tuple[str, ...]:
-    """The names in a wide header.
+def _decimals(cell: str) -> int:
+    return len(cell.replace(",", ".").partition(".")[2])
+
+
+def _head(line: str, delimiter: str) -> list[str]:
+    try:
+        return [from_cell(cell.strip()) for cell in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error:
+        return []
+
+
+def _understand(head: list[str], delimiter: str, reading: ReadState) -> _Sheet:
+    """Find the columns of a recording, wherever they stand.
 
     Raises:
-        NotARecordingError: It is the header of something else.
+        NotARecordingError: It is the header of something else, or a column is missing.
     """
-    columns = head[len(WIDE_HEAD) :]
-    names = tuple(column.removesuffix("_x") for column in columns[::3])
-    expected = [*WIDE_HEAD, *(f"{name}_{part}" for name in names for part in ("x", "y", "score"))]
-    if not names or head != expected:
+    if not set(_PLACE) & set(head):
         raise NotARecordingError(f"{reading.path}, {HEADER}")
-    return names
+    names: Sequence[str] = LONG_HEAD
+    if "keypoint" not in head:
+        found = [c.rpartition("_")[0] for c in head if c.endswith(("_x", "_y")) and len(c) > 2]
+        keypoints = tuple(dict.fromkeys(found))
+        for known in (COCO17, MPII16):
+            if set(keypoints) == set(known.keypoints):
+                keypoints = known.keypoints
+        reading.keypoints = keypoints
+        names = [*_PLACE, *(f"{name}_{part}" for name in keypoints for part in _PARTS)]
+        if not keypoints:
+            raise NotARecordingError(f"{reading.path}, {HEADER}: no keypoint has a column")
+    for name in names:
+        if head.count(name) != 1:
+            what = "is missing" if name not in head else "stands there twice"
+            raise NotARecordingError(f"{reading.path}, line 1: the column {name} {what}")
+    return _Sheet(delimiter, len(head), {name: head.index(name) for name in names})
 
 
-def _wide(lines: Iterator[list[str]], reading: ReadState) -> Iterator[Block]:
-    width = len(WIDE_HEAD) + 3 * len(reading.keypoints)
-    line = 2
-    for rows in _chunks(lines):
-        _check_width(rows, width, reading, line)
-        numbers = _numbers(list(zip(*rows, strict=True)), reading, line, _wide_name)
-        keypoints = np.full((len(rows), len(reading.keypoints), 5), math.nan)
-        keypoints[..., :3] = numbers[:, 4:].reshape(len(rows), -1, 3)
+def _chunks(lines: Iterator[list[str]], sheet: _Sheet, reading: ReadState) -> Iterator[_Rows]:
+    """Rows that are not empty, each as wide as the header.
+
+    Raises:
+        RecordError: One is not.
+    """
+    numbered = ((row, lines.line_num + 1) for row in lines)  # type: ignore[attr-defined]
+    filled = (pair for pair in numbered if any(cell.strip() for cell in pair[0]))
+    while chunk := list(islice(filled, _CHUNK_ROWS)):
+        for row, line in chunk:
+            if len(row) > sheet.width and not any(row[sheet.width :]):
+                del row[sheet.width :]
+            if len(row) != sheet.width:
+                what = f"{len(row)} columns, expected {sheet.width}"
+                raise RecordError(f"{reading.path}, line {line}: {what}", fix=AGAIN)
+        yield _Rows([row for row, _ in chunk], [line for _, line in chunk])
+
+
+def _wide(chunks: Iterator[_Rows], sheet: _Sheet, reading: ReadState) -> Iterator[Block]:
+    for chunk in chunks:
+        numbers = _numbers(chunk, list(sheet.columns), sheet, reading)
+        keypoints = np.full((len(chunk.rows), len(reading.keypoints), 5), math.nan)
+        keypoints[..., :3] = numbers[:, 3:].reshape(len(chunk.rows), -1, 3)
         is_lost = np.isnan(keypoints[..., :2]).any(axis=-1)
         state = np.where(is_lost, State.LOST, State.MEASURED).astype(np.int8)
-        yield make_block(*check_place(numbers[:, :3], reading, line), keypoints, state)
-        line += len(rows)
+        place = check_place(numbers[:, :3], reading, chunk.lines)
+        yield make_block(*place, keypoints, state)
 
 
-def _long_cells(lines: Iterator[list[str]], reading: ReadState, width: int) -> Iterator[Cells]:
-    line = 2
-    for rows in _chunks(lines):
-        _check_width(rows, width, reading, line)
-        columns = list(zip(*rows, strict=True))
-        names = tuple(map(from_cell, columns[3]))
-        if not reading.keypoints:
-            reading.keypoints = _learn_keypoints(columns, names, reading)
-        codes = {name: index for index, name in enumerate(reading.keypoints)}
-        numbers = _numbers([*columns[:3], *columns[4:9]], reading, line, _long_name)
-        frame, time_s, person = check_place(numbers[:, :3], reading, line)
-        yield Cells(
-            frame,
-            time_s,
-            person,
-            _codes(names, codes, reading, line, "keypoint").astype(np.int64),
-            numbers[:, 3:],
-            _codes(columns[9], STATES, reading, line, "state").astype(np.int8),
+def _long_cells(chunks: Iterator[_Rows], sheet: _Sheet, reading: ReadState) -> Iterator[Cells]:
+    values = ("x", "y", "score", "raw_x", "raw_y")
+    for chunk in chunks:
+        keypoint, frame, person, states = (
+            tuple(row[sheet.columns[name]].strip() for row in chunk.rows)
+            for name in ("keypoint", "frame", "person", "state")
         )
-        line += len(rows)
+        names = tuple(map(from_cell, keypoint))
+        if not reading.keypoints:
+            reading.keypoints = _learn_keypoints(
+                names, list(zip(frame, person, strict=True)), reading
+            )
+        codes = {name: index for index, name in enumerate(reading.keypoints)}
+        numbers = _numbers(chunk, [*_PLACE, *values], sheet, reading)
+        yield Cells(
+            *check_place(numbers[:, :3], reading, chunk.lines),
+            _codes(names, codes, reading, chunk.lines, "keypoint").astype(np.int64),
+            numbers[:, 3:],
+            _codes(states, STATES, reading, chunk.lines, "state").astype(np.int8),
+        )
 
 
-def _learn_keypoints(columns: Sequence[_Row], names: _Row, reading: ReadState) -> tuple[str, ...]:
+def _learn_keypoints(
+    names: _Column, places: Sequence[tuple[str, str]], reading: ReadState
+) -> tuple[str, ...]:
     """The names that the first person has in the first frame.
 
     Raises:
         RecordError: The file was cut within them.
     """
-    first = (columns[0][0], columns[2][0])
-    places = zip(columns[0], columns[2], strict=True)
-    count = sum(1 for _ in takewhile(lambda place: place == first, places))
-    if reading.is_cut and count == len(columns[0]):
+    count = sum(1 for _ in takewhile(lambda place: place == places[0], places))
+    if reading.is_cut and count == len(places):
         raise RecordError(
             f"{reading.path} was cut off before its first person was complete", fix="record again"
         )
     return names[:count]
 
 
-def _check_width(rows: list[list[str]], width: int, reading: ReadState, line: int) -> None:
-    if set(map(len, rows)) != {width}:
-        at = next(i for i, row in enumerate(rows) if len(row) != width)
-        raise RecordError(
-            f"{reading.path}, line {line + at}: {len(rows[at])} columns, expected {width}",
-            fix=AGAIN,
-        )
-
-
-def _numbers(
-    columns: Sequence[_Row], reading: ReadState, line: int, name_of: Callable[[int, ReadState], str]
-) -> FloatArray:
-    """(N, columns) numbers, NaN where a cell is empty."""
-    numbers = np.empty((len(columns[0]), len(columns)))
-    for index, column in enumerate(columns):
+def _numbers(chunk: _Rows, names: Sequence[str], sheet: _Sheet, reading: ReadState) -> FloatArray:
+    """(N, names) numbers, NaN where a cell is empty."""
+    numbers = np.empty((len(chunk.rows), len(names)))
+    for index, name in enumerate(names):
+        at = sheet.columns[name]
         try:
-            numbers[:, index] = [float(cell) if cell else math.nan for cell in column]
+            numbers[:, index] = [sheet.number(row[at]) for row in chunk.rows]
         except ValueError:
             numbers[:, index] = math.inf
         if (np.abs(numbers[:, index]) >= LIMIT).any():
-            at = next(i for i, cell in enumerate(column) if cell and not _is_number(cell))
+            row = next(i for i, cells in enumerate(chunk.rows) if not _is_number(cells[at], sheet))
             raise RecordError(
-                f"{reading.path}, line {line + at}: {column[at][:40]!r} in column "
-                f"{name_of(index, reading)} is not a number",
+                f"{reading.path}, line {chunk.lines[row]}: {chunk.rows[row][at][:40]!r} in column "
+                f"{name} is not a number",
                 fix=AGAIN,
             )
     return numbers
 
 
-def _is_number(cell: str) -> bool:
+def _is_number(cell: str, sheet: _Sheet) -> bool:
     try:
-        return not abs(float(cell)) >= LIMIT
+        return not abs(sheet.number(cell)) >= LIMIT
     except ValueError:
         return False
 
 
-def _wide_name(column: int, reading: ReadState) -> str:
-    if column < len(WIDE_HEAD):
-        return WIDE_HEAD[column]
-    at, part = divmod(column - len(WIDE_HEAD), 3)
-    return f"{reading.keypoints[at]}_{('x', 'y', 'score')[part]}"
-
-
-def _long_name(column: int, _: ReadState) -> str:
-    return (*LONG_HEAD[:3], *LONG_HEAD[4:9])[column]
-
-
 def _codes(
-    column: Sequence[str], codes: Mapping[str, int], reading: ReadState, line: int, what: str
+    column: _Column, codes: Mapping[str, int], reading: ReadState, lines: Sequence[int], what: str
 ) -> NDArray[np.int64]:
     try:
         return np.array([codes[cell] for cell in column])
     except KeyError as error:
         at = column.index(error.args[0])
         raise RecordError(
-            f"{reading.path}, line {line + at}: {column[at][:40]!r} is no {what}", fix=AGAIN
+            f"{reading.path}, line {lines[at]}: {column[at][:40]!r} is no {what}", fix=AGAIN
         ) from error

@@ -13,6 +13,7 @@ from steadypose.engines.foreign.texts import parse_json
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
+    BLANK,
     HEADER,
     LIMIT,
     PERSON_LIMIT,
@@ -36,11 +37,13 @@ def jsonl_blocks(reading: ReadState) -> Iterator[Block]:
         RecordError: A line is damaged.
     """
     with reading.path.open("rb") as file:
-        lines = whole_lines(file, b"\n", reading)
-        reading.keypoints = _read_header(next(lines, b""), reading)
+        lines = enumerate(whole_lines(file, b"\n", reading, is_whole=_is_whole), start=1)
+        filled = ((number, line) for number, line in lines if line.strip(BLANK))
+        _, head = next(filled, (1, b""))
+        reading.keypoints = _read_header(head.strip(BLANK), reading)
         seen: _Seen = []
         people: list[tuple[int, float, dict[str, Any]]] = []
-        for number, line in enumerate(lines, start=2):
+        for number, line in filled:
             try:
                 raw = parse_json(line, is_number_checked=False)
                 frame, time_s = _whole(raw["frame"]), _number(raw["time_s"])
@@ -58,6 +61,15 @@ def jsonl_blocks(reading: ReadState) -> Iterator[Block]:
                 seen, people = [], []
         if seen:
             yield _block(seen, people, reading)
+
+
+def _is_whole(line: bytes) -> bool:
+    """An editor may have left out the end of a line that has everything else."""
+    try:
+        parse_json(line, is_number_checked=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_header(line: bytes, reading: ReadState) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class TableFormat:
             default for recording.
         has_raw: It keeps raw positions, so a second pass is possible.
         beside: Suffix of the file beside it that holds the rows while it is recorded.
+        takes_pipe: It is written from its beginning to its end, so it may be a pipe.
         check: Called with an option before anything starts; raises UsageError where a package
             is missing.
     """
@@ -51,6 +52,7 @@ class TableFormat:
     layout: str = ""
     has_raw: bool = True
     beside: str = ""
+    takes_pipe: bool = True
     check: Callable[[str], object] | None = None
 
     @property
@@ -91,6 +93,7 @@ TABLES = (
     TableFormat(
         *("parquet", "row", f"{_PER_KEYPOINT} (pip install pyarrow)", ParquetSink, _ARROW),
         beside=JOURNAL,
+        takes_pipe=False,
         check=arrow,
     ),
 )
@@ -100,6 +103,8 @@ NAMES = tuple(dict.fromkeys(form.name for form in TABLES))
 OPTIONS = tuple(f"--{name}" for name in NAMES)
 SUFFIXES = tuple(f".{name}" for name in NAMES)
 BESIDE = tuple(dict.fromkeys(form.beside for form in TABLES if form.beside))
+PIPE_NAMES = tuple(dict.fromkeys(form.name for form in TABLES if form.takes_pipe))
+PIPE_OPTIONS = tuple(f"--{name}" for name in PIPE_NAMES)
 RAW_OPTIONS = tuple(form.full_option for form in TABLES if form.has_raw)
 
 

@@ -23,7 +23,7 @@ TRC_HEAD = (
 )
 _LEAST_STEP_S = 1e-4  # the last digit of recorded times
 _MOST_SAMPLES = 3_000_000  # 28 hours at 30 Hz; they are all in memory
-_RATE_FRAMES = 300  # over so many frames the rounding of the times does not count
+_UNUSUAL = 0.5  # share of the usual step by which a camera's may differ
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,15 +97,21 @@ def _chosen(recording: Recording, person: int | None) -> PersonTrack:
 
 
 def _rate(track: PersonTrack) -> float:
-    """Median frame rate, in 0.01 Hz."""
-    apart = min(_RATE_FRAMES, len(track.frame) - 1)
-    seconds = track.time_s[apart:] - track.time_s[:-apart]
-    step_s = float(np.median(seconds / (track.frame[apart:] - track.frame[:-apart])))
-    if step_s < _LEAST_STEP_S:
+    """Frame rate of the recording, in 0.01 Hz; pauses and stalls do not count.
+
+    Times are rounded to 0.0001 s, so the mean of many steps is taken, of those about as long as
+    most are.
+    """
+    seconds, frames = np.diff(track.time_s), np.diff(track.frame)
+    step_s = seconds / frames
+    usual_s = float(np.median(step_s))
+    is_usual = np.abs(step_s - usual_s) <= _UNUSUAL * usual_s
+    mean_s = float(seconds[is_usual].sum() / frames[is_usual].sum())
+    if mean_s < _LEAST_STEP_S:
         raise RecordError(
             f"the times of person {track.person} do not grow", fix="record the file again"
         )
-    return max(0.01, round(1.0 / step_s, 2))
+    return max(0.01, round(1.0 / mean_s, 2))
 
 
 def resample(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from steadypose.engines.file_io import give_rights, write_error
+from steadypose.engines.foreign.claims import is_plain, is_standard_output
+from steadypose.engines.wording.telling import reserve_output
 from steadypose.realtime.record.formats.entry import Entry
 
 
@@ -25,16 +27,20 @@ class WholeFile:
         self.path = path
         self.size_bytes = 0
         self._is_closed = False
+        self._is_plain = is_plain(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        if not self._is_plain:
+            flags &= ~(os.O_CREAT | os.O_TRUNC)
         try:
-            self._file = os.open(path, flags, 0o666)
+            is_output = is_standard_output(path)
+            self._file = os.dup(reserve_output()) if is_output else os.open(path, flags, 0o666)
             if like is not None:
                 give_rights(path, like)
         except OSError as error:
             raise write_error(path, error) from error
 
     def append(self, data: bytes, *, end: bytes | None = None) -> None:
-        """Write one piece.
+        """Write one piece; ``size_bytes`` then counts what is in the file.
 
         Args:
             data: Goes to the end of the file.
@@ -50,8 +56,9 @@ class WholeFile:
                 written += os.write(self._file, data[written:])
         except OSError:
             whole = 0 if end is None else data[:written].rfind(end) + len(end)
-            os.ftruncate(self._file, self.size_bytes + whole)
-            os.lseek(self._file, 0, os.SEEK_END)
+            if self._is_plain:
+                os.ftruncate(self._file, self.size_bytes + whole)
+                os.lseek(self._file, 0, os.SEEK_END)
             self.size_bytes += whole
             raise
         self.size_bytes += len(data)
@@ -76,26 +83,34 @@ class LineSink:
     """
 
     def __init__(self, path: Path, head: str, to_lines: Callable[[Entry], Iterable[str]]) -> None:
-        self.rows = 0
         self.size_bytes = len(head) + 1
         self.progress = 0
         self._to_lines = to_lines
         self._lines = [f"{head}\n"]
+        self._written = 0
         self._file = WholeFile(path)
+
+    @property
+    def rows(self) -> int:
+        """Lines of frames, written and waiting; those that could not be written do not count."""
+        return max(0, self._written + len(self._lines) - 1)
 
     def add(self, item: Entry) -> None:
         """Take a frame."""
         lines = list(self._to_lines(item))
         self._lines += lines
-        self.rows += len(lines)
         self.size_bytes += sum(map(len, lines))
 
     def flush(self) -> None:
         """Write whole lines; after a failed write, cut back to the last whole one."""
         data = "".join(self._lines).encode()
         self._lines.clear()
-        if data:
-            self._file.append(data, end=b"\n")
+        before = self._file.size_bytes
+        try:
+            if data:
+                self._file.append(data, end=b"\n")
+        finally:
+            self._written += data[: self._file.size_bytes - before].count(b"\n")
 
     def close(self) -> None:
         """Write the rest. Safe to call twice."""

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.file_io import is_there
+from steadypose.engines.foreign.files import is_there
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.sources.capture.linux import is_camera_node, users_of
 from steadypose.realtime.sources.capture.listing import (

@@ -292,9 +292,9 @@ def test_half_a_position_in_a_parquet_file_is_none(tmp_path: Path) -> None:
 
 MISTAKES = [
     (["far.csv", "keep.trc"], "a TRC may have 3000000"),
-    (["still.csv", "keep.trc"], "the times of person 1 do not grow"),
-    (["back.csv", "keep.jsonl"], "for person 1, frame 2 has an earlier time than the one before"),
-    (["back.csv", "keep.trc"], "for person 1, frame 2 has an earlier time than the one before"),
+    (["still.csv", "keep.trc"], "frame 1 is not later than the one before"),
+    (["back.csv", "keep.jsonl"], "frame 2 is not later than the one before"),
+    (["back.csv", "keep.trc"], "frame 2 is not later than the one before"),
     (["many.csv", "new"], "frame 999999999999 has no place among OpenPose's files"),
     (["minus.csv", "new"], "frame -1 has no place among OpenPose's files"),
     (["none.csv", "out.jsonl"], "cannot read none.csv: No such file"),

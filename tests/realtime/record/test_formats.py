@@ -148,7 +148,7 @@ def test_a_file_cut_anywhere_keeps_its_whole_rows(tmp_path: Path, name: str) -> 
         return
     cut_path = tmp_path / f"cut-{name}"
     most = 0
-    for size in [1, *range(100, len(data), 1009), len(data) - 1]:
+    for size in [1, *range(100, len(data), 1009), len(data) - 5]:
         cut_path.write_bytes(data[:size])
         try:
             found = read_recording(cut_path)
@@ -249,19 +249,19 @@ DAMAGED = [
     ("", "is empty"),
     ("a,b\n1,2\n", "line 1: this is not the header"),
     ("\n\n", "line 1: this is not the header"),
-    ("frame,time_s,person,score,a_y,a_x,a_score\n", "line 1: this is not the header"),
+    ("frame,time_s,person,score,a_y,a_x\n", "line 1: the column a_score is missing"),
     (WIDE + "1,0.1,1,0.5,x,2,0.5,3,4,0.5\n", "line 3: 'x' in column a_x is not a number"),
     (WIDE + "1,0.1,1,0.5,inf,2,0.5,3,4,0.5\n", "line 3: 'inf' in column a_x is not a number"),
     (WIDE + "1,0.1,1,0.5,1,2,0.5\n", "line 3: 7 columns, expected 10"),
     (WIDE + "1.5,0.1,1,0.5,1,2,0.5,3,4,0.5\n", "line 3: frame, time_s or person is missing"),
     (WIDE + "1,,1,0.5,1,2,0.5,3,4,0.5\n", "line 3: frame, time_s or person is missing"),
-    (WIDE + WIDE.splitlines()[1] + "\n", "for person 1, frame 0 comes after frame 0"),
+    (WIDE + WIDE.splitlines()[1] + "\n", "frame 0 has person 1 twice"),
     (GOOD + "1,0.0,1,nose,1,2,0.5,1,2,measured\n", "line 4: 'nose' is no keypoint"),
     (GOOD + "1,0.0,1,a,1,2,0.5,1,2,guessed\n", "line 4: 'guessed' is no state"),
     (GOOD + "1,0.0,1,a,1,2,zero,1,2,lost\n", "line 4: 'zero' in column score is not a number"),
     (GOOD + 2 * ROW.format(f=1, k="a"), "line 5: expected b of person 1 in frame 1"),
     (GOOD + ROW.format(f=1, k="a") + ROW.format(f=2, k="b"), "line 5: expected b of person 1"),
-    (WIDE + "1,-0.1,1,0.5,1,2,0.5,3,4,0.5\n", "for person 1, frame 1 has an earlier time"),
+    (WIDE + "1,-0.1,1,0.5,1,2,0.5,3,4,0.5\n", "frame 1 is not later than the one before"),
     (WIDE + "1e30,0.1,1,0.5,1,2,0.5,3,4,0.5\n", "line 3: '1e30' in column frame is not a number"),
     (WIDE + "1,0.1,1e10,0.5,1,2,0.5,3,4,0.5\n", "line 3: frame, time_s or person is missing, not"),
     (WIDE + f"1,0.1,1,0.5,{BIG},2,0.5,3,4,0.5\n", "in column a_x is not a number"),
@@ -349,12 +349,6 @@ def test_a_damaged_parquet_file_is_one_sentence(
     assert message in caught.value.what
 
 
-def test_equal_times_are_allowed(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text(jsonl() + jsonl(frame="1").splitlines()[1] + "\n")
-    assert read_recording(tmp_path / "a.jsonl").people[0].time_s.tolist() == [0, 0]
-    assert len(list(read_frames(ReadState(tmp_path / "a.jsonl")))) == 2
-
-
 def test_a_frame_of_somebody_else_that_comes_after_a_later_one_is_refused(tmp_path: Path) -> None:
     another = jsonl('"id":1', '"id":2', frame="1").splitlines()[1]
     (tmp_path / "a.jsonl").write_text(jsonl(frame="5") + another + "\n")
@@ -437,7 +431,7 @@ def test_without_pyarrow_parquet_is_a_sentence(
         UsageError, match=r"needs pyarrow.*\n  fix: pip install -r requirements-record.txt"
     ):
         record_table(Table(find_table("parquet"), tmp_path / "b.parquet"), COCO17)
-    with pytest.raises(UsageError, match="pip install pyarrow"):
+    with pytest.raises(UsageError, match=r"requirements-record\.txt"):
         read_recording(path)
 
 

@@ -13,6 +13,11 @@ from steadypose.realtime.record.recorder import Recorder
 KB = 1000
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 class Tape:
     """A sink that notes what happens to it; every item has 4 kB."""
 

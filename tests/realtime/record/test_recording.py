@@ -302,7 +302,7 @@ def test_closing_never_hangs_after_a_failure(tmp_path: Path, waiting: int) -> No
         raise OSError(errno.ENOSPC, "full")
 
     writer = BackgroundWriter[int](
-        write, lambda: time.sleep(0.2), path=tmp_path / "x", capacity=max(1, waiting)
+        write, lambda: time.sleep(0.2), path=lambda: tmp_path / "x", capacity=max(1, waiting)
     )
     writer.put(0, may_drop=True)
     for i in range(waiting + 2):
@@ -326,7 +326,7 @@ def test_a_disk_that_does_not_answer_is_given_up(
     def stuck(_: int) -> None:
         gate.wait(10.0)
 
-    writer = BackgroundWriter[int](stuck, lambda: None, path=tmp_path / "x", capacity=4)
+    writer = BackgroundWriter[int](stuck, lambda: None, path=lambda: tmp_path / "x", capacity=4)
     for i in range(4):
         writer.put(i, may_drop=True)
     with pytest.raises(RecordError, match="does not answer"):
@@ -346,7 +346,7 @@ def test_long_work_at_the_end_is_not_taken_for_a_disk_that_does_not_answer(
             done[0] += 1
 
     writer = BackgroundWriter[int](
-        lambda _: None, close, path=tmp_path / "x", capacity=4, progress=lambda: done[0]
+        lambda _: None, close, path=lambda: tmp_path / "x", capacity=4, progress=lambda: done[0]
     )
     writer.close()
     assert done[0] == 10
@@ -381,7 +381,8 @@ def test_a_sidecar_is_there_from_the_start_and_complete_at_the_end(
     assert not list(tmp_path.glob("*.json"))
     outputs.write_poses(make_frame(0), [])
     path, deadline = tmp_path / "a.meta.json", time.perf_counter() + 5
-    while not path.exists() and time.perf_counter() < deadline:
+    assert json.loads(path.read_text())["ended"] is None  # from the first frame on
+    while "model_sha256" not in path.read_text() and time.perf_counter() < deadline:
         time.sleep(0.01)
     begun = json.loads(path.read_text())
     assert begun["ended"] is begun["frames"] is begun["dropped"] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,13 +24,18 @@ from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.journal import journal_path
+from steadypose.realtime.record.formats.reading import read_recording
 from steadypose.realtime.record.formats.reading_csv import csv_blocks
+from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.formats.whole_file import WholeFile
 from steadypose.realtime.record.outputs import Outputs
-from steadypose.realtime.record.recorder import record_video
+from steadypose.realtime.record.parts import Limit
+from steadypose.realtime.record.recorder import record_table, record_video
 from steadypose.realtime.record.video import VideoSink
 from steadypose.realtime.sources.opening import SourceOptions
 from tests.conftest import make_pose
+from tests.realtime.record.test_formats import FORMATS
 from tests.realtime.record.test_recording import csv_recorder, csv_table
 
 GRAY: NDArray[np.uint8] = np.full((48, 64, 3), 90, np.uint8)
@@ -210,3 +216,51 @@ def test_a_disk_with_less_than_two_megabytes_is_refused(
             with pytest.raises(RecordError, match="only 1900 kB"):
                 check_outputs(settings)
     assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["wide.csv", "all.jsonl", "all.parquet"])
+def test_the_totals_count_what_is_on_a_disk_that_got_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    table = Table(FORMATS[name], tmp_path / name)
+    recorder = record_table(table, COCO17)
+    disk = SmallDisk(monkeypatch, 1_500_000 if name == "all.parquet" else 60_000)
+    with pytest.raises(RecordError, match="disk is full"):
+        for index in range(3000):
+            recorder.put(Entry(index, index / 30, [make_pose()]))
+            time.sleep(0.001)
+    with pytest.raises(RecordError, match="disk is full"):
+        recorder.close()
+    disk.room = 10**9
+    kept = table.path if table.path.exists() else journal_path(table.path)
+    (person,) = read_recording(kept).people
+    rows = len(person.frame) * (len(COCO17) if name == "all.parquet" else 1)
+    assert recorder.rows == rows > 0
+
+
+def test_the_name_of_the_part_that_failed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(FORMATS["wide.csv"], tmp_path / "a.csv")
+    recorder = record_table(table, COCO17, Limit(size_bytes=20_000))
+    SmallDisk(monkeypatch, 50_000)
+    with pytest.raises(RecordError, match=r"a\.003\.csv ends here"):
+        for index in range(3000):
+            recorder.put(Entry(index, index / 30, [make_pose()]))
+            time.sleep(0.001)
+    with pytest.raises(RecordError):
+        recorder.close()
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 100), (77, 1), (3, 5), (2, 2)])
+def test_a_video_of_tiny_pictures_is_a_video(tmp_path: Path, size_hw: tuple[int, int]) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", fps=30.0)
+    image: NDArray[np.uint8] = np.full((*size_hw, 3), 200, np.uint8)
+    for index in range(3):
+        sink.add((image.copy, index / 30))
+    sink.close()
+    with av.open(str(tmp_path / "a.mp4")) as film:
+        frames = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
+    assert len(frames) == 3
+    assert frames[0].shape == tuple(max(2, side // 2 * 2) for side in size_hw)
+    assert abs(float(frames[0].mean()) - 200) < 8

@@ -234,7 +234,7 @@ def test_a_newcomer_takes_the_place_of_one_who_left_within_a_second() -> None:
     world.people = [person(480)]
     frames = next(i for i in range(90) if 2 in run(pipeline, world, 10 + i))
     assert frames / 30 <= 1.0
-    assert list(run(pipeline, world, 101)) == [2]
+    assert list(run(pipeline, world, 11 + frames)) == [2]
 
 
 @pytest.mark.parametrize("fps", [5.0, 10.0, 15.0, 25.0])

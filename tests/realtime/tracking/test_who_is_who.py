@@ -181,3 +181,23 @@ def test_somebody_who_walks_out_of_the_picture_is_given_up_at_once() -> None:
         stage.show([person(x)])
     stage.wait(0.3)
     assert stage.ids == []
+
+
+@pytest.mark.parametrize(("pause_s", "ids"), [(0.9, [1, 2]), (1.1, [3, 4]), (600.0, [3, 4])])
+def test_no_id_is_kept_over_a_pause_of_more_than_a_second(pause_s: float, ids: list[int]) -> None:
+    stage = Stage(2)
+    people = [person(200), person(450)]
+    stage.meet(*people)
+    stage.wait(0.5, people)
+    stage.show(people, after_s=pause_s)  # nobody is lost for it
+    assert stage.ids == ids
+    stage.wait(0.5, people)
+    assert stage.ids == ids
+
+
+def test_pictures_taken_every_ten_seconds_show_one_person() -> None:
+    stage = Stage()
+    stage.show([], windows=[person(300)])
+    for _ in range(9):
+        stage.show([person(300)], after_s=10.0)
+    assert stage.ids == [1]
