@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,10 +26,13 @@ pytestmark = [
 class Screen:
     """An X server with a window manager, and what a person does there."""
 
-    def __init__(self, number: int) -> None:
-        self.environment = environment() | {"DISPLAY": f":{number}"}
-        size = ("-screen", "0", "800x600x24")
-        self.server = subprocess.Popen(["Xvfb", f":{number}", *size], stderr=subprocess.DEVNULL)
+    def __init__(self) -> None:
+        got, told = os.pipe()  # the server chooses a number that is free
+        command = ["Xvfb", "-displayfd", str(told), "-screen", "0", "800x600x24"]
+        self.server = subprocess.Popen(command, pass_fds=[told], stderr=subprocess.DEVNULL)
+        os.close(told)
+        with os.fdopen(got) as said:
+            self.environment = environment() | {"DISPLAY": f":{said.readline().strip()}"}
         self.others = [self.server]
         try:
             until(lambda: self.do("xdotool", "getmouselocation"))
@@ -73,9 +76,7 @@ def until(is_so: Callable[[], object], *, most_s: float = 40.0) -> None:
 
 @pytest.fixture
 def screen() -> Iterator[Screen]:
-    locks = Path(tempfile.gettempdir())
-    number = next(n for n in range(110, 200) if not (locks / f".X{n}-lock").exists())
-    found = Screen(number)
+    found = Screen()
     yield found
     found.close()
 
