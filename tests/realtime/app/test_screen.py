@@ -28,7 +28,7 @@ class Screen:
 
     def __init__(self) -> None:
         got, told = os.pipe()  # the server chooses a number that is free
-        command = ["Xvfb", "-displayfd", str(told), "-screen", "0", "800x600x24"]
+        command = ["Xvfb", "-noreset", "-displayfd", str(told), "-screen", "0", "800x600x24"]
         self.server = subprocess.Popen(command, pass_fds=[told], stderr=subprocess.DEVNULL)
         os.close(told)
         with os.fdopen(got) as said:
