@@ -100,7 +100,7 @@ def test_a_terminal_that_is_closed_ends_a_run_as_sigterm_does(tmp_path: Path) ->
     table = tmp_path / "a.csv"
     command = [*RUN, *["--source", "demo", "--headless", "--realtime", "--csv"], str(table)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as process:
-        while process.poll() is None and not table.exists():
+        while process.poll() is None and not (table.exists() and table.stat().st_size):
             time.sleep(0.02)
         process.send_signal(signal.SIGHUP)
         _, said = process.communicate(timeout=60)

@@ -27,11 +27,11 @@ class Screen:
     """An X server with a window manager, and what a person does there."""
 
     def __init__(self) -> None:
-        own, theirs = os.pipe()
-        command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "800x600x24"]
-        self.server = subprocess.Popen(command, pass_fds=(theirs,), stderr=subprocess.DEVNULL)
-        os.close(theirs)
-        with os.fdopen(own) as said:  # a number that is free, however many begin at once
+        got, told = os.pipe()  # the server chooses a number that is free
+        command = ["Xvfb", "-noreset", "-displayfd", str(told), "-screen", "0", "800x600x24"]
+        self.server = subprocess.Popen(command, pass_fds=[told], stderr=subprocess.DEVNULL)
+        os.close(told)
+        with os.fdopen(got) as said:
             self.environment = environment() | {"DISPLAY": f":{said.readline().strip()}"}
         self.others = [self.server]
         try:
