@@ -1,6 +1,6 @@
 """steadypose: python run.py --camera 0. Begins with what any Python understands."""
 
-# ruff: noqa: PTH100, PTH110, PTH118, PTH119, PTH120, UP030, UP032
+# ruff: noqa: PTH100, PTH110, PTH118, PTH119, PTH120, UP032
 
 import os
 import sys

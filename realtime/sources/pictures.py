@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from steadypose.engines.foreign.files import check_regular
 from steadypose.limits import MOST_PIXELS
 
+_MOST_BYTES = 8 * MOST_PIXELS  # four channels of two bytes each, not compressed
+
 
 def read_picture(path: Path) -> NDArray[np.uint8] | None:
     """A picture file as (H, W, 3) uint8 BGR; EXIF orientation is honoured.
@@ -22,8 +24,10 @@ def read_picture(path: Path) -> NDArray[np.uint8] | None:
     """
     try:
         check_regular(path)
-        return _bounded(cv2.imread(str(path), cv2.IMREAD_COLOR))
-    except (OSError, cv2.error):
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        return decode_picture(np.fromfile(path, np.uint8))  # OpenCV's own takes ASCII on Windows
+    except OSError:
         return None
 
 
