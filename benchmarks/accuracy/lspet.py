@@ -80,7 +80,8 @@ def find_with_mediapipe(dataset: PoseDataset, rows: Ints, *, least: float) -> Fl
         names = []
         for row in rows:
             names.append(f"{row}.png")
-            cv2.imwrite(f"{folder}/{row}.png", dataset.sample(int(row)).image_bgr)
+            data = cv2.imencode(".png", dataset.sample(int(row)).image_bgr)[1]
+            Path(f"{folder}/{row}.png").write_bytes(data.tobytes())
         command = [str(VENV / "bin" / "python"), "-I", "-c", RUNNER, folder]
         command += [json.dumps(names), json.dumps(LANDMARKS), str(least)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

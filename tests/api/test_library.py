@@ -9,7 +9,6 @@ import sys
 import threading
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from steadypose.api import options as choosing
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.smooth.angles import JOINTS
+from tests.support.drawn import write_picture
 from tests.support.following import person
 
 HW = (240, 320)
@@ -58,7 +58,7 @@ def clip(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for n in range(12):
-        cv2.imwrite(str(folder / f"{n:02d}.png"), picture(60 + n))
+        write_picture(folder / f"{n:02d}.png", picture(60 + n))
     return folder
 
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,6 +29,7 @@ from steadypose.engines.wording.printable import (
 )
 from steadypose.realtime.command.parser import Parser, run_command
 from steadypose.realtime.model.places import ROOT
+from tests.support.drawn import write_picture
 
 EVIL = "a\x1b]0;gotcha\x07\x1b[2J\nerror: your licence has expired\r\x9b\u202e\u2028\udcff.png"
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
@@ -85,7 +85,7 @@ def test_a_file_name_cannot_say_something_of_its_own(tmp_path: Path) -> None:
     """The whole way: a folder with a broken picture, its recording, sidecar and report."""
     folder = tmp_path / "x\x1b[2J\nerror: pay here"
     folder.mkdir()
-    cv2.imwrite(str(folder / "1.png"), np.zeros((64, 64, 3), np.uint8))
+    write_picture(folder / "1.png", np.zeros((64, 64, 3), np.uint8))
     (folder / f"2{EVIL}").write_bytes(b"no picture")
     table = folder / "r\x1b[1m\nerror: pay there.csv"
     outputs = ["--csv", str(table), "--benchmark", str(folder / "b.json")]

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.drawn import look_at, write_picture
+
 REFERENCES = Path(__file__).with_name("references")
 _CELL = 8  # pixels
 _INK = 130  # brighter pixels are letters: backgrounds are darker, and soft edges count
@@ -54,9 +56,9 @@ def assert_looks_like(image: NDArray[np.uint8], name: str, *, most: int = 7) -> 
     """Compare shapes and colours with a committed picture."""
     path = REFERENCES / f"{name}.png"
     if is_redrawing():
-        cv2.imwrite(str(path), cells(image))
+        write_picture(path, cells(image))
         pytest.skip(f"wrote {path}")
-    known: NDArray[np.uint8] = np.asarray(cv2.imread(str(path)), np.uint8)
+    known: NDArray[np.uint8] = look_at(path)
     assert_alike(cells(image), known, most=most)
 
 

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.drawn import write_picture
+
 NAMES = ("tip", "left_barb", "right_barb", "tail")
 
 
@@ -47,7 +49,7 @@ def coco_file(folder: Path, *, count: int, seed: int = 0, **category: Any) -> Pa
     annotations: list[dict[str, Any]] = []
     for i in range(count):
         image, xy = draw_arrow(rng)
-        cv2.imwrite(str(folder / f"{i}.png"), image)
+        write_picture(folder / f"{i}.png", image)
         low, high = xy.min(0), xy.max(0)
         images.append({"id": i + 1, "file_name": f"{i}.png", "width": 120, "height": 120})
         annotations.append(

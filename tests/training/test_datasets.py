@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 from steadypose.engines.errors import SourceError, SteadyposeError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.realtime.sources.demo import DemoScene
+from tests.support.drawn import write_picture
 from tests.training.made_up import NAMES, coco_file, pack
 from training.config import DataConfig
 from training.datasets import Remapped, open_dataset, open_datasets, skeleton_named
@@ -245,7 +245,7 @@ def test_broken_and_missing_pictures_are_named(tmp_path: Path) -> None:
 
 def test_a_picture_of_another_size_than_labelled_is_named(tmp_path: Path) -> None:
     data = CocoDataset(coco_file(tmp_path, count=1))
-    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((60, 90, 3), np.uint8))
+    write_picture(tmp_path / "0.png", np.zeros((60, 90, 3), np.uint8))
     with pytest.raises(SourceError, match=r"0\.png is 90x60, and was labelled at 120x120"):
         data.sample(0)
 
@@ -272,7 +272,7 @@ def _lsp(folder: Path, *, is_extended: bool) -> tuple[Path, Any]:
     digits = 5 if is_extended else 4
     for i in (1, 2):
         image = np.full((60, 60, 3), 90, np.uint8)
-        cv2.imwrite(str(folder / "images" / f"im{i:0{digits}d}.jpg"), image)
+        write_picture(folder / "images" / f"im{i:0{digits}d}.jpg", image)
     stored = joints if is_extended else joints.transpose(1, 0, 2)
     sio.savemat(folder / "joints.mat", {"joints": stored})
     return folder, joints
@@ -293,7 +293,7 @@ def test_both_layouts_of_lsp_are_read(tmp_path: Path, *, is_extended: bool) -> N
     assert len(LspDataset(folder, first=2)) == 1
     name = "im00001.jpg" if is_extended else "im0001.jpg"
     picture = folder / "images" / name
-    cv2.imwrite(str(picture), np.zeros((30, 60, 3), np.uint8))
+    write_picture(picture, np.zeros((30, 60, 3), np.uint8))
     with pytest.raises(SourceError, match=rf"{name}: \w+ at .* lies outside its picture of 60x30"):
         LspDataset(folder, outside="error").sample(0)
     picture.unlink()
@@ -335,7 +335,7 @@ def test_mpii_is_read_as_published(tmp_path: Path) -> None:
         "img_train": np.array([1, 0]),
     }
     sio.savemat(tmp_path / "mpii.mat", {"RELEASE": _struct(release)})
-    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((80, 80, 3), np.uint8))
+    write_picture(tmp_path / "a.jpg", np.zeros((80, 80, 3), np.uint8))
     data = MpiiDataset(tmp_path / "mpii.mat", images=tmp_path)
     assert (len(data), data.skeleton) == (1, MPII16)
     sample = data.sample(0)
@@ -346,7 +346,7 @@ def test_mpii_is_read_as_published(tmp_path: Path) -> None:
     assert sample.head_px == pytest.approx(0.6 * 50)
     assert sample.is_hidden is not None
     assert np.flatnonzero(sample.is_hidden).tolist() == [3]
-    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((20, 20, 3), np.uint8))
+    write_picture(tmp_path / "a.jpg", np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(SourceError, match=r"a\.jpg: \w+ at .* lies outside its picture of 20x20"):
         MpiiDataset(tmp_path / "mpii.mat", images=tmp_path, outside="error").sample(0)
     (tmp_path / "a.jpg").write_bytes(b"no picture")

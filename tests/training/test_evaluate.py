@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from steadypose.engines.skeleton import COCO17
 from steadypose.engines.spec import ModelSpec
 from tests.conftest import tiny_model
+from tests.support.drawn import look_at
 from tests.training.made_up import NAMES, coco_file
 
 pytestmark = pytest.mark.export
@@ -88,7 +88,7 @@ def test_a_skeleton_of_ones_own_reaches_an_engine(
     assert pck > 0.5  # a keypoint within 3 px of a 64 px crop
     assert precision > 0.1
     assert "| left_barb | 24 |" in said
-    drawn = cv2.imread(str(sheet))
+    drawn = look_at(sheet)
     assert drawn is not None
     assert drawn.shape == (2 * (192 + 16), 10 * 192, 3)  # the twenty worst
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import UsageError
+from tests.support.drawn import look_at
 from tests.training.made_up import pack
 from training.datasets.pack import PackDataset
 from training.people import body
@@ -278,7 +279,7 @@ def test_a_pack_is_the_same_however_many_processes_make_it(
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         *("one.jpg", "one.tar", "one_labels.npz", "two.jpg", "two.tar", "two_labels.npz")
     ]
-    sheet = cv2.imread(str(tmp_path / "one.jpg"))
+    sheet = look_at(tmp_path / "one.jpg")
     assert sheet is not None
     assert sheet.shape == (192, 8 * 192, 3)
 

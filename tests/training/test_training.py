@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 from steadypose.engines.errors import EngineError, ModelFileError, SourceError, UsageError
 from steadypose.engines.skeleton import COCO17, MPII16
 from steadypose.realtime.model.places import ROOT
+from tests.support.drawn import look_at
 from tests.training.made_up import coco_file
 from training.config import DataConfig, StageConfig, TrainConfig, load_config
 from training.runs.progress import read_log
@@ -507,7 +507,7 @@ def test_a_finished_run_says_so_again_and_leaves_pictures(tmp_path: Path) -> Non
     score = start(small_config(), tmp_path).go()
     assert start(small_config(), tmp_path).go() == pytest.approx(score, abs=1e-4)
     for name in ("curve.png", "grid.png", "grids/001.jpg", "grids/003.jpg"):
-        assert cv2.imread(str(tmp_path / name)) is not None
+        look_at(tmp_path / name)
     recipe = json.loads((tmp_path / "weights.json").read_text())["recipe"]
     assert recipe["input_hw"] == [64, 32]
 

@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.demo import DemoScene
+from tests.support.drawn import write_picture
 from tests.support.systems import is_root
 
 RUN = [sys.executable, str(ROOT / "run.py")]
@@ -136,7 +136,7 @@ def test_a_mistake_is_one_sentence_with_a_fix_and_exit_code_2(
     (tmp_path / "TEXT.mp4").write_text("this is not a video\n" * 30)
     (tmp_path / "ZERO.mp4").touch()
     (tmp_path / "PICS").mkdir()
-    cv2.imwrite("PICS/a.png", np.zeros((32, 32, 3), np.uint8))
+    write_picture("PICS/a.png", np.zeros((32, 32, 3), np.uint8))
     done = run(*arguments, "--headless")
     assert done.returncode == 2
     assert message in done.stderr

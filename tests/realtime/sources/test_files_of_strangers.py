@@ -23,6 +23,7 @@ from steadypose.realtime.sources.files import FileSource
 from steadypose.realtime.sources.opening import SourceOptions, open_source, source_files
 from steadypose.realtime.sources.patterns import matching
 from steadypose.realtime.sources.playlists import names_other_files
+from tests.support.drawn import write_picture
 
 
 def frames_of(source: Source) -> list[Frame]:
@@ -38,7 +39,7 @@ def frames_of(source: Source) -> list[Frame]:
 
 
 def picture(path: Path, size: int = 16) -> Path:
-    cv2.imwrite(str(path), np.full((size, size, 3), 90, np.uint8))
+    write_picture(path, np.full((size, size, 3), 90, np.uint8))
     return path
 
 

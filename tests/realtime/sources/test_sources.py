@@ -23,6 +23,7 @@ from steadypose.realtime.sources.capture.refusal import check_device
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.opening import SourceOptions, open_source, source_files
+from tests.support.drawn import write_picture
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="device files")
 
@@ -131,7 +132,7 @@ def test_a_file_that_is_no_video_says_so(tmp_path: Path, content: bytes, message
 
 def test_pictures_play_in_natural_order_at_the_asked_rate(tmp_path: Path) -> None:
     for i in (1, 2, 10):
-        cv2.imwrite(str(tmp_path / f"f{i}.png"), np.full((20, 30, 3), 10 * i, np.uint8))
+        write_picture(tmp_path / f"f{i}.png", np.full((20, 30, 3), 10 * i, np.uint8))
     (tmp_path / "notes.txt").write_text("not a picture")
     for text in (str(tmp_path), str(tmp_path / "f*.png")):
         source = open_source(SourceOptions(text, CameraMode(fps=10)))
@@ -143,7 +144,7 @@ def test_pictures_play_in_natural_order_at_the_asked_rate(tmp_path: Path) -> Non
 
 def test_a_bad_picture_costs_only_itself_and_is_named(tmp_path: Path) -> None:
     for i in range(3):
-        cv2.imwrite(str(tmp_path / f"f{i}.png"), np.zeros((20, 30, 3), np.uint8))
+        write_picture(tmp_path / f"f{i}.png", np.zeros((20, 30, 3), np.uint8))
     (tmp_path / "f1.png").write_bytes(b"broken")
     source = open_source(SourceOptions(str(tmp_path)))
     frames = []
@@ -187,7 +188,7 @@ def test_any_other_file_is_no_camera(tmp_path: Path) -> None:
 
 
 def test_notes_in_a_folder_of_pictures_are_no_pictures(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((8, 8, 3), np.uint8))
+    write_picture(tmp_path / "1.png", np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "notes.txt").write_text("taken in the garden")
     source = open_source(SourceOptions(str(tmp_path)))
     assert source.frame_count == 1
