@@ -285,7 +285,7 @@ def test_a_recorded_picture_shows_what_is_recorded_and_is_never_mirrored(
     class Filming:
         is_recording = wants_video = True
 
-        def write_poses(self, _: object, poses: list[Pose]) -> None:
+        def write_poses(self, _: object, poses: list[Pose], angles: object) -> None:
             recorded.append(poses)
 
         def write_picture(self, paint: object, _: float) -> None:
