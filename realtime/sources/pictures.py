@@ -24,6 +24,7 @@ _Page = tuple[NDArray[Any], float, int | None]
 """(H, W, 3) BGR of any depth; how long an animation shows it, seconds, or 0; its largest value
 where the file tells."""
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_MOST_BYTES = 8 * MOST_PIXELS  # four channels of two bytes each, not compressed
 _SAMPLE = 32  # pictures of a folder whose range is looked at
 _FRAMES_AT_ONCE = 32
 _FAULTS = (OSError, ValueError, MemoryError, cv2.error, av.error.FFmpegError, struct.error)
@@ -151,6 +152,8 @@ def _pages(path: Path) -> Iterator[_Page]:
         _TooOldError: This OpenCV cannot.
     """
     with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _MOST_BYTES:
+            raise ValueError
         data = file.read()
     header = read_header(data)
     if not header.is_whole or not is_text(path):  # OpenCV 5.0 crashes at names that are no text

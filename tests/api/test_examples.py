@@ -10,12 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
 
 import steadypose as sp
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.demo import DemoScene
+from tests.support.drawn import write_picture
 from tests.support.lint import lay_out
 
 FOLDER = ROOT / "docs" / "examples"
@@ -43,7 +43,7 @@ def waving(tmp_path_factory: pytest.TempPathFactory) -> str:
     scene = DemoScene()
     for n in range(45):
         image = scene.draw(45 + n)
-        cv2.imwrite(str(folder / f"{n:03d}.png"), image)
+        write_picture(str(folder / f"{n:03d}.png"), image)
     return str(folder)
 
 

@@ -73,11 +73,11 @@ def test_one_option_downloads_exports_and_runs(
     monkeypatch.setitem(zoo.MODELS, model.name, model)
     monkeypatch.setenv("STEADYPOSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(zoo, "DEFAULT_MODEL", tmp_path / "models" / "default.onnx")
-    commands = {"export/download_weights.py": download, "export/export_onnx.py": export}
+    commands = {"download-weights": download, "export-onnx": export}
 
     def in_this_process(command: list[str]) -> int:
         more = ["--output", str(zoo.model_file(model)), "--check-crops", "1"]
-        return commands[command[0]]([*command[1:], *(more if "export_onnx" in command[0] else [])])
+        return commands[command[0]]([*command[1:], *(more if command[0] == "export-onnx" else [])])
 
     monkeypatch.setattr(model_choice, "_run", in_this_process)
     server = FileServer()

@@ -25,6 +25,7 @@ from steadypose.realtime.sources.opening import (
     source_files,
 )
 from steadypose.realtime.sources.pictures import is_too_large
+from tests.support.drawn import write_picture
 from tests.support.films import corners, even, listed, scene, watch, write
 
 MS = Fraction(1, 1000)
@@ -260,7 +261,7 @@ def test_a_pattern_in_a_folder_that_is_called_like_one(
     monkeypatch.chdir(tmp_path)
     for name in ("set[1]", "set1", "[a]*"):
         Path(name).mkdir()
-        cv2.imwrite(f"{name}/1.png", np.full((9, 9, 3), len(name), np.uint8))
+        write_picture(f"{name}/1.png", np.full((9, 9, 3), len(name), np.uint8))
     for text in ("set[1]/*.png", str(tmp_path / "set[1]/*.png"), "[a]*/?.png"):
         (found,) = source_files(text)
         assert found.parent.name == Path(text).parent.name

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from steadypose.engines.errors import SourceError
 from steadypose.realtime.record.outputs import save_snapshot
 from steadypose.realtime.sources.opening import SourceOptions, open_source
-from steadypose.realtime.sources.pictures import read_picture
 from tests.support.drawn import write_picture
 
 
@@ -50,4 +50,8 @@ def test_a_picture_larger_than_any_is_not_taken_into_memory(tmp_path: Path) -> N
     path = tmp_path / "a.bmp"
     with path.open("wb") as file:
         file.truncate(9 * 100_000_000)
-    assert read_picture(path) is None
+    source = open_source(SourceOptions(str(path)))
+    with pytest.raises(SourceError, match="1 of 1 pictures could not be read"):
+        while not source.is_over:
+            source.read(5.0)
+    source.close()

@@ -17,6 +17,7 @@ from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions, open_source
+from tests.support.drawn import write_picture
 
 Image = NDArray[np.uint8]
 HAS_WEBP = hasattr(cv2, "imreadanimation")
@@ -174,7 +175,7 @@ def test_deep_samples_look_like_their_eight_bits_all_over_a_folder(
     top = (1 << bits) - 1
     for number, share in enumerate((0.2, 0.9, 1.0)):  # the first is a dark one
         deep = np.rint(ramp * share * top / 255).astype(np.uint16)
-        cv2.imwrite(str(tmp_path / f"{number}{suffix}"), deep)
+        write_picture(str(tmp_path / f"{number}{suffix}"), deep)
     found, said = see(tmp_path)
     assert said == ""
     for frame, share in zip(found, (0.2, 0.9, 1.0), strict=True):
@@ -185,7 +186,7 @@ def test_deep_samples_look_like_their_eight_bits_all_over_a_folder(
 @pytest.mark.parametrize("scale", [1.0, 1000.0])
 def test_numbers_with_a_point_are_samples_too(tmp_path: Path, scale: float) -> None:
     ramp = np.tile(np.linspace(0, 1, 60, dtype=np.float32), (40, 1))
-    cv2.imwrite(str(tmp_path / "a.tif"), ramp * scale)
+    write_picture(str(tmp_path / "a.tif"), ramp * scale)
     (frame,), said = see(tmp_path / "a.tif")
     assert said == ""
     assert np.abs(frame.image_bgr[..., 0] - ramp * 255).max() <= 1
