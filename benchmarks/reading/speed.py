@@ -19,11 +19,14 @@ from benchmarks.common import guarded, included, parser, publish, table
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.model.places import ROOT
 
-_HEAD = ("video", "before, fps", "now, fps", "now / before", "before, MB", "now, MB", "more, MB")
+_HEAD = (
+    *("video", "before, fps", "now, fps", "now / before", "before, CPU s", "now, CPU s"),
+    *("before, MB", "now, MB", "more, MB"),
+)
 
 
-def one_run(checkout: Path, video: Path, *options: str) -> tuple[float, float]:
-    """Run the program on a video; frames a second, and most resident memory in MB."""
+def one_run(checkout: Path, video: Path, *options: str) -> tuple[float, float, float]:
+    """Run the program on a video; frames a second, CPU seconds, most resident memory in MB."""
     with tempfile.TemporaryDirectory() as name:
         figures = Path(name) / "figures.json"
         command = [sys.executable, str(checkout / "run.py"), "--source", str(video), "--headless"]
@@ -35,7 +38,7 @@ def one_run(checkout: Path, video: Path, *options: str) -> tuple[float, float]:
                 f"{checkout.name} failed on {video.name}", fix="run it by hand to see why"
             )
         fps: float = json.loads(figures.read_text(encoding="utf-8"))["fps"]
-    return fps, usage.ru_maxrss / 1024
+    return fps, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def row(before: Path, video: Path, rounds: int, options: list[str]) -> list[str]:
@@ -44,10 +47,11 @@ def row(before: Path, video: Path, rounds: int, options: list[str]) -> list[str]
         [[one_run(before, video, *options), one_run(ROOT, video, *options)] for _ in range(rounds)]
     )
     ratio = float(np.median(runs[:, 1, 0] / runs[:, 0, 0]))
-    (fps, memory), (now_fps, now_memory) = np.median(runs, axis=0)
+    (fps, cpu_s, memory), (now_fps, now_cpu_s, now_memory) = np.median(runs, axis=0)
     return [
         video.name,
         *(f"{fps:.1f}", f"{now_fps:.1f}", f"{ratio:.3f}"),
+        *(f"{cpu_s:.1f}", f"{now_cpu_s:.1f}"),
         *(f"{memory:.0f}", f"{now_memory:.0f}", f"{now_memory - memory:+.0f}"),
     ]
 

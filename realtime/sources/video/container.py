@@ -210,7 +210,8 @@ def _checked(container: Any, name: str, file: BinaryIO | None, size: int, decode
     context = stream.codec_context
     refuse_too_large(name, context.width, context.height)
     context.options = {"max_pixels": str(_most_pixels())}
-    context.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
+    # The network takes the others; each thread holds frames of its own.
+    context.thread_count = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
     context.thread_type = "AUTO"
     # It would number B-frames without times as they are stored, not as they are shown.
     container.flags &= ~av.container.core.Flags.gen_pts.value
