@@ -19,7 +19,7 @@ from steadypose.realtime.app.in_flight import FrameInFlight
 from steadypose.realtime.app.keys import find_key
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.outputs import Outputs, save_snapshot
-from steadypose.realtime.record.video import Paint
+from steadypose.realtime.record.picture import Paint
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 

@@ -12,8 +12,8 @@ from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.realtime.record.formats.csv_rows import LONG_HEAD, WIDE_HEAD
 from steadypose.realtime.record.formats.trc import TRC_HEAD
+from steadypose.realtime.record.picture import MADE_BY
 from steadypose.realtime.record.sidecar import find_sidecar, read_sidecar
-from steadypose.realtime.record.video import MADE_BY
 
 _PIECE = 1 << 16  # bytes of the beginning and of the end that are looked at
 _DESCRIBED = re.compile(rb'\{\s*"format"\s*:\s*"steadypose"')

@@ -19,9 +19,9 @@ from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.tables import TABLES, Table, TableFormat
 from steadypose.realtime.record.parts import Limit
+from steadypose.realtime.record.picture import Picture
 from steadypose.realtime.record.recorder import Recorder, record_table, record_video
 from steadypose.realtime.record.sidecar import Sidecar, sidecar_path
-from steadypose.realtime.record.video import Picture
 
 
 @dataclass(slots=True)

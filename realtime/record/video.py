@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,17 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
+from steadypose.realtime.record.picture import MADE_BY, Picture
 
-MADE_BY = "recorded by steadypose"
-"""Comment in the file, by which it is known again."""
 _CLOCK = 90_000  # ticks a second, the customary video clock
-Paint = Callable[[], NDArray[np.uint8]]
-Picture = tuple[Paint, float]
-"""What makes a picture, and its capture time in seconds.
-
-It is called on the writing thread, so drawing for the file costs the loop nothing, and returns
-(H, W, 3) uint8 BGR that nobody changes any more.
-"""
 
 
 class VideoSink:

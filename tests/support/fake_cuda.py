@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from steadypose.engines.spec import ModelSpec
 
 Work = Callable[[], None]
+SCRATCH = 4096
+"""Bytes of scratch memory of the made-up engine."""
 
 
 class FakeCuda:
@@ -112,6 +114,16 @@ class _Library:
     def cuGetErrorString(self, code: int, out: Any) -> int:  # noqa: N802
         out.value = f"made-up error {code}".encode()
         return 0
+
+    def cuMemGetInfo_v2(self, free: Any, total: Any) -> None:  # noqa: N802
+        total.value = 1 << 30
+        free.value = (1 << 30) - sum(block.size for block in self._cuda.memory.values())
+
+    def cuDevicePrimaryCtxRetain(self, out: Any, _: int) -> None:  # noqa: N802
+        out.value = 7
+
+    def cuCtxSetCurrent(self, _: Any) -> None:  # noqa: N802
+        pass
 
     def cuStreamBeginCapture_v2(self, stream: int, _: int) -> None:  # noqa: N802
         assert not self._cuda.queues[stream], "what comes first must be over before a recording"
@@ -318,7 +330,9 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     height, width = spec.input_hw
     count = spec.output_rows
     types = SimpleNamespace(UINT8="uint8", FLOAT="float32")
-    state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0}
+    state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0, "contexts": 0,
+                             "enqueued": 0, "scratch": set(), "profiles": True}  # fmt: skip
+    is_85 = version.startswith("8.5")
 
     cuda.alive = lambda: int(state["alive"])
 
@@ -333,10 +347,34 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     class Context:
         def __init__(self, engine: Engine) -> None:
             self.engine, self.shape, self.address = engine, (0, 0, 0, 0), {"": 0}
+            self.scratch = 0
+            self.profile = state["alive"] if is_85 else 0
             state["alive"] += 1
 
         def __del__(self) -> None:
             state["alive"] -= 1
+
+        def is_stream_capturable(self, _: int) -> bool:
+            return not state.get("not_capturable")
+
+        @property
+        def device_memory(self) -> int:
+            return self.scratch
+
+        @device_memory.setter
+        def device_memory(self, address: int) -> None:
+            cuda.at(address, SCRATCH)  # it is there
+            self.scratch = address
+            state["scratch"].add(address)
+
+        def set_device_memory(self, address: int, size: int) -> None:
+            assert size == SCRATCH
+            self.device_memory = address
+
+        def set_optimization_profile_async(self, index: int, _: int) -> bool:
+            assert index < self.engine.num_optimization_profiles
+            self.profile = index
+            return True
 
         def set_input_shape(self, name: str, shape: tuple[int, int, int, int]) -> bool:
             assert name == "crops"
@@ -354,6 +392,8 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
                 self.engine.runtime.logger.log(1, "enqueueV3: made-up refusal")
                 return False
             batch = self.shape[0]
+            assert self.scratch in cuda.memory, "a context without scratch memory"
+            state["enqueued"] += 1
 
             def work() -> None:
                 crops = cuda.at(self.address["crops"], batch * height * width * 3)
@@ -369,6 +409,8 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     class Engine:
         num_io_tensors = 2
         names = ("crops", "keypoints")
+        device_memory_size = SCRATCH
+        num_optimization_profiles = 4 if is_85 and state["profiles"] else 1
 
         def __init__(self, runtime: Runtime) -> None:
             self.runtime = runtime
@@ -382,20 +424,43 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
         def get_tensor_dtype(self, name: str) -> str:
             return types.UINT8 if name == "crops" else types.FLOAT
 
-        def create_execution_context(self, *_: Any) -> Context | None:
-            if state["alive"] and version.startswith("8.5"):
+        def create_execution_context(self, strategy: Any = None) -> Context | None:
+            assert strategy == "user managed" or getattr(strategy, "allocation", "") == (
+                "user managed"
+            ), "every context would have scratch memory of its own"
+            return self._context()
+
+        def create_execution_context_without_device_memory(self) -> Context | None:
+            return self._context()
+
+        def _context(self) -> Context | None:
+            if state["alive"] >= self.num_optimization_profiles and is_85:
                 self.runtime.logger.log(1, "Profile 0 has been chosen by another context")
                 return None
-            return None if state.get("no_memory") else Context(self)
+            if state.get("no_memory"):
+                return None
+            state["contexts"] += 1
+            return Context(self)
 
         def create_runtime_config(self) -> Any:
+            state["config"] = RuntimeConfig()
+            return state["config"]
+
+    class RuntimeConfig:
+        cuda_graph_strategy = "no"
+        allocation = ""
+
+        def create_runtime_cache(self) -> Any:
             return SimpleNamespace(
-                create_runtime_cache=lambda: SimpleNamespace(
-                    deserialize=lambda data: state.update(cache=bytes(data)),
-                    serialize=lambda: b"compiled kernels",
-                ),
-                set_runtime_cache=lambda cache: state.update(cached=cache),
+                deserialize=lambda data: state.update(cache=bytes(data)),
+                serialize=lambda: b"compiled kernels",
             )
+
+        def set_runtime_cache(self, cache: Any) -> None:
+            state["cached"] = cache
+
+        def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+            self.allocation = strategy
 
     class Runtime:
         def __init__(self, logger: Any) -> None:
@@ -416,6 +481,9 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     module: Any = ModuleType("tensorrt")
     module.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
     module.__version__ = version
+    module.CudaGraphStrategy = SimpleNamespace(DISABLED="no", WHOLE_GRAPH_CAPTURE="whole")
+    if not version.startswith("8."):
+        module.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
     module.ILogger, module.Runtime, module.DataType = ILogger, Runtime, types
     module.state, module.Engine = state, Engine
     return module

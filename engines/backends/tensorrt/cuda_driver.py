@@ -10,6 +10,7 @@ Source: CUDA driver API reference; names and codes are facts of that interface.
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,19 @@ class CudaDriver:
             capability=f"{major.value}.{minor.value}",
             driver=f"{version.value // 1000}.{version.value % 1000 // 10}",
         )
+
+    def make_current(self, index: int) -> None:
+        """Make a GPU's primary context current on this thread, for as long as the process lives."""
+        handle, context = ctypes.c_int(), ctypes.c_void_p()
+        self._call("cuDeviceGet", ctypes.byref(handle), index)
+        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), handle)
+        self._call("cuCtxSetCurrent", context)
+
+    def free_bytes(self) -> int:
+        """Free memory of the current context's GPU."""
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        self._call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+        return free.value
 
     def begin_capture(self, stream: int) -> None:
         """Record what follows on the stream instead of running it."""
@@ -158,6 +172,10 @@ def load_driver() -> CudaDriver:
     Raises:
         EngineUnavailableError: It is not installed, or does not work.
     """
+    # CUDA 11 would load every kernel at the start; later versions do this by themselves.
+    os.environ.setdefault("CUDA_MODULE_LOADING", "LAZY")
+    # Numbers as nvidia-smi shows them, not the fastest first.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     name = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
     try:
         library = ctypes.CDLL(name)
