@@ -21,7 +21,7 @@ import cv2
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
-from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.options import default_threads
 from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording.printable import visible_lines
 from steadypose.realtime.app.display import open_display
@@ -35,6 +35,7 @@ from steadypose.realtime.command.summary import summary, write_figures
 from steadypose.realtime.model.best_built import Taken, open_best
 from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
+from steadypose.realtime.model.recovering import recovering
 from steadypose.realtime.model.threads import open_on_fewest
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.outputs import Outputs
@@ -67,7 +68,12 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
             try:
                 trust = arguments.trust_engine
                 chosen = model_of(arguments)
-                lines = examine(chosen, backend=arguments.backend, is_trusting=trust)
+                lines = examine(
+                    chosen,
+                    backend=arguments.backend,
+                    is_trusting=trust,
+                    device=arguments.device,
+                )
             except SteadyposeError as error:
                 lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]
             print(visible_lines(lines))
@@ -127,7 +133,8 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     cv2.setNumThreads(1)
     check_outputs(settings)
     taken = _open(settings)
-    opened, engine = taken.opened, taken.opened.engine
+    opened = taken.opened
+    engine = recovering(opened, taken.model, settings.engine_options(settings.threads), say=_say)
     for reason in opened.passed_over:
         _say(f"passed over {reason}")
     if taken.reason:
@@ -150,7 +157,7 @@ def _open(settings: Settings) -> Taken:
     taken = _open_on(1, settings)  # file and backend are chosen, and built, once
 
     def reopen(threads: int) -> Opened:
-        options = EngineOptions(settings.precision, threads, settings.is_trusting)
+        options = settings.engine_options(threads)
         return open_engine(taken.model, backend=taken.opened.backend, options=options)
 
     opened = open_on_fewest(
@@ -164,7 +171,7 @@ def _open(settings: Settings) -> Taken:
 
 
 def _open_on(threads: int, settings: Settings) -> Taken:
-    options = EngineOptions(settings.precision, threads, settings.is_trusting)
+    options = settings.engine_options(threads)
     if not settings.has_chosen_model:
         return open_best(
             backend=settings.backend, options=options, is_auto_build=settings.is_auto_build

@@ -40,6 +40,8 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         threads=arguments.threads,
         is_auto_build=arguments.auto_build,
         is_trusting=arguments.trust_engine,
+        device=arguments.device,
+        is_blocking=arguments.wait == "sleep",
         persons=arguments.persons,
         smoother="off" if arguments.no_smooth else arguments.smooth,
         is_predicting=not arguments.no_predict,
@@ -163,6 +165,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     engine.add_argument(
         "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
+    )
+    engine.add_argument(
+        "--device",
+        type=integer_between(0, 63),
+        default=DEFAULTS.device,
+        metavar="N",
+        help="TensorRT: number of the GPU, as nvidia-smi counts (default: %(default)s)",
+    )
+    engine.add_argument(
+        "--wait",
+        choices=("spin", "sleep"),
+        default="spin",
+        help="TensorRT: wait for the GPU at full speed, or asleep, which leaves a core free and "
+        "costs some hundredths of a millisecond (default: %(default)s)",
     )
     engine.add_argument(
         "--threads",

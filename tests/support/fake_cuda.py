@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from steadypose.engines.spec import ModelSpec
 
 Work = Callable[[], None]
+_OF_A_STREAM = ("cuGraphLaunch", "cuEvent", "cuStream")
 SCRATCH = 4096
 """Bytes of scratch memory of the made-up engine."""
 
@@ -45,6 +46,13 @@ class FakeCuda:
         self._next = 0x1000
         self.alive: Callable[[], int] = lambda: 0
         self.clock_ms = 0.0
+        self.streams_of_events: dict[int, int] = {}
+        self.is_lost = False
+        """Every call fails until the last context is given back."""
+        self.loses_again = 0
+        """How often it is lost again, as soon as a context is there."""
+        self.lost_after = 0
+        """Graphs that are launched before it is lost; 0: it is not."""
 
     def handle(self) -> int:
         self._next += 0x100
@@ -63,6 +71,13 @@ class FakeCuda:
         can_wait = not {"synchronize", "cuStreamSynchronize"} & set(self.fails)
         assert not (can_wait and any(self.queues.values())), "freed while the GPU works with it"
         self.memory.pop(address)
+
+    def found_again(self) -> None:
+        """A context that is given back takes its error with it."""
+        if self.contexts == 0 and self.is_lost:
+            self.queues.clear()
+            self.is_lost = self.loses_again > 0
+            self.loses_again -= 1
 
     def at(self, address: int, size: int) -> NDArray[np.uint8]:
         block = self.memory[address]
@@ -89,6 +104,8 @@ class _Library:
             cuda.calls.append(name)
             if name in cuda.fails:
                 return cuda.fails[name]
+            if cuda.is_lost and name.startswith(_OF_A_STREAM) and "Destroy" not in name:
+                return 719
             return int(inner(*[_plain(a) for a in arguments]) or 0)
 
         return call
@@ -146,13 +163,24 @@ class _Library:
     def cuGraphLaunch(self, graph: int, stream: int) -> None:  # noqa: N802
         for work in self._cuda.graphs[graph]:
             self._cuda.queue(stream, work)
+        self._cuda.lost_after -= 1
+        if self._cuda.lost_after == 0:
+            self._cuda.is_lost = True
 
     def cuEventCreate(self, out: Any, _: int) -> None:  # noqa: N802
         out.value = self._cuda.handle()
         self._cuda.events[out.value] = 0.0
 
+    def cuEventSynchronize(self, event: int) -> int:  # noqa: N802
+        cuda = self._cuda
+        if cuda.is_lost:
+            return 719
+        cuda.wait(cuda.streams_of_events[event])
+        return 0
+
     def cuEventRecord(self, event: int, stream: int) -> None:  # noqa: N802
         cuda = self._cuda
+        cuda.streams_of_events[event] = stream
 
         def mark() -> None:
             cuda.clock_ms += 0.5
@@ -193,6 +221,8 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
             cuda.queues[self.handle] = []
 
         def synchronize(self) -> None:
+            if cuda.is_lost:
+                raise LogicError("cuStreamSynchronize failed: unspecified launch failure")
             if "synchronize" in cuda.fails:
                 raise LogicError("cuStreamSynchronize failed: an illegal memory access")
             cuda.wait(self.handle)
@@ -205,6 +235,7 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
         def pop(self) -> None:
             cuda.calls.append(f"pop with {cuda.alive()} TensorRT contexts alive")
             cuda.contexts -= 1
+            cuda.found_again()
 
         def detach(self) -> None:
             cuda.calls.append("detach")
@@ -224,6 +255,9 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
             return self._address
 
         def free(self) -> None:
+            if cuda.is_lost:
+                cuda.memory.pop(self._address)
+                raise LogicError("cuMemFree failed: unspecified launch failure")
             cuda.free(self._address)
 
     def mem_alloc(size: int) -> Allocation:

@@ -19,6 +19,7 @@ from steadypose.engines.errors import EngineError, EngineUnavailableError
 
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 _CAPTURE_THREAD_LOCAL = 1
+_BLOCKING_SYNC = 1
 _CPU_FIX = "install NVIDIA's driver, or run with --backend auto for the CPU"
 
 
@@ -123,15 +124,19 @@ class CudaDriver:
         """Destroy a graph; errors are ignored, it is called while closing."""
         self._cuda.cuGraphExecDestroy(ctypes.c_void_p(graph))
 
-    def make_event(self) -> int:
-        """A mark that can be put on a stream."""
+    def make_event(self, *, is_blocking: bool = False) -> int:
+        """A mark that can be put on a stream; who waits for a blocking one sleeps."""
         event = ctypes.c_void_p()
-        self._call("cuEventCreate", ctypes.byref(event), 0)
+        self._call("cuEventCreate", ctypes.byref(event), _BLOCKING_SYNC if is_blocking else 0)
         return int(event.value or 0)
 
     def record(self, event: int, stream: int) -> None:
         """Put the mark behind everything given to the stream so far."""
         self._call("cuEventRecord", ctypes.c_void_p(event), ctypes.c_void_p(stream))
+
+    def wait(self, event: int) -> None:
+        """Wait until a mark is passed."""
+        self._call("cuEventSynchronize", ctypes.c_void_p(event))
 
     def elapsed_ms(self, begin: int, end: int) -> float:
         """Milliseconds between two marks that were passed."""

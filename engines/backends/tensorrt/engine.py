@@ -36,6 +36,7 @@ class TensorRtEngine:
         driver: Graphs and events.
         memory: Buffers and the stream; closed with the engine.
         gpu: For the label.
+        is_blocking: Sleep while the GPU works instead of asking all the time.
         cache: TensorRT for RTX keeps what it compiled for this GPU in this file.
 
     Raises:
@@ -51,6 +52,7 @@ class TensorRtEngine:
         driver: CudaDriver,
         memory: CudaMemory,
         gpu: str,
+        is_blocking: bool = False,
         cache: Path | None = None,
     ) -> None:
         self._api, self._driver, self._memory, self._info = api, driver, memory, info
@@ -58,6 +60,7 @@ class TensorRtEngine:
         self._others = no_people(info.spec)
         self._pending: list[NDArray[np.float32]] = []
         self._batch, self._took_ms = 0, 0.0
+        self._is_blocking = is_blocking
         # It holds code for the GPU: what others could have laid there is not loaded.
         self._cache = cache if cache is not None and is_private(cache.parent) else None
         self._runtime_cache: Any = None
@@ -76,7 +79,10 @@ class TensorRtEngine:
                 memory=memory,
                 config=self._config,
             )
-            self._events = (driver.make_event(), driver.make_event())
+            self._events = (
+                driver.make_event(),
+                driver.make_event(is_blocking=is_blocking),
+            )
             self.lanes.warm()
         except BaseException:
             self.close()
@@ -189,7 +195,10 @@ class TensorRtEngine:
 
     def _fetch(self) -> NDArray[np.float32]:
         """Wait; (batch, spec.output_rows, 3) in the pinned buffer, valid until the next batch."""
-        self._memory.synchronize()
+        if self._is_blocking:
+            self._driver.wait(self._events[1])
+        else:
+            self._memory.synchronize()
         self._took_ms += self._driver.elapsed_ms(*self._events)
         flat = self.lanes.host_out[: self._batch * self.lanes.pose_bytes].view(np.float32)
         return flat.reshape(self._batch, -1, 3)
