@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.gpu.device_crops import device_crops
 from benchmarks.gpu.machine import Machine
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
 from steadypose.engines.backends.tensorrt.loading import load_plan
@@ -35,6 +36,10 @@ def check(
     )
     big = np.repeat(crop, 19, axis=0)
     tell(above_the_profile=f"a batch of 19 gave {len(engine.infer(big))} rows")
+    try:
+        tell(device_crops=device_crops(machine))
+    except (SteadyposeError, ImportError) as error:
+        tell(device_crops=f"not tried: {getattr(error, 'what', error)}")
     before = machine.free_mb()
     engine.close()
     for number in range(_TIMES):

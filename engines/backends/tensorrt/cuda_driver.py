@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +124,26 @@ class CudaDriver:
     def free_graph(self, graph: int) -> None:
         """Destroy a graph; errors are ignored, it is called while closing."""
         self._cuda.cuGraphExecDestroy(ctypes.c_void_p(graph))
+
+    def load_kernel(self, ptx: bytes, name: str) -> int:
+        """A kernel of a compiled module, which stays loaded."""
+        module, function = ctypes.c_void_p(), ctypes.c_void_p()
+        self._call("cuModuleLoadData", ctypes.byref(module), ptx)
+        self._call("cuModuleGetFunction", ctypes.byref(function), module, name.encode())
+        return int(function.value or 0)
+
+    def launch_kernel(
+        self,
+        kernel: int,
+        grid: tuple[int, int, int],
+        block: tuple[int, int, int],
+        stream: int,
+        values: Sequence[Any],
+    ) -> None:
+        """Queue a kernel; ``values`` are ctypes objects, one for each of its parameters."""
+        pointers = (ctypes.c_void_p * len(values))(*[ctypes.addressof(v) for v in values])
+        where = (ctypes.c_void_p(kernel), *grid, *block, 0, ctypes.c_void_p(stream))
+        self._call("cuLaunchKernel", *where, pointers, None)
 
     def make_event(self, *, is_blocking: bool = False) -> int:
         """A mark that can be put on a stream; who waits for a blocking one sleeps."""
