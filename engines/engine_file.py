@@ -127,6 +127,7 @@ class Present:
         onnx_sha256: Of the model file; empty: not compared.
         spec: Of the model file; None: not compared.
         is_trusting: Engines that others built may run.
+        device: Number of the GPU.
     """
 
     flavor: str
@@ -137,6 +138,7 @@ class Present:
     onnx_sha256: str = ""
     spec: ModelSpec | None = None
     is_trusting: bool = False
+    device: int = 0
 
 
 def sidecar_of(path: Path) -> Path:
@@ -269,11 +271,13 @@ def _rebuild_stale(what: str, command: Sequence[str]) -> StaleEngineError:
     return StaleEngineError(what, command=command)
 
 
-def build_command(model: Path | None, precision: str) -> list[str]:
+def build_command(model: Path | None, precision: str, *, device: int = 0) -> list[str]:
     """The command that builds an engine, as Python's arguments."""
     command = ["export/build_trt.py"]
     if model is not None:
         command += ["--onnx", str(model.resolve())]
     if precision in {"fp32", "tf32", "fp16", "int8"}:
         command += ["--precision", precision]
+    if device:
+        command += ["--device", str(device)]
     return command

@@ -19,11 +19,16 @@ class EngineOptions:
         precision: One of ``PRECISIONS``; ``auto`` leaves it to the backend.
         threads: CPU threads of the network.
         is_trusting: Run TensorRT engines that were not built by this user on this machine.
+        device: Number of the GPU, in CUDA's order.
+        is_blocking: Sleep while the GPU works, instead of asking it all the time: a little
+            slower, and a core stays free.
     """
 
     precision: str = "auto"
     threads: int = 1
     is_trusting: bool = False
+    device: int = 0
+    is_blocking: bool = False
 
 
 def default_threads() -> int:

@@ -14,6 +14,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 if not __package__:  # run as a script: names are found from the root, not from this folder
@@ -45,41 +46,13 @@ from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job, targets_of
 from steadypose.export.trt.network import choose_network
 from steadypose.export.trt.options import parse, trial_of
-from steadypose.export.trt.precision import network_nodes, to_float, to_half, to_opset17
+from steadypose.export.trt.precision import network_nodes
+from steadypose.export.trt.prepared import prepare
 from steadypose.export.trt.process import run_builder
 
 _TYPE_OF = {"fp16": "half", "fp32": "float", "tf32": "float", "int8": "int8"}
 # TensorRT for RTX without --target builds for these; Turing (7.5) must be asked for.
 _RTX_DEFAULT = ("8.0", "8.6", "8.9", "12.0", "12.1")
-
-
-def prepare(
-    path: Path, api: TensorRt, *, precision: str, calibration: str, count: int
-) -> onnx.ModelProto:
-    """The model file in the wanted precision, in an opset that this TensorRT reads.
-
-    Raises:
-        SteadyposeError: The model cannot be brought into that form.
-    """
-    model = onnx.load(path)
-    is_quantised = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
-    if is_quantised and precision != "int8":
-        raise UsageError(
-            f"{path.name} is quantised already, {precision} was asked for",
-            fix="add --precision int8, or build from the original model file",
-        )
-    if precision == "int8" and not is_quantised:
-        from steadypose.export.checking.real_crops import gather_crops  # noqa: PLC0415
-        from steadypose.export.quantize import quantize  # noqa: PLC0415  # needs onnxruntime
-
-        model = quantize(model, gather_crops(calibration, read_spec(path), count=count))
-    elif precision == "fp16":
-        model = to_half(model)
-    elif not is_quantised:
-        model = to_float(model)
-    if api.flavor == "tensorrt" and api.generation < 10:
-        model = to_opset17(model)
-    return model
 
 
 def check_built(built: dict[str, int], precision: str) -> str:
@@ -106,10 +79,10 @@ def default_output(info: EngineInfo) -> Path:
     return BUILT / info.file_name()
 
 
-def find_device() -> Device | str:
-    """This machine's GPU, or why there is none."""
+def find_device(index: int = 0) -> Device | str:
+    """This machine's GPU of that number, or why there is none."""
     try:
-        return load_driver().device()
+        return load_driver().device(index)
     except EngineError as error:
         return error.what
 
@@ -118,7 +91,7 @@ def build(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     if arguments.onnx is not None:
         read_spec(arguments.onnx)  # a wrong file is said before anything of CUDA
-    device = find_device()
+    device = find_device(arguments.device)
     if arguments.flavor == "tensorrt" and isinstance(device, str):
         raise EngineUnavailableError(
             f"TensorRT builds only on the GPU it builds for: {device}",
@@ -129,12 +102,12 @@ def build(arguments: argparse.Namespace) -> list[str]:
     if arguments.onnx is None:  # asked only where something can be built
         arguments.onnx = choose_network(is_fetching=arguments.fetch)
     spec = read_spec(arguments.onnx)
+    losses: list[str] = []
     model = prepare(
         arguments.onnx,
         api,
         precision=arguments.precision,
-        calibration=arguments.calibration,
-        count=arguments.calibration_crops,
+        quantize=partial(_quantize, arguments, losses),
     )
     data = model.SerializeToString()
     if arguments.save_onnx:
@@ -177,8 +150,27 @@ def build(arguments: argparse.Namespace) -> list[str]:
     return [
         f"{output}: {len(plan) / 1e6:.1f} MB, {api.title}, built in {info.build_s:.1f} s, "
         f"{result['layers']} layers; {built}; for {', '.join(info.capabilities)}",
+        *losses,
         verdict,
     ]
+
+
+def _quantize(
+    arguments: argparse.Namespace,
+    losses: list[str],
+    model: onnx.ModelProto,
+    has_float_weights: bool,  # noqa: FBT001 - ``prepare`` calls it
+) -> onnx.ModelProto:
+    """Calibrate on the pictures that were named, and measure what it costs."""
+    from steadypose.export.checking.pck import told_loss  # noqa: PLC0415
+    from steadypose.export.checking.real_crops import gather_crops  # noqa: PLC0415
+    from steadypose.export.quantize import quantize  # noqa: PLC0415  # needs onnxruntime
+
+    spec = read_spec(arguments.onnx)
+    crops = gather_crops(arguments.calibration, spec, count=arguments.calibration_crops)
+    made = quantize(model, crops, has_float_weights=has_float_weights)
+    losses.append(told_loss(model, made, spec))
+    return made
 
 
 def _choose(flavor: str, device: Device | str) -> TensorRt:
@@ -221,8 +213,10 @@ def _job(
         input_hw=spec.input_hw,
         convolutions=tuple(n.name for n in nodes if n.op_type in {"Conv", "ConvTranspose"}),
         network=tuple(n.name for n in nodes),
+        outside=tuple({n.name for n in model.graph.node} - {n.name for n in nodes}),
         workspace_mib=arguments.workspace,
-        targets=tuple(arguments.target),
+        targets=_targets(arguments, api, device),
+        device=arguments.device,
         timing_cache=_timing_cache(api, device),
     )
 
@@ -247,9 +241,17 @@ def _capabilities(
     if api.flavor == "tensorrt":
         assert isinstance(device, Device)
         return (device.capability,)
-    if arguments.target:
+    return _targets(arguments, api, device) or tuple(
+        t for t in targets_of(api) if t in _RTX_DEFAULT
+    )
+
+
+def _targets(arguments: argparse.Namespace, api: TensorRt, device: Device | str) -> tuple[str, ...]:
+    """What TensorRT for RTX is to build for; empty: its default list, which lacks some GPUs."""
+    if arguments.target or api.flavor != "tensorrt-rtx" or isinstance(device, str):
         return tuple(arguments.target)
-    return tuple(t for t in targets_of(api) if t in _RTX_DEFAULT)
+    here = device.capability
+    return () if here in _RTX_DEFAULT or here not in targets_of(api) else (here,)
 
 
 def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) -> str:
@@ -260,20 +262,25 @@ def _prove(output: Path, arguments: argparse.Namespace, device: Device | str) ->
     """
     if isinstance(device, str):
         return f"not run here, so not proved: {device}"
-    from steadypose.export.checking.parity import compare_engine  # noqa: PLC0415
+    from steadypose.export.checking.parity import compare_engine, write_worst  # noqa: PLC0415
 
     try:
-        verdict, is_good = compare_engine(
-            output, arguments.onnx, precision=arguments.precision, source=arguments.check_source
+        verdict, worst = compare_engine(
+            output,
+            arguments.onnx,
+            precision=arguments.precision,
+            source=arguments.check_source,
+            device=arguments.device,
         )
     except (EngineUnavailableError, StaleEngineError) as error:
         return f"built, but it cannot be run here, so not proved: {error.what}"
-    if not is_good and not arguments.force:
-        raise EngineError(
-            f"the engine computes something else: {verdict}",
-            fix="try --precision fp32; --force keeps it (it lies beside as .bad)",
-        )
-    return verdict
+    if worst is None or arguments.force:
+        return verdict
+    picture = write_worst(worst, output)
+    raise EngineError(
+        f"the engine computes something else: {verdict}; worst is {worst.told()}, see {picture}",
+        fix="try --precision fp32; --force keeps it (it lies beside as .bad)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,8 @@
 
 Explicit quantise and dequantise nodes, symmetric, weights per channel, no int32 biases
 (TensorRT refuses those); preprocessing and decoding stay float32. The file runs in every
-backend; OpenVINO and ONNX Runtime use the CPU's int8 instructions for it.
+backend; OpenVINO and ONNX Runtime use the CPU's int8 instructions for it, and float32, in which
+a CPU computes anyway, for the rest. For TensorRT, ``build_trt.py`` makes that rest fp16.
 
 Source: Jacob et al. 2018 (arXiv:1712.05877); the settings are those TensorRT documents
 for explicitly quantised networks.
@@ -46,6 +47,7 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import write_model_file
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import METADATA_KEY
+from steadypose.export.checking.pck import told_loss
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.trt.precision import network_nodes, to_float
 from steadypose.realtime.command.written_files import add_force, check_written
@@ -65,12 +67,16 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
         return None if crop is None else {"crops": crop[None]}
 
 
-def quantize(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelProto:
+def quantize(
+    model: onnx.ModelProto, crops: NDArray[np.uint8], *, has_float_weights: bool = False
+) -> onnx.ModelProto:
     """An int8 copy of a model file.
 
     Args:
         model: A model file of ours; not modified.
         crops: (N, H, W, 3) uint8 BGR to calibrate the ranges of activations with.
+        has_float_weights: Keep weights as floats with a quantise node before each: TensorRT 8
+            may refuse dequantise nodes that read int8 weights (TensorRT issue 2163).
 
     Raises:
         ModelFileError: The graph has no network to quantise.
@@ -101,9 +107,11 @@ def quantize(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelProt
                 "ActivationSymmetric": True,
                 "WeightSymmetric": True,
                 "QuantizeBias": False,
+                "AddQDQPairToWeight": has_float_weights,
             },
         )
         made = onnx.load(target)
+    del made.graph.value_info[:]
     del made.metadata_props[:]
     made.metadata_props.extend(model.metadata_props)
     return made
@@ -129,7 +137,9 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     )
     spec = read_spec(arguments.onnx)
     crops = gather_crops(arguments.source, spec, count=arguments.count)
-    made = quantize(onnx.load(arguments.onnx), crops)
+    model = onnx.load(arguments.onnx)
+    made = quantize(model, crops)
+    loss = told_loss(model, made, spec)
     for entry in made.metadata_props:
         if entry.key == METADATA_KEY:
             entry.value = dataclasses.replace(spec, name=f"{spec.name}_int8").to_json()
@@ -137,8 +147,8 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     write_model_file(data, output)
     return (
         f"{output}: {len(data) / 1e6:.1f} MB, calibrated on {len(crops)} crops of "
-        f"{shown(arguments.source)}; compare it: python -m benchmarks.accuracy.parity --onnx "
-        f"{quoted(arguments.onnx)} --also {quoted(output)}"
+        f"{shown(arguments.source)}; {loss}; compare it: python -m benchmarks.accuracy.parity "
+        f"--onnx {quoted(arguments.onnx)} --also {quoted(output)}"
     )
 
 

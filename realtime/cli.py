@@ -21,7 +21,7 @@ from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.foreign.claims import Claim, is_standard_output
-from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.options import default_threads
 from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording import telling
 from steadypose.realtime.app.display import Window, open_display
@@ -37,6 +37,7 @@ from steadypose.realtime.command.summary import summary, write_figures
 from steadypose.realtime.model.best_built import Taken, open_best
 from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
+from steadypose.realtime.model.recovering import recovering
 from steadypose.realtime.model.threads import open_on_fewest
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.live.opening import open_live
@@ -72,7 +73,12 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
             try:
                 trust = arguments.trust_engine
                 chosen = model_of(arguments)
-                lines = examine(chosen, backend=arguments.backend, is_trusting=trust)
+                lines = examine(
+                    chosen,
+                    backend=arguments.backend,
+                    is_trusting=trust,
+                    device=arguments.device,
+                )
             except SteadyposeError as error:
                 lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]
             return answer(lines)
@@ -124,7 +130,8 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     if any(map(is_standard_output, settings.recordings)):
         telling.reserve_output()
     taken = _open(settings)
-    opened, engine = taken.opened, taken.opened.engine
+    opened = taken.opened
+    engine = recovering(opened, taken.model, settings.engine_options(settings.threads), say=say)
     for reason in opened.passed_over:
         say(f"passed over {reason}")
     if taken.reason:
@@ -147,7 +154,7 @@ def _open(settings: Settings) -> Taken:
     taken = _open_on(1, settings)  # file and backend are chosen, and built, once
 
     def reopen(threads: int) -> Opened:
-        options = EngineOptions(settings.precision, threads, settings.is_trusting)
+        options = settings.engine_options(threads)
         return open_engine(taken.model, backend=taken.opened.backend, options=options)
 
     opened = open_on_fewest(
@@ -161,7 +168,7 @@ def _open(settings: Settings) -> Taken:
 
 
 def _open_on(threads: int, settings: Settings) -> Taken:
-    options = EngineOptions(settings.precision, threads, settings.is_trusting)
+    options = settings.engine_options(threads)
     if not settings.has_chosen_model:
         return open_best(
             backend=settings.backend, options=options, is_auto_build=settings.is_auto_build
@@ -218,7 +225,7 @@ def _run_with(
         is_paced=source.is_paced,
         say=say,
     )
-    total = _expected(source.frame_count, settings.max_frames)
+    known = [n for n in (source.frame_count, settings.max_frames) if n is not None]
     app = App(
         source,
         pipeline,
@@ -230,7 +237,7 @@ def _run_with(
         is_mirrored=settings.is_mirrored,
         angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
         max_frames=settings.max_frames,
-        progress=None if source.is_live else progress_printer(total),
+        progress=None if source.is_live else progress_printer(min(known, default=None)),
         say=say,
     )
     if stop is not None and stop.owns_process and isinstance(display, Window):
@@ -288,8 +295,3 @@ def _smooth_again(path: Path, form: TableFormat, claim: Claim | None) -> None:
     from steadypose.realtime.resmooth import resmooth  # noqa: PLC0415 - most runs end without
 
     say(f"second pass: {path} ({resmooth(path, path, form=form, owner=claim)})")
-
-
-def _expected(frame_count: int | None, max_frames: int | None) -> int | None:
-    known = [n for n in (frame_count, max_frames) if n is not None]
-    return min(known) if known else None

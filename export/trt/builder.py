@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from steadypose.engines.backends.tensorrt.api import TensorRt, load_tensorrt
+from steadypose.engines.backends.tensorrt.batches import buckets
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.errors import EngineError, SteadyposeError
-from steadypose.engines.file_io import replace_file
-from steadypose.engines.foreign.files import open_regular
-from steadypose.engines.foreign.signature import seal, unseal
-from steadypose.export.trt.built_layers import count_precisions, parse_layers, reading_crops
+from steadypose.export.trt import tensorrt8, timing
+from steadypose.export.trt.built_layers import (
+    BuiltLayer,
+    count_precisions,
+    inspect_engine,
+    parse_layers,
+    reading_crops,
+)
 
 PROGRESS = "@progress "
 _FIX = "run again with --verbose; see docs/tensorrt.md"
@@ -41,8 +45,9 @@ class Job:
         max_batch: Largest batch.
         input_hw: Crop height and width, pixels.
         convolutions: Names of the network's convolutions, to report their precision.
-        network: Names of all nodes of the network; the others are kept in float32 on
-            TensorRT 8.
+        network: Names of all nodes of the network.
+        outside: Names of the others, which are kept in float32 on TensorRT 8.
+        device: Number of the GPU to build on.
         workspace_mib: Scratch memory the builder may use; 0: its own choice.
         targets: Compute capabilities, TensorRT for RTX only; empty: its default list.
         timing_cache: File of measured kernel times; empty: none.
@@ -60,6 +65,8 @@ class Job:
     input_hw: tuple[int, int]
     convolutions: tuple[str, ...]
     network: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    device: int = 0
     workspace_mib: int = 0
     targets: tuple[str, ...] = ()
     timing_cache: str = ""
@@ -78,7 +85,9 @@ def build(job: Job) -> dict[str, Any]:
         EngineError: TensorRT refuses the model.
     """
     if job.flavor == "tensorrt":
-        load_driver().device()  # without a GPU, its builder is an object that crashes
+        driver = load_driver()
+        driver.device(job.device)  # without a GPU, its builder is an object that crashes
+        driver.make_current(job.device)
     api = load_tensorrt(job.flavor)  # type: ignore[arg-type]
     trt = api.module
     messages: list[str] = []
@@ -90,11 +99,10 @@ def build(job: Job) -> dict[str, Any]:
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     if job.workspace_mib:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, job.workspace_mib << 20)
-    _set_precision(api, config, job)
-    _set_for_tensorrt8(api, network, config, job)
+    _set_precision(api, network, config, job)
     _set_targets(api, config, job)
     _set_profile(api, builder, config, job)
-    cache = _load_timing_cache(api, config, job)
+    cache = timing.load(api, config, job.timing_cache)
     _report_progress(trt, config)
     begin_s = time.perf_counter()
     plan = builder.build_serialized_network(network, config)
@@ -102,18 +110,26 @@ def build(job: Job) -> dict[str, Any]:
     if plan is None:
         raise EngineError(f"{api.title} cannot build it: {api.log.last_errors()}", fix=_FIX)
     Path(job.plan).write_bytes(bytes(plan))
-    if cache is not None:
-        with suppress(OSError):  # the next build is merely slower
-            data = seal(bytes(cache.serialize()))
-            replace_file(Path(job.timing_cache), lambda fresh: fresh.write_bytes(data))
-    layers = parse_layers(messages)
+    timing.save(cache, job.timing_cache)
+    layers, source = _built_layers(api, plan, messages, job)
     return {
         "version": api.version,
         "build_s": took_s,
         "layers": len(layers),
         "built": count_precisions(layers, job.convolutions),
+        "built_from": source,
         "readers_of_crops": len(reading_crops(layers)),
     }
+
+
+def _built_layers(
+    api: TensorRt, plan: Any, messages: list[str], job: Job
+) -> tuple[list[BuiltLayer], str]:
+    """The layers as the engine itself tells them, else as the log did, and which of the two."""
+    layers = inspect_engine(api, plan)
+    if any(built.comes_from(name) for built in layers for name in job.convolutions):
+        return layers, "inspector"
+    return parse_layers(messages), "log"
 
 
 def _network_flags(api: TensorRt) -> int:
@@ -139,44 +155,17 @@ def _describe(error: Any) -> str:
     return f"{error.node_operator()} ({error.node_name()}): {error.desc()}"
 
 
-def _set_precision(api: TensorRt, config: Any, job: Job) -> None:
+def _set_precision(api: TensorRt, network: Any, config: Any, job: Job) -> None:
     flags = api.module.BuilderFlag
     if job.precision != "tf32":
         config.clear_flag(flags.TF32)
-    if api.flavor == "tensorrt" and api.generation < 10:
-        wanted = {"fp16": ("FP16",), "int8": ("INT8", "FP16")}.get(job.precision, ())
-        for name in wanted:
-            config.set_flag(getattr(flags, name))
-
-
-def _set_for_tensorrt8(api: TensorRt, network: Any, config: Any, job: Job) -> None:
-    """Set what later versions do by default.
-
-    External libraries (cuBLAS, cuDNN) are neither needed nor always installed. Several
-    contexts share one profile. Precision flags are only hints in a weakly typed network:
-    decoding is kept in float32 by constraint.
-    """
-    if api.flavor != "tensorrt" or api.generation >= 10:
-        return
-    trt = api.module
-    sources = trt.TacticSource
-    own = (sources.EDGE_MASK_CONVOLUTIONS, sources.JIT_CONVOLUTIONS)
-    config.set_tactic_sources(sum(1 << int(source) for source in own))
-    for name in ("DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805", "PROFILE_SHARING_0806"):
-        if hasattr(trt.PreviewFeature, name):
-            config.set_preview_feature(getattr(trt.PreviewFeature, name), True)  # noqa: FBT003
-    if job.precision not in {"fp16", "int8"}:
-        return
-    config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
-    for index in range(network.num_layers):
-        layer = network.get_layer(index)
-        is_float = all(
-            layer.get_output(k).dtype == trt.DataType.FLOAT for k in range(layer.num_outputs)
-        )
-        if is_float and not any(name in layer.name for name in job.network):
-            layer.precision = trt.DataType.FLOAT
-            for k in range(layer.num_outputs):
-                layer.set_output_type(k, trt.DataType.FLOAT)
+    if hasattr(flags, "REQUIRE_USER_ALLOCATION"):
+        # TensorRT for RTX: nothing is allocated while running, so a graph can be recorded.
+        config.set_flag(flags.REQUIRE_USER_ALLOCATION)
+    if tensorrt8.is_old(api):
+        tensorrt8.set_flags(api, config, job.precision)
+        names = {"inside": set(job.network), "outside": set(job.outside)}
+        tensorrt8.constrain(api, network, config, precision=job.precision, **names)
 
 
 def _set_targets(api: TensorRt, config: Any, job: Job) -> None:
@@ -202,30 +191,16 @@ def targets_of(api: TensorRt) -> list[str]:
 
 def _set_profile(api: TensorRt, builder: Any, config: Any, job: Job) -> None:
     height, width = job.input_hw
-    profile = builder.create_optimization_profile()
     shapes = [(n, height, width, 3) for n in (job.min_batch, job.best_batch, job.max_batch)]
-    profile.set_shape("crops", *shapes)
-    if config.add_optimization_profile(profile) < 0:
-        raise EngineError(
-            f"{api.title} refuses batches {job.min_batch} to {job.max_batch}: "
-            f"{api.log.last_errors()}",
-            fix="choose another --max-batch",
-        )
-
-
-def _load_timing_cache(api: TensorRt, config: Any, job: Job) -> Any:
-    """Kernel times from earlier builds; TensorRT for RTX measures nothing."""
-    if not job.timing_cache or api.flavor == "tensorrt-rtx":
-        return None
-    data = b""
-    with suppress(OSError), open_regular(Path(job.timing_cache)) as file:
-        data = unseal(file.read()) or b""  # somebody else's is not read
-    cache = config.create_timing_cache(data)
-    if not config.set_timing_cache(cache, ignore_mismatch=False):
-        api.log.errors.clear()  # of another GPU or version: start a new one
-        cache = config.create_timing_cache(b"")
-        config.set_timing_cache(cache, ignore_mismatch=False)
-    return cache
+    for _ in range(tensorrt8.profiles_wanted(api, len(buckets(job.max_batch)))):
+        profile = builder.create_optimization_profile()
+        profile.set_shape("crops", *shapes)
+        if config.add_optimization_profile(profile) < 0:
+            raise EngineError(
+                f"{api.title} refuses batches {job.min_batch} to {job.max_batch}: "
+                f"{api.log.last_errors()}",
+                fix="choose another --max-batch",
+            )
 
 
 def _listener(messages: list[str], *, is_verbose: bool) -> Any:
@@ -272,7 +247,7 @@ def _say(text: str, *, to_error: bool = False) -> None:
 def main() -> int:
     """Read the job, build, write the result; expected failures are part of the result."""
     data = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    for key in ("targets", "input_hw", "convolutions", "network"):
+    for key in ("targets", "input_hw", "convolutions", "network", "outside"):
         data[key] = tuple(data[key])
     job = Job(**data)
     try:

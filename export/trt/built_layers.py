@@ -1,8 +1,9 @@
-"""Read what TensorRT really built from its verbose log.
+"""Read what TensorRT really built: from the engine's inspector, else from the verbose log.
 
 The requested precision proves nothing: engines that silently stayed in float32 have been
-shipped as fp16. With a verbose logger and detailed profiling the builder prints every layer of
-the finished engine with the types of its tensors, with or without a GPU.
+shipped as fp16. The inspector is TensorRT's interface for this and needs the GPU. With a verbose
+logger and detailed profiling the builder also prints every layer of the finished engine, with
+or without a GPU, but in a text that changes between versions.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from steadypose.engines.backends.tensorrt.api import TensorRt
+from steadypose.engines.foreign.texts import parse_json
 
 _LAYER = re.compile(
     r"Name: (?P<name>.*?), LayerType: (?P<kind>\w+), Inputs: \[(?P<inputs>.*?)\]"
@@ -74,6 +79,50 @@ def parse_layers(messages: Iterable[str]) -> list[BuiltLayer]:
         found = [_layer(line) for line in message.splitlines() if "LayerType:" in line]
         layers = [layer for layer in found if layer is not None] or layers
     return layers
+
+
+def inspect_engine(api: TensorRt, plan: Any) -> list[BuiltLayer]:
+    """Layers as the engine itself tells them; empty where it cannot be loaded or asked here."""
+    try:
+        runtime = api.module.Runtime(api.log.logger)
+        engine = None if api.log.errors else runtime.deserialize_cuda_engine(plan)
+        if engine is None:
+            return []
+        inspector = engine.create_engine_inspector()
+        text = inspector.get_engine_information(api.module.LayerInformationFormat.JSON)
+        return layers_in_json(text)
+    except (TypeError, AttributeError, ValueError):  # no GPU, no inspector, no JSON
+        return []
+    finally:
+        api.log.errors.clear()
+
+
+def layers_in_json(text: str) -> list[BuiltLayer]:
+    """Layers of the inspector's JSON; a layer that is only a name is left out.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    told = parse_json(text, most_bytes=64 << 20)
+    found = told.get("Layers", ()) if isinstance(told, dict) else ()
+    return [_from_json(layer) for layer in found if isinstance(layer, dict)]
+
+
+def _from_json(layer: dict[str, Any]) -> BuiltLayer:
+    def types(key: str) -> tuple[str, ...]:
+        tensors = [t for t in layer.get(key) or () if isinstance(t, dict)]
+        return tuple(_type(str(t.get("Format/Datatype", t.get("Datatype", "")))) for t in tensors)
+
+    weights = layer.get("Weights")
+    kinds = (_type(str(weights.get("Type", ""))),) if isinstance(weights, dict) else ()
+    return BuiltLayer(
+        str(layer.get("Name", "")),
+        str(layer.get("LayerType", "")),
+        types("Inputs"),
+        types("Outputs"),
+        (*types("Constants"), *kinds),
+        tuple(_SOURCE.findall(str(layer.get("Metadata", "")))),
+    )
 
 
 def _layer(line: str) -> BuiltLayer | None:

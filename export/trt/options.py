@@ -42,6 +42,9 @@ def parse(argv: Sequence[str] | None, *, description: str | None) -> argparse.Na
     parser.add_argument(
         "--target", nargs="+", default=[], help="compute capabilities (RTX), such as 8.6 8.9"
     )
+    parser.add_argument(
+        "--device", type=int, default=0, help="number of the GPU, in CUDA's order (default 0)"
+    )
     parser.add_argument("--output", type=Path, help="default: engines/built/...")
     parser.add_argument("--plan", type=Path, help="also write the bare plan, for trtexec or Triton")
     parser.add_argument("--save-onnx", type=Path, help="also write the graph that was built")
@@ -59,6 +62,8 @@ def parse(argv: Sequence[str] | None, *, description: str | None) -> argparse.Na
         raise UsageError(
             "--workspace and --calibration-crops must be positive", fix="leave them out"
         )
+    if not 0 <= arguments.device <= 63:
+        raise UsageError("--device is not between 0 and 63", fix="leave it out for the first GPU")
     if not 1 <= arguments.max_batch <= 256:
         raise UsageError("--max-batch is not between 1 and 256", fix="leave it out for 8")
     return arguments

@@ -18,6 +18,7 @@ from steadypose.engines.errors import ModelFileError
 from steadypose.export.trt.batch_norms import fold_batch_norms
 
 _CONVOLUTIONS = {"Conv", "ConvTranspose"}
+_QUANTISING = {"QuantizeLinear", "DequantizeLinear"}
 # Inputs that are positions or factors, and float32 by ONNX's definition.
 _KEPT_FLOAT = {"Resize": {1, 2}, "Upsample": {1}}
 _LARGEST_HALF = 65504.0
@@ -31,7 +32,7 @@ def to_float(model: onnx.ModelProto) -> onnx.ModelProto:
     Args:
         model: A model file of ours; not modified.
     """
-    copy = _copy(model)
+    copy = copied(model)
     tensors = {tensor.name: tensor for tensor in copy.graph.initializer}
     kept = []
     for node in copy.graph.node:
@@ -58,6 +59,9 @@ def _is_unfolding(node: NodeProto) -> bool:
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """Copy a model with its network, from first to last convolution, in fp16.
 
+    Of a quantised network it is what is not int8: the first and last layers, activations
+    between them, and the scales, so that nothing is converted to float32 on the way.
+
     The heatmaps are cast to float32 before they are decoded, so that the arg-max and the
     sub-pixel fit lose no further precision.
 
@@ -70,6 +74,11 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     copy = to_float(model)
     graph = copy.graph
     inside = network_nodes(copy)
+    unpacking = _weight_unpacking(copy, inside)
+    if unpacking or any(node.op_type == "QuantizeLinear" for node in inside):
+        _allow_half_scales(copy)
+    inside = unpacking + inside
+    del graph.value_info[:]  # types as they were, from whoever wrote the graph
     ids = {id(node) for node in inside}
     made_inside = {output for node in inside for output in node.output}
     outside = {name for node in graph.node if id(node) not in ids for name in node.input}
@@ -87,6 +96,30 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
             graph.initializer.remove(constants[name])
     _replace_nodes(copy, _with_casts(list(graph.node), ids, entering, leaving))
     return copy
+
+
+def _weight_unpacking(model: onnx.ModelProto, inside: list[NodeProto]) -> list[NodeProto]:
+    """The nodes before a quantised network that make floats of its int8 weights."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    ids = {id(node) for node in inside}
+    waiting = {name for node in inside for name in node.input}
+    found: list[NodeProto] = []
+    for node in reversed(model.graph.node):  # a quantise node may stand before a dequantise node
+        if id(node) in ids or node.op_type not in _QUANTISING or waiting.isdisjoint(node.output):
+            continue
+        made = {output for other in model.graph.node for output in other.output}
+        if node.input[0] in stored or node.input[0] in made - set(node.output):
+            found.insert(0, node)
+            waiting |= set(node.input)
+    return found
+
+
+def _allow_half_scales(model: onnx.ModelProto) -> None:
+    """Opset 19 is the first in which quantise nodes read and dequantise nodes give fp16."""
+    for entry in model.opset_import:
+        if entry.domain in {"", "ai.onnx"}:
+            entry.version = max(entry.version, 19)
+    model.ir_version = max(model.ir_version, 9)
 
 
 def _rename_inputs(
@@ -143,37 +176,6 @@ def network_nodes(model: onnx.ModelProto) -> list[NodeProto]:
     return [nodes[i] for i in sorted(downstream & upstream)]
 
 
-def to_opset17(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy a model as opset 17, the last that TensorRT 8 reads.
-
-    Raises:
-        ModelFileError: An operator of the graph changed after opset 17.
-    """
-    copy = _copy(model)
-    for entry in copy.opset_import:
-        if entry.domain not in {"", "ai.onnx"} or entry.version <= 17:
-            continue
-        for node in copy.graph.node:
-            since = onnx.defs.get_schema(node.op_type, entry.version).since_version
-            if since > 17 and node.op_type not in _SAME_SINCE_17:
-                raise ModelFileError(
-                    f"operator {node.op_type} of the model file needs opset {since}, TensorRT 8 "
-                    "reads up to 17",
-                    fix="export the model again with --opset 17",
-                )
-        entry.version = 17
-    copy.ir_version = min(copy.ir_version, 8)
-    return copy
-
-
-# These changed after 17 only in the types they accept (bfloat16, float8), or gained an
-# attribute whose default is the old meaning.
-_SAME_SINCE_17 = {
-    *("Cast", "Reshape", "Identity", "Constant", "Equal", "Shape", "Pad", "Flatten"),
-    *("Transpose", "Unsqueeze", "Squeeze", "AveragePool", "ConstantOfShape"),
-}
-
-
 def _is_fixed(node: NodeProto, shapes: dict[str, tuple[int, ...]]) -> bool:
     group = next((a.i for a in node.attribute if a.name == "group"), 1)
     shape = shapes.get(node.input[1], ())
@@ -227,7 +229,8 @@ def _replace_nodes(model: onnx.ModelProto, nodes: list[NodeProto]) -> None:
     model.graph.node.extend(kept)
 
 
-def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+def copied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that may be changed."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     return copy

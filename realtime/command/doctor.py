@@ -28,7 +28,9 @@ _PACKAGES = ("openvino", "onnxruntime", "av", "filterpy", "pyarrow")
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
-def examine(model: Path | None, *, backend: str = "auto", is_trusting: bool = False) -> list[str]:
+def examine(
+    model: Path | None, *, backend: str = "auto", is_trusting: bool = False, device: int = 0
+) -> list[str]:
     """Everything a bug report needs, one line each.
 
     Args:
@@ -36,8 +38,9 @@ def examine(model: Path | None, *, backend: str = "auto", is_trusting: bool = Fa
             ``--model`` and ``--quality`` would use, with the reason.
         backend: Backend of such a run.
         is_trusting: Try an engine that somebody else built.
+        device: Number of the GPU.
     """
-    options = EngineOptions(threads=default_threads(), is_trusting=is_trusting)
+    options = EngineOptions(threads=default_threads(), is_trusting=is_trusting, device=device)
     taken = []
     if model is None:
         model, text = _default(backend, options)
@@ -53,7 +56,7 @@ def examine(model: Path | None, *, backend: str = "auto", is_trusting: bool = Fa
         _line("video", _video_backends()),
         *_cameras(),
         _line("GPU", _nvidia_gpu()),
-        _line("CUDA driver", _cuda_driver()),
+        _line("CUDA driver", _cuda_driver(device)),
         *(_line(name, _version(name)) for name in _GPU_PACKAGES),
         *taken,
         *_model_lines(model, options),
@@ -158,13 +161,18 @@ def _nvidia_gpu() -> str:
     )
 
 
-def _cuda_driver() -> str:
+def _cuda_driver(index: int) -> str:
     """Query the driver directly, without any CUDA package."""
     try:
-        device = load_driver().device()
+        device = load_driver().device(index)
     except SteadyposeError as error:
         return error.what
-    return f"CUDA {device.driver}, {device.name}, compute capability {device.capability}"
+    generation = int(device.driver.partition(".")[0])
+    which = "requirements-gpu.txt" if generation >= 13 else "requirements-gpu-cu12.txt"
+    return (
+        f"CUDA {device.driver}, {device.name}, compute capability {device.capability}; "
+        f"{which} has the packages for it"
+    )
 
 
 def _default(backend: str, options: EngineOptions) -> tuple[Path, str]:

@@ -9,16 +9,15 @@ from steadypose.engines import registry
 from steadypose.engines.options import PRECISIONS
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.parser import ANY, Number, Parser, Switch, file_name
+from steadypose.realtime.command.recording_options import add_live, add_tables, chosen_table
 from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.values import Camera, address, stream_name
+from steadypose.realtime.command.values import Camera
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.record.formats.tables import (
     NAMES,
     Table,
     TableFormat,
-    find_table,
-    layouts,
     with_angles,
 )
 from steadypose.realtime.record.live.opening import LiveOptions
@@ -55,6 +54,8 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         threads=arguments.threads,
         is_auto_build=arguments.auto_build,
         is_trusting=arguments.trust_engine,
+        device=arguments.device,
+        is_blocking=arguments.wait == "sleep",
         persons=arguments.persons,
         smoother=arguments.smooth,
         is_predicting=arguments.predict,
@@ -80,11 +81,6 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
 def _table(name: str, arguments: argparse.Namespace) -> TableFormat:
     form = chosen_table(name, arguments)
     return with_angles(form) if arguments.angles else form
-
-
-def chosen_table(name: str, arguments: argparse.Namespace) -> TableFormat:
-    """The table format that a name and, where it has layouts, their option mean."""
-    return find_table(name, getattr(arguments, f"{name}_layout", ""))
 
 
 def build_parser() -> Parser:
@@ -181,6 +177,20 @@ def build_parser() -> Parser:
         "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
     )
     engine.add_argument(
+        "--device",
+        type=Number(0, 63),
+        default=DEFAULTS.device,
+        metavar="N",
+        help="TensorRT: number of the GPU, as nvidia-smi counts (default: %(default)s)",
+    )
+    engine.add_argument(
+        "--wait",
+        choices=("spin", "sleep"),
+        default="spin",
+        help="TensorRT: wait for the GPU at full speed, or asleep, which leaves a core free and "
+        "costs some hundredths of a millisecond (default: %(default)s)",
+    )
+    engine.add_argument(
         "--threads",
         type=Number(0, 256),
         default=DEFAULTS.threads,
@@ -242,7 +252,7 @@ def build_parser() -> Parser:
         "lines",
     )
     output.add_argument("--headless", action=Switch, help="open no window")
-    _add_tables(output)
+    add_tables(output)
     output.add_argument(
         "--split",
         type=parse_limit,
@@ -256,42 +266,5 @@ def build_parser() -> Parser:
         "--benchmark", type=file_name, metavar="FILE", help="write the run's timing figures as JSON"
     )
     add_force(output, action=Switch)
-    _add_live(parser.add_argument_group("live"))
+    add_live(parser.add_argument_group("live"))
     return parser
-
-
-def _add_live(live: argparse._ArgumentGroup) -> None:
-    for option, what in (("--udp", "JSON lines"), ("--osc", "Open Sound Control")):
-        live.add_argument(
-            option, type=address, metavar="HOST:PORT", help=f"send poses as they happen: {what}"
-        )
-    live.add_argument(
-        "--lsl",
-        type=stream_name,
-        metavar="NAME",
-        help="offer poses as streams of the Lab Streaming Layer, one for each of --persons",
-    )
-    live.add_argument(
-        "--normalized",
-        action=Switch,
-        help="send positions from 0 to 1 (left to right, top to bottom) instead of pixels",
-    )
-
-
-def _add_tables(output: argparse._ArgumentGroup) -> None:
-    for first, *others in map(layouts, NAMES):
-        help_ = "write keypoints" if others else f"write keypoints, {first.help}"
-        output.add_argument(first.option, type=file_name, metavar="FILE", help=help_)
-        said = ", ".join(f"{form.layout}: {form.help}" for form in (first, *others))
-        add_layout(output, first, said)
-
-
-def add_layout(parser: argparse._ActionsContainer, default: TableFormat, said: str) -> None:
-    """An option that chooses a layout, where the format has several; ``said`` is its help."""
-    if default.layout:
-        parser.add_argument(
-            f"{default.option}-layout",
-            choices=[form.layout for form in layouts(default.name)],
-            default=default.layout,
-            help=f"{said} (default: %(default)s)",
-        )

@@ -16,6 +16,7 @@ from steadypose.realtime.model.places import PUBLISHED, SHIPPED
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.outputs import described_by
 from steadypose.realtime.record.parts import first_part
+from steadypose.realtime.record.recorder import load_video_sink
 from steadypose.realtime.record.sidecar import sidecar_path
 from steadypose.realtime.sources.opening import source_files
 
@@ -29,7 +30,7 @@ def check_outputs(settings: Settings) -> None:
         UsageError: Two outputs, or an output and an input or a model file of this program, are
             the same file, be it only in a later part; no run wrote what would be replaced; the
             video has another suffix; a package is missing.
-        RecordError: A file cannot be written.
+        RecordError: A file cannot be written, or av is missing for a video.
     """
     read = [*source_files(settings.source.text), settings.model, sidecar_of(settings.model)]
     read += [*SHIPPED, PUBLISHED]  # a later run reads them
@@ -46,6 +47,8 @@ def check_outputs(settings: Settings) -> None:
             f"--save-video {settings.video} does not end in {' or '.join(VIDEO_SUFFIXES)}",
             fix=f"--save-video {quoted(settings.video.with_suffix('.mp4'))}",
         )
+    if settings.video is not None:
+        load_video_sink()  # now, and not at the first frame
     if settings.is_offline_smoothed:
         _check_offline(settings)
     for table in settings.tables:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from steadypose.engines.options import EngineOptions
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.live.opening import LiveOptions
@@ -26,6 +27,8 @@ class Settings:
         threads: CPU threads of the network, 0 for the default.
         is_auto_build: Build a TensorRT engine that is missing or stale before starting.
         is_trusting: Run a TensorRT engine that somebody else built.
+        device: Number of the GPU.
+        is_blocking: Sleep while the GPU works.
         persons: How many people to follow.
         smoother: A name of ``steadypose.realtime.smooth.presets.NAMES``.
         is_predicting: Draw people in the window where they will be when it is seen.
@@ -51,6 +54,8 @@ class Settings:
     threads: int = 0
     is_auto_build: bool = False
     is_trusting: bool = False
+    device: int = 0
+    is_blocking: bool = False
     persons: int = 1
     smoother: str = "balanced"
     is_predicting: bool = True
@@ -66,6 +71,12 @@ class Settings:
     live: LiveOptions = field(default_factory=LiveOptions)
     has_angles: bool = False
     config: Path | None = None
+
+    def engine_options(self, threads: int) -> EngineOptions:
+        """How to open the engine, on some threads."""
+        return EngineOptions(
+            self.precision, threads, self.is_trusting, self.device, self.is_blocking
+        )
 
     @property
     def recordings(self) -> tuple[Path, ...]:

@@ -6,9 +6,11 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import write_error
 from steadypose.engines.foreign.claims import Claims
 from steadypose.engines.skeleton import Skeleton
@@ -193,16 +195,29 @@ def record_video(
     """Record annotated pictures; of a live source, what the encoder cannot take is given up.
 
     Raises:
-        RecordError: The file cannot be written.
+        RecordError: The file cannot be written, or av is missing.
     """
-    from steadypose.realtime.record.video import VideoSink  # noqa: PLC0415 - PyAV loads slowly
-
     return Recorder(
         path,
-        partial(VideoSink, fps=fps),
+        partial(load_video_sink(), fps=fps),
         time_of=lambda picture: picture[1],
         limit=limit,
         capacity=_VIDEO_CAPACITY,
         may_drop=is_live,
         claims=claims,
     )
+
+
+def load_video_sink() -> Callable[..., Sink[Picture]]:
+    """What encodes; loaded only where a video is written, so that nothing else needs av.
+
+    Raises:
+        RecordError: av is not installed, or does not load.
+    """
+    try:
+        return import_module("steadypose.realtime.record.video").VideoSink
+    except ImportError as error:
+        raise RecordError(
+            f"a video needs av, which is not installed or does not load ({error})",
+            fix="pip install av, or record a table without --save-video",
+        ) from error

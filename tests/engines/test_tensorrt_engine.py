@@ -192,7 +192,7 @@ def test_one_graph_per_batch_size_replays_on_new_input(make: Maker, cuda: FakeCu
         found = engine.infer(crops(*values))
         np.testing.assert_allclose(found[:, 0, 2], np.array(values) / 255, atol=1e-6)
         np.testing.assert_allclose(found[0, :, 1], 2 * np.arange(17))
-    assert cuda.calls.count("cuStreamBeginCapture_v2") == 2  # sizes 1 and 2
+    assert cuda.calls.count("cuStreamBeginCapture_v2") == 4  # 1, 2, 4 and 8, before the first
     assert cuda.calls.count("cuGraphLaunch") == 5
     engine.close()
 
@@ -277,6 +277,7 @@ def test_a_refused_plan_says_why_and_leaves_nothing_behind(make: Maker, cuda: Fa
 
 
 def test_a_refused_enqueue_is_an_error_and_never_a_stale_result(make: Maker, trt: Any) -> None:
+    trt.state["refuse_capture"] = True  # without graphs, each batch is queued anew
     engine = make()
     trt.state["refuse_enqueue"] = True
     with pytest.raises(EngineError, match="failed on a batch of 1: enqueueV3: made-up refusal"):
@@ -287,6 +288,7 @@ def test_a_refused_enqueue_is_an_error_and_never_a_stale_result(make: Maker, trt
 
 
 def test_a_refusal_tells_the_last_three_errors(make: Maker, trt: Any) -> None:
+    trt.state["refuse_capture"] = True  # without graphs, each batch is queued anew
     engine = make()
     for number in range(1, 5):
         engine._api.log.take(is_error=True, message=f"error {number}")
@@ -299,8 +301,8 @@ def test_a_refusal_tells_the_last_three_errors(make: Maker, trt: Any) -> None:
 def test_an_enqueue_refused_while_recording_ends_the_recording(
     make: Maker, trt: Any, cuda: FakeCuda
 ) -> None:
-    engine = make()
     trt.state["refuse_capture"] = True
+    engine = make()
     found = engine.infer(crops(51))
     assert found[0, 0, 2] == pytest.approx(0.2)  # runs without a graph
     assert cuda.recording == {}
@@ -317,17 +319,20 @@ def test_a_driver_without_graphs_still_runs(make: Maker, cuda: FakeCuda) -> None
     engine.close()
 
 
-def test_no_memory_for_a_context_and_a_refused_shape_are_sentences(make: Maker, trt: Any) -> None:
-    engine = make()
-    trt.state["refuse_batch"] = 3
-    with pytest.raises(EngineError, match="refuses a batch of 3"):
-        engine.infer(crops(1, 2, 3))
-    trt.state["no_memory"] = True
-    with pytest.raises(EngineError, match="no context for a batch of 2"):
-        engine.infer(crops(1, 2))
-    trt.state["no_memory"] = False
-    assert engine.infer(crops(51)).shape == (1, 17, 3)
-    engine.close()
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"refuse_batch": 4}, "refuses a batch of 4"),
+        ({"no_memory": True}, "no context for a batch of 1"),
+    ],
+)
+def test_no_memory_for_a_context_and_a_refused_shape_are_sentences(
+    make: Maker, trt: Any, cuda: FakeCuda, state: dict[str, Any], message: str
+) -> None:
+    trt.state |= state
+    with pytest.raises(EngineError, match=message):
+        make()
+    assert (cuda.memory, cuda.graphs, cuda.contexts, trt.state["alive"]) == ({}, {}, 0, 0)
 
 
 @pytest.mark.parametrize("answer", ["null object", "type error"])
@@ -344,6 +349,7 @@ def test_before_8_6_one_context_serves_one_batch_size_after_another(
     cuda: FakeCuda, memory: CudaMemory
 ) -> None:
     trt = fake_tensorrt(cuda, TINY_SPEC, version="8.5.3.1")
+    trt.state["profiles"] = False  # an engine built before there were several
     engine = TensorRtEngine(
         b"plan", replace(INFO, version="8.5.3.1"),
         api=TensorRt(trt, "tensorrt", "8.5.3.1", Log(trt)), driver=CudaDriver(cuda.library),
@@ -396,11 +402,10 @@ def test_rtx_keeps_what_it_compiled(make: Maker, trt: Any, tmp_path: Path) -> No
 
 def test_rtx_reads_its_cache_at_the_next_start(make: Maker, trt: Any, tmp_path: Path) -> None:
     cache = tmp_path / "x.engine.cache"
-    kept = seal(b"from last time")
-    cache.write_bytes(kept)
+    cache.write_bytes(seal(b"from last time"))
     make(info=replace(INFO, flavor="tensorrt-rtx"), cache=cache).close()
     assert trt.state["cache"] == b"from last time"
-    assert cache.read_bytes() == kept  # nothing ran, so nothing new
+    assert unseal(cache.read_bytes()) == b"compiled kernels"
 
 
 @pytest.mark.parametrize("laid", [b"kernels", b"0" * 64 + b"kernels", b"", "changed"])

@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 from steadypose.engines.spec import ModelSpec
 
 Work = Callable[[], None]
+_OF_A_STREAM = ("cuGraphLaunch", "cuEvent", "cuStream")
+SCRATCH = 4096
+"""Bytes of scratch memory of the made-up engine."""
 
 
 class FakeCuda:
@@ -43,6 +46,13 @@ class FakeCuda:
         self._next = 0x1000
         self.alive: Callable[[], int] = lambda: 0
         self.clock_ms = 0.0
+        self.streams_of_events: dict[int, int] = {}
+        self.is_lost = False
+        """Every call fails until the last context is given back."""
+        self.loses_again = 0
+        """How often it is lost again, as soon as a context is there."""
+        self.lost_after = 0
+        """Graphs that are launched before it is lost; 0: it is not."""
 
     def handle(self) -> int:
         self._next += 0x100
@@ -61,6 +71,13 @@ class FakeCuda:
         can_wait = not {"synchronize", "cuStreamSynchronize"} & set(self.fails)
         assert not (can_wait and any(self.queues.values())), "freed while the GPU works with it"
         self.memory.pop(address)
+
+    def found_again(self) -> None:
+        """A context that is given back takes its error with it."""
+        if self.contexts == 0 and self.is_lost:
+            self.queues.clear()
+            self.is_lost = self.loses_again > 0
+            self.loses_again -= 1
 
     def at(self, address: int, size: int) -> NDArray[np.uint8]:
         block = self.memory[address]
@@ -87,6 +104,8 @@ class _Library:
             cuda.calls.append(name)
             if name in cuda.fails:
                 return cuda.fails[name]
+            if cuda.is_lost and name.startswith(_OF_A_STREAM) and "Destroy" not in name:
+                return 719
             return int(inner(*[_plain(a) for a in arguments]) or 0)
 
         return call
@@ -113,6 +132,16 @@ class _Library:
         out.value = f"made-up error {code}".encode()
         return 0
 
+    def cuMemGetInfo_v2(self, free: Any, total: Any) -> None:  # noqa: N802
+        total.value = 1 << 30
+        free.value = (1 << 30) - sum(block.size for block in self._cuda.memory.values())
+
+    def cuDevicePrimaryCtxRetain(self, out: Any, _: int) -> None:  # noqa: N802
+        out.value = 7
+
+    def cuCtxSetCurrent(self, _: Any) -> None:  # noqa: N802
+        pass
+
     def cuStreamBeginCapture_v2(self, stream: int, _: int) -> None:  # noqa: N802
         assert not self._cuda.queues[stream], "what comes first must be over before a recording"
         self._cuda.recording[stream] = []
@@ -134,13 +163,24 @@ class _Library:
     def cuGraphLaunch(self, graph: int, stream: int) -> None:  # noqa: N802
         for work in self._cuda.graphs[graph]:
             self._cuda.queue(stream, work)
+        self._cuda.lost_after -= 1
+        if self._cuda.lost_after == 0:
+            self._cuda.is_lost = True
 
     def cuEventCreate(self, out: Any, _: int) -> None:  # noqa: N802
         out.value = self._cuda.handle()
         self._cuda.events[out.value] = 0.0
 
+    def cuEventSynchronize(self, event: int) -> int:  # noqa: N802
+        cuda = self._cuda
+        if cuda.is_lost:
+            return 719
+        cuda.wait(cuda.streams_of_events[event])
+        return 0
+
     def cuEventRecord(self, event: int, stream: int) -> None:  # noqa: N802
         cuda = self._cuda
+        cuda.streams_of_events[event] = stream
 
         def mark() -> None:
             cuda.clock_ms += 0.5
@@ -181,6 +221,8 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
             cuda.queues[self.handle] = []
 
         def synchronize(self) -> None:
+            if cuda.is_lost:
+                raise LogicError("cuStreamSynchronize failed: unspecified launch failure")
             if "synchronize" in cuda.fails:
                 raise LogicError("cuStreamSynchronize failed: an illegal memory access")
             cuda.wait(self.handle)
@@ -193,6 +235,7 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
         def pop(self) -> None:
             cuda.calls.append(f"pop with {cuda.alive()} TensorRT contexts alive")
             cuda.contexts -= 1
+            cuda.found_again()
 
         def detach(self) -> None:
             cuda.calls.append("detach")
@@ -212,6 +255,9 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
             return self._address
 
         def free(self) -> None:
+            if cuda.is_lost:
+                cuda.memory.pop(self._address)
+                raise LogicError("cuMemFree failed: unspecified launch failure")
             cuda.free(self._address)
 
     def mem_alloc(size: int) -> Allocation:
@@ -318,7 +364,9 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     height, width = spec.input_hw
     count = spec.output_rows
     types = SimpleNamespace(UINT8="uint8", FLOAT="float32")
-    state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0}
+    state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0, "contexts": 0,
+                             "enqueued": 0, "scratch": set(), "profiles": True}  # fmt: skip
+    is_85 = version.startswith("8.5")
 
     cuda.alive = lambda: int(state["alive"])
 
@@ -333,10 +381,34 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     class Context:
         def __init__(self, engine: Engine) -> None:
             self.engine, self.shape, self.address = engine, (0, 0, 0, 0), {"": 0}
+            self.scratch = 0
+            self.profile = state["alive"] if is_85 else 0
             state["alive"] += 1
 
         def __del__(self) -> None:
             state["alive"] -= 1
+
+        def is_stream_capturable(self, _: int) -> bool:
+            return not state.get("not_capturable")
+
+        @property
+        def device_memory(self) -> int:
+            return self.scratch
+
+        @device_memory.setter
+        def device_memory(self, address: int) -> None:
+            cuda.at(address, SCRATCH)  # it is there
+            self.scratch = address
+            state["scratch"].add(address)
+
+        def set_device_memory(self, address: int, size: int) -> None:
+            assert size == SCRATCH
+            self.device_memory = address
+
+        def set_optimization_profile_async(self, index: int, _: int) -> bool:
+            assert index < self.engine.num_optimization_profiles
+            self.profile = index
+            return True
 
         def set_input_shape(self, name: str, shape: tuple[int, int, int, int]) -> bool:
             assert name == "crops"
@@ -354,6 +426,8 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
                 self.engine.runtime.logger.log(1, "enqueueV3: made-up refusal")
                 return False
             batch = self.shape[0]
+            assert self.scratch in cuda.memory, "a context without scratch memory"
+            state["enqueued"] += 1
 
             def work() -> None:
                 crops = cuda.at(self.address["crops"], batch * height * width * 3)
@@ -369,6 +443,8 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     class Engine:
         num_io_tensors = 2
         names = ("crops", "keypoints")
+        device_memory_size = SCRATCH
+        num_optimization_profiles = 4 if is_85 and state["profiles"] else 1
 
         def __init__(self, runtime: Runtime) -> None:
             self.runtime = runtime
@@ -382,20 +458,43 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
         def get_tensor_dtype(self, name: str) -> str:
             return types.UINT8 if name == "crops" else types.FLOAT
 
-        def create_execution_context(self, *_: Any) -> Context | None:
-            if state["alive"] and version.startswith("8.5"):
+        def create_execution_context(self, strategy: Any = None) -> Context | None:
+            assert strategy == "user managed" or getattr(strategy, "allocation", "") == (
+                "user managed"
+            ), "every context would have scratch memory of its own"
+            return self._context()
+
+        def create_execution_context_without_device_memory(self) -> Context | None:
+            return self._context()
+
+        def _context(self) -> Context | None:
+            if state["alive"] >= self.num_optimization_profiles and is_85:
                 self.runtime.logger.log(1, "Profile 0 has been chosen by another context")
                 return None
-            return None if state.get("no_memory") else Context(self)
+            if state.get("no_memory"):
+                return None
+            state["contexts"] += 1
+            return Context(self)
 
         def create_runtime_config(self) -> Any:
+            state["config"] = RuntimeConfig()
+            return state["config"]
+
+    class RuntimeConfig:
+        cuda_graph_strategy = "no"
+        allocation = ""
+
+        def create_runtime_cache(self) -> Any:
             return SimpleNamespace(
-                create_runtime_cache=lambda: SimpleNamespace(
-                    deserialize=lambda data: state.update(cache=bytes(data)),
-                    serialize=lambda: b"compiled kernels",
-                ),
-                set_runtime_cache=lambda cache: state.update(cached=cache),
+                deserialize=lambda data: state.update(cache=bytes(data)),
+                serialize=lambda: b"compiled kernels",
             )
+
+        def set_runtime_cache(self, cache: Any) -> None:
+            state["cached"] = cache
+
+        def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+            self.allocation = strategy
 
     class Runtime:
         def __init__(self, logger: Any) -> None:
@@ -416,6 +515,9 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
     module: Any = ModuleType("tensorrt")
     module.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
     module.__version__ = version
+    module.CudaGraphStrategy = SimpleNamespace(DISABLED="no", WHOLE_GRAPH_CAPTURE="whole")
+    if not version.startswith("8."):
+        module.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
     module.ILogger, module.Runtime, module.DataType = ILogger, Runtime, types
     module.state, module.Engine = state, Engine
     return module

@@ -10,7 +10,9 @@ Source: CUDA driver API reference; names and codes are facts of that interface.
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from steadypose.engines.errors import EngineError, EngineUnavailableError
 
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 _CAPTURE_THREAD_LOCAL = 1
+_BLOCKING_SYNC = 1
 _CPU_FIX = "install NVIDIA's driver, or run with --backend auto for the CPU"
 
 
@@ -83,6 +86,19 @@ class CudaDriver:
             driver=f"{version.value // 1000}.{version.value % 1000 // 10}",
         )
 
+    def make_current(self, index: int) -> None:
+        """Make a GPU's primary context current on this thread, for as long as the process lives."""
+        handle, context = ctypes.c_int(), ctypes.c_void_p()
+        self._call("cuDeviceGet", ctypes.byref(handle), index)
+        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), handle)
+        self._call("cuCtxSetCurrent", context)
+
+    def free_bytes(self) -> int:
+        """Free memory of the current context's GPU."""
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        self._call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+        return free.value
+
     def begin_capture(self, stream: int) -> None:
         """Record what follows on the stream instead of running it."""
         self._call("cuStreamBeginCapture_v2", ctypes.c_void_p(stream), _CAPTURE_THREAD_LOCAL)
@@ -109,15 +125,39 @@ class CudaDriver:
         """Destroy a graph; errors are ignored, it is called while closing."""
         self._cuda.cuGraphExecDestroy(ctypes.c_void_p(graph))
 
-    def make_event(self) -> int:
-        """A mark that can be put on a stream."""
+    def load_kernel(self, ptx: bytes, name: str) -> int:
+        """A kernel of a compiled module, which stays loaded."""
+        module, function = ctypes.c_void_p(), ctypes.c_void_p()
+        self._call("cuModuleLoadData", ctypes.byref(module), ptx)
+        self._call("cuModuleGetFunction", ctypes.byref(function), module, name.encode())
+        return int(function.value or 0)
+
+    def launch_kernel(
+        self,
+        kernel: int,
+        grid: tuple[int, int, int],
+        block: tuple[int, int, int],
+        stream: int,
+        values: Sequence[Any],
+    ) -> None:
+        """Queue a kernel; ``values`` are ctypes objects, one for each of its parameters."""
+        pointers = (ctypes.c_void_p * len(values))(*[ctypes.addressof(v) for v in values])
+        where = (ctypes.c_void_p(kernel), *grid, *block, 0, ctypes.c_void_p(stream))
+        self._call("cuLaunchKernel", *where, pointers, None)
+
+    def make_event(self, *, is_blocking: bool = False) -> int:
+        """A mark that can be put on a stream; who waits for a blocking one sleeps."""
         event = ctypes.c_void_p()
-        self._call("cuEventCreate", ctypes.byref(event), 0)
+        self._call("cuEventCreate", ctypes.byref(event), _BLOCKING_SYNC if is_blocking else 0)
         return int(event.value or 0)
 
     def record(self, event: int, stream: int) -> None:
         """Put the mark behind everything given to the stream so far."""
         self._call("cuEventRecord", ctypes.c_void_p(event), ctypes.c_void_p(stream))
+
+    def wait(self, event: int) -> None:
+        """Wait until a mark is passed."""
+        self._call("cuEventSynchronize", ctypes.c_void_p(event))
 
     def elapsed_ms(self, begin: int, end: int) -> float:
         """Milliseconds between two marks that were passed."""
@@ -158,6 +198,10 @@ def load_driver() -> CudaDriver:
     Raises:
         EngineUnavailableError: It is not installed, or does not work.
     """
+    # CUDA 11 would load every kernel at the start; later versions do this by themselves.
+    os.environ.setdefault("CUDA_MODULE_LOADING", "LAZY")
+    # Numbers as nvidia-smi shows them, not the fastest first.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     name = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
     try:
         library = ctypes.CDLL(name)

@@ -117,7 +117,8 @@ class PycudaMemory:
             return
         self._is_open = False
         for allocation in self._kept:
-            allocation.free()
+            with _ignored():  # of a GPU that is lost, nothing can be freed
+                allocation.free()
         self._kept.clear()
         del self._stream
         self._context.pop()
@@ -218,19 +219,34 @@ def open_memory(device: int = 0, *, packages: Sequence[str] = PACKAGES) -> CudaM
 
     Raises:
         EngineUnavailableError: None is installed.
-        EngineError: The GPU refuses.
+        EngineError: The GPU refuses all that are; the first refusal.
     """
     missing = []
+    refusal: EngineError | None = None
     for package in packages:
         try:
             return _KINDS[package](device)
+        except EngineError as error:  # such as pycuda's, compiled for another driver
+            refusal = refusal or error
         except (ImportError, OSError, ValueError, AttributeError) as error:
             # Not installed, or compiled for another CUDA or NumPy.
             missing.append(f"{package} ({getattr(error, 'name', None) or error})")
+    if refusal is not None:
+        raise refusal
     raise EngineUnavailableError(
         f"TensorRT needs pycuda or cuda-python for its buffers; missing: {', '.join(missing)}",
         fix="pip install pycuda (needs the CUDA toolkit), or pip install cuda-python",
     )
+
+
+class _ignored:  # noqa: N801 - used like a function
+    """Lets pycuda's exceptions pass unheard."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        return isinstance(error, Exception) and type(error).__module__.startswith("pycuda")
 
 
 class _translated:  # noqa: N801 - used like a function

@@ -55,7 +55,7 @@ def find_engine(model: Path, now: Present, *, folder: Path = BUILT) -> tuple[Pat
         raise StaleEngineError(
             f"no TensorRT engine of {model.name} is built for {now.gpu} ({now.capability}) "
             f"with {now.flavor} {now.version}{told}",
-            command=build_command(model, now.precision),
+            command=build_command(model, now.precision, device=now.device),
         )
     _, _, path, info = max(fitting, key=lambda found: found[:2])
     return path, info

@@ -56,7 +56,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
     if info is not None and info.flavor not in MODULES:
         raise ModelFileError(f"{path} is for {info.flavor!r}", fix="build it again")
     driver = load_driver()
-    device = driver.device()
+    device = driver.device(options.device)
     api = load_tensorrt(info.flavor if info else "auto")  # type: ignore[arg-type]
     now = Present(
         api.flavor,
@@ -65,6 +65,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
         device.capability,
         options.precision,
         is_trusting=options.is_trusting,
+        device=options.device,
     )
     if info is None:
         now = dataclasses.replace(now, onnx_sha256=sha256_of(path), spec=spec)
@@ -72,7 +73,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
     elif differences := info.what_differs(now):
         raise StaleEngineError(
             f"{path.name} cannot run here: {'; '.join(differences)}",
-            command=build_command(None, options.precision),
+            command=build_command(None, options.precision, device=options.device),
         )
     plan = read_plan(path, info)
     return TensorRtEngine(
@@ -82,6 +83,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
         driver=driver,
         memory=open_memory(device.index),
         gpu=device.name,
+        is_blocking=options.is_blocking,
         cache=path.with_name(path.name + ".cache"),
     )
 

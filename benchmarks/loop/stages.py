@@ -1,0 +1,145 @@
+"""What the loop's own thread spends outside the engine, on frames that are kept in memory.
+
+    python -m benchmarks.loop.stages [--threads 1] [--output FILE]
+
+The first rows are of an engine that needs no time, in a frame of 1280x720, with crops cut by the
+CPU and as if the GPU cut them for nothing; the last is of the default network on this CPU, 640x360.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import guarded, parser, publish, table
+from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.engines.base import Engine
+from steadypose.engines.model_file import read_spec
+from steadypose.engines.options import EngineOptions
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.app.clock import STAGES
+from steadypose.realtime.app.display import NullDisplay
+from steadypose.realtime.app.loop import App
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.sources.demo import DemoScene
+from steadypose.realtime.tracking.crop import CropTransform
+from steadypose.realtime.tracking.pipeline import Pipeline
+
+_KEPT = 45
+_WARM = 15
+
+
+class KeptFrames:
+    """Frames of the demo that were drawn before; forth and back, so that nobody jumps."""
+
+    label, is_live, is_paced, fps, dropped, trouble = "kept frames", False, False, 30.0, 0, None
+    remarks: tuple[str, ...] = ()
+
+    def __init__(self, size_hw: tuple[int, int], frames: int) -> None:
+        scene = DemoScene(size_hw=size_hw)
+        kept = [scene.draw(index) for index in range(_KEPT)]
+        self._pictures: list[NDArray[np.uint8]] = kept + kept[-2:0:-1]
+        self._given, self.frame_count = 0, frames
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all were given."""
+        return self._given >= self.frame_count
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Give the next one."""
+        del timeout_s
+        if self.is_over:
+            return None
+        index, self._given = self._given, self._given + 1
+        return Frame(self._pictures[index % len(self._pictures)], index, index / 30, 0.0)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class FreeCrops(Pipeline):
+    """A pipeline whose crops cost nothing: the first ones stay in their buffers."""
+
+    def _cut(self, frame: Frame, transforms: list[CropTransform]) -> NDArray[np.uint8]:
+        if self.completed < _WARM:
+            return super()._cut(frame, transforms)
+        return self._buffers[0][: len(transforms)]
+
+
+def run_on_kept_frames(
+    engine: Engine, size_hw: tuple[int, int], *, frames: int, has_free_crops: bool = False
+) -> dict[str, Any]:
+    """Run the app's loop, headless and without files.
+
+    Args:
+        engine: Not closed.
+        size_hw: Of the frames.
+        frames: How many are measured.
+        has_free_crops: As if crops cost nothing.
+
+    Returns:
+        Frames, frame rate, ``frame_ms``, ``outside_ms`` (CPU time of the loop's thread outside
+        engine and source) as p50 and p95, and ``stages_ms`` p50 of each stage.
+    """
+    source = KeptFrames(size_hw, frames + _WARM)
+    outputs = Outputs(engine.spec.skeleton, source.fps, False)  # noqa: FBT003
+    pipeline = (FreeCrops if has_free_crops else Pipeline)(engine)
+    app = App(source, pipeline, NullDisplay(), outputs)
+    app.run()
+    clock = app.clock
+    rows = slice(_WARM, None)
+
+    def both(column: NDArray[np.float32]) -> list[float]:
+        return [float(value) for value in np.percentile(column[rows], (50, 95))]
+
+    engine_ms = clock.column("engine")
+    overhead = clock.column("overhead")
+    return {
+        "frames": frames,
+        "fps": clock.fps,
+        "frame_ms": both(engine_ms + overhead),
+        "outside_ms": both(overhead),
+        "stages_ms": {name: float(np.median(clock.column(name)[rows])) for name in STAGES},
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    made = parser(__doc__)
+    made.add_argument("--frames", type=int, default=600)
+    made.add_argument("--threads", type=int, default=1, help="of the network on the CPU")
+    arguments = made.parse_args()
+    cv2.setNumThreads(1)
+    spec = read_spec(DEFAULT_MODEL)
+    cpu = open_engine(
+        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
+    ).engine
+    free = FakeEngine(spec)
+    cases = (
+        ("no time, CPU crops", free, (720, 1280), False),
+        ("no time, free crops", free, (720, 1280), True),
+        (cpu.label, cpu, (360, 640), False),
+    )
+    rows = []
+    for name, engine, size_hw, is_free in cases:
+        found = run_on_kept_frames(engine, size_hw, frames=arguments.frames, has_free_crops=is_free)
+        stages = [f"{found['stages_ms'][stage]:.3f}" for stage in STAGES]
+        outside = [f"{value:.3f}" for value in found["outside_ms"]]
+        rows.append((name, f"{size_hw[1]}x{size_hw[0]}", *outside, *stages))
+    cpu.close()
+    head = ("engine", "frame", "outside p50", "outside p95", *STAGES)
+    publish(
+        "Outside: CPU time of the loop's thread outside engine and source, ms; stages: wall time, "
+        f"ms p50. One person, headless, no files\n\n{table(head, rows)}",
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

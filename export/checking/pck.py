@@ -1,0 +1,97 @@
+"""What a lower precision costs in PCK, on the demo's mannequin whose places are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from steadypose.engines.skeleton import COCO17
+from steadypose.engines.spec import ModelSpec
+from steadypose.realtime.datatypes import BBox
+from steadypose.realtime.sources.demo import DemoScene
+from steadypose.realtime.tracking.crop import cut, place_crop
+
+_THRESHOLDS = (0.2, 0.05)  # of the torso's height: the usual one, and one that notices more
+_EVERY = 11  # frames between two that are used
+_MARGIN = 0.08  # of the height: the truth ends at the ankles and eyes
+
+
+def demo_truth(
+    spec: ModelSpec, *, count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
+    """Crops of the demo, with what is true in them.
+
+    Returns:
+        (N, H, W, 3) uint8 BGR crops, (N, 17, 2) true places in crop pixels, and (N,) the
+        height of each torso, crop pixels.
+    """
+    scene = DemoScene()
+    crops = np.empty((count, *spec.input_hw, 3), np.uint8)
+    places, torsos = [], []
+    for row, crop in enumerate(crops):
+        xy = scene.truth(row * _EVERY)[0]
+        (x1, y1), (x2, y2) = xy.min(axis=0), xy.max(axis=0)
+        margin = _MARGIN * (y2 - y1)
+        box = BBox(x1 - margin, y1 - margin, x2 + margin, y2 + margin)
+        place = place_crop(box, size_hw=spec.input_hw, padding=spec.box_padding)
+        cut(scene.draw(row * _EVERY), place, crop)
+        inside = place.to_crop(xy)
+        places.append(inside)
+        upper, lower = (
+            np.mean([inside[COCO17.index(f"{side}_{part}")] for side in ("left", "right")], axis=0)
+            for part in ("shoulder", "hip")
+        )
+        torsos.append(np.linalg.norm(upper - lower))
+    return crops, np.stack(places), np.array(torsos)
+
+
+def pck(
+    found: NDArray[np.floating],
+    places: NDArray[np.float64],
+    torsos: NDArray[np.float64],
+    *,
+    threshold: float,
+) -> float:
+    """Share of keypoints within some torso heights of the truth; NaN counts as missed.
+
+    Args:
+        found: (N, 17, >= 2), crop pixels.
+        places: (N, 17, 2) the truth.
+        torsos: (N,) crop pixels.
+        threshold: Torso heights.
+    """
+    distance = np.linalg.norm(found[..., :2] - places, axis=-1)
+    return float(np.mean(distance <= threshold * torsos[:, None]))
+
+
+def told_loss(
+    original: onnx.ModelProto, changed: onnx.ModelProto, spec: ModelSpec, *, count: int = 60
+) -> str:
+    """What a graph loses against the one it was made from, in a sentence.
+
+    Both run in ONNX Runtime on the CPU, as they are written: its optimiser computes int8
+    between fp16 layers wrongly (seen with 1.31).
+    """
+    import onnxruntime  # noqa: PLC0415 - only int8 needs it here
+
+    if spec.skeleton != COCO17:
+        return "loss in PCK: not measured, the demo knows COCO's 17 keypoints only"
+    crops, places, torsos = demo_truth(spec, count=count)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    results = []
+    for graph in (original, changed):
+        session = onnxruntime.InferenceSession(
+            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        found = [session.run(None, {"crops": crops[i : i + 4]})[0] for i in range(0, count, 4)]
+        results.append(np.concatenate(found)[:, :17])
+    losses = []
+    for threshold in _THRESHOLDS:
+        before, after = (pck(found, places, torsos, threshold=threshold) for found in results)
+        losses.append(
+            f"PCK@{threshold} {before:.3f} as float, {after:.3f} as int8, loss {before - after:.3f}"
+        )
+    return f"on {count} crops of the demo, on the CPU: {'; '.join(losses)}"

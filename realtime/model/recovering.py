@@ -1,0 +1,162 @@
+"""An engine that survives the loss of its GPU: once on the GPU again, then on the CPU.
+
+A driver that restarts, a card that falls off the bus or an error that CUDA keeps for the rest of a
+context ends every later call. The engine is closed, which gives its context back, and opened in a
+fresh one; if that fails, or happens again, the same network goes on on the CPU. Each change is
+said, and shown in the label; the run and its recordings go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadypose.engines.base import Engine
+from steadypose.engines.engine_file import SUFFIX, read_info
+from steadypose.engines.errors import EngineError, SteadyposeError
+from steadypose.engines.file_io import sha256_of
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import Opened, open_engine
+from steadypose.engines.spec import ModelSpec
+from steadypose.realtime.model.places import MODELS
+
+Opener = Callable[[], Engine]
+
+
+def recovering(
+    opened: Opened, model: Path, options: EngineOptions, *, say: Callable[[str], None]
+) -> Engine:
+    """The engine of a run; one on a GPU with its successors.
+
+    Args:
+        opened: As it was opened.
+        model: The model file, or an engine file.
+        options: With which.
+        say: Called with a sentence at each change.
+    """
+    if opened.backend != "tensorrt":
+        return opened.engine
+    again = partial(_open, model, "tensorrt", options)
+    source = _model_file(model)
+    if source is None:
+        return RecoveringEngine(opened.engine, (again,), say=say)
+    on_cpu = replace(options, precision="auto", threads=default_threads())
+    successors = (again, partial(_open, source, "auto", on_cpu))
+    return RecoveringEngine(opened.engine, successors, say=say)
+
+
+def _open(path: Path, backend: str, options: EngineOptions) -> Engine:
+    leave_out = () if backend == "tensorrt" else ("tensorrt",)
+    return open_engine(path, backend=backend, options=options, leave_out=leave_out).engine
+
+
+def _model_file(model: Path) -> Path | None:
+    """What the CPU can run; of an engine file, the model file it was built from, if it is here."""
+    if model.suffix != SUFFIX:
+        return model
+    with suppress(SteadyposeError, OSError):
+        info = read_info(model)
+        source = MODELS / Path(info.onnx).name
+        if sha256_of(source) == info.onnx_sha256:
+            return source
+    return None
+
+
+class RecoveringEngine:
+    """Passes everything on to an engine, and to its successor when it fails.
+
+    Args:
+        engine: The first one; owned.
+        successors: Open the next ones, in order, each at most once.
+        say: Called with a sentence at each change.
+    """
+
+    def __init__(
+        self, engine: Engine, successors: tuple[Opener, ...], *, say: Callable[[str], None]
+    ) -> None:
+        self._engine, self._spec, self._say = engine, engine.spec, say
+        self._successors = list(successors)
+        self._crops: NDArray[np.uint8] | None = None
+        self._is_closed = False
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Contract of the model, the same for all."""
+        return self._spec
+
+    @property
+    def label(self) -> str:
+        """Of the engine that works now."""
+        return self._engine.label
+
+    @property
+    def took_ms(self) -> float:
+        """See ``Engine.took_ms``."""
+        return self._engine.took_ms
+
+    @property
+    def others(self) -> NDArray[np.float32]:
+        """See ``Engine.others``."""
+        return self._engine.others
+
+    def start(self, crops: NDArray[np.uint8]) -> None:
+        """See ``Engine.start``; a failure is dealt with at once."""
+        self._crops = crops
+        try:
+            self._engine.start(crops)
+        except EngineError as error:
+            self._replace(error)
+            self._engine.start(crops)
+
+    def finish(self) -> NDArray[np.float32]:
+        """See ``Engine.finish``; the batch of a lost engine is computed again."""
+        while True:
+            try:
+                return self._engine.finish()
+            except EngineError as error:
+                if self._crops is None:
+                    raise  # nothing was started: a mistake of the caller
+                self._replace(error)
+                self._engine.start(self._crops)
+
+    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See ``Engine.infer``."""
+        self.start(crops)
+        return self.finish()
+
+    def close(self) -> None:
+        """Free the engine that works now. Safe to call twice."""
+        self._is_closed = True
+        self._engine.close()
+
+    def _replace(self, error: EngineError) -> None:
+        """Open a successor that works.
+
+        Raises:
+            EngineError: ``error``, where there is none left.
+        """
+        if self._is_closed:
+            raise error
+        with suppress(SteadyposeError):
+            self._engine.close()
+        reason = error
+        while self._successors:
+            opener = self._successors.pop(0)
+            try:
+                engine = opener()
+            except SteadyposeError as failure:
+                reason = failure if isinstance(failure, EngineError) else reason
+                continue
+            if engine.spec.input_hw != self._spec.input_hw:
+                engine.close()
+                continue
+            self._engine = engine
+            self._say(f"the engine failed ({error.what}); the run goes on with {engine.label}")
+            return
+        raise reason

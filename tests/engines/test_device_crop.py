@@ -1,0 +1,134 @@
+"""The GPU's crops: the kernel's arithmetic against the CPU's, and the kernel itself as C."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steadypose.engines.backends.tensorrt.device_crop import (
+    SOURCE,
+    compile_kernel,
+    cut_reference,
+)
+from steadypose.engines.errors import EngineUnavailableError
+from steadypose.realtime.datatypes import BBox
+from steadypose.realtime.sources.demo import DemoScene
+from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
+
+SIZES = ((192, 160), (224, 192), (256, 192))
+FRAMES = ((360, 640), (241, 319), (480, 853), (101, 1001))  # odd ones too
+
+
+def pictures() -> list[Any]:
+    """Noise, the hardest, and the demo, in frames of all sizes."""
+    rng = np.random.default_rng(0)
+    found = []
+    for height, width in FRAMES:
+        found.append(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        found.append(DemoScene(size_hw=(height, width)).draw(7))
+    return found
+
+
+def boxes(count: int) -> list[tuple[int, CropTransform]]:
+    """Random boxes, from a few pixels to far beyond the frame, each with the picture it is in."""
+    rng = np.random.default_rng(1)
+    kept = pictures()
+    found = []
+    for number in range(count):
+        which = number % len(kept)
+        height, width = kept[which].shape[:2]
+        w, h = width * 10 ** rng.uniform(-1.7, 0.4), height * 10 ** rng.uniform(-1.7, 0.4)
+        x, y = rng.uniform(-0.3, 1.1) * width - w / 2, rng.uniform(-0.3, 1.1) * height - h / 2
+        box = BBox(x, y, x + w, y + h)
+        size_hw = SIZES[number % len(SIZES)]
+        found.append((which, place_crop(box, size_hw=size_hw, padding=1.25)))
+    return found
+
+
+def numbers(place: CropTransform) -> tuple[int, int, int, int, int]:
+    return place.left, place.top, place.width, place.height, place.halvings
+
+
+def on_cpu(image: Any, place: CropTransform) -> Any:
+    out = np.empty((*place.size_hw, 3), np.uint8)
+    cut(image, place, out)
+    return out
+
+
+def test_the_kernels_arithmetic_is_the_cpus_within_a_grey_level_on_a_thousand_boxes() -> None:
+    kept = pictures()
+    halvings, empty = set(), 0
+    for which, place in boxes(1000):
+        wanted = on_cpu(kept[which], place)
+        found = cut_reference(kept[which], numbers(place), place.size_hw)
+        assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1, (which, place)
+        halvings.add(place.halvings)
+        empty += not wanted.any()
+    assert halvings >= {0, 1, 2}
+    assert 0 < empty < 500
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The functions of the kernel, compiled for this processor."""
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc")
+    folder = tmp_path_factory.mktemp("kernel")
+    source = SOURCE.read_text() + (
+        "\nvoid cut_all(const unsigned char *frame, int frame_h, int frame_w, const int *box,\n"
+        "             unsigned char *out, int crop_h, int crop_w) {\n"
+        "  for (int y = 0; y < crop_h; y++)\n    for (int x = 0; x < crop_w; x++)\n"
+        "      cut_pixel(frame, frame_h, frame_w, box, out + 3 * (y * crop_w + x), crop_h, crop_w,"
+        " x, y);\n}\n"
+    )
+    (folder / "kernel.c").write_text(source)
+    library = folder / "kernel.so"
+    subprocess.run(
+        ["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, folder / "kernel.c"],
+        check=True,
+    )
+    return ctypes.CDLL(str(library))
+
+
+def test_the_kernel_itself_computes_what_its_reference_says(kernel: Any) -> None:
+    kept = [np.ascontiguousarray(image) for image in pictures()]
+    for which, place in boxes(200):
+        if place.halvings > 2:
+            continue  # slow on one core
+        image, (height, width) = kept[which], place.size_hw
+        out = np.empty((height, width, 3), np.uint8)
+        kernel.cut_all(
+            image.ctypes.data_as(ctypes.c_void_p), image.shape[0], image.shape[1],
+            (ctypes.c_int * 5)(*numbers(place)), out.ctypes.data_as(ctypes.c_void_p),
+            height, width,
+        )  # fmt: skip
+        wanted = cut_reference(image, numbers(place), place.size_hw)
+        difference = np.abs(out.astype(int) - wanted.astype(int))
+        assert difference.max() <= 1, (which, place)
+        assert np.mean(difference != 0) < 0.01
+        assert np.abs(out.astype(int) - on_cpu(image, place).astype(int)).max() <= 1
+
+
+def test_nvrtc_compiles_it_for_every_generation_where_it_is_installed() -> None:
+    try:
+        compile_kernel("8.6")
+    except EngineUnavailableError:
+        pytest.skip("needs nvidia-cuda-nvrtc")
+    for capability in ("7.5", "8.6", "9.0", "12.0"):
+        assert b"cut_crops" in compile_kernel(capability)
+
+
+def test_without_nvrtc_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    with pytest.raises(EngineUnavailableError, match="libnvrtc"):
+        compile_kernel("8.9")
+    assert Path(SOURCE).exists()

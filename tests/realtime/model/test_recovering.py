@@ -1,0 +1,118 @@
+"""A GPU that is lost in the middle of a run, made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steadypose.engines import registry
+from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.engines.engine_file import write_engine
+from steadypose.engines.errors import EngineError
+from steadypose.engines.options import EngineOptions
+from steadypose.realtime import cli
+from steadypose.realtime.model.recovering import RecoveringEngine, recovering
+from tests.engines.test_tensorrt_engine import crops, cuda, fitting, machine, trt  # noqa: F401
+from tests.support.fake_cuda import FakeCuda
+
+
+@pytest.fixture
+def built(machine: Path, tiny_path: Path) -> Path:  # noqa: F811
+    info = fitting(tiny_path)
+    path = machine / info.file_name()
+    write_engine(path, b"plan", info)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("again", "ends_on"), [(0, "tensorrt 10.3.0"), (1, "openvino"), (9, "openvino")]
+)
+def test_a_run_goes_on_and_its_recording_is_whole(
+    built: Path, cuda: FakeCuda, tiny_path: Path, tmp_path: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str], again: int, ends_on: str,
+) -> None:  # fmt: skip
+    def run(name: str) -> str:
+        output = tmp_path / name
+        done = cli.main(
+            ["--source", "demo", "--headless", "--model", str(tiny_path), "--max-frames", "60",
+             "--csv", str(output)]
+        )  # fmt: skip
+        assert done == 0
+        return output.read_text()
+
+    undisturbed = run("undisturbed.csv")
+    assert undisturbed.count("\n") > 40
+    assert "the engine failed" not in capsys.readouterr().err
+    cuda.lost_after, cuda.loses_again = 12, again
+    disturbed = run("disturbed.csv")
+    said = capsys.readouterr()
+    assert "engine: tiny on tensorrt 10.3.0" in said.err
+    assert said.err.count("the engine failed (") == 1
+    assert f"the run goes on with {ends_on}" in said.err
+    assert "60 frames" in said.out
+    assert disturbed == undisturbed
+    assert cuda.contexts == 0
+
+
+def test_the_batch_that_was_lost_is_computed_again(
+    built: Path,
+    cuda: FakeCuda,  # noqa: F811
+    tiny_path: Path,
+) -> None:
+    options = EngineOptions()
+    said: list[str] = []
+    opened = registry.open_engine(tiny_path, backend="auto", options=options)
+    engine = recovering(opened, tiny_path, options, say=said.append)
+    engine.start(crops(51))
+    cuda.is_lost = True
+    found = engine.finish()
+    np.testing.assert_allclose(found[0, :, 2], 0.2, atol=1e-6)
+    assert engine.label.startswith("tensorrt")
+    cuda.is_lost = True  # and once more
+    np.testing.assert_allclose(engine.infer(crops(102))[0, :, 2], 0.4, atol=1e-6)
+    assert engine.label.startswith("openvino")
+    assert len(said) == 2
+    assert "unspecified launch failure" in said[0]
+    engine.close()
+    assert (cuda.contexts, cuda.memory) == (0, {})
+
+
+def test_a_cpu_engine_is_taken_as_it_is(tiny_path: Path) -> None:
+    options = EngineOptions()
+    opened = registry.open_engine(tiny_path, backend="openvino", options=options)
+    assert recovering(opened, tiny_path, options, say=print) is opened.engine
+    opened.engine.close()
+
+
+def test_an_engine_file_goes_on_on_the_cpu_only_with_its_own_model_file(
+    built: Path, cuda: FakeCuda, tiny_path: Path, monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+) -> None:  # fmt: skip
+    options = EngineOptions()
+
+    def lose_for_good() -> Any:
+        opened = registry.open_engine(built, backend="auto", options=options)
+        engine = recovering(opened, built, options, say=lambda _: None)
+        cuda.is_lost, cuda.loses_again = True, 99
+        return engine
+
+    engine = lose_for_good()
+    with pytest.raises(EngineError):
+        engine.infer(crops(51))
+    cuda.is_lost, cuda.loses_again = False, 0
+    monkeypatch.setattr("steadypose.realtime.model.recovering.MODELS", tiny_path.parent)
+    engine = lose_for_good()
+    assert engine.infer(crops(51))[0, 0, 2] == pytest.approx(0.2)
+    assert engine.label.startswith("openvino")
+    engine.close()
+
+
+def test_a_mistake_of_the_caller_replaces_nothing() -> None:
+    engine = RecoveringEngine(FakeEngine(), (), say=print)
+    with pytest.raises(EngineError, match="nothing was started"):
+        engine.finish()
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        engine.infer(np.zeros((1, 64, 48, 3), np.uint8))
