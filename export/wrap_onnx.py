@@ -116,7 +116,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Everything that a TOML file may hold, too."""
     layouts = ("nchw", "nhwc")
     parser.add_argument("--name", help="model id in the spec (default: name of --output)")
-    parser.add_argument("--skeleton", type=skeleton, help="coco17 or mpii16")
+    parser.add_argument("--skeleton", type=skeleton, help="coco17, mpii16, or a TOML file")
     feed = parser.add_argument_group("input")
     feed.add_argument("--input", type=size, help="HEIGHTxWIDTH, for a network of free size")
     feed.add_argument("--layout", choices=layouts)
