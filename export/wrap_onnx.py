@@ -34,7 +34,7 @@ from steadypose.export.option_values import size, skeleton
 from steadypose.export.wrap.check import check_wrapped
 from steadypose.export.wrap.feed import SHORTHANDS, choose_feed
 from steadypose.export.wrap.graph import foreign_domains, wrap
-from steadypose.export.wrap.network import open_network
+from steadypose.export.wrap.network import open_network, prove_batches
 from steadypose.export.wrap.options import WrapOptions, load_toml
 from steadypose.export.wrap.outputs import choose_reading
 from steadypose.realtime.command.written_files import add_force, check_written
@@ -63,6 +63,7 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
         guesses.append("the keypoints are COCO's 17 in COCO's order (--skeleton)")
     network = open_network(path, options, guesses)
     reading = choose_reading(network, skeleton, options, guesses)
+    network = prove_batches(network, reading.names, guesses)
     feed = choose_feed(network, options, guesses)
     if options.activation is None:
         guesses.append("the outputs are scores, not logits (--activation)")

@@ -31,10 +31,10 @@ def summary(found: Found) -> list[str]:
     if np.isfinite(found.head_px).any():
         error = relative_error(found.xy, found.truth, found.head_px)
         counts = found.is_counted & np.isfinite(found.head_px)[:, None]
-        # MPII's own evaluation leaves these two out (and counts errors exactly at the limit).
+        # MPII's own evaluation leaves these two out.
         trunk = [k for k, n in enumerate(found.skeleton.keypoints) if n in {"pelvis", "thorax"}]
         counts[:, trunk] = False
-        shares = [float((error[counts] < t).mean()) for t in (0.5, 0.1)]
+        shares = [float((error[counts] <= t).mean()) for t in (0.5, 0.1)]
         lines.append(f"PCKh@0.5 {shares[0]:.4f}   PCKh@0.1 {shares[1]:.4f}")
     return lines
 

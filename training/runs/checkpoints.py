@@ -16,6 +16,7 @@ from torch import nn
 
 from steadypose.engines.errors import ModelFileError, RecordError, UsageError
 from steadypose.engines.file_io import replace_file
+from steadypose.engines.foreign.texts import parse_json
 from steadypose.engines.wording.printable import quoted
 from steadypose.export.weights.state_dict import load_weights
 from training.config import TrainConfig
@@ -145,7 +146,7 @@ def require_same(saved: object, now: str, checkpoint: Path) -> None:
     if saved == now:
         return
     try:
-        before, after = _flat(json.loads(str(saved))), _flat(json.loads(now))
+        before, after = _flat(parse_json(str(saved))), _flat(parse_json(now))
     except ValueError:
         before, after = {}, {}
     changed = [key for key in after if before.get(key) != after[key]]
