@@ -51,7 +51,7 @@ from steadypose.realtime.model.places import MODELS, SHIPPED
 from steadypose.realtime.sources.opening import source_files
 
 
-def export(arguments: argparse.Namespace) -> str:
+def export(arguments: argparse.Namespace) -> list[str]:
     """Do what the command line says; returns what to tell the user."""
     weights, origin = find_origin(arguments)
     if arguments.name:
@@ -73,7 +73,9 @@ def export(arguments: argparse.Namespace) -> str:
         is_forced=arguments.force,
         makes_folders=True,
     )
-    network = build_network(recipe, load_weights(weights))
+    notes: list[str] = []
+    state = load_weights(weights, key=arguments.weights_key, notes=notes)
+    network = build_network(recipe, state, notes=notes)
     model = build_model(recipe, network)
     source = arguments.provenance or origin.source
     licence = arguments.licence or origin.licence
@@ -115,11 +117,12 @@ def export(arguments: argparse.Namespace) -> str:
     if not seen:
         warning = "; no keypoint was seen in them, so check again with --check-source"
     write_model_file(data, output)
-    return (
+    return [
+        *(f"note: {note}" for note in notes),
         f"{output}: {len(data) / 1e6:.1f} MB, opset {arguments.opset}; "
         f"on {len(crops)} crops of {shown(arguments.check_source)} it agrees with torch "
-        f"within {typical_px:.4f} px (99 in 100 keypoints) and {worst_score:.5f} score{warning}"
-    )
+        f"within {typical_px:.4f} px (99 in 100 keypoints) and {worst_score:.5f} score{warning}",
+    ]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -127,7 +130,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     unset = argparse.SUPPRESS  # then the recipe beside the weights decides
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--weights", type=Path, help="state dict (.pt or .pth), model file, or MoveNet's .json"
+        "--weights",
+        type=Path,
+        help="state dict (.pt, .pth, .safetensors), model file, or MoveNet's .json",
+    )
+    parser.add_argument(
+        "--weights-key", metavar="NAME", default="", help="which one, if the file holds several"
     )
     parser.add_argument(
         "--model", metavar="NAME", help=f"published weights: {command('models')} prints the names"
@@ -150,7 +158,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cells", choices=("half", "corner"), default=unset)
     parser.add_argument("--sigma", type=float, default=unset)
     parser.add_argument(
-        "--skeleton", type=skeleton, metavar="NAME", default=unset, help=", ".join(SKELETONS)
+        "--skeleton",
+        type=skeleton,
+        metavar="NAME",
+        default=unset,
+        help=f"{', '.join(SKELETONS)}, or a TOML file with a [skeleton] table",
     )
     parser.add_argument("--padding", type=float, default=unset)
     parser.add_argument("--flip-test", dest="has_flip_test", action="store_true", default=unset)

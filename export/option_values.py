@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 
-from steadypose.engines.skeleton import SKELETONS, Skeleton
+from steadypose.engines.errors import UsageError
+from steadypose.engines.skeleton import Skeleton
+from steadypose.export.skeleton_table import read_skeleton
 
 
 def size(text: str) -> tuple[int, int]:
@@ -42,7 +44,8 @@ def triple(text: str) -> tuple[float, ...]:
 
 
 def skeleton(text: str) -> Skeleton:
-    """Parse the name of a skeleton."""
-    if text not in SKELETONS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(SKELETONS)}")
-    return SKELETONS[text]
+    """Parse the name of a skeleton, or of a TOML file with a [skeleton] table."""
+    try:
+        return read_skeleton(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(f"{error.what}; {error.fix}") from None

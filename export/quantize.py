@@ -87,7 +87,7 @@ def quantize(
     read = {name for node in nodes for name in node.input}
     learnt = [node for node in nodes if node.op_type in {"Conv", "ConvTranspose"}]
     last = {node.name for node in learnt if read.isdisjoint(node.output)}
-    inside = {node.name for node in nodes} - {learnt[0].name} - last
+    inside = {node.name for node in nodes} - {learnt[0].name} - last - _with_constants(plain, nodes)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
         onnx.save(plain, source)
@@ -115,6 +115,18 @@ def quantize(
     del made.metadata_props[:]
     made.metadata_props.extend(model.metadata_props)
     return made
+
+
+def _with_constants(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> set[str]:
+    """Names of sums with a constant (a bias, an embedding of places), as transformers have them.
+
+    Both sides of a sum would be quantised, and TensorRT refuses a constant that is.
+    """
+    constant = {tensor.name for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if all(name in constant for name in node.input if name):
+            constant.update(node.output)
+    return {node.name for node in nodes if node.op_type == "Add" and constant & set(node.input)}
 
 
 def quantize_file(argv: Sequence[str] | None) -> str:

@@ -34,7 +34,7 @@ from steadypose.export.option_values import size, skeleton
 from steadypose.export.wrap.check import check_wrapped
 from steadypose.export.wrap.feed import SHORTHANDS, choose_feed
 from steadypose.export.wrap.graph import foreign_domains, wrap
-from steadypose.export.wrap.network import open_network
+from steadypose.export.wrap.network import open_network, prove_batches
 from steadypose.export.wrap.options import WrapOptions, load_toml
 from steadypose.export.wrap.outputs import choose_reading
 from steadypose.realtime.command.written_files import add_force, check_written
@@ -63,6 +63,7 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
         guesses.append("the keypoints are COCO's 17 in COCO's order (--skeleton)")
     network = open_network(path, options, guesses)
     reading = choose_reading(network, skeleton, options, guesses)
+    network = prove_batches(network, reading.names, guesses)
     feed = choose_feed(network, options, guesses)
     if options.activation is None:
         guesses.append("the outputs are scores, not logits (--activation)")
@@ -116,7 +117,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Everything that a TOML file may hold, too."""
     layouts = ("nchw", "nhwc")
     parser.add_argument("--name", help="model id in the spec (default: name of --output)")
-    parser.add_argument("--skeleton", type=skeleton, help="coco17 or mpii16")
+    parser.add_argument("--skeleton", type=skeleton, help="coco17, mpii16, or a TOML file")
     feed = parser.add_argument_group("input")
     feed.add_argument("--input", type=size, help="HEIGHTxWIDTH, for a network of free size")
     feed.add_argument("--layout", choices=layouts)

@@ -35,6 +35,7 @@ from steadypose.export.weights.building import build_model
 from steadypose.export.weights.recipe import Recipe, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights
 from training.datasets.pack import HELD_OUT, PackDataset
+from training.examples.sample import usable
 from training.measures.measure import crop_of, in_batches
 from training.measures.metrics import relative_error, torso_px
 from training.measures.results import publish
@@ -106,8 +107,7 @@ def of_people(maps: Maps, dataset: PackDataset) -> Evidence:
     """Evidence on labelled people, cropped as the app crops."""
     recipe, parts = maps.recipe, []
     for rows in in_batches(range(len(dataset)), _BATCH):
-        samples = [(row, dataset.sample(row)) for row in rows]
-        samples = [(row, s) for row, s in samples if np.isfinite(s.bbox).all()]
+        samples = list(usable(dataset, rows))
         cuts = [
             crop_of(s.image_bgr, s.bbox, size_hw=recipe.input_hw, padding=recipe.padding)
             for _, s in samples
@@ -133,8 +133,7 @@ def of_surroundings(maps: Maps, dataset: PackDataset) -> Evidence:
     """Evidence on regions beside people, where any keypoint found is wrong."""
     height, width = maps.recipe.input_hw
     parts = []
-    for row in range(len(dataset)):
-        sample = dataset.sample(row)
+    for _, sample in usable(dataset, range(len(dataset))):
         strip = _widest_strip(sample.image_bgr, sample.bbox, width / height)
         if strip is None:
             continue

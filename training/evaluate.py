@@ -9,7 +9,7 @@ files, every keypoint, and the calibration of the scores. ``weights.pt`` runs in
 
 from __future__ import annotations
 
-from steadypose.engines.wording.printable import visible_lines
+from steadypose.engines.wording.printable import visible, visible_lines
 from steadypose.realtime.command.parser import Parser, require
 
 if __name__ == "__main__":
@@ -27,19 +27,16 @@ from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.options import PRECISIONS, EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.engines.spec import ModelSpec
+from steadypose.export.weights.origin import files_of
+from steadypose.realtime.command.written_files import check_written
 from training.config import load_config
-from training.datasets import Remapped, open_dataset
+from training.datasets import Remapped, files_of_config, open_dataset
 from training.datasets.coco import CocoDataset
+from training.datasets.review import review_one
 from training.examples.sample import PoseDataset
 from training.measures.measure import Found, crop_of, infer_crops, measure
-from training.measures.metrics import (
-    limb_joints,
-    pck,
-    pck_per_keypoint,
-    relative_error,
-    reliability,
-)
 from training.measures.results import publish
+from training.measures.tables import keypoint_table, reliability_table, summary
 from training.runs.progress import draw_grid, write_picture
 
 _WORST = 20
@@ -78,57 +75,6 @@ def open_any(
         origin.name, recipe.skeleton, recipe.input_hw, recipe.padding, others=recipe.others
     )
     return TorchEngine(build_model(recipe, build_network(recipe, state)), spec)
-
-
-def summary(found: Found) -> list[str]:
-    """PCK over all limb keypoints, and PCKh if heads are known."""
-    lines = [
-        f"PCK@0.2 {found.pck(0.2):.4f}   PCK@0.5 {found.pck(0.5):.4f}   "
-        f"({int(np.isfinite(found.reference_px).sum())} people, limb keypoints)"
-    ]
-    hidden = found.is_counted & found.is_hidden
-    if hidden.any():
-        chosen = limb_joints(found.skeleton)
-        shares = [
-            pck(found.error[:, chosen], part[:, chosen], 0.2)
-            for part in (found.is_counted & ~hidden, hidden)
-        ]
-        lines.append(f"PCK@0.2 of visible keypoints {shares[0]:.4f}, of hidden {shares[1]:.4f}")
-    if np.isfinite(found.head_px).any():
-        error = relative_error(found.xy, found.truth, found.head_px)
-        counts = found.is_counted & np.isfinite(found.head_px)[:, None]
-        # MPII's own evaluation leaves these two out (and counts errors exactly at the limit).
-        trunk = [k for k, n in enumerate(found.skeleton.keypoints) if n in {"pelvis", "thorax"}]
-        counts[:, trunk] = False
-        shares = [float((error[counts] < t).mean()) for t in (0.5, 0.1)]
-        lines.append(f"PCKh@0.5 {shares[0]:.4f}   PCKh@0.1 {shares[1]:.4f}")
-    return lines
-
-
-def keypoint_table(found: Found) -> list[str]:
-    """A Markdown table with one row per keypoint."""
-    fifth, half = (pck_per_keypoint(found.error, found.is_counted, t) for t in (0.2, 0.5))
-    lines = ["| keypoint | labels | PCK@0.2 | PCK@0.5 | mean score |", "|---|---:|---:|---:|---:|"]
-    for k, name in enumerate(found.skeleton.keypoints):
-        count = int(found.is_counted[:, k].sum())
-        if count:
-            score = float(found.score[found.is_counted[:, k], k].mean())
-            lines.append(f"| {name} | {count} | {fifth[k]:.3f} | {half[k]:.3f} | {score:.2f} |")
-    return lines
-
-
-def reliability_table(found: Found) -> list[str]:
-    """A Markdown table: share of right keypoints by score."""
-    curve = reliability(found.score, found.error, found.is_counted)
-    lines = [
-        f"scores: mean gap to PCK@0.2 {curve.gap:.3f}; a right keypoint scores above a wrong "
-        f"one with probability {curve.order:.3f}",
-        "",
-        "| mean score | PCK@0.2 | keypoints |",
-        "|---:|---:|---:|",
-    ]
-    rows = zip(curve.score, curve.right, curve.count, strict=True)
-    return lines + [f"| {s:.2f} | {r:.3f} | {n} |" for s, r, n in rows]
 
 
 def worst_rows(found: Found, count: int = _WORST) -> list[tuple[int, float]]:
@@ -178,19 +124,24 @@ def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset
         raise UsageError("give either --config or --coco", fix="see --help")
     opened: list[PoseDataset]
     if arguments.coco is not None:
-        opened = [CocoDataset(arguments.coco, images=arguments.images)]
+        opened = [CocoDataset(arguments.coco, images=arguments.images, category=arguments.category)]
     else:
         config = load_config(arguments.config)
         root = arguments.data or arguments.config.parent
         opened = [open_dataset(data, root=root) for data in config.validate]
     wanted = engine.spec.skeleton
-    if arguments.detections is not None and not any(
-        isinstance(d, CocoDataset) and d.skeleton.keypoints == wanted.keypoints for d in opened
-    ):
-        raise UsageError(
-            f"--detections need a COCO file with the keypoints of {engine.spec.name}",
-            fix="leave them out, or give such a file with --coco",
-        )
+    fitting = [
+        d for d in opened if isinstance(d, CocoDataset) and d.skeleton.keypoints == wanted.keypoints
+    ]
+    for option in ("detections", "results"):
+        if getattr(arguments, option) is not None and len(fitting) != 1:
+            raise UsageError(
+                f"--{option} need a COCO file with the keypoints of {engine.spec.name}",
+                fix="leave them out, or give one such file with --coco",
+            )
+    for dataset in opened:
+        for note in review_one(dataset):
+            sys.stderr.write(f"note: {visible(note)}\n")
     return [d if d.skeleton.keypoints == wanted.keypoints else Remapped(d, wanted) for d in opened]
 
 
@@ -201,15 +152,41 @@ def _average_precision(
         average_precision,
         find_poses,
         load_detections,
+        save_results,
     )
 
     boxes = None
     if arguments.detections is not None:
-        boxes = load_detections(arguments.detections, category=dataset.category_id)
+        boxes = load_detections(arguments.detections, dataset=dataset)
     results = find_poses(engine, dataset, boxes, is_flip_tested=arguments.flip_test)
+    if arguments.results is not None:
+        save_results(results, arguments.results)
     statistics = average_precision(dataset, results, sigmas=engine.spec.skeleton.sigmas)
     kind = "labelled boxes" if boxes is None else f"boxes of {arguments.detections.name}"
     return [f"COCO OKS with {kind}: " + ", ".join(f"{n} {v:.3f}" for n, v in statistics.items())]
+
+
+def check_outputs(arguments: argparse.Namespace) -> None:
+    """Refuse to write over the model or the labels.
+
+    Raises:
+        UsageError: It would; or an option is of no use.
+        RecordError: A file cannot be written.
+    """
+    for option in ("images", "category"):
+        if getattr(arguments, option) is not None and arguments.coco is None:
+            raise UsageError(f"--{option} is for --coco", fix="set it in the config instead")
+    given = [(name, getattr(arguments, name)) for name in ("output", "sheet", "results")]
+    read = [*files_of(arguments.model), arguments.config, arguments.coco, arguments.detections]
+    if arguments.config is not None:
+        root = arguments.data or arguments.config.parent
+        read += [root / path for path in files_of_config(load_config(arguments.config))]
+    check_written(
+        [(path, f"--{name}") for name, path in given if path is not None],
+        read=[path for path in read if path is not None],
+        is_forced=True,
+        makes_folders=True,
+    )
 
 
 def evaluate(arguments: argparse.Namespace) -> str:
@@ -249,6 +226,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="where its relative paths start")
     parser.add_argument("--coco", type=Path, help="or on this COCO keypoint file")
     parser.add_argument("--images", type=Path, help="folder of its pictures")
+    parser.add_argument("--category", help="its category, if several have keypoints")
     parser.add_argument("--detections", type=Path, help="COCO JSON of boxes, for AP")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
@@ -259,6 +237,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--flip-test", action="store_true", help="average with the mirror image")
     parser.add_argument("--sheet", type=Path, help="write a picture of the twenty worst")
     parser.add_argument("--output", type=Path, help="also write the report to this file")
+    parser.add_argument("--results", type=Path, help="write the poses found, as COCO results")
     return parser
 
 
@@ -266,6 +245,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
     try:
         arguments = build_parser().parse_args(argv)
+        check_outputs(arguments)
         text = publish(evaluate(arguments), arguments.output)
     except SteadyposeError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201

@@ -25,7 +25,7 @@ from steadypose.export.weights.origin import files_of
 from steadypose.export.weights.recipe import find_recipe
 from steadypose.export.weights.state_dict import load_weights
 from steadypose.realtime.command.written_files import add_force, check_written
-from training.runs.trainer import save_checkpoint
+from training.runs.checkpoints import save_checkpoint
 
 
 def mix(first: Path, second: Path, *, share: float, out: Path, is_forced: bool = False) -> str:

@@ -26,8 +26,9 @@ import torch
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.realtime.command.written_files import check_written
 from training.config import TrainConfig, load_config
+from training.datasets import files_of_config
 from training.examples.batches import default_workers
-from training.runs.run import Run
+from training.runs.run import Begin, Run
 
 _WRITTEN = ("checkpoint.pt", "weights.pt", "weights.json", "log.csv", "curve.png", "grid.png")
 
@@ -70,9 +71,7 @@ def check_out(arguments: argparse.Namespace, config: TrainConfig) -> None:
         RecordError: It cannot be written.
     """
     root: Path = arguments.data or arguments.config.parent
-    told = [value for data in (*config.train, *config.validate) for value in data.options.values()]
-    told += [config.network.weights, config.teacher.weights if config.teacher else ""]
-    read = [root / text for text in told if isinstance(text, str) and text]
+    read = [root / text for text in files_of_config(config)]
     read += [arguments.config, arguments.weights or arguments.config]
     check_written(
         [(arguments.out / name, "a file of --out:") for name in _WRITTEN],
@@ -94,6 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="of torch on the CPU; default: all cores")
     parser.add_argument("--workers", type=int, default=default_workers(), help="data processes")
     parser.add_argument("--weights", type=Path, help="begin with this state dict or model file")
+    parser.add_argument(
+        "--weights-key", metavar="NAME", default="", help="which one, if the file holds several"
+    )
     parser.add_argument("--first-stage", type=int, default=1, help="begin with this stage")
     parser.add_argument("--quiet", action="store_true", help="one line per epoch, no bar")
     try:
@@ -109,8 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             device=find_device(arguments.device),
             workers=max(0, arguments.workers),
             is_quiet=arguments.quiet,
-            first_stage=arguments.first_stage,
-            weights=arguments.weights,
+            begin=Begin(arguments.first_stage, arguments.weights, arguments.weights_key),
         )
         for note in run.notes:
             print(f"note: {visible(note)}", file=sys.stderr)  # noqa: T201

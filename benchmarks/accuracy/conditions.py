@@ -14,6 +14,7 @@ if __name__ == "__main__":
     require("torch", requirements="requirements-train.txt")
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -27,7 +28,7 @@ from steadypose.engines.registry import open_engine
 from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from training.evaluate import worst_rows
-from training.examples.sample import Sample
+from training.examples.sample import Label, Sample
 from training.measures.measure import Found, crops_of, infer_crops, measure
 from training.people.body import BodyModel
 from training.people.postures import turn
@@ -67,6 +68,10 @@ class Staged:
 
     def __len__(self) -> int:
         return len(self._made)
+
+    def labels(self) -> Iterator[Label]:
+        """None: nothing is learnt from them."""
+        return iter(())
 
     def sample(self, row: int) -> Sample:
         """Render one image; only keypoints inside it count."""

@@ -36,7 +36,7 @@ def parse_json(
     if len(text) > most_bytes:
         raise ValueError(f"it has {len(text)} bytes, more than {most_bytes}")
     try:
-        value = json.loads(text)
+        value = json.loads(text.removeprefix("\ufeff") if isinstance(text, str) else text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if is_number_checked:
@@ -68,7 +68,9 @@ def read_toml(path: Path, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
         import tomli as tomllib  # type: ignore[no-redef]  # noqa: PLC0415
 
     try:
-        table: dict[str, Any] = tomllib.loads(_read(path, most_bytes).decode())
+        table: dict[str, Any] = tomllib.loads(
+            _read(path, most_bytes).decode("utf-8-sig")  # Windows' editors write a mark first
+        )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     _check_numbers(table)

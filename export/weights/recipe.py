@@ -30,6 +30,7 @@ from steadypose.export.models.registry import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     PUBLISHED_SOFTNESS,
+    keypoint_keys,
     kind_of,
     make_network,
 )
@@ -38,6 +39,7 @@ from steadypose.export.weights.movenet import MOVENET_SOURCE, is_movenet_graph
 from steadypose.export.weights.state_dict import load_strictly, to_our_names
 
 _BROKEN = (UsageError, OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError)
+_MOST = 2.0  # of a mean or deviation of pixels in 0 to 1
 RECIPE_KEY = "steadypose.recipe"
 """Of a model file's metadata: how to train and export its weights again."""
 
@@ -101,6 +103,11 @@ class Recipe:
             (_are_numbers(self.score), "score", self.score),
             (_are_numbers(self.std) and min(self.std) > 0, "std", self.std),
         )
+        if _are_numbers(self.mean) and max(map(abs, (*self.mean, *self.std))) > _MOST:
+            raise UsageError(
+                f"mean {self.mean} or std {self.std} is for pixels of 0 to 255",
+                fix="divide both by 255: here pixels go from 0 to 1",
+            )
         for is_good, name, value in checks:
             if not is_good:
                 raise UsageError(
@@ -226,22 +233,48 @@ def find_recipe(weights: Path) -> Origin | None:
         raise ModelFileError(f"{path} holds no usable recipe: {error!r}", fix=fix) from error
 
 
-def build_network(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+def build_network(
+    recipe: Recipe, state: Mapping[str, torch.Tensor], *, notes: list[str] | None = None
+) -> torch.nn.Module:
     """The network with its weights, whatever published layout their keys follow.
 
+    Args:
+        recipe: Says which network.
+        state: Its weights.
+        notes: A prefix that was taken off is appended.
+
     Raises:
-        ModelFileError: The weights do not belong to this network.
+        ModelFileError: The weights do not belong to this network, or find other keypoints.
     """
     network = make_network(recipe.network, keypoints=len(recipe.skeleton), options=recipe.options)
     _check_statistics(recipe, state)
     detail = f" with deconvolutions {recipe.deconv}" if recipe.options else ""
+    named = to_our_names(network, state, notes=notes)
+    _check_keypoints(recipe, network.state_dict(), named)
     load_strictly(
         network,
-        to_our_names(network, state),
+        named,
         name=f"{recipe.network}{detail} and {len(recipe.skeleton)} keypoints",
         fix="name the network, its keypoints and its layers as they were trained",
     )
     return network
+
+
+def _check_keypoints(
+    recipe: Recipe, wanted: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]
+) -> None:
+    """Where nothing but the last layer differs, it is the number of keypoints."""
+    differing = {k for k in wanted if k in state and state[k].shape != wanted[k].shape}
+    if not differing or not differing <= keypoint_keys(recipe.network, recipe.options):
+        return
+    own, key = len(recipe.skeleton), min(differing, key=lambda k: wanted[k].dim())
+    (theirs, *_), (ours, *_) = state[key].shape, wanted[key].shape
+    if state.keys() >= {k for k in wanted if not k.endswith(".num_batches_tracked")}:
+        raise ModelFileError(
+            f"the weights find {theirs * own // ours} keypoints, {recipe.skeleton.name} has {own}",
+            fix="name them in the [skeleton] table of a TOML file: --skeleton FILE.toml "
+            "(docs/networks.md)",
+        )
 
 
 def _check_statistics(recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None:

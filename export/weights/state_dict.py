@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steadypose.engines.errors import ModelFileError
+from steadypose.engines.errors import EngineUnavailableError, ModelFileError
 from steadypose.engines.foreign.files import check_regular
+from steadypose.export.weights.containers import best_prefix, shared_prefix, state_in
 from steadypose.export.weights.movenet import is_movenet_graph, load_movenet
 from steadypose.export.weights.stored import load_from_model_file
 
 _SHOWN = 5
+_COUNTER = ".num_batches_tracked"
 _MOST_GROWTH = 4  # layers may share weights; none of the published files has any that do
 # What torch raises for files that are damaged or something else altogether.
 _DAMAGE = (
@@ -45,16 +47,22 @@ class _Ignored:
         pass
 
 
-def load_weights(path: Path) -> dict[str, Tensor]:
+def load_weights(path: Path, *, key: str = "", notes: list[str] | None = None) -> dict[str, Tensor]:
     """Load a state dict as float32, unwrapping the usual containers.
 
-    Model files of ours (``.onnx``) and MoveNet's published graphs (``.json``) are read as well.
-    A training checkpoint (``{"state_dict": ...}``) is unwrapped. Nothing in the file is
-    executed: plain objects beside the weights (a training's log, say) become empty ones;
+    Model files of ours (``.onnx``), MoveNet's published graphs (``.json``) and safetensors are
+    read as well. A training checkpoint (``{"state_dict": ...}``) is unwrapped. Nothing in the
+    file is executed: plain objects beside the weights (a training's log, say) become empty ones;
     a file whose other objects cannot be emptied so is refused.
+
+    Args:
+        path: The file.
+        key: Which of several, see ``steadypose.export.weights.containers.state_in``.
+        notes: What was chosen is appended.
 
     Raises:
         ModelFileError: The file is missing, not a checkpoint, or holds no state dict.
+        EngineUnavailableError: It is a safetensors file, and the package is missing.
     """
     if is_movenet_graph(path):
         return load_movenet(path)
@@ -62,7 +70,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         return load_from_model_file(path)
     try:
         _check_container(path)
-        loaded = _load(path)
+        loaded = _load_safetensors(path) if path.suffix == ".safetensors" else _load(path)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} does not exist", fix="check --weights") from error
     except OSError as error:
@@ -75,19 +83,10 @@ def load_weights(path: Path) -> dict[str, Tensor]:
             fix="fetch or copy it again; of your own model save only the state dict: "
             "torch.save(model.state_dict(), path)",
         ) from error
-    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
-        loaded = loaded["state_dict"]
-    if not isinstance(loaded, dict) or not all(
-        isinstance(k, str) and isinstance(v, Tensor) for k, v in loaded.items()
-    ):
-        raise ModelFileError(
-            f"{path} holds no state dict",
-            fix="save only the state dict: torch.save(model.state_dict(), path)",
-        )
-    _refuse_hollow(path, loaded)
+    state = state_in(loaded, path, key=key, notes=[] if notes is None else notes)
+    _refuse_hollow(path, state)
     return {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in loaded.items()
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
     }
 
 
@@ -147,7 +146,23 @@ def _load(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _load_safetensors(path: Path) -> Any:
+    try:
+        from safetensors import SafetensorError  # noqa: PLC0415 - most weights are no such file
+        from safetensors.torch import load_file  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise EngineUnavailableError(
+            f"{path} needs safetensors, which is not installed", fix="pip install safetensors"
+        ) from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def to_our_names(
+    network: nn.Module, state: Mapping[str, Tensor], *, notes: list[str] | None = None
+) -> dict[str, Tensor]:
     """Turn published key names into those of the papers' own code, which are ours.
 
     Args:
@@ -155,18 +170,24 @@ def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
             for keys of layers that published code builds and never calls.
         state: With the names of Microsoft's, leoxiaobin's or princeton-vl's code (which
             stay), or of OpenMMLab 0.x (``backbone.``, ``keypoint_head.``) or 1.x
-            (``backbone.``, ``head.``), any of them inside DataParallel's ``module.``.
+            (``backbone.``, ``head.``), any of them inside DataParallel's ``module.``, or under
+            another prefix (``_orig_mod.`` of torch.compile, ``model.`` of Lightning).
+        notes: A prefix that was taken off is appended.
 
     Raises:
-        ModelFileError: Two keys become one.
+        ModelFileError: Two keys become one, or the file holds the network twice.
     """
     own = network.state_dict().keys()
     unused = (_STATISTICS, *getattr(network, "UNUSED", ()))
+    needed = [name for name in own if not name.endswith(_COUNTER)]
+    taken_off, is_whole = best_prefix(needed, state, _without_known)
+    if taken_off and notes is not None:
+        notes.append(f"the prefix {taken_off!r} was taken off the names of the weights")
     found: dict[str, Tensor] = {}
     for name, value in state.items():
-        new = name
-        for prefix in _PREFIXES:
-            new = re.sub(prefix, "", new)
+        if taken_off and is_whole and not name.startswith(taken_off):
+            continue  # of something else: a loss, a counter, a second network
+        new = _without_known(name.removeprefix(taken_off))
         if new not in own and any(re.search(pattern, new) for pattern in unused):
             continue
         if new in found:
@@ -176,6 +197,12 @@ def to_our_names(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
             )
         found[new] = value
     return found
+
+
+def _without_known(name: str) -> str:
+    for prefix in _PREFIXES:
+        name = re.sub(prefix, "", name)
+    return name
 
 
 def with_other_keypoints(
@@ -198,6 +225,40 @@ def with_other_keypoints(
     return {k: fresh[k] if k in keypoint_keys else v for k, v in state.items()}
 
 
+def with_fresh_head(
+    state: Mapping[str, Tensor], fresh: Mapping[str, Tensor], *, notes: list[str]
+) -> dict[str, Tensor]:
+    """Weights of a backbone alone, such as ImageNet's, to train on from.
+
+    Args:
+        state: With our names.
+        fresh: Random.
+        notes: What begins at random is appended.
+
+    Returns:
+        ``state``; where it has more than half of the network, each of whose parts is either
+        whole or missing, with ``fresh`` for what is missing and without what is left over.
+    """
+    needed = [key for key in fresh if not key.endswith(_COUNTER)]
+    fits = {key for key in needed if key in state and state[key].shape == fresh[key].shape}
+    parts: dict[str, set[str]] = {}
+    for key in needed:
+        parts.setdefault(key.partition(".")[0], set()).add(key)
+    missing = [part for part, keys in parts.items() if fits.isdisjoint(keys)]
+    is_clean = all(keys <= fits for part, keys in parts.items() if part not in missing)
+    has = sum(fresh[key].numel() for key in fits)
+    is_most = 2 * has > sum(fresh[key].numel() for key in needed)
+    if not missing or not is_clean or not is_most:
+        return dict(state)
+    taken = [part for part in parts if part not in missing]
+    notes.append(
+        f"{len(fits)} tensors of the weights fit ({', '.join(taken)}); {', '.join(missing)} "
+        "begin at random"
+    )
+    own = {key for key in fresh if key.partition(".")[0] not in missing}
+    return {key: state[key] if key in own and key in state else fresh[key] for key in fresh}
+
+
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str, fix: str) -> None:
     """Put the weights in; every key and shape must fit.
 
@@ -212,7 +273,8 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str,
         ModelFileError: Keys are missing, left over, or of another shape; it lists them.
     """
     wanted = network.state_dict()
-    counters = {k: torch.tensor(0) for k in wanted if k.endswith(".num_batches_tracked")}
+    counters = {k: torch.tensor(0) for k in wanted if k.endswith(_COUNTER)}
+    prefix = shared_prefix(state)
     state = {**counters, **state}
     problems = {
         "missing": [key for key in wanted if key not in state],
@@ -225,7 +287,8 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], *, name: str,
     }
     said = [f"{_list(keys)} {what}" for what, keys in problems.items() if keys]
     if said:
-        raise ModelFileError(f"the weights do not fit {name}: {'; '.join(said)}", fix=fix)
+        seen = f" (every name begins with {prefix!r})" if prefix else ""
+        raise ModelFileError(f"the weights do not fit {name}: {'; '.join(said)}{seen}", fix=fix)
     network.load_state_dict(state, strict=True)
 
 

@@ -80,6 +80,7 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
     """
     shorthand, colour = options.normalise, options.colour
     if options.mean or options.std or options.scale:
+        _check_range(options)
         factor, mean, std = options.scale or 1.0, options.mean or (0.0,), options.std or (1.0,)
         summary = f"(pixel * {factor:g} - {list(mean)}) / {list(std)}"
     else:
@@ -112,6 +113,31 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
         is_half=network.is_half,
         summary=summary,
     )
+
+
+def _check_range(options: WrapOptions) -> None:
+    """Mean and deviation belong to a range of pixels, and --scale says which.
+
+    Raises:
+        UsageError: They are for the other one.
+    """
+    given = [abs(v) for v in (*(options.mean or ()), *(options.std or ()))]
+    scale = options.scale or 1.0
+    changes = any(v != 0 for v in options.mean or ()) or any(v != 1 for v in options.std or ())
+    if not given or not changes:
+        return
+    if scale == 1 and 1e-3 < max(given) < 2:
+        raise UsageError(
+            f"a mean and deviation up to {max(given):g} are for pixels of 0 to 1, and pixels go "
+            "to 255",
+            fix="give --scale 0.00392157 as well",
+        )
+    if scale <= 1 / 100 and max(abs(v) for v in options.mean or (0.0,)) > 2:
+        raise UsageError(
+            f"a mean of {max(given):g} is for pixels of 0 to 255, and --scale {scale:g} makes them "
+            "smaller than it",
+            fix="leave --scale out",
+        )
 
 
 def feed_nodes(feed: Feed, output: str) -> tuple[list[NodeProto], list[TensorProto]]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import (
-    GraphProto,
     NodeProto,
     TensorProto,
     compose,
@@ -19,6 +18,7 @@ from onnx import (
 
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
+from steadypose.export.wrap.cutting import names_used, needed
 from steadypose.export.wrap.decode import OPSET, read_nodes
 from steadypose.export.wrap.feed import Feed, feed_nodes
 from steadypose.export.wrap.network import Network
@@ -50,8 +50,8 @@ def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onn
     before, feed_constants = feed_nodes(feed, _PREFIX + network.input_name)
     after, read_constants = read_nodes(reading, spec.keypoint_count, prefix=_PREFIX, opset=opset)
     nodes, constants = _constants_out(inner.graph.node)
-    nodes = _needed([*before, *nodes, *after], "keypoints")
-    used = _names_used(nodes)
+    nodes = needed([*before, *nodes, *after], ["keypoints"])
+    used = names_used(nodes)
     height, width = spec.input_hw
     graph = helper.make_graph(
         nodes,
@@ -140,25 +140,3 @@ def _constant(node: NodeProto) -> TensorProto | None:
     else:
         return None
     return tensor
-
-
-def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
-    """Keep only the nodes that lead to the output, without the network's other heads."""
-    wanted, kept = {output}, []
-    for node in reversed(nodes):
-        if wanted & set(node.output):
-            kept.append(node)
-            wanted |= _names_used([node])
-    return kept[::-1]
-
-
-def _names_used(nodes: Iterable[NodeProto]) -> set[str]:
-    """Inputs of nodes, including those of the graphs inside If and Loop."""
-    names: set[str] = set()
-    for node in nodes:
-        names.update(node.input)
-        for attribute in node.attribute:
-            inner: list[GraphProto] = [attribute.g] if attribute.HasField("g") else []
-            for graph in (*inner, *attribute.graphs):
-                names |= _names_used(graph.node) | {value.name for value in graph.output}
-    return names

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx.inliner
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from steadypose.engines.errors import ModelFileError, UsageError
@@ -17,6 +20,7 @@ from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
+from steadypose.export.wrap.cutting import cut_to, refuse_training
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
 
@@ -26,7 +30,7 @@ _LARGEST = 2_000_000_000  # bytes; protobuf, and so an ONNX file, is limited to 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A foreign network that was tested with batches of 1, 2 and 3.
+    """A foreign network that ran with one picture; ``prove_batches`` tries more.
 
     Attributes:
         model: Its graph: weights inside, one input, free batch.
@@ -35,7 +39,7 @@ class Network:
         input_hw: Its height and width, pixels.
         is_half: The input is fp16, else float32.
         is_nhwc: The channels come last.
-        is_single: The original file takes batches of 1 only.
+        is_single: The original file is run with batches of 1 only.
         shapes: Shape of every output for a batch of 1.
     """
 
@@ -63,6 +67,10 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
         UsageError: ``options`` contradict the file, or are missing.
     """
     model = _load(path)
+    named = [options.heatmaps] if options.heatmaps else list(options.simcc or ())
+    if named and set(named) <= {value.name for value in model.graph.output}:
+        cut_to(model, named)  # whatever else it gives need not even run
+    refuse_training(model)
     entry = _find_input(model, path)
     is_nhwc, input_hw = _find_size(entry, options, guesses)
     first = entry.type.tensor_type.shape.dim[0]
@@ -70,15 +78,11 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
         raise bound(f"it takes batches of {first.dim_value} only")
     is_single = first.HasField("dim_value") and first.dim_value == 1
     kind = _TYPES[entry.type.tensor_type.elem_type]
+    original = model.SerializeToString()
     _free_batch(model, entry, (*input_hw, 3) if is_nhwc else (3, *input_hw))
-    run = make_runner(str(path), entry.name, kind)
-    free = make_runner(model.SerializeToString(), entry.name, kind)
-    shape = (3, *input_hw, 3) if is_nhwc else (3, 3, *input_hw)
-    inputs = np.random.default_rng(0).standard_normal(shape, np.float32).astype(kind)
-    wanted = [run(inputs[i : i + 1]) for i in range(3)]
-    check_batches(free, inputs, wanted)
-    if is_single:
-        guesses.append("the fixed batch of 1 is made free: batches of 2 and 3 returned the same")
+    run = make_runner(str(path) if not named else original, entry.name, kind)
+    shape = (1, *input_hw, 3) if is_nhwc else (1, 3, *input_hw)
+    outputs = run(_noise(shape, kind))
     return Network(
         model=model,
         run=run,
@@ -87,8 +91,43 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
         is_half=kind is np.float16,
         is_nhwc=is_nhwc,
         is_single=is_single,
-        shapes={name: value.shape for name, value in wanted[0].items()},
+        shapes={name: value.shape for name, value in outputs.items()},
     )
+
+
+def prove_batches(network: Network, names: Sequence[str], guesses: list[str]) -> Network:
+    """Cut a network to the outputs that are read, and try batches of 1, 2 and 3 of these.
+
+    Args:
+        network: Its ``model`` is changed.
+        names: Of the outputs.
+        guesses: A decision is appended.
+
+    Returns:
+        It, knowing whether the file as it came can be run with more than one picture.
+
+    Raises:
+        ModelFileError: It is bound to one batch size.
+    """
+    cut_to(network.model, names)
+    kind = np.float16 if network.is_half else np.float32
+    free = make_runner(network.model.SerializeToString(), network.input_name, kind)
+    picture = (*network.input_hw, 3) if network.is_nhwc else (3, *network.input_hw)
+    inputs = _noise((3, *picture), kind)
+    wanted = [network.run(inputs[i : i + 1]) for i in range(3)]
+    check_batches(free, inputs, [{name: each[name] for name in names} for each in wanted])
+    if network.is_single:
+        guesses.append("the fixed batch of 1 is made free: batches of 2 and 3 returned the same")
+        return network
+    try:
+        network.run(inputs)
+    except ModelFileError:  # an output that is not read has a batch of 1 written into it
+        return replace(network, is_single=True)
+    return network
+
+
+def _noise(shape: tuple[int, ...], kind: type[Any]) -> NDArray[Any]:
+    return np.random.default_rng(0).standard_normal(shape, np.float32).astype(kind)
 
 
 def _refuse_what_lies_elsewhere(path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from steadypose.engines.errors import ModelFileError, UsageError
+from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import Skeleton
+from steadypose.export.skeleton_table import to_skeleton
 from steadypose.realtime.command.config.toml_table import read_toml, refuse_unknown
 from steadypose.realtime.command.parser import Parser
 
@@ -142,35 +142,3 @@ def _words(path: Path, key: str, value: Any) -> list[str]:
     if len(items) == 1:
         return [f"--{key}={items[0]}"]
     return [f"--{key}", *(str(item) for item in items)]
-
-
-def to_skeleton(table: Mapping[str, Any], path: Path) -> Skeleton:
-    """Read a [skeleton] table: limbs and flip_pairs hold pairs of names or indices.
-
-    Raises:
-        UsageError: Something is missing, or contradicts itself.
-    """
-    unknown = set(table) - {"name", "keypoints", "limbs", "flip_pairs", "sigmas"}
-    if unknown:
-        raise UsageError(f"{path}: the skeleton has no entry {min(unknown)!r}", fix=_FIX)
-    try:
-        names = [str(name) for name in table["keypoints"]]
-
-        def pairs(key: str) -> list[tuple[int, int]]:
-            return [
-                (_index(a, names), _index(b, names))
-                for a, b in table.get(key, [])  # [] : nothing is drawn, or nothing is mirrored
-            ]
-
-        made = {**table, "limbs": pairs("limbs"), "flip_pairs": pairs("flip_pairs")}
-        return Skeleton.from_dict(made)
-    except KeyError as error:
-        raise UsageError(f"{path}: the skeleton has no {error}", fix=_FIX) from error
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{path}: the skeleton cannot be used: {error}", fix=_FIX) from error
-    except ModelFileError as error:
-        raise UsageError(f"{path}: {error.what}", fix=_FIX) from error
-
-
-def _index(key: Any, names: list[str]) -> int:
-    return names.index(key) if isinstance(key, str) else int(key)

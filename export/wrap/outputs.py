@@ -91,9 +91,9 @@ def _is_map(name: str, network: Network, k: int, options: WrapOptions) -> bool:
     layouts = _layouts(network.shapes[name], k, options)
     if options.heatmaps:
         return name == options.heatmaps and bool(layouts)
+    sizes = [_map_hw(network.shapes[name], layout) for layout in layouts]
     return any(
-        options.stride or _stride(network, _map_hw(network.shapes[name], layout))
-        for layout in layouts
+        options.stride or _stride(network, hw) or _corner_stride(network, hw) for hw in sizes
     )
 
 
@@ -103,17 +103,37 @@ def _stride(network: Network, heatmap_hw: tuple[int, int]) -> float | None:
     return stride if height / h == stride and _STRIDES[0] <= stride <= _STRIDES[1] else None
 
 
+def _corner_stride(network: Network, heatmap_hw: tuple[int, int]) -> float | None:
+    """The stride where the last cells lie on the last pixels (udp), if it is a whole number."""
+    (height, width), (h, w) = network.input_hw, heatmap_hw
+    if min(h, w) < 2 or (width - 1) % (w - 1) or (height - 1) % (h - 1):
+        return None
+    stride = (width - 1) / (w - 1)
+    return stride if (height - 1) / (h - 1) == stride and stride <= _STRIDES[1] else None
+
+
 def _heatmap(
     name: str, network: Network, k: int, options: WrapOptions, guesses: list[str]
 ) -> HeatmapReading:
     shape = network.shapes[name]
     layouts = _layouts(shape, k, options)
-    likely = [x for x in layouts if _stride(network, _map_hw(shape, x))] or layouts
+    likely = [
+        x
+        for x in layouts
+        if _stride(network, _map_hw(shape, x)) or _corner_stride(network, _map_hw(shape, x))
+    ] or layouts
     layout = likely[0]
     heatmap_hw = h, w = _map_hw(shape, layout)
     cells, refine = options.cells or "corner", options.refine or "quarter"
     stride = options.stride or _stride(network, heatmap_hw)
     height, width = network.input_hw
+    corner = _corner_stride(network, heatmap_hw)
+    is_broken = stride is None or not stride.is_integer()
+    if corner is not None and is_broken and options.stride is None and options.cells is None:
+        cells = "udp"
+        guesses.append(
+            f"cells lie {corner:g} pixels apart, the last on the last pixel: udp (--cells)"
+        )
     if stride is None and cells != "udp":
         raise UsageError(
             f"heatmaps {name!r} of {h}x{w} cells do not share {height}x{width} pixels evenly",
@@ -123,7 +143,7 @@ def _heatmap(
     guesses.append(f"output {name!r} holds {size}, {layout} (--heatmaps, --heatmap-layout)")
     if options.stride is None and cells != "udp":
         guesses.append(f"stride {stride:g} (--stride)")
-    if options.cells is None:
+    if options.cells is None and cells != "udp":
         guesses.append("heatmap cells lie as in most published code: corner (--cells)")
     if options.refine is None:
         guesses.append("sub-pixel refinement quarter (--refine)")
@@ -209,11 +229,32 @@ def _misfit(network: Network, skeleton: Skeleton) -> UsageError:
         (len(shape) == 3 and shape[1] == k) or (len(shape) == 4 and k in {shape[1], shape[3]})
         for shape in network.shapes.values()
     )
+    for name, shape in network.shapes.items():
+        if _are_coordinates(shape, k):
+            return UsageError(
+                f"output {name!r} of {'x'.join(map(str, shape))} holds coordinates, not heatmaps "
+                "or SimCC scores",
+                fix="such networks are not supported (docs/foreign_models.md, Limits)",
+            )
     what = "no output holds heatmaps or SimCC scores that fit the crop"
     if not has_k:
         what = f"no output has the {k} keypoints of {skeleton.name}"
     fix = _FIX if has_k else "give --skeleton mpii16, or a [skeleton] table in --config"
     return UsageError(f"{what}; {_list(network.shapes)}", fix=fix)
+
+
+def _are_coordinates(shape: tuple[int, ...], k: int) -> bool:
+    """Whether a shape is that of x, y (and a score), of one person or of many candidates."""
+    rest = [side for side in shape if side != 1]
+    flat = {2 * k, 3 * k}
+    # A detector's: a box, a score or a few classes, then the keypoints; many candidates.
+    many = {4 + classes + each * k for classes in (0, 1, 2) for each in (2, 3)}
+    many |= {5 + 3 * n for n in range(4, 134)} if max(shape, default=0) >= 100 else set()
+    if len(rest) == 1:
+        return rest[0] in flat
+    if len(shape) > 3 and len(rest) > 2:
+        return False
+    return (k in rest and bool({2, 3} & set(rest))) or bool((flat | many) & set(rest))
 
 
 def _list(shapes: Shapes) -> str:

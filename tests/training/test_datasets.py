@@ -16,11 +16,12 @@ from tests.support.drawn import write_picture
 from tests.training.made_up import NAMES, coco_file, pack
 from training.config import DataConfig
 from training.datasets import Remapped, open_dataset, open_datasets, skeleton_named
-from training.datasets.coco import CocoDataset, skeleton_of
+from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset
 from training.datasets.mannequin import MannequinDataset
 from training.datasets.mpii import MpiiDataset
 from training.datasets.pack import PackDataset
+from training.datasets.skeletons import skeleton_of
 
 
 @pytest.fixture

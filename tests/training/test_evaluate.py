@@ -252,7 +252,7 @@ def made_found(error: NDArray[np.float64], **changes: Any) -> Any:
 
 def test_pckh_in_a_case_done_by_hand() -> None:
     from steadypose.engines.skeleton import MPII16
-    from training.evaluate import summary
+    from training.measures.tables import summary
 
     error = np.full((2, 16), 1.0)  # a twentieth of the head
     error[0, :4] = 6.0  # 0.3 heads
@@ -267,7 +267,7 @@ def test_pckh_in_a_case_done_by_hand() -> None:
 
 
 def test_visible_and_hidden_keypoints_are_told_apart() -> None:
-    from training.evaluate import summary
+    from training.measures.tables import summary
 
     error, hidden = np.full((1, 16), 5.0), np.zeros((1, 16), np.bool_)
     hidden[0, :4], error[0, :3] = True, 50.0

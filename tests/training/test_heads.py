@@ -133,7 +133,7 @@ def test_a_run_learns_maps_and_leaves_frozen_layers_alone(tmp_path: Path) -> Non
     from steadypose.export.models.registry import make_network
     from steadypose.export.weights.recipe import find_recipe
     from steadypose.export.weights.state_dict import load_weights
-    from training.runs.run import Run
+    from training.runs.run import Begin, Run
 
     teacher = tmp_path / "teacher.pt"
     torch.save(make_network("movenet_lightning", keypoints=17, seed=3).state_dict(), teacher)
@@ -145,7 +145,7 @@ def test_a_run_learns_maps_and_leaves_frozen_layers_alone(tmp_path: Path) -> Non
         device=torch.device("cpu"),
         workers=0,
         is_quiet=True,
-        weights=teacher,
+        begin=Begin(weights=teacher),
     )
     assert 0.0 <= run.go() <= 1.0
     before, after = load_weights(teacher), load_weights(out / "weights.pt")

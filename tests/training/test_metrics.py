@@ -30,15 +30,15 @@ def test_the_torso_is_a_diagonal_and_its_mirror_stands_in() -> None:
     np.testing.assert_allclose(torso_px(xy, known, COCO17), (50, 10, np.nan))
 
 
-def test_pck_counts_what_is_nearer_than_the_threshold() -> None:
+def test_pck_counts_what_is_within_the_threshold() -> None:
     truth = np.zeros((2, 3, 2))
     found = np.array([[(1.0, 0), (3, 0), (0, 2)], [(0, 0), (np.nan, 0), (9, 0)]])
     error = relative_error(found, truth, np.array((10.0, 20.0)))
     np.testing.assert_allclose(error, [[0.1, 0.3, 0.2], [0.0, np.inf, 0.45]])
     counted = np.ones((2, 3), np.bool_)
-    assert pck(error, counted, 0.2) == pytest.approx(2 / 6)  # at the threshold is a miss
+    assert pck(error, counted, 0.2) == pytest.approx(3 / 6)  # "within": the limit, too
     counted[1, 1] = False
-    assert pck(error, counted, 0.2) == pytest.approx(2 / 5)
+    assert pck(error, counted, 0.2) == pytest.approx(3 / 5)
     np.testing.assert_allclose(pck_per_keypoint(error, counted, 0.25), (1.0, 0.0, 0.5))
 
 

@@ -425,8 +425,7 @@ def test_a_loss_that_is_not_a_number_stops_before_the_weights_are_touched(
 
 def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path) -> None:
     from steadypose.export.models.pose_resnet import PoseResNet
-    from training.runs.from_config import first_network
-    from training.runs.run import Run
+    from training.runs.run import Begin, Run
 
     coco_file(tmp_path, count=4)
     trained = PoseResNet(18, deconv_filters=(16, 16, 16))
@@ -436,9 +435,9 @@ def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path)
     config = small_config(train=(data,), validate=(data,))
     run = Run(
         config, root=tmp_path, out=tmp_path / "o", device=torch.device("cpu"), workers=0,
-        weights=tmp_path / "w.pt",
+        begin=Begin(weights=tmp_path / "w.pt"),
     )  # fmt: skip
-    network = first_network(run.config, run.skeleton, run._weights)
+    network = run._first
     assert torch.equal(network.layer4[1].conv2.weight, trained.layer4[1].conv2.weight)
     assert network.final_layer.weight.shape[0] == 4
     assert any("only" in note for note in run.notes)
@@ -448,7 +447,6 @@ def test_weights_of_another_skeleton_give_all_but_the_last_layer(tmp_path: Path)
 def test_a_run_starts_from_the_weights_of_a_model_file(tmp_path: Path, whole: Path) -> None:
     from steadypose.export.export_onnx import main as export
     from steadypose.export.weights.state_dict import load_weights
-    from training.runs.from_config import first_network
 
     model = tmp_path / "first.onnx"
     given = ["--weights", str(whole / "weights.pt"), "--check-crops", "1", "--output", str(model)]
@@ -471,7 +469,7 @@ batch = 4
 '''
     (tmp_path / "second.toml").write_text(text)
     run = start(load_config(tmp_path / "second.toml"), tmp_path)
-    state = first_network(run.config, run.skeleton, run._weights).state_dict()
+    state = run._first.state_dict()
     trained = load_weights(whole / "weights.pt")
     assert state.keys() == trained.keys()
     for key, value in trained.items():
@@ -532,8 +530,8 @@ def test_a_teacher_of_other_pixels_or_keypoints_is_refused(tmp_path: Path) -> No
     from steadypose.export.models.registry import make_network
     from steadypose.export.weights.recipe import Recipe
     from training.config import TeacherConfig
+    from training.runs.checkpoints import save_weights
     from training.runs.teacher import open_teacher
-    from training.runs.trainer import save_weights
 
     recipe = Recipe(deconv=(16, 16, 16), final_kernel=3, input_hw=(64, 64))
     network = make_network("pose_resnet18", keypoints=17, options=recipe.options, seed=0)

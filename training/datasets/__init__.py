@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import SKELETONS, Skeleton
-from training.config import DataConfig
+from training.config import DataConfig, TrainConfig
 from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset
 from training.datasets.mannequin import MannequinDataset
 from training.datasets.mpii import MpiiDataset
 from training.datasets.pack import LISTS, PackDataset
-from training.examples.sample import PoseDataset, Sample
+from training.examples.sample import Label, PoseDataset, Sample
 
 KINDS: Mapping[str, Callable[..., PoseDataset]] = {
     "pack": PackDataset,
@@ -52,6 +52,10 @@ class Remapped:
 
     def __len__(self) -> int:
         return len(self.inner)
+
+    def labels(self) -> Iterator[Label]:
+        """The inner labels, in their own order: they are judged as they are."""
+        return self.inner.labels()
 
     def sample(self, row: int) -> Sample:
         """The inner sample in this skeleton's order."""
@@ -98,6 +102,13 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
         raise UsageError(
             f"data set kind {config.kind!r}: {error}", fix=f"it takes {', '.join(accepted)}"
         ) from error
+
+
+def files_of_config(config: TrainConfig) -> list[str]:
+    """Names of all files and folders that a config says are read, from its root."""
+    told = [v for data in (*config.train, *config.validate) for v in data.options.values()]
+    told += [config.network.weights, config.teacher.weights if config.teacher else ""]
+    return [text for text in told if isinstance(text, str) and text]
 
 
 def _check_option(kind: str, key: str, value: Any) -> None:

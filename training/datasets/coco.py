@@ -8,29 +8,25 @@ the keypoints' names and the skeleton as pairs counted from 1.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.errors import ModelFileError, SourceError
-from steadypose.engines.foreign import texts
-from steadypose.engines.foreign.names import as_name
-from steadypose.engines.skeleton import COCO17, Skeleton
-from training.examples.sample import Outside, Sample, check_inside, read_image, tight_bbox
-
-# OKS sigma of a keypoint without a published one: about the mean over COCO's body joints.
-_UNKNOWN_SIGMA = 0.08
-# As a separate word: left_x, x_left, l_x, x.l, leftX, LX.
-_MOST_BYTES = 2_000_000_000  # COCO's own file has 240 MB
-# A word of its own: left_x, x_left, l_x, x.l, leftX, LX.
-_LEFT = re.compile(
-    r"(?:(?<![A-Za-z])(?P<word>left|Left|LEFT|l|L)(?![A-Za-z]))|(?:^(?P<camel>left|Left|L)(?=[A-Z]))"
+from steadypose.engines.errors import SourceError
+from training.datasets.coco_file import Annotation, CocoFile, Id, as_id, read_coco
+from training.datasets.skeletons import skeleton_of
+from training.examples.sample import (
+    Label,
+    Outside,
+    Sample,
+    check_inside,
+    is_inside,
+    read_image,
+    tight_bbox,
 )
-_RIGHT = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
 
 
 class CocoDataset:
@@ -57,79 +53,88 @@ class CocoDataset:
         category: str | None = None,
         outside: Outside = "error",
     ) -> None:
-        data = read_json(annotations)
+        self.file = read_coco(annotations)
         self.name = annotations.stem
+        self.annotations = annotations
         self._folder = annotations.parent if images is None else images
         self._outside = outside
-        try:
-            chosen = _category(annotations, data["categories"], category)
-            self.skeleton = skeleton_of(chosen)
-            self.category_id = int(chosen["id"])
-            self.annotations = annotations
-            self._images = {int(i["id"]): str(i["file_name"]) for i in data["images"]}
-            self._sizes_hw = {
-                int(i["id"]): (int(i["height"]), int(i["width"]))
-                for i in data["images"]
-                if i.get("height") and i.get("width")
-            }
-            self._all: list[dict[str, Any]] = [
-                a for a in data["annotations"] if a.get("category_id", chosen["id"]) == chosen["id"]
-            ]
-            self.rows: list[dict[str, Any]] = [
-                a
-                for a in self._all
-                if not a.get("iscrowd", 0) and any(v > 0 for v in a.get("keypoints", ())[2::3])
-            ]
-            self._check_rows(annotations)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise SourceError(
-                f"{annotations} is no COCO keypoint file: {error!r}",
-                fix="export it as 'COCO keypoints' from the labelling tool",
-            ) from error
-
-    def _check_rows(self, annotations: Path) -> None:
-        count = 3 * len(self.skeleton)
-        for row in self.rows:
-            numbers = [*row["keypoints"], *(row.get("bbox") or ())]
-            if not all(isinstance(v, (int, float)) for v in numbers):
-                raise SourceError(
-                    f"{annotations}: annotation {row.get('id')} holds something that is no number",
-                    fix="export the labels again",
-                )
-            if len(row["keypoints"]) != count:
-                raise SourceError(
-                    f"{annotations}: annotation {row.get('id')} has {len(row['keypoints'])} "
-                    f"numbers for {len(self.skeleton)} keypoints, expected {count}",
-                    fix="export the labels again",
-                )
-            if int(row["image_id"]) not in self._images:
-                raise SourceError(
-                    f"{annotations}: annotation {row.get('id')} is for image {row['image_id']}, "
-                    "which the file does not list",
-                    fix="export the labels again",
-                )
+        chosen = _category(annotations, self.file.categories, category)
+        self.skeleton = skeleton_of(chosen)
+        self.category_id = as_id(chosen["id"])
+        self._all = [a for a in self.file.annotations if a.category_id in {None, self.category_id}]
+        labelled = [a for a in self._all if not a.is_crowd and a.is_labelled]
+        for row in labelled:
+            self._check(row)
+        self.rows = [a for a in labelled if (self.keypoints_of(a)[:, 2] > 0).any()]
+        self.beyond = len(labelled) - len(self.rows)
+        """Annotations that are left out because all their keypoints lie outside the picture."""
         if not self.rows:
             raise SourceError(
-                f"{annotations} has no annotation with labelled keypoints",
-                fix="label some, or choose another file",
+                f"{annotations} has no annotation with labelled keypoints: "
+                f"{self._left_out(self.file, len(labelled))}",
+                fix="label some, or choose another file or category",
             )
+
+    def _check(self, row: Annotation) -> None:
+        count = 3 * len(self.skeleton)
+        if len(row.keypoints) != count:
+            raise SourceError(
+                f"{self.annotations}: annotation {row.id} has {len(row.keypoints)} "
+                f"numbers for {len(self.skeleton)} keypoints, expected {count}",
+                fix="export the labels again",
+            )
+        if row.image_id not in self.file.images:
+            raise SourceError(
+                f"{self.annotations}: annotation {row.id} is for image {row.image_id}, "
+                "which the file does not list",
+                fix="export the labels again",
+            )
+
+    def _left_out(self, file: CocoFile, labelled: int) -> str:
+        crowds = sum(a.is_crowd for a in self._all)
+        counts = {
+            "of another category": len(file.annotations) - len(self._all),
+            "for a crowd": crowds,
+            "without a labelled keypoint": len(self._all) - crowds - labelled,
+            "with all keypoints outside the picture": labelled,
+        }
+        return ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "it has none at all"
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def annotations_of_category(self) -> list[dict[str, Any]]:
+    def annotations_of_category(self) -> list[Annotation]:
         """All annotations, including crowds and unlabelled ones, where AP ignores hits."""
         return self._all
 
-    def image(self, image_id: int) -> NDArray[np.uint8]:
+    def keypoints_of(self, row: Annotation) -> NDArray[np.float64]:
+        """(K, 3) x, y, v; v is 0 for what lies outside a picture of known size and is dropped."""
+        count = 3 * len(self.skeleton)  # crowds and unlabelled ones may have any number
+        numbers = row.keypoints if len(row.keypoints) == count else [0] * count
+        table = np.array(numbers, np.float64).reshape(-1, 3)
+        image_hw = self.file.images[row.image_id].size_hw
+        if self._outside == "drop" and image_hw is not None:
+            table[~is_inside(table[:, :2], image_hw=image_hw), 2] = 0
+        return table
+
+    def path_of(self, image_id: Id) -> Path:
+        """Where a picture lies; names written on Windows are found as well."""
+        name = self.file.images[image_id].file_name
+        path = self._folder / name
+        if "\\" in name and not path.exists():
+            turned = self._folder / name.replace("\\", "/")
+            return turned if turned.exists() else path
+        return path
+
+    def image(self, image_id: Id) -> NDArray[np.uint8]:
         """Read an image of the file, (H, W, 3) uint8 BGR.
 
         Raises:
             SourceError: It is missing or broken, or of another size than it was labelled at.
         """
-        path = self._folder / self._images[image_id]
+        path = self.path_of(image_id)
         image = read_image(path)
-        labelled_hw = self._sizes_hw.get(image_id, image.shape[:2])
+        labelled_hw = self.file.images[image_id].size_hw or image.shape[:2]
         if image.shape[:2] != labelled_hw:
             (h, w), (was_h, was_w) = image.shape[:2], labelled_hw
             raise SourceError(
@@ -139,20 +144,39 @@ class CocoDataset:
         return image
 
     @property
-    def image_ids(self) -> list[int]:
-        """Every image of the file, labelled or not."""
-        return sorted(self._images)
+    def image_ids(self) -> list[Id]:
+        """Every image of the file, labelled or not; numbers in order, words as listed."""
+        numbers = sorted(i for i in self.file.images if isinstance(i, int))
+        return [*numbers, *(i for i in self.file.images if not isinstance(i, int))]
 
-    def image_id(self, row: int) -> int:
+    def image_id(self, row: int) -> Id:
         """COCO's id of a row's image."""
-        return int(self.rows[row]["image_id"])
+        return self.rows[row].image_id
+
+    def labels(self) -> Iterator[Label]:
+        """Every row's."""
+        for number, row in enumerate(self.rows):
+            table = self.keypoints_of(row)
+            yield Label(
+                self._name(number),
+                self.path_of(row.image_id),
+                self.file.images[row.image_id].size_hw,
+                table[:, :2].astype(np.float32),
+                table[:, 2] > 0,
+                None if row.bbox is None else corners(row.bbox),
+            )
+
+    def _name(self, number: int) -> str:
+        row = self.rows[number]
+        name = self.file.images[row.image_id].file_name.replace("\\", "/")
+        return f"{Path(name).name}#{number if row.id is None else row.id}"
 
     def sample(self, row: int) -> Sample:
         """One annotation; every labelled keypoint counts."""
         annotation = self.rows[row]
-        image = self.image(self.image_id(row))
-        name = f"{Path(self._images[self.image_id(row)]).name}#{annotation.get('id', row)}"
-        table = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
+        image = self.image(annotation.image_id)
+        name = self._name(row)
+        table = np.array(annotation.keypoints, np.float32).reshape(-1, 3)
         # COCO's keypoints are pixel indices, like ours; its boxes are measured from the corner.
         xy: NDArray[np.float32] = table[:, :2].copy()
         is_known = check_inside(
@@ -164,8 +188,8 @@ class CocoDataset:
             outside=self._outside,
         )
         bbox = tight_bbox(xy, is_known)
-        if len(annotation.get("bbox") or ()) == 4 and min(annotation["bbox"][2:]) > 0:
-            bbox = corners(annotation["bbox"])
+        if annotation.bbox is not None and min(annotation.bbox[2:]) > 0:
+            bbox = corners(annotation.bbox)
         is_hidden = is_known & (table[:, 2] == 1)
         return Sample(name, image, xy, is_known, is_known, bbox, is_hidden=is_hidden)
 
@@ -176,69 +200,21 @@ def corners(bbox_xywh: Sequence[float]) -> NDArray[np.float32]:
     return np.array((x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5), np.float32)
 
 
-def read_json(path: Path) -> Any:
-    """Parse a JSON file.
-
-    Raises:
-        SourceError: It is missing or no JSON.
-    """
-    try:
-        return texts.read_json(path, most_bytes=_MOST_BYTES, is_number_checked=False)
-    except OSError as error:
-        raise SourceError(
-            f"cannot read {path}: {error.strerror}", fix="check the path in the config"
-        ) from error
-    except ValueError as error:
-        raise SourceError(f"{path} is no JSON: {error}", fix="export the labels again") from error
-
-
 def _category(path: Path, categories: list[dict[str, Any]], name: str | None) -> dict[str, Any]:
-    usable = [c for c in categories if c.get("keypoints") and name in {None, c.get("name")}]
-    if len(usable) != 1:
-        found = ", ".join(str(c.get("name")) for c in categories if c.get("keypoints")) or "none"
+    meant = [c for c in categories if name in {None, c.get("name")}]
+    usable = [c for c in meant if c.get("keypoints")]
+    if len(usable) == 1 and "id" in usable[0]:
+        return usable[0]
+    found = ", ".join(str(c.get("name")) for c in categories if c.get("keypoints")) or "none"
+    if meant and not usable:
+        unnamed = ", ".join(str(c.get("name")) for c in meant)
         raise SourceError(
-            f"{path}: {len(usable)} categories with keypoints fit {name or 'any name'!r}; "
-            f"it has: {found}",
-            fix="set category = NAME for this data set in the config",
+            f"{path}: no list of keypoints in the category {unnamed}, which training needs "
+            f"(with keypoints: {found})",
+            fix='add their names to the category, in order: "keypoints": ["nose", …]',
         )
-    return usable[0]
-
-
-def skeleton_of(category: dict[str, Any]) -> Skeleton:
-    """Read a skeleton from a COCO category.
-
-    COCO's own 17 names give COCO17 with its published sigmas. Other skeletons take
-    ``flip_pairs`` (counted from 0) and ``sigmas`` from the category if present; else
-    names that differ only in left and right are mirror pairs, and every sigma is 0.08.
-
-    Raises:
-        SourceError: The category contradicts itself.
-    """
-    # Labelling tools let people type anything, spaces for instance.
-    names = tuple(as_name(str(name)) for name in category["keypoints"])
-    if names == COCO17.keypoints:
-        return COCO17
-    pairs = category.get("flip_pairs")
-    if pairs is None:
-        pairs = [
-            (names.index(name), names.index(twin))
-            for name in names
-            if (twin := _mirror_name(name)) is not None and twin in names
-        ]
-    try:
-        return Skeleton(
-            name=as_name(str(category.get("name", "custom"))) or "custom",
-            keypoints=names,
-            limbs=tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ()),
-            flip_pairs=tuple((int(a), int(b)) for a, b in pairs),
-            sigmas=tuple(category.get("sigmas") or [_UNKNOWN_SIGMA] * len(names)),
-        )
-    except ModelFileError as error:
-        raise SourceError(error.what, fix="correct the category in the COCO file") from error
-
-
-def _mirror_name(name: str) -> str | None:
-    """The right counterpart of a left keypoint's name; None for others."""
-    if not _LEFT.search(name):
-        return None
-    return _LEFT.sub(lambda found: _RIGHT[found[0]], name, count=1)
+    raise SourceError(
+        f"{path}: {len(usable)} categories with keypoints fit {name or 'any name'!r}; "
+        f"it has: {found}",
+        fix="set category = NAME for this data set in the config, or --category NAME",
+    )

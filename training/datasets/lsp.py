@@ -7,6 +7,7 @@ Source: Johnson and Everingham: Clustered Pose and Nonlinear Appearance Models
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import COCO17
 from training.datasets.matlab import read_mat
-from training.examples.sample import Outside, Sample, check_inside, read_image, tight_bbox
+from training.examples.sample import (
+    Label,
+    Outside,
+    Sample,
+    check_inside,
+    read_image,
+    tight_bbox,
+)
 
 # COCO index of each of LSP's 14 joints; neck and head top have none.
 TO_COCO = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, -1, -1)
@@ -60,12 +68,21 @@ class LspDataset:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def sample(self, row: int) -> Sample:
-        """Load one image; its box covers all 14 labelled joints, so the head too."""
-        number = int(self._numbers[row])
+    def labels(self) -> Iterator[Label]:
+        """Every row's; LSP's size of a picture stands in the picture."""
+        for number in self._numbers:
+            xy, is_known, _, _ = self._joints_of(int(number))
+            path = self._path_of(int(number))
+            yield Label(path.name, path, None, xy, is_known, None)
+
+    def _path_of(self, number: int) -> Path:
         digits = 5 if self._is_extended else 4
-        path = self._folder / "images" / f"im{number:0{digits}d}.jpg"
-        image = read_image(path, fix="unpack the whole archive")
+        return self._folder / "images" / f"im{number:0{digits}d}.jpg"
+
+    def _joints_of(
+        self, number: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32], NDArray[np.bool_]]:
+        """COCO's keypoints and which are labelled; the file's own 14 joints, likewise."""
         joints = self._joints[number - 1]
         points = joints[:, :2] - 1.0  # Matlab counts from 1
         # LSPET marks unknown joints; LSP has labels for all.
@@ -73,6 +90,14 @@ class LspDataset:
         xy = np.zeros((len(COCO17), 2), np.float32)
         is_known = np.zeros(len(COCO17), np.bool_)
         xy[_LIMBS], is_known[_LIMBS] = points[:12], is_labelled[:12]
+        return xy, is_known, points, is_labelled
+
+    def sample(self, row: int) -> Sample:
+        """Load one image; its box covers all 14 labelled joints, so the head too."""
+        number = int(self._numbers[row])
+        path = self._path_of(number)
+        image = read_image(path, fix="unpack the whole archive")
+        xy, is_known, points, is_labelled = self._joints_of(number)
         height, width = image.shape[:2]
         is_known = check_inside(
             path.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from steadypose.engines.skeleton import COCO17
 from steadypose.realtime.sources.demo import paint_room
 from steadypose.realtime.sources.mannequin import Look, draw_person
 from steadypose.realtime.sources.mannequin_motion import pose_at
-from training.examples.sample import Sample, tight_bbox
+from training.examples.sample import Label, Sample, tight_bbox
 
 _PICTURE_HW = (240, 320)
 _ROOMS = 24
@@ -36,6 +37,10 @@ class MannequinDataset:
 
     def __len__(self) -> int:
         return self._count
+
+    def labels(self) -> Iterator[Label]:
+        """None: they are made with the picture, from ``count`` and ``seed``."""
+        return iter(())
 
     def sample(self, row: int) -> Sample:
         """Draw one figure; every keypoint is known and counted."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import MPII16
 from training.datasets.matlab import read_mat
-from training.examples.sample import Outside, Sample, check_inside, read_image
+from training.examples.sample import Label, Outside, Sample, check_inside, read_image
 
 _HEAD_SHARE = 0.6
 
@@ -73,6 +73,18 @@ class MpiiDataset:
 
     def __len__(self) -> int:
         return len(self._people)
+
+    def labels(self) -> Iterator[Label]:
+        """Every row's."""
+        for row, person in enumerate(self._people):
+            yield Label(
+                f"{person.image}#{row}",
+                self._folder / person.image,
+                None,
+                person.points,
+                person.is_known,
+                person.bbox,
+            )
 
     def sample(self, row: int) -> Sample:
         """Load one person; every labelled keypoint counts."""

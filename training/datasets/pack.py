@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,14 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import COCO17
-from training.examples.sample import Outside, Sample, check_inside, decode_image, tight_bbox
+from training.examples.sample import (
+    Label,
+    Outside,
+    Sample,
+    check_inside,
+    decode_image,
+    tight_bbox,
+)
 
 LISTS = Path(__file__).resolve().parent.parent / "configs"
 """Folder of the lists of image names."""
@@ -98,6 +106,14 @@ class PackDataset:
     def __len__(self) -> int:
         return len(self._names)
 
+    def labels(self) -> Iterator[Label]:
+        """Every row's; the tar's pictures were found when it was opened."""
+        for row, name in enumerate(self._names):
+            keypoints = self._keypoints[row]
+            is_known = (keypoints[:, 2] > 0) & np.isfinite(keypoints[:, :2]).all(axis=1)
+            bbox = None if self._boxes is None else self._boxes[row]
+            yield Label(f"{self.name}/{name}", None, None, keypoints[:, :2], is_known, bbox)
+
     def teacher_score(self, row: int) -> NDArray[np.float32] | None:
         """(K,) scores of the teacher that labelled an image; None if people did."""
         return None if self._sure is None else self._sure[row]
@@ -130,7 +146,7 @@ def number_of(name: str) -> int:
 
 def _read_list(path: Path) -> set[str]:
     try:
-        return set(path.read_text(encoding="utf-8").splitlines())
+        return set(path.read_text(encoding="utf-8-sig").splitlines())
     except (OSError, ValueError) as error:
         raise SourceError(
             f"cannot read the list {path}: {error}", fix="check only and without"

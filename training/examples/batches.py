@@ -6,6 +6,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from steadypose.engines.errors import EngineError, SourceError, SteadyposeError, UsageError
+from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.options import usable_cpus
 from training.examples.augment import (
     Augment,
@@ -23,7 +24,7 @@ from training.examples.augment import (
     place_randomly,
     warp,
 )
-from training.examples.sample import PoseDataset, Sample
+from training.examples.sample import PoseDataset, usable_from
 
 FAR = -1e4
 """Crop pixels: position of keypoints known to be beyond the frame, too far away for a
@@ -50,7 +51,7 @@ class Batch:
     is_by_people: torch.Tensor | None = None
 
     def pin_memory(self) -> Batch:
-        """Move to page-locked memory, from which a GPU copies asynchronously; torch calls this."""
+        """Move to page-locked memory, from which a GPU copies asynchronously."""
         return self._each(lambda tensor: tensor.pin_memory())
 
     def to(self, device: torch.device) -> Batch:
@@ -60,15 +61,6 @@ class Batch:
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         tensors = (getattr(self, field.name) for field in fields(self))
         return Batch(*(None if tensor is None else change(tensor) for tensor in tensors))
-
-
-def _usable(dataset: PoseDataset, row: int) -> Sample:
-    """The sample, or the next with a usable label: without one there is no box."""
-    for offset in range(len(dataset)):
-        sample = dataset.sample((row + offset) % len(dataset))
-        if np.isfinite(sample.bbox).all():
-            return sample
-    raise SourceError(f"data set {dataset.name} has no person with a usable label", fix="check it")
 
 
 def split_batch(shares: Sequence[float], batch: int) -> list[int]:
@@ -159,7 +151,7 @@ class Batches(Dataset[Batch | SteadyposeError]):
         try:
             for which, row in self.rows(step):
                 dataset = self._datasets[which]
-                sample = _usable(dataset, row)
+                sample = usable_from(dataset, row)
                 placement = place_randomly(
                     sample,
                     dataset.skeleton,
@@ -194,6 +186,29 @@ class Batches(Dataset[Batch | SteadyposeError]):
         )
 
 
+class _Packed(Dataset[Any]):
+    """Batches as arrays, which processes hand over through a pipe.
+
+    Tensors would go through shared memory, of which a container has 64 MB: where it ends, the
+    worker loses the batch and the run waits for it for ever.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def __getitem__(self, step: int) -> tuple[NDArray[Any] | None, ...] | SteadyposeError:
+        batch = self._batches[step]
+        if isinstance(batch, SteadyposeError):
+            return batch
+        tensors = (getattr(batch, field.name) for field in fields(batch))
+        return tuple(None if tensor is None else tensor.numpy() for tensor in tensors)
+
+
+def _as_it_is(item: Any) -> Any:
+    """Instead of torch's own way, which makes tensors of arrays."""
+    return item
+
+
 def default_workers() -> int:
     """Processes that prepare batches: all cores but one, at most 12."""
     return max(1, min(12, usable_cpus() - 1))
@@ -219,23 +234,30 @@ def load_batches(batches: Batches, *, first: int, last: int, workers: int) -> It
         SteadyposeError: An error in the data.
     """
     loader = DataLoader(
-        batches,
+        _Packed(batches),
         batch_size=None,
+        collate_fn=_as_it_is,
         sampler=range(first, last),
         num_workers=workers,
         prefetch_factor=3 if workers else None,
         worker_init_fn=_start_worker,
-        pin_memory=torch.cuda.is_available(),
     )
     with warnings.catch_warnings():
         # Python 3.12 warns of any fork beside threads; the workers only run OpenCV.
         warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-        items = iter(loader)  # the processes start here
+        try:
+            items = iter(loader)  # the processes start here
+        except OSError as error:
+            raise EngineError(
+                f"the data processes cannot start: {error.strerror}",
+                fix="--workers 0 needs none, nor shared memory",
+            ) from error
     try:
         for item in items:
             if isinstance(item, SteadyposeError):
                 raise item
-            yield item
+            batch = Batch(*(None if a is None else torch.from_numpy(a) for a in item))
+            yield batch.pin_memory() if torch.cuda.is_available() else batch
     finally:
         # A traceback may keep this frame alive, and with it the processes, which ignore signals:
         # Python would then wait for them forever at exit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -49,6 +50,27 @@ class Sample:
     is_hidden: NDArray[np.bool_] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Label:
+    """What is known of a person without looking at the picture.
+
+    Attributes:
+        name: As in ``Sample``.
+        picture: The picture's file; None: it is not a file of its own.
+        image_hw: The picture's size as labelled; None: not known without reading it.
+        xy: As in ``Sample``.
+        is_known: Likewise.
+        bbox: (4,) float32 x1, y1, x2, y2 as labelled; None: there is none.
+    """
+
+    name: str
+    picture: Path | None
+    image_hw: tuple[int, int] | None
+    xy: NDArray[np.float32]
+    is_known: NDArray[np.bool_]
+    bbox: NDArray[np.float32] | None
+
+
 class PoseDataset(Protocol):
     """Labelled people by row number. Rows may be read by several processes."""
 
@@ -66,6 +88,38 @@ class PoseDataset(Protocol):
             SourceError: The image is missing or broken, or a label is impossible.
         """
         ...
+
+    def labels(self) -> Iterator[Label]:
+        """Labels of all rows, from memory; none where pictures are drawn on the fly."""
+        ...
+
+
+def usable(dataset: PoseDataset, rows: Iterable[int]) -> Iterator[tuple[int, Sample]]:
+    """The samples of these rows that have a box: the only place where this is decided.
+
+    A person without one usable label (all outside the picture, and dropped) has none.
+
+    Raises:
+        SourceError: See ``PoseDataset.sample``.
+    """
+    for row in rows:
+        sample = dataset.sample(row)
+        if np.isfinite(sample.bbox).all():
+            yield row, sample
+
+
+def usable_from(dataset: PoseDataset, row: int) -> Sample:
+    """The sample of a row, or of the next usable one.
+
+    Raises:
+        SourceError: There is none, or see ``PoseDataset.sample``.
+    """
+    count = len(dataset)
+    for _, sample in usable(dataset, ((row + n) % count for n in range(count))):
+        return sample
+    raise SourceError(
+        f"data set {dataset.name} has no person with a usable label", fix="check its labels"
+    )
 
 
 def tight_bbox(xy: NDArray[np.float32], is_known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -123,10 +177,8 @@ def check_inside(
             is ``error``.
     """
     height, width = image_hw
-    slack = _SLACK * max(height, width)
-    low, high = -0.5 - slack, np.array((width, height)) - 0.5 + slack
-    is_inside = ((xy >= low) & (xy <= high)).all(axis=1)  # NaN compares false
-    wrong = np.flatnonzero(is_known & ~is_inside)
+    inside = is_inside(xy, image_hw=image_hw)
+    wrong = np.flatnonzero(is_known & ~inside)
     if wrong.size and outside == "error":
         k = int(wrong[0])
         raise SourceError(
@@ -134,4 +186,12 @@ def check_inside(
             f"its picture of {width}x{height}",
             fix='correct the label, or set outside = "drop" for this data set in the config',
         )
-    return is_known & is_inside
+    return is_known & inside
+
+
+def is_inside(xy: NDArray[np.floating], *, image_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """(K,) whether positions lie in a picture, or just beyond its edge; NaN does not."""
+    height, width = image_hw
+    slack = _SLACK * max(height, width)
+    low, high = -0.5 - slack, np.array((width, height)) - 0.5 + slack
+    return np.asarray(((xy >= low) & (xy <= high)).all(axis=1), np.bool_)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,10 @@ from pycocotools.cocoeval import COCOeval
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SourceError
-from training.datasets.coco import CocoDataset, corners, read_json
+from steadypose.engines.file_io import replace_text, write_error
+from training.datasets.coco import CocoDataset, corners
+from training.datasets.coco_file import Id, as_id, as_number, read_json
+from training.examples.sample import usable
 from training.measures.measure import crop_of, in_batches, infer_crops
 
 STATISTICS = ("AP", "AP50", "AP75", "AP (M)", "AP (L)", "AR", "AR50", "AR75", "AR (M)", "AR (L)")
@@ -25,40 +29,59 @@ _LEAST_SCORE = 0.2  # keypoints that count for a pose's score, as in Xiao et al.
 class _Job(NamedTuple):
     """One box to find a pose in: of a labelled row, or a detector's."""
 
-    image_id: int
+    image_id: Id
     row: int | None
     bbox: NDArray[np.float32] | None
     score: float
 
 
-def load_detections(path: Path, *, category: int) -> list[dict[str, Any]]:
+def load_detections(path: Path, *, dataset: CocoDataset) -> list[dict[str, Any]]:
     """Load a detector's person boxes, in COCO's results format.
 
     Args:
         path: JSON list of ``image_id``, ``category_id``, ``bbox`` (x, y, w, h), ``score``.
-        category: Keep this category.
+        dataset: Its category and pictures are kept.
 
     Raises:
-        SourceError: The file is missing or has another format.
+        SourceError: The file is missing or has another format, or nothing is left.
     """
     data = read_json(path)
     try:
-        return [
-            {"image_id": int(d["image_id"]), "bbox": d["bbox"], "score": float(d["score"])}
+        found: list[dict[str, Any]] = [
+            {
+                "image_id": as_id(d["image_id"]),
+                "bbox": _box(d["bbox"]),
+                "score": as_number(d["score"]),
+                "is_meant": as_id(d["category_id"]) == dataset.category_id,
+            }
             for d in data
-            if int(d["category_id"]) == category and _has_area(d["bbox"])
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(
             f"{path} is no COCO list of detections: {error!r}",
             fix="it must be a JSON list of image_id, category_id, bbox and score",
         ) from error
+    meant = [d for d in found if d.pop("is_meant")]
+    listed = [d for d in meant if d["image_id"] in dataset.file.images]
+    kept = [d for d in listed if min(d["bbox"][2:]) > 0]
+    if not kept:
+        counts = {
+            f"of another category than {dataset.category_id}": len(found) - len(meant),
+            f"of pictures that {dataset.name} does not list": len(meant) - len(listed),
+            "without area": len(listed) - len(kept),
+        }
+        why = ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "the list is empty"
+        raise SourceError(
+            f"{path} has no box to measure with: {why}",
+            fix="take detections of the same pictures, with the labels' ids",
+        )
+    return kept
 
 
-def _has_area(bbox_xywh: Sequence[float]) -> bool:
+def _box(bbox_xywh: Sequence[Any]) -> list[float]:
     """Check a box: four numbers, or ValueError."""
-    _, _, w, h = (float(v) for v in bbox_xywh)
-    return min(w, h) > 0
+    x, y, w, h = (as_number(v) for v in bbox_xywh)
+    return [x, y, w, h]
 
 
 def find_poses(
@@ -82,17 +105,18 @@ def find_poses(
         One entry per box; its score is the box's times the mean of the keypoints'
         scores above 0.2.
     """
-    todo = _labelled(dataset) if detections is None else _detected(dataset, detections)
+    todo = _labelled(dataset) if detections is None else _detected(detections)
     spec = engine.spec
     results = []
     for numbers in in_batches(range(len(todo)), batch):
-        jobs = [todo[n] for n in numbers]
-        cuts = [
-            crop_of(
-                *_picture_and_box(dataset, job), size_hw=spec.input_hw, padding=spec.box_padding
-            )
-            for job in jobs
-        ]
+        jobs, cuts = [], []
+        for job in (todo[n] for n in numbers):
+            for image, bbox in _picture_and_box(dataset, job):
+                cut = crop_of(image, bbox, size_hw=spec.input_hw, padding=spec.box_padding)
+                jobs.append(job)
+                cuts.append(cut)
+        if not cuts:
+            continue
         crops = np.stack([crop for crop, _ in cuts])
         found = infer_crops(engine, crops, is_flip_tested=is_flip_tested)
         for job, (_, place), points in zip(jobs, cuts, found, strict=True):
@@ -110,54 +134,71 @@ def find_poses(
     return results
 
 
+def save_results(results: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write poses as COCO's results format, which pycocotools' ``loadRes`` reads.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, json.dumps(list(results)) + "\n")
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 def _picture_and_box(
     dataset: CocoDataset, job: _Job
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """One, or none for a person without a usable label."""
     if job.row is None:
         assert job.bbox is not None
-        return dataset.image(job.image_id), job.bbox
-    sample = dataset.sample(job.row)
-    return sample.image_bgr, sample.bbox
+        yield dataset.image(job.image_id), job.bbox
+        return
+    for _, sample in usable(dataset, [job.row]):
+        yield sample.image_bgr, sample.bbox
 
 
 def _labelled(dataset: CocoDataset) -> list[_Job]:
     return [_Job(dataset.image_id(row), row, None, 1.0) for row in range(len(dataset))]
 
 
-def _detected(dataset: CocoDataset, detections: Sequence[dict[str, Any]]) -> list[_Job]:
+def _detected(detections: Sequence[dict[str, Any]]) -> list[_Job]:
     """Boxes in any image of the file: those without labels can hold false positives."""
-    known = set(dataset.image_ids)
     return [
         _Job(found["image_id"], None, corners(found["bbox"]), found["score"])
         for found in detections
-        if found["image_id"] in known
     ]
 
 
-def ground_truth(dataset: CocoDataset) -> dict[str, Any]:
+def ground_truth(dataset: CocoDataset, numbers: Mapping[Id, int]) -> dict[str, Any]:
     """The labels in pycocotools' form: every entry present, ids from 1, one category.
 
     (It treats an annotation with id 0 as unmatched, and needs boxes and areas.)
+
+    Args:
+        dataset: The labels.
+        numbers: A number for every picture: ids may be words, too.
     """
     annotations = []
-    for number, row in enumerate(dataset.annotations_of_category(), start=1):
-        keypoints = np.array(row.get("keypoints") or [0] * (3 * len(dataset.skeleton)), float)
-        seen = keypoints.reshape(-1, 3)
-        bbox = row.get("bbox") or _tight_xywh(seen)
+    listed = [row for row in dataset.annotations_of_category() if row.image_id in numbers]
+    for number, row in enumerate(listed, start=1):
+        seen = np.where(np.isfinite(table := dataset.keypoints_of(row)), table, 0.0)
+        bbox = row.bbox or _tight_xywh(seen)
         annotations.append(
             {
                 "id": number,
-                "image_id": int(row["image_id"]),
+                "image_id": numbers[row.image_id],
                 "category_id": 1,
-                "keypoints": [float(v) for v in keypoints],
+                "keypoints": [float(v) for v in seen.ravel()],
                 "num_keypoints": int((seen[:, 2] > 0).sum()),
                 "bbox": [float(v) for v in bbox],
-                "area": float(row.get("area") or bbox[2] * bbox[3]),
-                "iscrowd": int(row.get("iscrowd") or 0),
+                "area": float(row.area or bbox[2] * bbox[3]),
+                "iscrowd": int(row.is_crowd),
             }
         )
     return {
-        "images": [{"id": i} for i in dataset.image_ids],
+        "images": [{"id": number} for number in numbers.values()],
         "annotations": annotations,
         "categories": [{"id": 1, "name": "category"}],
     }
@@ -186,11 +227,14 @@ def average_precision(
     """
     if not results:
         return dict.fromkeys(STATISTICS, 0.0)
+    numbers = {image_id: n for n, image_id in enumerate(dataset.image_ids, start=1)}
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         truth = COCO()
-        truth.dataset = ground_truth(dataset)
+        truth.dataset = ground_truth(dataset, numbers)
         truth.createIndex()
-        found = truth.loadRes([{**result, "category_id": 1} for result in results])
+        found = truth.loadRes(
+            [{**r, "image_id": numbers[r["image_id"]], "category_id": 1} for r in results]
+        )
         evaluation = COCOeval(truth, found, "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(sigmas)
         evaluation.evaluate()

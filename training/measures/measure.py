@@ -14,7 +14,7 @@ from steadypose.engines.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
-from training.examples.sample import PoseDataset, Sample
+from training.examples.sample import PoseDataset, Sample, usable, usable_from
 from training.measures.metrics import limb_joints, pck, relative_error, torso_px
 
 # Skeletons without shoulders and hips are measured against their box instead: about the
@@ -123,7 +123,7 @@ def find_evenly(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Crops of evenly spaced people and the keypoints found in them: (N, H, W, 3), (N, K, 3)."""
     rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
-    crops = crops_of([dataset.sample(int(row)) for row in rows], engine.spec)
+    crops = crops_of([usable_from(dataset, int(row)) for row in rows], engine.spec)
     return crops, infer_crops(engine, crops)
 
 
@@ -152,9 +152,7 @@ def measure(
     parts: list[tuple[int, Sample, NDArray[np.float64], NDArray[np.float32]]] = []
     nothing = np.zeros((0, 0, 3), np.uint8)
     for chunk in in_batches(range(len(dataset)), batch):
-        # A person without one usable label has no box, and nothing to measure.
-        loaded = [(row, dataset.sample(row)) for row in chunk]
-        kept = [(row, s) for row, s in loaded if np.isfinite(s.bbox).all()]
+        kept = list(usable(dataset, chunk))
         samples = [s for _, s in kept]
         if not samples:
             continue

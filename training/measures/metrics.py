@@ -54,7 +54,7 @@ def relative_error(found: Floats, truth: Floats, reference_px: Floats) -> NDArra
 
 
 def pck(error: Floats, is_counted: Bools, threshold: float) -> float:
-    """Share of counted keypoints nearer than ``threshold`` reference lengths.
+    """Share of counted keypoints within ``threshold`` reference lengths.
 
     Args:
         error: (N, K) of ``relative_error``.
@@ -65,7 +65,7 @@ def pck(error: Floats, is_counted: Bools, threshold: float) -> float:
         0 to 1; NaN where nothing counts.
     """
     counts = is_counted & ~np.isnan(error)
-    return float((error[counts] < threshold).mean()) if counts.any() else float("nan")
+    return float((error[counts] <= threshold).mean()) if counts.any() else float("nan")
 
 
 def pck_per_keypoint(error: Floats, is_counted: Bools, threshold: float) -> NDArray[np.float64]:
@@ -118,7 +118,7 @@ def reliability(
         bins: Of equal width; empty ones are left out.
     """
     counts = is_counted & ~np.isnan(error)
-    s, hit = np.asarray(score, np.float64)[counts], error[counts] < threshold
+    s, hit = np.asarray(score, np.float64)[counts], error[counts] <= threshold
     where = np.clip((s * bins).astype(int), 0, bins - 1)
     count = np.bincount(where, minlength=bins)
     used = count > 0

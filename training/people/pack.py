@@ -18,6 +18,7 @@ import numpy as np
 from steadypose.engines.errors import EngineError, RecordError, UsageError
 from steadypose.engines.file_io import replace_file
 from training.datasets.pack import PackDataset
+from training.examples.sample import usable
 from training.people.body import BodyModel, Floats, not_installed
 from training.people.render import Images
 from training.people.scene import Studio
@@ -71,10 +72,8 @@ def strips_of(pack: Path, *, last: int | None, count: int = _BACKGROUNDS) -> lis
     """
     dataset = PackDataset(pack, last=last, outside="drop")
     found: list[Images] = []
-    for row in np.random.default_rng(0).permutation(len(dataset)):
-        sample = dataset.sample(int(row))
-        if not np.isfinite(sample.bbox).all():
-            continue
+    rows = np.random.default_rng(0).permutation(len(dataset))
+    for _, sample in usable(dataset, (int(row) for row in rows)):
         image, (x1, _, x2, _) = sample.image_bgr, sample.bbox
         width = image.shape[1]
         room_left, room_right = float(x1) - 0.08 * width, 0.92 * width - float(x2)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from steadypose.engines.errors import ModelFileError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.export.models.registry import keypoint_keys, kind_of, make_network
 from steadypose.export.weights.recipe import Recipe, build_network
-from steadypose.export.weights.state_dict import load_weights, to_our_names, with_other_keypoints
+from steadypose.export.weights.state_dict import (
+    load_weights,
+    to_our_names,
+    with_fresh_head,
+    with_other_keypoints,
+)
 from training.config import TrainConfig
+from training.datasets.skeletons import twin_notes
 from training.examples.batches import Batches
 from training.runs.objectives import heads_objective, heatmap_objective
 from training.runs.teacher import open_teacher
 from training.runs.trainer import Trainer
+
+_FEW_STEPS = 500
 
 
 def learns_heads(config: TrainConfig) -> bool:
@@ -39,13 +49,45 @@ def recipe_of(config: TrainConfig, skeleton: Skeleton) -> Recipe:
     )
 
 
-def first_network(config: TrainConfig, skeleton: Skeleton, weights: Path | None) -> nn.Module:
+def notes_on(config: TrainConfig, skeleton: Skeleton, steps: Sequence[int]) -> list[str]:
+    """What should be known of a config before a run of hours.
+
+    Args:
+        config: Of the run.
+        skeleton: Of the run.
+        steps: Of each stage.
+    """
+    notes = []
+    if config.augment.flip > 0 and not skeleton.flip_pairs:
+        notes.append(
+            f"skeleton {skeleton.name} has no mirror pairs: pictures are mirrored and "
+            "every keypoint keeps its name (docs/training.md, Left and right)"
+        )
+    if config.augment.flip > 0:
+        notes += twin_notes(skeleton)
+    return notes + [
+        f"stage {number} has only {count} steps: take a smaller batch or more epochs"
+        for number, count in enumerate(steps, start=1)
+        if count < _FEW_STEPS
+    ]
+
+
+def first_network(
+    config: TrainConfig,
+    skeleton: Skeleton,
+    weights: Path | None,
+    *,
+    key: str = "",
+    notes: list[str],
+) -> nn.Module:
     """Build the network a run starts with.
 
     Args:
         config: Of the run.
         skeleton: Other keypoints than the weights' get a new last layer.
-        weights: State dict or model file; None: random.
+        weights: State dict or model file, of the network or of its backbone; None: random.
+        key: Which state dict of several.
+        notes: What was chosen is appended.
 
     Raises:
         SteadyposeError: The weights cannot be used.
@@ -56,9 +98,16 @@ def first_network(config: TrainConfig, skeleton: Skeleton, weights: Path | None)
     )
     if weights is None:
         return fresh
-    state = to_our_names(fresh, load_weights(weights))
+    state = to_our_names(fresh, load_weights(weights, key=key, notes=notes), notes=notes)
+    bad = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
+    if bad:
+        raise ModelFileError(
+            f"{weights} holds numbers that are not finite, in {bad[0]}",
+            fix="begin with weights from before the training went wrong",
+        )
     keys = keypoint_keys(recipe.network, recipe.options)
-    return build_network(recipe, with_other_keypoints(state, fresh.state_dict(), keys))
+    state = with_other_keypoints(state, fresh.state_dict(), keys)
+    return build_network(recipe, with_fresh_head(state, fresh.state_dict(), notes=notes))
 
 
 def make_trainer(

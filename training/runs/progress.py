@@ -97,18 +97,49 @@ class Meter:
 
 
 def read_log(path: Path) -> list[dict[str, str]]:
-    """Read the rows of a log; empty if there is none.
+    """Read the rows of a log; empty if there is none. Half rows, after a crash, are left out."""
+    return _read(path)[0]
+
+
+def log_notes(path: Path, *, has_checkpoint: bool) -> list[str]:
+    """What a run that goes on should say about its log.
+
+    Args:
+        path: The log.
+        has_checkpoint: The run has one: then it decides, and a log can never cost it.
 
     Raises:
-        UsageError: The file is not a log of training.
+        UsageError: The file is not a log of training, and no checkpoint lies beside it.
     """
-    if not path.exists():
+    _, lost, is_log = _read(path)
+    if not is_log and not has_checkpoint:
+        raise UsageError(f"{path} is not a log of training.train", fix="choose another --out")
+    if not lost:
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise UsageError(f"{path} is not a log of training.train", fix="choose another --out")
-        return list(rows)
+    return [f"{path}: {lost} lines are no rows and left out; the checkpoint is whole"]
+
+
+def _read(path: Path) -> tuple[list[dict[str, str]], int, bool]:
+    """The rows, how many lines are none, and whether it is a log at all."""
+    if not path.exists():
+        return [], 0, True
+    text = path.read_text(encoding="utf-8", errors="replace").replace("\0", "\ufffd")
+    if not text.strip():
+        return [], 0, True
+    header, *lines = csv.reader(text.splitlines())
+    if tuple(header) != COLUMNS:
+        return [], len(lines) + 1, False
+    rows = [dict(zip(COLUMNS, line, strict=False)) for line in lines if _is_row(line)]
+    return rows, len(lines) - len(rows), True
+
+
+def _is_row(line: Sequence[str]) -> bool:
+    try:
+        epoch, stage, step = (int(v) for v in line[:3])
+        numbers = [float(v) for v in line[3:]]
+    except ValueError:
+        return False
+    return min(epoch, stage, step) > 0 and len(numbers) == len(COLUMNS) - 3
 
 
 def draw_curve(rows: Sequence[Mapping[str, str]], path: Path, *, title: str) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,25 +12,29 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.skeleton import Skeleton
-from steadypose.engines.spec import ModelSpec
 from steadypose.engines.wording.printable import visible
-from steadypose.export.checking.torch_engine import TorchEngine
-from steadypose.export.weights.building import build_model
-from steadypose.export.weights.recipe import build_network
-from steadypose.export.weights.state_dict import load_weights
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named
+from training.datasets.review import review
 from training.examples.batches import Batch, Batches, load_batches, worker_ended
-from training.measures.measure import find_evenly, measure
-from training.runs.from_config import first_network, learns_heads, make_trainer, recipe_of
-from training.runs.progress import Log, Meter, draw_curve, draw_grid, write_picture
-from training.runs.trainer import Trainer, load_checkpoint, save_checkpoint, save_weights
+from training.measures.measure import measure
+from training.runs.after_epoch import draw_pictures, write_weights
+from training.runs.checkpoints import (
+    fingerprint,
+    go_on,
+    has_weights,
+    load_checkpoint,
+    require_same,
+    save_checkpoint,
+    writing,
+)
+from training.runs.from_config import first_network, learns_heads, make_trainer, notes_on
+from training.runs.progress import Log, Meter, log_notes
+from training.runs.trainer import Trainer
 
-_GRID = 24
 _SAVE_EVERY_S = 600.0
-_FEW_STEPS = 500
 
 
 class Place(NamedTuple):
@@ -40,6 +42,20 @@ class Place(NamedTuple):
 
     stage: int
     steps_before: int
+
+
+class Begin(NamedTuple):
+    """Where a run begins.
+
+    Attributes:
+        stage: Of the config, counted from 1.
+        weights: State dict or model file, instead of the config's own.
+        key: Which state dict, if it holds several.
+    """
+
+    stage: int = 1
+    weights: Path | None = None
+    key: str = ""
 
 
 class Run:
@@ -52,8 +68,7 @@ class Run:
         device: ``cpu`` or ``cuda``.
         workers: Processes that prepare batches.
         is_quiet: No progress bar.
-        first_stage: Begin with this stage of the config, counted from 1 ...
-        weights: ... from this state dict or model file, instead of the config's own.
+        begin: Where, and from which weights.
 
     Raises:
         SteadyposeError: Data or earlier files cannot be used.
@@ -68,53 +83,47 @@ class Run:
         device: torch.device,
         workers: int,
         is_quiet: bool = False,
-        first_stage: int = 1,
-        weights: Path | None = None,
+        begin: Begin = Begin(),  # noqa: B008 - it cannot be changed
     ) -> None:
-        if not 1 <= first_stage <= len(config.stage):
+        if not 1 <= begin.stage <= len(config.stage):
             raise UsageError(
-                f"the config has stages 1 to {len(config.stage)}, not {first_stage}",
+                f"the config has stages 1 to {len(config.stage)}, not {begin.stage}",
                 fix="choose one of them with --first-stage",
             )
         self.config = config
         self.is_stopping = False
         """Set it (from a signal handler) to save and end after the current step."""
-        self._first_stage = first_stage - 1
-        self._weights = weights
+        self._first_stage = begin.stage - 1
+        weights = begin.weights
         if weights is None and config.network.weights:
-            self._weights = root / config.network.weights
+            weights = root / config.network.weights
         self._root, self._out = root, out
         self._device, self._workers = device, workers
         self._is_silent = is_quiet or not sys.stderr.isatty()
-        self._datasets = open_datasets(
-            config.train, root=root, skeleton=skeleton_named(config.skeleton)
-        )
-        self.skeleton: Skeleton = self._datasets[0].skeleton
-        self.notes = self._find_notes()
-        """Notes for the user before a run of hours."""
-        self._held_out = open_datasets(config.validate, root=root, skeleton=self.skeleton)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
                 f"cannot use {out} as folder: {error.strerror}", fix="choose another --out"
             ) from error
-        self._checkpoint = out / "checkpoint.pt"
-
-    def _find_notes(self) -> list[str]:
-        notes = []
-        if self.config.augment.flip > 0 and not self.skeleton.flip_pairs:
-            notes.append(
-                f"skeleton {self.skeleton.name} has no mirror pairs: pictures are mirrored and "
-                "every keypoint keeps its name (docs/training.md, Left and right)"
-            )
-        for number, stage in enumerate(self.config.stage, start=1):
-            steps = round(stage.epochs * self._batches(stage, number - 1).steps_per_epoch)
-            if steps < _FEW_STEPS:
-                notes.append(
-                    f"stage {number} has only {steps} steps: take a smaller batch or more epochs"
-                )
-        return notes
+        self._datasets = open_datasets(
+            config.train, root=root, skeleton=skeleton_named(config.skeleton)
+        )
+        self.skeleton: Skeleton = self._datasets[0].skeleton
+        steps = [
+            round(stage.epochs * self._batches(stage, n).steps_per_epoch)
+            for n, stage in enumerate(config.stage)
+        ]
+        self.notes = notes_on(config, self.skeleton, steps)
+        """Notes for the user before a run of hours."""
+        self._held_out = open_datasets(config.validate, root=root, skeleton=self.skeleton)
+        self._review = review(self._datasets, self._held_out)
+        self.notes += self._review.notes
+        self._first: nn.Module = first_network(
+            config, self.skeleton, weights, key=begin.key, notes=self.notes
+        )
+        self._checkpoint, self._weights_file = out / "checkpoint.pt", out / "weights.pt"
+        self.notes += log_notes(out / "log.csv", has_checkpoint=self._checkpoint.exists())
 
     def go(self, *, until_step: int | None = None) -> float:
         """Train to the end, or until a step (counted over all stages).
@@ -125,11 +134,12 @@ class Run:
         """
         saved = load_checkpoint(self._checkpoint)
         if saved is not None:
-            self._require_same(saved)
+            require_same(saved.get("fingerprint"), self._fingerprint(), self._checkpoint)
         place = Place(*saved["place"]) if saved else Place(self._first_stage, 0)
         done = place.steps_before + (int(saved["trainer"]["step"]) if saved else 0)
-        log = Log(self._out / "log.csv", until_step=done)
-        network: nn.Module = first_network(self.config, self.skeleton, self._weights)
+        with writing(self._out / "log.csv"):
+            log = Log(self._out / "log.csv", until_step=done)
+        network = self._first
         score = float(log.rows[-1]["pck"]) if log.rows else float("nan")
         meter = Meter()
         for number in range(place.stage, len(self.config.stage)):
@@ -151,16 +161,9 @@ class Run:
         return score
 
     def _fingerprint(self) -> str:
-        """Everything a checkpoint depends on; continuing with anything else would mix two runs."""
-        sizes = [len(dataset) for dataset in self._datasets]
-        return json.dumps([asdict(self.config), sizes, self._first_stage], sort_keys=True)
-
-    def _require_same(self, saved: Mapping[str, Any]) -> None:
-        if saved.get("fingerprint") != self._fingerprint():
-            raise UsageError(
-                f"{self._checkpoint} belongs to another config, other data or another version",
-                fix="choose another --out, or restore the config it was begun with",
-            )
+        people = [len(dataset) for dataset in self._datasets]
+        labels = self._review.digest
+        return fingerprint(self.config, people, first_stage=self._first_stage + 1, labels=labels)
 
     def _batches(self, stage: StageConfig, number: int) -> Batches:
         used = self.config.sets_of(number + 1)
@@ -202,6 +205,8 @@ class Run:
         if trainer.step in epoch_ends:
             if log.has(place.steps_before + trainer.step):
                 meter.start_epoch()  # the checkpoint predates the measurement
+                if not has_weights(self._weights_file):
+                    write_weights(trainer, self.config, self.skeleton, self._weights_file)
             else:
                 score = self._epoch(trainer, place, meter, log)  # it was interrupted there
         try:
@@ -209,7 +214,7 @@ class Run:
                 begin_s = time.perf_counter()
                 batch = self._next(source, trainer, place, meter)
                 waited_s = time.perf_counter() - begin_s
-                loss = trainer.learn(batch)
+                loss = self._learn(trainer, batch)
                 meter.add(loss, time.perf_counter() - begin_s, waited_s)
                 bar.update()
                 if not bar.disable:
@@ -250,6 +255,14 @@ class Run:
             self._save(trainer, place, meter)
             raise
 
+    def _learn(self, trainer: Trainer, batch: Batch) -> float:
+        """One step; if it fails, the advice is one that works."""
+        try:
+            return trainer.learn(batch)
+        except EngineError as error:
+            kept = f": {go_on(self._checkpoint)}" if self._checkpoint.exists() else ""
+            raise EngineError(error.what, fix=f"{error.fix}{kept}") from error
+
     def _save(self, trainer: Trainer, place: Place, meter: Meter) -> None:
         state: dict[str, Any] = {
             "trainer": trainer.state(),
@@ -261,17 +274,7 @@ class Run:
 
     def _epoch(self, trainer: Trainer, place: Place, meter: Meter, log: Log) -> float:
         """Measure, and write log, pictures and weights; returns the PCK."""
-        stage = trainer.stage
-        padding = self.config.padding_of(stage)
-        recipe = recipe_of(self.config, self.skeleton)
-        recipe = replace(recipe, input_hw=stage.input, sigma=stage.sigma, padding=padding)
-        save_weights(trainer.average, self._out / "weights.pt")
-        recipe.save(self._out / "weights.pt", name=self.config.name, source="trained by steadypose")
-        network = build_network(recipe, load_weights(self._out / "weights.pt"))
-        spec = ModelSpec(
-            self.config.name, self.skeleton, recipe.input_hw, padding, others=recipe.others
-        )
-        engine = TorchEngine(build_model(recipe, network), spec)
+        engine = write_weights(trainer, self.config, self.skeleton, self._weights_file)
         score = measure(engine, self._held_out[0]).pck()
         step = place.steps_before + trainer.step
         row = {
@@ -284,13 +287,9 @@ class Run:
             "pck": f"{score:.4f}",
             "waiting": f"{meter.waiting:.3f}",
         }
-        log.write(row)
-        draw_curve(log.rows, self._out / "curve.png", title=self.config.name)
-        crops, points = find_evenly(engine, self._held_out[0], count=_GRID)
-        grid = draw_grid(crops, points, self.skeleton)
-        (self._out / "grids").mkdir(exist_ok=True)
-        write_picture(grid, self._out / "grids" / f"{len(log.rows):03d}.jpg")
-        write_picture(grid, self._out / "grid.png")
+        with writing(self._out / "log.csv"):
+            log.write(row)
+        draw_pictures(engine, self._held_out[0], log.rows, self._out)
         if self._is_silent:
             left = tqdm.format_interval(self._left_s(trainer, place, meter))
             print(visible(f"{','.join(row.values())}; {left} left"), flush=True)

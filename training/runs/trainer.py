@@ -7,14 +7,12 @@ import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from steadypose.engines.errors import EngineError, ModelFileError
-from steadypose.engines.file_io import replace_file
+from steadypose.engines.errors import EngineError
 from steadypose.engines.options import BF16_GAIN
 from steadypose.export.models.decoding import Preprocess
 from steadypose.export.models.registry import IMAGENET_MEAN, IMAGENET_STD
@@ -115,7 +113,11 @@ class Trainer:
         return rate_at(self.step, self.steps, self.stage)
 
     def learn(self, batch: Batch) -> float:
-        """Take one step; returns the loss."""
+        """Take one step; returns the loss.
+
+        Raises:
+            EngineError: The loss is no number; the weights are as they were.
+        """
         torch.manual_seed(self._seed * 1_000_003 + self.step)  # resumed steps are identical
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
@@ -132,7 +134,7 @@ class Trainer:
         if not math.isfinite(value):
             raise EngineError(
                 f"the loss became {value} in step {self.step + 1}",
-                fix="lower rate in the config; the last checkpoint is kept",
+                fix="lower rate in the config",
             )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -177,34 +179,3 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-
-
-def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint atomically: a half-written one never has its name."""
-    replace_file(path, lambda fresh: torch.save(dict(state), fresh))
-
-
-def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Read a checkpoint; None if there is none.
-
-    Raises:
-        ModelFileError: The file is damaged.
-    """
-    if not path.exists():
-        return None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ModelFileError(
-            f"the checkpoint {path} cannot be read: {str(error)[:120] or 'it is empty'}",
-            fix="remove it to start again, or choose another --out",
-        ) from error
-
-
-def save_weights(network: nn.Module, path: Path) -> None:
-    """Write a state dict with fp16 tensors: half the size, read back as float32."""
-    state = {
-        name: value.half() if value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-    }
-    save_checkpoint(state, path)

@@ -1,0 +1,247 @@
+"""Runs that go on: with half a log, without weights, on corrected labels, on a full disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steadypose.engines.errors import EngineError, ModelFileError, RecordError, UsageError
+from tests.training.made_up import coco_file
+from training.config import DataConfig, StageConfig, TrainConfig
+
+pytestmark = pytest.mark.export
+torch: Any = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+STAGE = StageConfig(input=(32, 32), epochs=1, sigma=1.0, batch=4, warmup=2)
+
+
+def config_of(folder: Path, **changes: Any) -> TrainConfig:
+    data = DataConfig("coco", options={"annotations": "labels.json"})
+    made = TrainConfig(name="arrows", train=(data,), validate=(data,), stage=(STAGE,))
+    return replace(made, network=replace(made.network, deconv=(16, 16, 16)), **changes)
+
+
+def start(folder: Path, **changes: Any) -> Any:
+    from training.runs.run import Run
+
+    device, out = torch.device("cpu"), folder / "run"
+    config = config_of(folder, **changes)
+    return Run(config, root=folder, out=out, device=device, workers=0, is_quiet=True)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("done")
+    coco_file(folder, count=8)
+    start(folder).go()
+    return folder
+
+
+@pytest.fixture
+def finished(done: Path, tmp_path: Path) -> Path:
+    """A folder with pictures and a finished run, to be damaged."""
+    import shutil
+
+    shutil.copytree(done, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+HALF = "2,1,"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text + HALF,
+        lambda text: text + "2,1,4,x,1e-3,0.1,0.5,0.1\n",
+        lambda text: text + "\0" * 40,
+        lambda text: text[:20],
+        lambda _: "",
+        lambda text: text.splitlines()[0] + "\n1,1,2",
+    ],
+)
+def test_a_log_can_never_cost_a_checkpoint(finished: Path, damage: Any) -> None:
+    from training.runs.progress import read_log
+
+    log = finished / "run" / "log.csv"
+    damaged = damage(log.read_text())
+    log.write_bytes(damaged.encode())
+    run = start(finished)
+    said = any("are no rows and left out" in note for note in run.notes)
+    assert said == bool(damaged)
+    score = run.go()
+    assert np.isfinite(score)
+    rows = read_log(log)
+    assert [row["step"] for row in rows] == ["2"]  # written again where it was lost
+    assert log.read_text().endswith("\n")
+    assert "\0" not in log.read_text()
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.json"])
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_a_finished_run_has_the_weights_that_it_names(
+    finished: Path, name: str, *, is_damaged: bool
+) -> None:
+    from steadypose.export.weights.recipe import find_recipe
+    from steadypose.export.weights.state_dict import load_weights
+
+    file = finished / "run" / "weights.pt"
+    wanted = load_weights(file)
+    if is_damaged and name == "weights.pt":
+        file.write_bytes(file.read_bytes()[:1000])
+    else:
+        (finished / "run" / name).unlink()
+    start(finished).go()
+    found = load_weights(file)
+    assert all(torch.equal(found[key], wanted[key]) for key in wanted)
+    assert find_recipe(file) is not None
+
+
+def test_corrected_labels_are_noticed_although_there_are_as_many(finished: Path) -> None:
+    path = finished / "labels.json"
+    data = json.loads(path.read_text())
+    data["annotations"][3]["keypoints"][0] += 3
+    path.write_text(json.dumps(data))
+    with pytest.raises(UsageError, match="the labels were changed") as kept:
+        start(finished).go()
+    assert "--weights" in str(kept.value)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (replace(STAGE, rate=1e-4), "stage 1 rate 0.001, now 0.0001"),
+        (replace(STAGE, epochs=2), "stage 1 epochs 1, now 2"),
+    ],
+)
+def test_another_rate_or_length_says_how_to_go_on_and_that_works(
+    finished: Path, stage: StageConfig, message: str
+) -> None:
+    from steadypose.export.weights.state_dict import load_weights
+    from training.runs.run import Begin, Run
+
+    with pytest.raises(UsageError, match=message) as kept:
+        start(finished, stage=(stage,)).go()
+    checkpoint = finished / "run" / "checkpoint.pt"
+    assert f"--weights {checkpoint} --out NEW" in str(kept.value)
+    run = Run(
+        config_of(finished, stage=(stage,)), root=finished, out=finished / "new",
+        device=torch.device("cpu"), workers=0, is_quiet=True, begin=Begin(weights=checkpoint),
+    )  # fmt: skip
+    assert any("averaged weights of the checkpoint" in note for note in run.notes)
+    begun, wanted = run._first.state_dict(), load_weights(finished / "run" / "weights.pt")
+    assert all(torch.allclose(begun[k].float(), wanted[k].float(), atol=1e-3) for k in wanted)
+
+
+def test_a_loss_that_is_no_number_gives_advice_that_works(finished: Path) -> None:
+    wild = start(finished, stage=(replace(STAGE, rate=1e12, epochs=4),))
+    wild._checkpoint = finished / "run" / "other.pt"
+    with pytest.raises(EngineError, match=r"lower rate in the config$"):
+        wild.go()
+    again = start(finished, stage=(replace(STAGE, rate=1e12, epochs=4),))
+    again._checkpoint = finished / "run" / "third.pt"
+    again._learn = _with_checkpoint(again)
+    with pytest.raises(EngineError, match=r"lower rate in the config: --weights .*third\.pt"):
+        again.go()
+
+
+def _with_checkpoint(run: Any) -> Any:
+    real = run._learn
+
+    def learn(trainer: Any, batch: Any) -> float:
+        run._checkpoint.write_bytes(b"")
+        value: float = real(trainer, batch)
+        return value
+
+    return learn
+
+
+def test_weights_that_are_no_numbers_begin_nothing(finished: Path) -> None:
+    from training.runs.run import Begin, Run
+
+    file = finished / "bad.pt"
+    state = torch.load(finished / "run" / "weights.pt", weights_only=True)
+    state["conv1.weight"][0] = float("nan")
+    torch.save(state, file)
+    with pytest.raises(ModelFileError, match=r"not finite, in conv1\.weight"):
+        Run(
+            config_of(finished), root=finished, out=finished / "new", workers=0,
+            device=torch.device("cpu"), begin=Begin(weights=file),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("where", ["checkpoint", "log", "pictures"])
+def test_a_disk_that_refuses_is_a_sentence_and_leaves_nothing(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, where: str, code: int
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(code, "no")
+
+    before = (finished / "run" / "checkpoint.pt").read_bytes()
+    (finished / "run" / "log.csv").unlink()  # the epoch is measured again
+    if where == "checkpoint":
+        monkeypatch.setattr(torch, "save", refuse)
+    elif where == "log":
+        monkeypatch.setattr("training.runs.progress.Log.write", refuse)
+    else:
+        monkeypatch.setattr("training.runs.after_epoch.draw_curve", refuse)
+    full = code != errno.EROFS
+    with pytest.raises(RecordError, match="the disk is full.* MB" if full else "cannot write"):
+        start(finished).go()
+    assert not list((finished / "run").glob("*.part"))
+    assert (finished / "run" / "checkpoint.pt").read_bytes() == before
+
+
+def test_torchs_own_error_about_a_full_disk_is_understood(tmp_path: Path) -> None:
+    from training.runs.checkpoints import save_checkpoint, writing
+
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("needs /dev/full")
+    with pytest.raises(RecordError, match="the disk is full"):
+        save_checkpoint({"a": torch.zeros(100000)}, full)
+    with pytest.raises(RuntimeError, match="a bug"), writing(tmp_path / "x"):
+        raise RuntimeError("a bug")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_batches_need_no_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container has 64 MB of it; torch then loses the batch, and waits for ever."""
+    from torch.multiprocessing import reductions
+
+    from training.datasets.coco import CocoDataset
+    from training.examples.augment import Augment
+    from training.examples.batches import Batches, load_batches
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a tensor goes through shared memory")
+
+    for name in ("reduce_tensor", "reduce_storage"):
+        monkeypatch.setattr(reductions, name, refuse)
+    from multiprocessing.reduction import ForkingPickler
+
+    reducers = ForkingPickler._extra_reducers  # type: ignore[attr-defined]
+
+    for kind in (torch.Tensor, torch.UntypedStorage):
+        monkeypatch.setitem(reducers, kind, refuse)
+    data = CocoDataset(coco_file(tmp_path, count=8))
+    batches = Batches(
+        [data], shares=[1], batch=4, size_hw=(64, 64), padding=1.25, augment=Augment(), seed=0,
+        has_clean=True,
+    )  # fmt: skip
+    near = list(load_batches(batches, first=0, last=3, workers=0))
+    far = list(load_batches(batches, first=0, last=3, workers=2))
+    for a, b in zip(near, far, strict=True):
+        assert torch.equal(a.crops, b.crops)
+        assert torch.equal(a.xy, b.xy)
+        assert a.clean is not None
+        assert b.clean is not None
+        assert torch.equal(a.clean, b.clean)

@@ -1,0 +1,84 @@
+"""Skeletons of COCO categories, and the mirror twins that names tell of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from steadypose.engines.errors import ModelFileError, SourceError
+from steadypose.engines.foreign.names import as_name
+from steadypose.engines.skeleton import COCO17, Skeleton
+
+# OKS sigma of a keypoint without a published one: about the mean over COCO's body joints.
+_UNKNOWN_SIGMA = 0.08
+# A word of its own: left_x, x_left, l_x, x.l, leftX, LX.
+_SIDE = (
+    r"(?:(?<![A-Za-z])(?P<word>{0}|{1}|{2}|{3}|{4})(?![A-Za-z]))"
+    r"|(?:^(?P<camel>{0}|{1}|{4})(?=[A-Z]))"
+)
+_LEFT = re.compile(_SIDE.format("left", "Left", "LEFT", "l", "L"))
+_RIGHT = re.compile(_SIDE.format("right", "Right", "RIGHT", "r", "R"))
+_TWINS = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
+
+
+def skeleton_of(category: dict[str, Any]) -> Skeleton:
+    """Read a skeleton from a COCO category.
+
+    COCO's own 17 names give COCO17 with its published sigmas. Other skeletons take
+    ``flip_pairs`` (counted from 0) and ``sigmas`` from the category if present; else
+    names that differ only in left and right are mirror pairs, and every sigma is 0.08.
+
+    Raises:
+        SourceError: The category contradicts itself.
+    """
+    # Labelling tools let people type anything, spaces for instance.
+    names = tuple(as_name(str(name)) for name in category["keypoints"])
+    if names == COCO17.keypoints:
+        return COCO17
+    pairs = category.get("flip_pairs")
+    if pairs is None:
+        pairs = [
+            (names.index(name), names.index(twin))
+            for name in names
+            if (twin := _mirror_name(name)) is not None and twin in names
+        ]
+    try:
+        return Skeleton(
+            name=as_name(str(category.get("name", "custom"))) or "custom",
+            keypoints=names,
+            limbs=tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ()),
+            flip_pairs=tuple((int(a), int(b)) for a, b in pairs),
+            sigmas=tuple(category.get("sigmas") or [_UNKNOWN_SIGMA] * len(names)),
+        )
+    except ModelFileError as error:
+        raise SourceError(error.what, fix="correct the category in the COCO file") from error
+
+
+def lone_sides(skeleton: Skeleton) -> list[str]:
+    """Keypoints that say left or right, and have no mirror twin although others have."""
+    if not skeleton.flip_pairs:
+        return []
+    twins = {index for pair in skeleton.flip_pairs for index in pair}
+    return [
+        name
+        for k, name in enumerate(skeleton.keypoints)
+        if k not in twins and (_LEFT.search(name) or _RIGHT.search(name))
+    ]
+
+
+def twin_notes(skeleton: Skeleton) -> list[str]:
+    """A note where mirrored pictures would teach some keypoints the wrong way round."""
+    lone = lone_sides(skeleton)
+    if not lone:
+        return []
+    return [
+        f"skeleton {skeleton.name}: {', '.join(lone)} say left or right and have no mirror twin: "
+        "mirrored pictures teach the wrong side (correct the names, or add flip_pairs)"
+    ]
+
+
+def _mirror_name(name: str) -> str | None:
+    """The right counterpart of a left keypoint's name; None for others."""
+    if not _LEFT.search(name):
+        return None
+    return _LEFT.sub(lambda found: _TWINS[found[0]], name, count=1)

@@ -1,0 +1,178 @@
+"""What a run leaves on the disk: checkpoints, weights, and the sentence when it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from steadypose.engines.errors import ModelFileError, RecordError, UsageError
+from steadypose.engines.file_io import replace_file
+from steadypose.engines.foreign.texts import parse_json
+from steadypose.engines.wording.printable import quoted
+from steadypose.export.weights.state_dict import load_weights
+from training.config import TrainConfig
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Whatever the disk refuses in here becomes a sentence; other errors pass.
+
+    Args:
+        path: What is written, for the message: a file, or the run's folder.
+
+    Raises:
+        RecordError: It could not be written.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause = _disk_error(error)
+        if cause is None:
+            raise
+        again = "the same command goes on from the last checkpoint"
+        if cause.errno in _FULL:
+            with contextlib.suppress(OSError):
+                free = shutil.disk_usage(path.parent).free
+                raise RecordError(
+                    f"the disk is full: {path} needs more than the {free / 1e6:.1f} MB that are "
+                    "free there",
+                    fix=f"free some space; {again}",
+                ) from error
+        raise RecordError(
+            f"cannot write {path}: {cause.strerror or cause}",
+            fix=f"make it a folder you may write to; {again}",
+        ) from error
+
+
+def _disk_error(error: BaseException | None) -> OSError | None:
+    """The disk's own error: torch's writer hides it behind one of its own."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint atomically: a half-written one never has its name.
+
+    Raises:
+        RecordError: The disk is full, or refuses; the earlier file is as it was.
+    """
+
+    def write(fresh: Path) -> None:
+        with fresh.open("wb") as file:
+            torch.save(dict(state), file)
+
+    with writing(path):
+        replace_file(path, write)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Read a checkpoint; None if there is none.
+
+    Raises:
+        ModelFileError: The file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelFileError(
+            f"the checkpoint {path} cannot be read: {str(error)[:120] or 'it is empty'}",
+            fix="remove it to start again, or choose another --out",
+        ) from error
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write a state dict with fp16 tensors: half the size, read back as float32."""
+    state = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    save_checkpoint(state, path)
+
+
+def has_weights(path: Path) -> bool:
+    """Whether weights lie there with their recipe, and can be read."""
+    with contextlib.suppress(ModelFileError):
+        return path.with_suffix(".json").is_file() and bool(load_weights(path))
+    return False
+
+
+def go_on(checkpoint: Path) -> str:
+    """The advice for another run that begins where this one is."""
+    return f"--weights {quoted(checkpoint)} --out NEW begins another run with what was learnt"
+
+
+def fingerprint(
+    config: TrainConfig, people: Sequence[int], *, first_stage: int, labels: str
+) -> str:
+    """Everything a checkpoint depends on; continuing with anything else would mix two runs.
+
+    Args:
+        config: Of the run.
+        people: Number of rows of each data set.
+        first_stage: From 1.
+        labels: Their digest.
+    """
+    more = {"people": list(people), "first stage": first_stage, "labels": labels}
+    return json.dumps({**asdict(config), **more}, sort_keys=True)
+
+
+def require_same(saved: object, now: str, checkpoint: Path) -> None:
+    """Refuse to mix two runs.
+
+    Args:
+        saved: The fingerprint of a checkpoint.
+        now: That of the run.
+        checkpoint: The file.
+
+    Raises:
+        UsageError: They differ; it says in what.
+    """
+    if saved == now:
+        return
+    try:
+        before, after = _flat(parse_json(str(saved))), _flat(parse_json(now))
+    except ValueError:
+        before, after = {}, {}
+    changed = [key for key in after if before.get(key) != after[key]]
+    if changed == ["labels"]:
+        raise UsageError(
+            f"the labels were changed after {checkpoint} had learnt from them",
+            fix=f"{go_on(checkpoint)}; --out NEW alone learns from scratch",
+        )
+    shown = [f"{key} {before.get(key, 'missing')}, now {after[key]}" for key in changed[:3]]
+    detail = f": {'; '.join(shown)}" if shown and before else ""
+    raise UsageError(
+        f"{checkpoint} belongs to another config, other data or another version{detail}",
+        fix=f"{go_on(checkpoint)}; or restore the config it was begun with",
+    )
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Nested tables as one, with names such as ``stage 1 rate``."""
+    items: Iterator[tuple[object, Any]]
+    if isinstance(value, dict):
+        items = iter(value.items())
+    elif isinstance(value, list) and any(isinstance(v, dict) for v in value):
+        items = iter(enumerate(value, start=1))
+    else:
+        return {name: value}
+    found: dict[str, Any] = {}
+    for key, inner in items:
+        found |= _flat(inner, f"{name} {key}".strip())
+    return found
