@@ -56,7 +56,10 @@ def say(what, fix):
 
 
 if __name__ == "__main__":
-    reason = why_not()
+    try:
+        reason = why_not()
+    except KeyboardInterrupt:
+        reason = "interrupted (SIGINT) before the start", "run it again"
     if reason is not None:
         say(*reason)
     try:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _MOST_BYTES = 8 * MOST_PIXELS  # four channels of two bytes each, not compressed
 _SAMPLE = 32  # pictures of a folder whose range is looked at
 _FRAMES_AT_ONCE = 32
-_FAULTS = (OSError, ValueError, MemoryError, cv2.error, av.error.FFmpegError, struct.error)
+_FAULTS = (OSError, ValueError, MemoryError, cv2.error, struct.error)
 
 
 class Depth:
@@ -148,7 +147,7 @@ def _pages(path: Path) -> Iterator[_Page]:
     """Every page or frame of a picture file.
 
     Raises:
-        OSError, ValueError, MemoryError, cv2.error, FFmpegError: It cannot be read.
+        OSError, ValueError, MemoryError, cv2.error: It cannot be read.
         _TooOldError: This OpenCV cannot.
     """
     with open_regular(path) as file:
@@ -202,11 +201,16 @@ def _webp_frames(path: Path, header: PictureHeader) -> Iterator[_Page]:
 
 
 def _png_frames(path: Path, header: PictureHeader) -> Iterator[_Page]:
-    with av.open(str(path)) as film:
-        for frame in film.decode(video=0):
-            lasts_s = float((frame.duration or 0) * frame.time_base)
-            image = _checked(frame.to_ndarray(format="bgr24"))
-            yield _turned(image, header.orientation), lasts_s, None
+    import av  # noqa: PLC0415 - takes its time, and few pictures move
+
+    try:
+        with av.open(str(path)) as film:
+            for frame in film.decode(video=0):
+                lasts_s = float((frame.duration or 0) * frame.time_base)
+                image = _checked(frame.to_ndarray(format="bgr24"))
+                yield _turned(image, header.orientation), lasts_s, None
+    except av.error.FFmpegError as error:
+        raise ValueError from error
 
 
 def _turned(image: NDArray[Any], orientation: int) -> NDArray[Any]:

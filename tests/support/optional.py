@@ -50,6 +50,9 @@ OPTIONAL = (
     OptionalPackage("matplotlib", "training runs"),
     OptionalPackage("pythonosc", "poses over Open Sound Control", "make setup-dev"),
     OptionalPackage("pylsl", "poses over the Lab Streaming Layer", "make setup-dev"),
+    OptionalPackage(
+        "safetensors", "weights in safetensors", "pip install safetensors", is_in_test_all=False
+    ),
     OptionalPackage("pycocotools", "COCO's own evaluation to compare with"),
     OptionalPackage(
         "anny",

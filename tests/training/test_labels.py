@@ -12,6 +12,7 @@ import pytest
 
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeleton import COCO17, Skeleton
+from tests.support.drawn import write_picture
 from tests.training.made_up import coco_file
 from training.datasets.coco import CocoDataset
 from training.datasets.coco_file import as_id
@@ -314,10 +315,10 @@ def test_skeletons_that_ship_have_a_twin_for_everyone() -> None:
 
 
 def test_labels_of_lsp_are_those_of_its_samples(tmp_path: Path) -> None:
-    cv2, scipy = pytest.importorskip("cv2"), pytest.importorskip("scipy.io")
+    scipy = pytest.importorskip("scipy.io")
     (tmp_path / "images").mkdir()
     for n in (1, 2):
-        cv2.imwrite(str(tmp_path / "images" / f"im000{n}.jpg"), np.zeros((80, 60, 3), np.uint8))
+        write_picture(tmp_path / "images" / f"im000{n}.jpg", np.zeros((80, 60, 3), np.uint8))
     joints = np.zeros((3, 14, 2))
     joints[:2] = np.random.default_rng(0).uniform(5, 55, (2, 14, 2))
     scipy.savemat(tmp_path / "joints.mat", {"joints": joints})

@@ -203,7 +203,7 @@ def test_what_comes_at_its_own_time(
     monkeypatch: pytest.MonkeyPatch, text: str, *, wanted: bool
 ) -> None:
     monkeypatch.setattr(
-        "steadypose.realtime.sources.opening.connect", lambda _: pytest.fail("connected")
+        "steadypose.realtime.sources.camera.connect", lambda _: pytest.fail("connected")
     )
     assert is_camera(SourceOptions(text)) is wanted
 
