@@ -61,7 +61,7 @@ test: lint test-core test-export
 	@$(PY) -m tests.support.optional
 
 test-core: setup-dev
-	$(PY) -m pytest --cov --cov-report=term:skip-covered --ignore=tests/export --ignore=tests/training
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --cov --cov-report=term:skip-covered --ignore=tests/export --ignore=tests/training
 
 # Small networks: a process a core is faster than a thread a core, and coverage would double it.
 test-export: setup-dev
