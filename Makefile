@@ -24,7 +24,8 @@ $(VENV)/.app: requirements.txt | $(PY)
 	$(PY) -m pip install --disable-pip-version-check -q -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements-onnxruntime.txt requirements.txt | $(PY)
+$(VENV)/.dev: requirements-dev.txt requirements-onnxruntime.txt requirements-record.txt requirements-live.txt \
+    requirements-filterpy.txt requirements.txt | $(PY)
 	$(PY) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
 

@@ -23,21 +23,6 @@ def _app(stop: Stop) -> int:
     return code
 
 
-def convert() -> NoReturn:
-    """Run ``realtime.convert``; ends as ``main`` does."""
-    tool("convert")
-
-
-def resmooth() -> NoReturn:
-    """Run ``realtime.resmooth``; ends as ``main`` does."""
-    tool("resmooth")
-
-
-def report() -> NoReturn:
-    """Run ``realtime.report``; ends as ``main`` does."""
-    tool("report.__main__")
-
-
 def tool(name: str) -> NoReturn:
     """Run a tool by the name of its module in ``steadypose.realtime``."""
 

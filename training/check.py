@@ -61,9 +61,9 @@ def _counts(dataset: PoseDataset, samples: Sequence[Sample]) -> list[str]:
     return lines
 
 
-def _sheet(dataset: PoseDataset, path: Path) -> None:
-    """Draw evenly spaced people with their labels."""
-    rows = np.linspace(0, len(dataset) - 1, min(_SHOWN, len(dataset))).astype(int)
+def _sheet(dataset: PoseDataset, those: Sequence[int], path: Path) -> None:
+    """Draw some of those people, evenly spaced, with their labels."""
+    rows = np.array(those)[np.linspace(0, len(those) - 1, min(_SHOWN, len(those))).astype(int)]
     crops, points, names = [], [], []
     for row, sample in usable(dataset, dict.fromkeys(int(row) for row in rows)):
         crop, place = crop_of(sample.image_bgr, sample.bbox, size_hw=_CROP_HW, padding=1.25)
@@ -81,8 +81,8 @@ def _sheet(dataset: PoseDataset, path: Path) -> None:
     write_picture(sheet, path)
 
 
-def _one(dataset: PoseDataset) -> list[str]:
-    """Everything about one data set.
+def _one(dataset: PoseDataset) -> tuple[list[str], list[int]]:
+    """Everything about one data set, and which of its people can be learnt from.
 
     Raises:
         SourceError: A label cannot be, or a picture cannot be read.
@@ -91,16 +91,21 @@ def _one(dataset: PoseDataset) -> list[str]:
     notes = review_one(dataset, table) + twin_notes(dataset.skeleton)
     require_pictures([table])
     samples: list[Sample] = []
-    for _, sample in usable(dataset, range(len(dataset))):
+    rows = []
+    for row, sample in usable(dataset, range(len(dataset))):
+        rows.append(row)
         nothing = np.zeros((0, 0, 3), np.uint8)  # thousands of pictures would not fit
         samples.append(
             Sample(sample.name, nothing, sample.xy, sample.is_known, sample.is_counted,
                    sample.bbox, is_hidden=sample.is_hidden)
         )  # fmt: skip
     if not samples:
-        raise UsageError(f"{dataset.name} has no person with a usable label", fix="check outside")
+        raise UsageError(
+            f"{dataset.name} has no person with a usable label",
+            fix="label at least one keypoint of somebody as visible or hidden",
+        )
     said = [f"note: {note}" for note in notes] or ["nothing unlikely was found"]
-    return [f"## {dataset.name}", "", *_counts(dataset, samples), "", *said, ""]
+    return [f"## {dataset.name}", "", *_counts(dataset, samples), "", *said, ""], rows
 
 
 def check(arguments: argparse.Namespace) -> list[str]:
@@ -128,9 +133,10 @@ def check(arguments: argparse.Namespace) -> list[str]:
             for n in range(1, len(datasets) + 1)
         ]
         check_written([(p, "--sheet") for p in sheets], read=read, is_forced=True)
-    lines = [line for dataset in datasets for line in _one(dataset)]
-    for dataset, path in zip(datasets, sheets, strict=False):
-        _sheet(dataset, path)
+    found = [_one(dataset) for dataset in datasets]
+    lines = [line for about, _ in found for line in about]
+    for dataset, (_, rows), path in zip(datasets, found, sheets, strict=False):
+        _sheet(dataset, rows, path)
         lines.append(f"{path}: {dataset.name} with its labels")
     return lines
 

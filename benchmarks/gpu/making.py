@@ -3,7 +3,7 @@
     python -m benchmarks.gpu.making      # needs torch, onnx, onnxscript and onnxruntime
 
 To be run again when a model file that ships, the export or the quantisation changes;
-``tests/benchmarks/test_gpu_graphs.py`` notices that for what ships.
+``tests/benchmarks/test_gpu.py`` notices that for what ships.
 """
 
 from __future__ import annotations

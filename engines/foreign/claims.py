@@ -38,6 +38,7 @@ class Claim:
 
         Raises:
             OSError: It could not be moved.
+            RecordError: Somebody else writes one of them.
         """
         if sys.platform == "win32":  # where nothing moves that is open
             self.release()
@@ -45,7 +46,11 @@ class Claim:
             self._file = _open_locked(target)
             return
         new = _open_locked(fresh)
-        fresh.replace(target)
+        try:
+            fresh.replace(target)
+        except BaseException:
+            os.close(new)
+            raise
         self.release()
         self._file = new
 

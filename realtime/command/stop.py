@@ -49,11 +49,6 @@ class Stop:
             if not (is_nohup and signal.getsignal(number) == signal.SIG_IGN):
                 signal.signal(number, self)
 
-    @property
-    def was_asked(self) -> bool:
-        """Whether a signal asked for the end."""
-        return self._name is not None
-
     def check(self) -> None:
         """Raise again an interrupt that a package swallowed while it was loaded.
 

@@ -108,11 +108,7 @@ class RecoveringEngine:
     def start(self, crops: NDArray[np.uint8]) -> None:
         """See ``Engine.start``; a failure is dealt with at once."""
         self._crops = crops
-        try:
-            self._engine.start(crops)
-        except EngineError as error:
-            self._replace(error)
-            self._engine.start(crops)
+        self._start(crops)
 
     def finish(self) -> NDArray[np.float32]:
         """See ``Engine.finish``; the batch of a lost engine is computed again."""
@@ -123,7 +119,17 @@ class RecoveringEngine:
                 if self._crops is None:
                     raise  # nothing was started: a mistake of the caller
                 self._replace(error)
-                self._engine.start(self._crops)
+                self._start(self._crops)
+
+    def _start(self, crops: NDArray[np.uint8]) -> None:
+        """Start on this engine, or on the first successor that takes it."""
+        while True:
+            try:
+                self._engine.start(crops)
+            except EngineError as error:
+                self._replace(error)
+            else:
+                return
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See ``Engine.infer``."""

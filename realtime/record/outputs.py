@@ -134,14 +134,7 @@ class Outputs:
             RecordError: The end of one could not be written; the others are complete.
         """
         first: Exception | None = None
-        steps = [self.live.close, *(recorder.close for recorder in self._recorders())]
-        if self.second_pass is not None:
-            steps += [
-                partial(self._smooth, path, form)
-                for form, recorder in self._tables
-                for path in recorder.paths
-            ]
-        for finish in (*steps, self._finish_sidecar):
+        for finish in self._last_steps():
             try:
                 finish()
             except Exception as error:  # the others are finished, whatever broke in one
@@ -149,6 +142,16 @@ class Outputs:
         self._claims.release()
         if first is not None:
             raise first
+
+    def _last_steps(self) -> Iterator[Callable[[], None]]:
+        yield self.live.close
+        for recorder in self._recorders():
+            yield recorder.close
+        if self.second_pass is not None:
+            for form, table in self._tables:
+                for path in table.paths:  # all of them: closing may have begun another part
+                    yield partial(self._smooth, path, form)
+        yield self._finish_sidecar
 
     def _smooth(self, path: Path, form: TableFormat) -> None:
         if self.second_pass is not None:

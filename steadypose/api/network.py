@@ -128,7 +128,11 @@ class _Share:
     def start(self, crops: NDArray[np.uint8]) -> None:
         check_crops(crops, self.spec)
         self._turns.start()
-        self._batch = self._network.submit(crops)
+        try:
+            self._batch = self._network.submit(crops)
+        except BaseException:
+            self._turns.finish()
+            raise
 
     def finish(self) -> NDArray[np.float32]:
         self._turns.finish()

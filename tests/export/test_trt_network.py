@@ -97,10 +97,7 @@ def test_a_yes_fetches(
     seen = answer(text)
     assert choose_network(is_fetching=False) == published
     assert seen.getvalue() == QUESTION
-    assert [command[0] for command in ran] == [
-        "export/download_weights.py",
-        "export/export_onnx.py",
-    ]
+    assert [command[0] for command in ran] == ["download-weights", "export-onnx"]
 
 
 @pytest.mark.parametrize("text", ["\n", "n\n", "no\n", "what?\n", ""])
@@ -139,7 +136,7 @@ def test_a_yes_without_a_network_goes_on_with_what_ships(
     seen = answer("y\n")
     assert choose_network(is_fetching=False) == POSE_RESNET
     assert seen.getvalue() == QUESTION + (
-        "res50-coco-256x192 could not be made: export/download_weights.py failed, see above "
+        "res50-coco-256x192 could not be made: python export/download_weights.py failed, see above "
         "(fix the error above and run the same command again; the download resumes); going on with "
         "pose_resnet18_192x160, which ships\n"
     )
@@ -191,7 +188,7 @@ def test_fetch_beside_a_model_file_is_a_sentence(capsys: pytest.CaptureFixture[s
 def test_nothing_is_asked_where_nothing_can_be_built(
     answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_trt, "find_device", lambda: "no CUDA driver is installed")
+    monkeypatch.setattr(build_trt, "find_device", lambda *_: "no CUDA driver is installed")
     seen = answer("y\n")
     assert build_trt.main(["--flavor", "tensorrt"]) == 2
     assert seen.getvalue().startswith("error: TensorRT builds only on the GPU it builds for")

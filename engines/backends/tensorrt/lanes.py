@@ -28,13 +28,11 @@ class Lane:
         batch: Its size.
         context: TensorRT's.
         graph: Upload, network and download; None where they cannot be recorded.
-        cut_graph: The same without upload, for crops that are cut on the GPU.
     """
 
     batch: int
     context: Any
     graph: int | None = None
-    cut_graph: int | None = None
 
 
 class Lanes:
@@ -84,11 +82,8 @@ class Lanes:
         self._profiles = int(engine.num_optimization_profiles) if is_old else 0
         self._has_one_context = is_old and self._profiles < len(self.sizes)
 
-    def warm(self, *, is_cutting: bool = False) -> None:
+    def warm(self) -> None:
         """Make every lane; where there can be only one context, the first.
-
-        Args:
-            is_cutting: Record graphs for crops that are cut on the GPU as well.
 
         Raises:
             EngineError: TensorRT refuses a size.
@@ -96,26 +91,22 @@ class Lanes:
         if self._scratch_bytes and not self._scratch:
             self._scratch = self._memory.device(self._scratch_bytes)
         for size in self.sizes[:1] if self._has_one_context else self.sizes:
-            lane = self._lane(size)
-            if is_cutting and lane.graph is not None:
-                lane.cut_graph = self._record(lane, has_upload=False)
+            self._lane(size)
 
-    def queue(self, batch: int, *, is_cut: bool = False) -> Lane:
+    def queue(self, batch: int) -> Lane:
         """Queue upload, network and download of a batch; its crops lie in ``host_in``.
 
         Args:
             batch: At most the largest size.
-            is_cut: They lie on the GPU already.
         """
         lane = self._lane(bucket_of(batch, self.sizes))
-        graph = lane.cut_graph if is_cut else lane.graph
-        if graph is not None:
-            self._driver.launch(graph, self._memory.stream)
+        if lane.graph is not None:
+            self._driver.launch(lane.graph, self._memory.stream)
         else:
-            self.enqueue(lane, has_upload=not is_cut)
+            self.enqueue(lane)
         return lane
 
-    def enqueue(self, lane: Lane, *, has_upload: bool = True) -> None:
+    def enqueue(self, lane: Lane) -> None:
         """Queue the three steps one by one.
 
         Raises:
@@ -123,8 +114,7 @@ class Lanes:
                 replays stale outputs for ever.
         """
         memory = self._memory
-        if has_upload:
-            memory.upload(self.device_in, self.host_in[: lane.batch * self.crop_bytes])
+        memory.upload(self.device_in, self.host_in[: lane.batch * self.crop_bytes])
         if not lane.context.execute_async_v3(memory.stream):
             raise refused(self._api, f"failed on a batch of {lane.batch}")
         memory.download(self.host_out[: lane.batch * self.pose_bytes], self.device_out)
@@ -136,9 +126,8 @@ class Lanes:
 
     def _drop_lanes(self) -> None:
         for lane in self._lanes.values():
-            for graph in (lane.graph, lane.cut_graph):
-                if graph is not None:
-                    self._driver.free_graph(graph)
+            if lane.graph is not None:
+                self._driver.free_graph(lane.graph)
         self._lanes.clear()
 
     def _lane(self, size: int) -> Lane:
@@ -212,7 +201,7 @@ class Lanes:
             return engine.create_execution_context(strategy)
         return engine.create_execution_context_without_device_memory()
 
-    def _record(self, lane: Lane, *, has_upload: bool = True) -> int | None:
+    def _record(self, lane: Lane) -> int | None:
         """A graph of a batch size; None where TensorRT or the driver cannot record it."""
         stream = self._memory.stream
         if not self._is_capturable(lane.context):
@@ -222,7 +211,7 @@ class Lanes:
         try:
             self._driver.begin_capture(stream)
             try:
-                self.enqueue(lane, has_upload=has_upload)
+                self.enqueue(lane)
             finally:
                 # Must be called even after a failure, or the stream stays in recording.
                 graph = self._driver.end_capture(stream)

@@ -111,7 +111,10 @@ def _word(path: Path, key: str, value: Any, action: argparse.Action) -> str | No
 
 
 def _wrong(path: Path, key: str, value: Any, wanted: str) -> UsageError:
-    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    shown = str(value).lower()
+    for kind, name in ((str, "a text"), (list, "a list"), (dict, "a table")):
+        if isinstance(value, kind):
+            shown = name  # what is in it may be a secret
     return UsageError(f"{path}: {key} is {shown}, not {wanted}", fix=f"give {wanted}")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from steadypose.engines.errors import UsageError
@@ -55,25 +57,28 @@ def open_live(options: LiveOptions, skeleton: Skeleton, *, persons: int) -> Live
     Raises:
         UsageError: A package is missing, or an address is unknown.
     """
-    channels: list[Channel] = []
     names = skeleton.keypoints
-    try:
-        if options.udp is not None:
-            channels.append(UdpChannel(options.udp, names))
-        if options.osc is not None:
-            channels.append(_open_osc(options.osc))
-        if options.lsl is not None:
-            channels.append(
-                _open_lsl(options.lsl, names, persons=persons, is_normalized=options.is_normalized)
-            )
-    except OSError as error:
-        for channel in channels:
-            channel.close()
-        reason = error.strerror or str(error)
-        raise UsageError(
-            f"poses cannot be sent to where --udp or --osc says: {reason}",
-            fix="check the host's name, or give its number",
-        ) from error
+    ways: list[tuple[str, Callable[[], Channel]]] = []
+    if (udp := options.udp) is not None:
+        ways.append((f"--udp {udp}", lambda: UdpChannel(udp, names)))
+    if (osc := options.osc) is not None:
+        ways.append((f"--osc {osc}", lambda: _open_osc(osc)))
+    if (lsl := options.lsl) is not None:
+        is_share = options.is_normalized
+        ways.append((f"--lsl {lsl}", lambda: _open_lsl(lsl, names, persons, is_share=is_share)))
+    with ExitStack() as opened:
+        channels = []
+        for way, open_channel in ways:
+            try:
+                channels.append(open_channel())
+            except (OSError, RuntimeError) as error:  # the latter is pylsl's
+                reason = getattr(error, "strerror", None) or str(error)
+                raise UsageError(
+                    f"poses cannot be sent by {way}: {reason}",
+                    fix="check the host's name, or give its number",
+                ) from error
+            opened.callback(channels[-1].close)
+        opened.pop_all()
     return Live(channels, is_normalized=options.is_normalized)
 
 
@@ -85,12 +90,12 @@ def _open_osc(to: Address) -> Channel:
     return OscChannel(to)
 
 
-def _open_lsl(name: str, names: tuple[str, ...], *, persons: int, is_normalized: bool) -> Channel:
+def _open_lsl(name: str, names: tuple[str, ...], persons: int, *, is_share: bool) -> Channel:
     try:
         from steadypose.realtime.record.live.lsl import LslChannel  # noqa: PLC0415 - optional
     except (ModuleNotFoundError, RuntimeError) as error:  # the latter: it lacks its library
         raise _missing("--lsl", "pylsl") from error
-    return LslChannel(name, names, persons=persons, is_normalized=is_normalized)
+    return LslChannel(name, names, persons=persons, is_normalized=is_share)
 
 
 def _missing(option: str, package: str) -> UsageError:

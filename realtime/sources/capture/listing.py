@@ -93,7 +93,8 @@ def find_camera(name: str) -> Camera:
     """The camera that a name, or the only one that a part of a name means, in any case.
 
     Raises:
-        SourceError: No camera is called like that, or several.
+        SourceError: No camera is called like that.
+        UsageError: Several are.
         EngineUnavailableError: Names cannot be known here.
     """
     cameras = list_cameras()

@@ -81,6 +81,7 @@ def _is_soon_over(film: Input) -> bool:
     rest = film.container.demux()
     taken, times = 0, list[int]()
     is_over = False
+    failure: Exception | None = None
     try:
         for packet in rest:
             packets.append(packet)
@@ -91,13 +92,22 @@ def _is_soon_over(film: Input) -> bool:
                 break
         else:
             is_over = True
-    except (av.error.FFmpegError, OSError) as error:  # whoever reads on meets it again
+    except (av.error.FFmpegError, OSError) as error:
         is_over = film.is_end(error)
+        failure = None if is_over else error
+    if failure is not None:
+        rest = _failing(failure)  # the container's own reading ends with it, without a word
     film.container = _Ahead(film.container, packets, iter(()) if is_over else rest)
     if is_over or film.formats & _PICTURES or not times:
         return is_over
     covered_s = float((max(times) - min(times)) * film.stream.time_base)
     return covered_s > _KEPT_S + _FASTER * (time.perf_counter() - begin_s)
+
+
+def _failing(error: Exception) -> Iterator[Any]:
+    """Nothing more, and why."""
+    yield from ()
+    raise error
 
 
 def _camera_opener(url: str, first: Input, decode: str) -> Callable[[], WebCamera]:

@@ -116,3 +116,15 @@ def test_a_mistake_of_the_caller_replaces_nothing() -> None:
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.infer(np.zeros((1, 64, 48, 3), np.uint8))
+
+
+def test_a_reopened_gpu_that_takes_no_batch_is_left_for_the_cpu() -> None:
+    class Deaf(FakeEngine):
+        def start(self, crops: Any) -> None:
+            raise EngineError("no device", fix="none")
+
+    said: list[str] = []
+    engine = RecoveringEngine(Deaf(), (Deaf, FakeEngine), say=said.append)
+    h, w = engine.spec.input_hw
+    assert engine.infer(np.zeros((1, h, w, 3), np.uint8)).shape == (1, 17, 3)
+    assert len(said) == 2

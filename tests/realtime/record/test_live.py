@@ -158,7 +158,7 @@ def test_what_is_no_address_is_a_sentence(text: str, capsys: pytest.CaptureFixtu
 def test_an_unknown_host_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     code = cli.main(["--source", "demo", "--headless", "--udp", "nowhere.invalid:9000"])
     assert code == 2
-    assert "cannot be sent to where --udp or --osc says" in capsys.readouterr().err
+    assert "poses cannot be sent by --udp nowhere.invalid:9000: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["osc", "lsl"])

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from steadypose.engines.errors import SourceError
 from steadypose.realtime.sources.opening import SourceOptions, open_source
+from steadypose.realtime.sources.video import web
 from tests.support.films import Watched, even, jpeg, listed, number, watch, write
 
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
@@ -194,6 +196,28 @@ def test_a_broken_picture_of_a_camera_costs_that_picture(
     assert len(found) == 12
     assert not any(is_broken(index) for index in found)
     assert len(asked) == 1
+
+
+def test_what_breaks_off_while_it_is_looked_at_breaks_off_where_it_did(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packets = [SimpleNamespace(size=9, stream_index=0, pts=n) for n in range(5)]
+
+    def demux() -> Iterator[Any]:
+        yield from packets
+        raise ConnectionResetError
+
+    film = SimpleNamespace(
+        container=SimpleNamespace(demux=demux),
+        formats=frozenset(),
+        is_end=lambda _error: False,
+        stream=SimpleNamespace(index=0, time_base=Fraction(1, 1)),
+    )
+    web._is_soon_over(film)  # type: ignore[arg-type]
+    reading = film.container.demux()
+    assert [next(reading) for _ in packets] == packets
+    with pytest.raises(ConnectionResetError):
+        next(reading)
 
 
 def test_a_camera_that_hangs_up_is_called_again() -> None:
