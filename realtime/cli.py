@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -190,58 +191,59 @@ def _run_with(
     display, reason = open_display(is_headless=settings.is_headless)
     if reason is not None:
         say(f"no window: {reason}")
-    live = open_live(settings.live, engine.spec.skeleton, persons=settings.persons)
-    try:
+    with ExitStack() as opened:  # closed here only where something fails before the run
+        opened.callback(display.close)
+        live = open_live(settings.live, engine.spec.skeleton, persons=settings.persons)
+        opened.callback(live.close)
         # Somebody watches: the demo plays like a camera, at its own speed and without an end.
         source = open_source(replace(settings.source, is_watched=display.is_window))
-    except BaseException:
-        live.close()
-        raise
-    say(f"source: {source.label}")
-    if live.names:  # a file of options may have said so
-        say(f"poses are sent live: {live.names}")
-    elif not (display.is_window or settings.recordings or settings.benchmark):
-        say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
-    smoothing = {
-        **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
-        "second_pass": settings.is_offline_smoothed,
-    }
-    outputs = Outputs(
-        engine.spec.skeleton,
-        source.fps,
-        source.is_live,
-        tables=settings.tables,
-        video=settings.video,
-        split=settings.split,
-        run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
-        second_pass=_smooth_again if settings.is_offline_smoothed else None,
-        dropped=lambda: source.dropped,
-        live=live,
-    )
-    pipeline = Pipeline(
-        engine,
-        persons=settings.persons,
-        smoother=smoother,
-        is_paced=source.is_paced,
-        say=say,
-    )
-    known = [n for n in (source.frame_count, settings.max_frames) if n is not None]
-    app = App(
-        source,
-        pipeline,
-        display,
-        outputs,
-        is_smooth=settings.smoother != "off",
-        # Only what a camera sees has a "now" that can be foreseen.
-        is_predicting=settings.is_predicting and source.is_live,
-        is_mirrored=settings.is_mirrored,
-        angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
-        max_frames=settings.max_frames,
-        progress=None if source.is_live else progress_printer(min(known, default=None)),
-        say=say,
-    )
-    if stop is not None and stop.owns_process and isinstance(display, Window):
-        stop.needs_hard_end = display.guard(partial(_resume, app, settings, stop))
+        opened.callback(source.close)
+        say(f"source: {source.label}")
+        if live.names:  # a file of options may have said so
+            say(f"poses are sent live: {live.names}")
+        elif not (display.is_window or settings.recordings or settings.benchmark):
+            say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
+        smoothing = {
+            **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
+            "second_pass": settings.is_offline_smoothed,
+        }
+        outputs = Outputs(
+            engine.spec.skeleton,
+            source.fps,
+            source.is_live,
+            tables=settings.tables,
+            video=settings.video,
+            split=settings.split,
+            run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
+            second_pass=_smooth_again if settings.is_offline_smoothed else None,
+            dropped=lambda: source.dropped,
+            live=live,
+        )
+        pipeline = Pipeline(
+            engine,
+            persons=settings.persons,
+            smoother=smoother,
+            is_paced=source.is_paced,
+            say=say,
+        )
+        known = [n for n in (source.frame_count, settings.max_frames) if n is not None]
+        app = App(
+            source,
+            pipeline,
+            display,
+            outputs,
+            is_smooth=settings.smoother != "off",
+            # Only what a camera sees has a "now" that can be foreseen.
+            is_predicting=settings.is_predicting and source.is_live,
+            is_mirrored=settings.is_mirrored,
+            angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
+            max_frames=settings.max_frames,
+            progress=None if source.is_live else progress_printer(min(known, default=None)),
+            say=say,
+        )
+        if stop is not None and stop.owns_process and isinstance(display, Window):
+            stop.needs_hard_end = display.guard(partial(_resume, app, settings, stop))
+        opened.pop_all()
     return _finish(app, settings, stop)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
+from steadypose.engines.errors import SourceError
 from steadypose.realtime import cli
 from steadypose.realtime.command import console, doctor
 from steadypose.realtime.command.settings import Settings
@@ -141,3 +142,18 @@ def test_the_sidecar_names_the_filter_or_that_there_was_none(tmp_path: Path, nam
     told = json.loads((tmp_path / "out.meta.json").read_text())["smoothing"]
     assert (told == {"name": "off", "second_pass": False}) == (name == "off")
     assert (told["name"] == "balanced") == (name == "balanced")
+
+
+def test_what_fails_before_the_run_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = gray_source(3)
+    closed: list[str] = []
+    monkeypatch.setattr(source, "close", lambda: closed.append("source"))
+    monkeypatch.setattr(cli, "open_source", lambda _options: source)
+
+    def broken(*_: object, **__: object) -> None:
+        raise SourceError("no", fix="none")
+
+    monkeypatch.setattr(cli, "describe_run", broken)
+    with pytest.raises(SourceError):
+        cli._run_with(FakeEngine(), demo(3), [])
+    assert closed == ["source"]
