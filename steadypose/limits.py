@@ -9,3 +9,9 @@ MOST_PIXELS = 100_000_000
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 # Media Foundation takes half a minute to open some cameras unless told not to (opencv#17687).
 os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
+
+
+def most_pixels() -> int:
+    """How many pixels a picture, or a frame of a video, may have; a variable may say."""
+    chosen = os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", "")
+    return int(chosen) if chosen.isdecimal() else MOST_PIXELS

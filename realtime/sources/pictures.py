@@ -16,7 +16,7 @@ from steadypose.engines.errors import SourceError
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.foreign.picture_headers import PictureHeader, read_header
 from steadypose.engines.wording.printable import is_text
-from steadypose.limits import MOST_PIXELS
+from steadypose.limits import MOST_PIXELS, most_pixels
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 _Page = tuple[NDArray[Any], float, int | None]
@@ -103,7 +103,7 @@ def picture_frames(
         raise SourceError(
             f"{len(bad)} of {len(paths)} pictures could not be read, the first is {bad[0]}{why}",
             fix="repair or remove them (none may have more than "
-            f"{MOST_PIXELS // 1_000_000} megapixels); whatever could be read was processed",
+            f"{most_pixels() / 1e6:g} megapixels); whatever could be read was processed",
         )
 
 
@@ -117,7 +117,7 @@ def decode_picture(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """The bytes of a picture file as (H, W, 3) uint8 BGR, turned as it says.
 
     Returns:
-        None where it is no picture, or has more than ``MOST_PIXELS``.
+        None where it is no picture, or has more than ``most_pixels()``.
     """
     try:
         return _checked(cv2.imdecode(data, cv2.IMREAD_COLOR)) if data.size else None
@@ -127,8 +127,7 @@ def decode_picture(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 def is_too_large(width: int, height: int) -> bool:
     """Whether a picture, or a video's frame, is larger than any that is read."""
-    chosen = os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", "")
-    return width * height > (int(chosen) if chosen.isdecimal() else MOST_PIXELS)
+    return width * height > most_pixels()
 
 
 class _TooOldError(Exception):

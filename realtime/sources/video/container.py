@@ -19,7 +19,7 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.wording.printable import quoted
-from steadypose.limits import MOST_PIXELS
+from steadypose.limits import most_pixels
 from steadypose.realtime.sources.address import shown
 from steadypose.realtime.sources.pictures import is_too_large
 
@@ -209,7 +209,8 @@ def _checked(container: Any, name: str, file: BinaryIO | None, size: int, decode
         )
     context = stream.codec_context
     refuse_too_large(name, context.width, context.height)
-    context.options = {"max_pixels": str(_most_pixels())}
+    # FFmpeg counts a margin of 128 pixels at each side as well.
+    context.options = {"max_pixels": str(2 * most_pixels() + (1 << 20))}
     # The network takes the others; each thread holds frames of its own.
     context.thread_count = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
     context.thread_type = "AUTO"
@@ -235,14 +236,8 @@ def refuse_too_large(name: str, width: int, height: int) -> None:
     if is_too_large(width, height):
         raise SourceError(
             f"{name} has frames of {width}x{height} pixels",
-            fix=f"give a video with at most {MOST_PIXELS // 1_000_000} megapixels",
+            fix=f"give a video with at most {most_pixels() / 1e6:g} megapixels",
         )
-
-
-def _most_pixels() -> int:
-    chosen = os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", "")
-    # FFmpeg counts a margin of 128 pixels at each side as well.
-    return 2 * int(chosen) + (1 << 20) if chosen.isdecimal() else 2 * MOST_PIXELS
 
 
 def _no_video(path: Path, error: Exception) -> SourceError:
