@@ -107,19 +107,20 @@ class RecoveringEngine:
 
     def start(self, crops: NDArray[np.uint8]) -> None:
         """See ``Engine.start``; a failure is dealt with at once."""
-        self._crops = crops
         self._start(crops)
+        self._crops = crops
 
     def finish(self) -> NDArray[np.float32]:
         """See ``Engine.finish``; the batch of a lost engine is computed again."""
+        crops, self._crops = self._crops, None
         while True:
             try:
                 return self._engine.finish()
             except EngineError as error:
-                if self._crops is None:
+                if crops is None:
                     raise  # nothing was started: a mistake of the caller
                 self._replace(error)
-                self._start(self._crops)
+                self._start(crops)
 
     def _start(self, crops: NDArray[np.uint8]) -> None:
         """Start on this engine, or on the first successor that takes it."""

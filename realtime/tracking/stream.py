@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.errors import EngineError, SteadyposeError
 from steadypose.realtime.datatypes import FloatArray, Frame
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Crops, Pipeline
@@ -74,11 +74,10 @@ class Stream(Generic[T]):
                 if failure is not None:
                     raise failure
                 if in_engine is not None:
-                    crops, in_engine = in_engine, None
-                    done.append(self._completed(crops, self._finish(crops)))
+                    done.append(self._completed(in_engine, self._finish(in_engine)))
+                    in_engine = None
         finally:
-            if in_engine is not None:
-                self.pipeline.finish(in_engine)
+            self._take_back(in_engine)
 
     def _ahead(self) -> Generator[T | None, None, None]:
         in_engine: Crops | None = None
@@ -90,11 +89,12 @@ class Stream(Generic[T]):
                     following = None if failure else self._fetch_of_file()
                 except (SteadyposeError, KeyboardInterrupt) as error:
                     failure = error  # raised once the frame in the engine was yielded
-                crops, in_engine = in_engine, None
+                crops = in_engine
                 found = None if crops is None else self._finish(crops)
+                in_engine = None
                 if following is not None:
-                    self.pipeline.start(following)
                     in_engine = following
+                    self.pipeline.start(following)
                 if crops is not None and found is not None:
                     yield self._completed(crops, found)
                 elif failure is not None:
@@ -104,8 +104,7 @@ class Stream(Generic[T]):
                         return
                     yield None
         finally:
-            if in_engine is not None:
-                self.pipeline.finish(in_engine)
+            self._take_back(in_engine)
 
     def _fetch(self, wait_s: float) -> Crops | None:
         """The next frame, prepared; None if there is none now, or none is wanted."""
@@ -135,6 +134,16 @@ class Stream(Generic[T]):
     def _finish(self, crops: Crops) -> FloatArray:
         with self.apart():
             return self.pipeline.finish(crops)
+
+    def _take_back(self, crops: Crops | None) -> None:
+        """Leave nothing in the engine.
+
+        An interrupt may fall into the hand-over, so whether the engine has them is not known;
+        what ended the iteration is told, and not that it has not.
+        """
+        if crops is not None:
+            with suppress(EngineError):
+                self.pipeline.finish(crops)
 
     def _completed(self, crops: Crops, found: FloatArray) -> T:
         begin_s = time.perf_counter()
