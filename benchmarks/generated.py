@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.command.options import build_parser
+from steadypose.realtime.command.options.command_line import build_parser
 from steadypose.realtime.model.places import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"

@@ -20,8 +20,8 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.realtime.command.options.parser import require, run_command
 from steadypose.realtime.command.own_files import BAD
-from steadypose.realtime.command.parser import require, run_command
 
 if __name__ == "__main__":
     require("onnx", requirements="requirements-export.txt")

@@ -19,7 +19,7 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 
 if __name__ == "__main__":
     require("requests", "filelock", "tqdm", requirements="requirements-export.txt")

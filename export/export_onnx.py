@@ -23,7 +23,7 @@ if not __package__:  # run as a script: names are found from the root, not from 
 
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import visible
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":

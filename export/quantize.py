@@ -25,7 +25,7 @@ if not __package__:  # run as a script: names are found from the root, not from 
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from steadypose.engines.wording.printable import quoted
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 from steadypose.realtime.sources.address import shown
 
 if __name__ == "__main__":

@@ -22,30 +22,26 @@ from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.foreign.claims import Claim, is_standard_output
-from steadypose.engines.options import default_threads
-from steadypose.engines.registry import Opened, open_engine
 from steadypose.engines.wording import telling
 from steadypose.realtime.app.display import Window, open_display
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.config.reading import parse_with_config
-from steadypose.realtime.command.console import answer, clear, progress_printer, report, say
-from steadypose.realtime.command.options import build_parser, to_settings
+from steadypose.realtime.command.console import answer, progress_printer, report, say
+from steadypose.realtime.command.ending import finish, resume
+from steadypose.realtime.command.engine_opening import open_for
+from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.stop import Stop
-from steadypose.realtime.command.summary import summary, write_figures
-from steadypose.realtime.model.best_built import Taken, open_best
-from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
 from steadypose.realtime.model.recovering import recovering
-from steadypose.realtime.model.threads import open_on_fewest
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.live.opening import open_live
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.smooth.presets import make_smoother
-from steadypose.realtime.sources.opening import is_camera, open_source
+from steadypose.realtime.sources.opening import open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.roster import CANDIDATES
 
@@ -130,7 +126,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     check_outputs(settings)
     if any(map(is_standard_output, settings.recordings)):
         telling.reserve_output()
-    taken = _open(settings)
+    taken = open_for(settings)
     opened = taken.opened
     engine = recovering(opened, taken.model, settings.engine_options(settings.threads), say=say)
     for reason in opened.passed_over:
@@ -146,41 +142,6 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         return _run_with(engine, settings, typed, stop)
     finally:
         engine.close()
-
-
-def _open(settings: Settings) -> Taken:
-    """The engine; a camera's on as few threads as keep up, where nobody said how many."""
-    if settings.threads or not is_camera(settings.source):
-        return _open_on(settings.threads or default_threads(), settings)
-    taken = _open_on(1, settings)  # file and backend are chosen, and built, once
-
-    def reopen(threads: int) -> Opened:
-        options = settings.engine_options(threads)
-        return open_engine(taken.model, backend=taken.opened.backend, options=options)
-
-    opened = open_on_fewest(
-        taken.opened,
-        reopen,
-        most=default_threads(),
-        persons=settings.persons,
-        camera_hz=settings.source.mode.fps,
-    )
-    return replace(taken, opened=opened)
-
-
-def _open_on(threads: int, settings: Settings) -> Taken:
-    options = settings.engine_options(threads)
-    if not settings.has_chosen_model:
-        return open_best(
-            backend=settings.backend, options=options, is_auto_build=settings.is_auto_build
-        )
-    opened = open_chosen(
-        settings.model,
-        backend=settings.backend,
-        options=options,
-        is_auto_build=settings.is_auto_build,
-    )
-    return Taken(settings.model, opened)
 
 
 def _run_with(
@@ -242,54 +203,9 @@ def _run_with(
             say=say,
         )
         if stop is not None and stop.owns_process and isinstance(display, Window):
-            stop.needs_hard_end = display.guard(partial(_resume, app, settings, stop))
+            stop.needs_hard_end = display.guard(partial(resume, app, settings, stop))
         opened.pop_all()
-    return _finish(app, settings, stop)
-
-
-def _resume(app: App, settings: Settings, stop: Stop) -> int:
-    """``_finish`` from within the end of the process; nothing may be raised out of it."""
-    try:
-        code = _finish(app, settings, stop)
-    except (SteadyposeError, KeyboardInterrupt) as error:
-        code = report(error)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = 1
-    telling.flush()
-    return code
-
-
-def _finish(app: App, settings: Settings, stop: Stop | None) -> int:
-    """Loop, close everything, report; it may go on where an earlier call was left.
-
-    Raises:
-        SteadyposeError: A part failed; what was recorded is kept.
-    """
-    problem: BaseException | None = None
-    # Files are closed whatever happened, a bug included.
-
-    def work() -> None:
-        if stop is not None:  # a package may have swallowed it while the source was opened
-            stop.check()
-        app.run()
-
-    for step in (work, app.outputs.close, app.source.close, app.display.close):
-        try:
-            step()
-        except BaseException as error:
-            problem = problem or error
-    clear()
-    for remark in app.source.remarks:
-        say(f"note: {remark}")
-    telling.tell(summary(app), to_error=False)
-    try:
-        if settings.benchmark is not None:
-            write_figures(app, settings.benchmark)
-    finally:
-        if problem is not None:
-            raise problem
-    return 0
+    return finish(app, settings, stop)
 
 
 def _smooth_again(path: Path, form: TableFormat, claim: Claim | None) -> None:

@@ -24,8 +24,8 @@ from steadypose.engines.file_io import (
 from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.engines.foreign.files import is_folder, is_there, stat_of
 from steadypose.engines.wording.advice import command
-from steadypose.realtime.command.parser import ANY, Number, Parser, file_name, run_command
-from steadypose.realtime.command.recording_options import add_layout, chosen_table
+from steadypose.realtime.command.options.parser import ANY, Number, Parser, file_name, run_command
+from steadypose.realtime.command.options.recording import add_layout, chosen_table
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.formats.blocks import ReadState

@@ -22,7 +22,7 @@ from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.foreign.claims import Claim
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
-from steadypose.realtime.command.parser import Parser, file_name, run_command
+from steadypose.realtime.command.options.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.convert import to_table
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose

@@ -11,7 +11,7 @@ table is for the scores in the file, which may have been fitted to the first hal
 from __future__ import annotations
 
 from steadypose.engines.wording.printable import visible_lines
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 
 if __name__ == "__main__":
     require("torch", "onnx", "scipy", requirements="requirements-train.txt")

@@ -10,7 +10,7 @@ shows people with their labels. Exit code 2 where training would refuse the labe
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 
 if __name__ == "__main__":
     require("torch", "onnx", requirements="requirements-train.txt")

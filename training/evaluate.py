@@ -10,7 +10,7 @@ files, every keypoint, and the calibration of the scores. ``weights.pt`` runs in
 from __future__ import annotations
 
 from steadypose.engines.wording.printable import visible, visible_lines
-from steadypose.realtime.command.parser import Parser, require
+from steadypose.realtime.command.options.parser import Parser, require
 
 if __name__ == "__main__":
     require("torch", "onnx", requirements="requirements-train.txt")

@@ -8,7 +8,7 @@ either, especially on images unlike the training's (Wortsman et al. 2022, arXiv:
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 
 if __name__ == "__main__":
     require("torch", "onnx", requirements="requirements-train.txt")

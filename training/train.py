@@ -10,7 +10,7 @@ command continues exactly where it stopped.
 from __future__ import annotations
 
 from steadypose.engines.wording.printable import visible
-from steadypose.realtime.command.parser import Parser, require
+from steadypose.realtime.command.options.parser import Parser, require
 
 if __name__ == "__main__":
     require("torch", "onnx", "tqdm", "matplotlib", requirements="requirements-train.txt")

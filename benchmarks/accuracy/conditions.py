@@ -8,7 +8,7 @@ of the same generator: compare rows, and ignore the absolute level.
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import Number, require
+from steadypose.realtime.command.options.parser import Number, require
 
 if __name__ == "__main__":
     require("torch", requirements="requirements-train.txt")

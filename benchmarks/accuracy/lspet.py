@@ -11,7 +11,7 @@ others: this measures the default on this set, not which network is better in ge
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import require
+from steadypose.realtime.command.options.parser import require
 
 if __name__ == "__main__":
     require("torch", requirements="requirements-train.txt")

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from steadypose.engines.wording.printable import visible_lines
-from steadypose.realtime.command.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 from steadypose.realtime.sources.address import shown_option
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ runs it on the demo. Engines are built by TensorRT for RTX, which needs no GPU f
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import require
+from steadypose.realtime.command.options.parser import require
 
 if __name__ == "__main__":
     require("torch", "onnx", "onnxscript", "onnxruntime", requirements="requirements-train.txt")

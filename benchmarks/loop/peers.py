@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.common import guarded, included, parser, publish
 from benchmarks.loop.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
 from steadypose.engines.file_io import check_writable
-from steadypose.realtime.command.parser import Number
+from steadypose.realtime.command.options.parser import Number
 
 GROUPS = {
     "face": slice(0, 5),

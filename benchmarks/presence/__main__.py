@@ -40,7 +40,7 @@ from benchmarks.presence.watch import (
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
-from steadypose.realtime.command.parser import Number
+from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.model.places import DEFAULT_MODEL
 
 _VIDEO_PERSONS = (1, 2)

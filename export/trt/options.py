@@ -8,8 +8,8 @@ from pathlib import Path
 
 from steadypose.engines.engine_file import SUFFIX, sidecar_of
 from steadypose.engines.errors import UsageError
+from steadypose.realtime.command.options.parser import Parser
 from steadypose.realtime.command.own_files import BAD
-from steadypose.realtime.command.parser import Parser
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
 from steadypose.realtime.sources.opening import source_files

@@ -13,7 +13,7 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.skeleton import Skeleton
 from steadypose.export.skeleton_table import to_skeleton
 from steadypose.realtime.command.config.toml_table import read_toml, refuse_unknown
-from steadypose.realtime.command.parser import Parser
+from steadypose.realtime.command.options.parser import Parser
 
 Cells = Literal["half", "corner", "udp"]
 _FIX = "see docs/foreign_models.md"

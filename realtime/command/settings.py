@@ -83,3 +83,6 @@ class Settings:
         """The recordings to write, the one that names the sidecar first."""
         tables = tuple(table.path for table in self.tables)
         return tables if self.video is None else (*tables, self.video)
+
+
+DEFAULTS = Settings()

@@ -16,7 +16,7 @@ from pathlib import Path
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import replace_text, write_error
 from steadypose.engines.wording.advice import command
-from steadypose.realtime.command.parser import Parser, file_name, run_command
+from steadypose.realtime.command.options.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path

@@ -27,7 +27,7 @@ from steadypose.engines.wording.printable import (
     visible_lines,
     visible_values,
 )
-from steadypose.realtime.command.parser import Parser, run_command
+from steadypose.realtime.command.options.parser import Parser, run_command
 from steadypose.realtime.model.places import ROOT
 from tests.support.drawn import write_picture
 

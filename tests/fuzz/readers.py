@@ -155,7 +155,7 @@ def _recipe() -> list[bytes]:
 def _read_wrap(path: Path) -> None:
     from steadypose.export.wrap.options import load_toml
     from steadypose.export.wrap_onnx import add_options
-    from steadypose.realtime.command.parser import Parser
+    from steadypose.realtime.command.options.parser import Parser
 
     parser = Parser(add_help=False)
     add_options(parser)

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.generated import _cell
 from benchmarks.readme import MARK, PAGES, filled
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.command.options import build_parser
+from steadypose.realtime.command.options.command_line import build_parser
 from steadypose.realtime.model.places import ROOT
 
 

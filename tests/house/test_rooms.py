@@ -19,7 +19,7 @@ ROOMS = {
     "engines": "backends foreign wording",
     "engines/backends": "tensorrt",
     "realtime": "app command model record report smooth sources tracking",
-    "realtime/command": "config",
+    "realtime/command": "config options",
     "realtime/record": "formats live",
     "realtime/sources": "capture video",
     "export": "checking models trt weights wrap",

@@ -57,6 +57,7 @@ class ScriptedSource:
     waits_s: list[float] = field(default_factory=list)
     on_read: Callable[[int], None] = lambda _: None
     given: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:

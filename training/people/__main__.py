@@ -9,7 +9,7 @@ of ours. The pack is read by ``kind = "pack"`` with ``outside = "keep"``.
 
 from __future__ import annotations
 
-from steadypose.realtime.command.parser import Number, Parser, require, run_command
+from steadypose.realtime.command.options.parser import Number, Parser, require, run_command
 
 if __name__ == "__main__":
     require("torch", "tqdm", requirements="requirements-people.txt")

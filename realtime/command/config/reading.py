@@ -11,7 +11,7 @@ from typing import Any
 from steadypose.engines.errors import UsageError
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.config.toml_table import read_toml
-from steadypose.realtime.command.parser import Parser, Switch
+from steadypose.realtime.command.options.parser import Parser, Switch
 
 NOT_IN_A_FILE = (
     "help",

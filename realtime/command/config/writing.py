@@ -14,8 +14,8 @@ from steadypose.engines.file_io import write_error
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.config.reading import entries
-from steadypose.realtime.command.options import build_parser
-from steadypose.realtime.command.parser import Parser, file_name, run_command
+from steadypose.realtime.command.options.command_line import build_parser
+from steadypose.realtime.command.options.parser import Parser, file_name, run_command
 
 EXAMPLES: dict[str, Any] = {
     "udp": "127.0.0.1:9000",

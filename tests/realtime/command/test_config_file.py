@@ -12,7 +12,7 @@ from steadypose.engines.errors import UsageError
 from steadypose.realtime import cli
 from steadypose.realtime.command.config import writing
 from steadypose.realtime.command.config.reading import entries, parse_with_config, read_words
-from steadypose.realtime.command.options import build_parser, to_settings
+from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.record.sidecar import sidecar_path
 

@@ -22,7 +22,7 @@ from steadypose.engines.errors import (
 from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions
 from steadypose.realtime import cli
-from steadypose.realtime.command.options import build_parser, to_settings
+from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.model import best_built, zoo
 from steadypose.realtime.model.best_built import Taken, open_best

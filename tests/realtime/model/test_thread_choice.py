@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened
-from steadypose.realtime import cli
+from steadypose.realtime.command import engine_opening
+from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.threads import open_on_fewest
@@ -129,7 +130,7 @@ def test_an_engine_whose_trial_fails_or_is_interrupted_is_closed(error: BaseExce
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """What ``cli._open`` asks of openers that are made up; six threads may be used."""
+    """What ``open_for`` asks of openers that are made up; six threads may be used."""
     calls: list[tuple[object, ...]] = []
 
     def best(*, backend: str, options: EngineOptions, is_auto_build: bool) -> Taken:
@@ -145,17 +146,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         calls.append((path.name, backend, options.threads))
         return Opened(Slow(40.0, options.threads), (), 0.0, "cpu")
 
-    monkeypatch.setattr(cli, "open_best", best)
-    monkeypatch.setattr(cli, "open_chosen", chosen)
-    monkeypatch.setattr(cli, "open_engine", again)
-    monkeypatch.setattr(cli, "default_threads", lambda: 6)
+    monkeypatch.setattr(engine_opening, "open_best", best)
+    monkeypatch.setattr(engine_opening, "open_chosen", chosen)
+    monkeypatch.setattr(engine_opening, "open_engine", again)
+    monkeypatch.setattr(engine_opening, "default_threads", lambda: 6)
     return calls
 
 
 def test_for_a_camera_file_and_backend_are_chosen_once_and_then_only_threads_vary(
     asked: list[tuple[object, ...]],
 ) -> None:
-    taken = cli._open(Settings(has_chosen_model=False, is_auto_build=True))
+    taken = open_for(Settings(has_chosen_model=False, is_auto_build=True))
     assert asked == [
         ("best", "auto", 1, True),
         ("default.onnx", "cpu", 2),
@@ -168,7 +169,7 @@ def test_for_a_camera_file_and_backend_are_chosen_once_and_then_only_threads_var
 
 
 def test_for_a_camera_a_model_that_was_chosen_stays(asked: list[tuple[object, ...]]) -> None:
-    cli._open(Settings(model=Path("x.onnx"), source=SourceOptions("/dev/video2")))
+    open_for(Settings(model=Path("x.onnx"), source=SourceOptions("/dev/video2")))
     assert asked == [("x.onnx", "auto", 1, False), ("x.onnx", "cpu", 2), ("x.onnx", "cpu", 4)]
 
 
@@ -176,7 +177,7 @@ def test_for_a_camera_a_model_that_was_chosen_stays(asked: list[tuple[object, ..
 def test_threads_that_were_given_and_files_need_no_trial(
     asked: list[tuple[object, ...]], text: str, threads: int, wanted: int
 ) -> None:
-    cli._open(Settings(model=Path("x.onnx"), source=SourceOptions(text), threads=threads))
+    open_for(Settings(model=Path("x.onnx"), source=SourceOptions(text), threads=threads))
     assert asked == [("x.onnx", "auto", wanted, False)]
 
 

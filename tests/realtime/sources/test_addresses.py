@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.realtime.command.doctor import _without_home
-from steadypose.realtime.command.options import build_parser, to_settings
+from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources import camera
 from steadypose.realtime.sources.address import shown, shown_option, spelled_out

@@ -12,7 +12,7 @@ import pytest
 
 from steadypose.engines.errors import EngineUnavailableError, SourceError, UsageError
 from steadypose.realtime import cli
-from steadypose.realtime.command.options import build_parser, to_settings
+from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.sources import camera as opening
 from steadypose.realtime.sources.camera import CameraMode, camera_opener
 from steadypose.realtime.sources.capture import listing

@@ -103,7 +103,7 @@ def test_nothing_is_recorded_that_cannot_be_read_back(
         pytest.importorskip("pyarrow")
     engine = answering(*BROKEN, when=range(20, 30))
     opened = Opened(engine)
-    monkeypatch.setattr(cli, "_open", lambda settings: Taken(settings.model, opened))
+    monkeypatch.setattr(cli, "open_for", lambda settings: Taken(settings.model, opened))
     path = tmp_path / table
     option = f"--{path.suffix[1:]}"
     words = ["--source", "demo", "--headless", "--max-frames", "60", option, str(path)]

@@ -22,8 +22,9 @@ class EndingEngine(FakeEngine):
     where = ""
 
     def _pass(self, step: str) -> None:
-        if self.end is not None and step == self.where:
-            self.end, end = None, self.end
+        end = self.end
+        if end is not None and step == self.where:
+            self.end = None
             raise end
 
     def start(self, crops: NDArray[np.uint8]) -> None:
@@ -51,7 +52,7 @@ class EndingEngine(FakeEngine):
 @pytest.mark.parametrize("when", ["before", "in", "after"])
 @pytest.mark.parametrize("is_paced", [True, False], ids=["live", "file"])
 def test_what_ends_a_stream_is_what_is_raised(
-    is_paced: bool, when: str, step: str, end: BaseException
+    *, is_paced: bool, when: str, step: str, end: BaseException
 ) -> None:
     engine = EndingEngine()
     engine.where = f"{when} {step}"
@@ -70,7 +71,7 @@ def test_what_ends_a_stream_is_what_is_raised(
 
 
 @pytest.mark.parametrize("is_paced", [True, False], ids=["live", "file"])
-def test_a_stream_that_is_left_leaves_nothing_in_the_engine(is_paced: bool) -> None:
+def test_a_stream_that_is_left_leaves_nothing_in_the_engine(*, is_paced: bool) -> None:
     engine = FakeEngine()
     source = ScriptedSource(Clock(), [0.1 * i for i in range(20)], is_paced=is_paced)
     frames = Stream(source, Pipeline(engine), lambda crops: crops.frame.index).run()

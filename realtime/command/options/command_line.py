@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from steadypose.engines import registry
-from steadypose.engines.options import PRECISIONS
 from steadypose.engines.wording.advice import command
-from steadypose.realtime.command.parser import ANY, Number, Parser, Switch, file_name
-from steadypose.realtime.command.recording_options import add_live, add_tables, chosen_table
-from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.values import Camera
+from steadypose.realtime.command.options.engine import add_engine
+from steadypose.realtime.command.options.parser import Number, Parser, Switch, file_name
+from steadypose.realtime.command.options.recording import add_live, add_tables, chosen_table
+from steadypose.realtime.command.options.source import add_source, source_of
+from steadypose.realtime.command.settings import DEFAULTS, Settings
 from steadypose.realtime.command.written_files import add_force
-from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
+from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats.tables import (
     NAMES,
     Table,
@@ -23,30 +22,14 @@ from steadypose.realtime.record.formats.tables import (
 from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.realtime.smooth import presets as smoothers
-from steadypose.realtime.sources.address import spelled_out
-from steadypose.realtime.sources.camera import CameraMode
-from steadypose.realtime.sources.opening import DECODERS, SourceOptions
 from steadypose.realtime.tracking.roster import MOST_PERSONS
 from steadypose.version import __version__
-
-DEFAULTS = Settings()
 
 
 def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
-    mode = CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc)
-    text = str(arguments.camera or 0)
-    is_name = isinstance(arguments.camera, str)
-    if arguments.source is not None:
-        text = spelled_out(arguments.source)
     return Settings(
-        source=SourceOptions(
-            text,
-            mode,
-            is_paced=arguments.realtime,
-            is_camera_name=is_name,
-            decode=arguments.decode,
-        ),
+        source=source_of(arguments),
         model=model or DEFAULT_MODEL,
         has_chosen_model=model is not None,
         backend=arguments.backend,
@@ -112,102 +95,8 @@ def build_parser() -> Parser:
         help=f"read options from a TOML file, over which typed ones win; {command('init-config')} "
         "writes one",
     )
-    source = parser.add_argument_group("source")
-    which = source.add_mutually_exclusive_group()
-    which.add_argument(
-        "--camera",
-        type=Camera(),
-        metavar="N",
-        help="camera number, or (a part of) its name as --list-cameras shows it (default: 0)",
-    )
-    which.add_argument(
-        "--source",
-        metavar="WHAT",
-        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL (or @FILE, "
-        "env:NAME that holds one), demo or demo:2 (mannequins)",
-    )
-    size_px, size_help = Number(16, 16384), "picture size to ask the camera for"
-    source.add_argument("--width", type=size_px, metavar="PX", help=size_help)
-    source.add_argument("--height", type=size_px, metavar="PX", help=size_help)
-    source.add_argument(
-        "--fps",
-        type=Number(0.5, 1000, is_whole=False),
-        metavar="HZ",
-        help="frame rate to ask the camera for; playback rate of pictures",
-    )
-    source.add_argument("--fourcc", metavar="CODE", help="pixel format, for instance MJPG or YUYV")
-    source.add_argument(
-        "--realtime",
-        action=Switch,
-        help="play a file at its own speed, not as fast as possible",
-    )
-    source.add_argument(
-        "--decode",
-        choices=DECODERS,
-        default="auto",
-        help="what decodes videos: threads of the processor (auto, cpu), or hardware that the "
-        "installed PyAV has (default: %(default)s)",
-    )
-    source.add_argument(
-        "--max-frames", type=Number(1, ANY), metavar="N", help="stop after N frames"
-    )
-    engine = parser.add_argument_group("engine")
-    which = engine.add_mutually_exclusive_group()
-    which.add_argument(
-        "--quality",
-        choices=tuple(QUALITIES),
-        help="which of the networks that ship: quicker, or more accurate "
-        f"(default: {DEFAULT_QUALITY}; on a GPU what is built for it)",
-    )
-    which.add_argument(
-        "--model", metavar="MODEL", help="another model file, or the name of a published model"
-    )
-    engine.add_argument(
-        "--fetch",
-        action=Switch,
-        help="download and export the published model first if it is not here yet",
-    )
-    engine.add_argument(
-        "--backend",
-        choices=registry.NAMES,
-        default=DEFAULTS.backend,
-        help="default: %(default)s, the fastest that works",
-    )
-    engine.add_argument(
-        "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
-    )
-    engine.add_argument(
-        "--device",
-        type=Number(0, 63),
-        default=DEFAULTS.device,
-        metavar="N",
-        help="TensorRT: number of the GPU, as nvidia-smi counts (default: %(default)s)",
-    )
-    engine.add_argument(
-        "--wait",
-        choices=("spin", "sleep"),
-        default="spin",
-        help="TensorRT: wait for the GPU at full speed, or asleep, which leaves a core free and "
-        "costs some hundredths of a millisecond (default: %(default)s)",
-    )
-    engine.add_argument(
-        "--threads",
-        type=Number(0, 256),
-        default=DEFAULTS.threads,
-        metavar="N",
-        help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
-        "(default: 0)",
-    )
-    engine.add_argument(
-        "--auto-build",
-        action=Switch,
-        help="build the TensorRT engine first where it is missing or stale",
-    )
-    engine.add_argument(
-        "--trust-engine",
-        action=Switch,
-        help="run a TensorRT engine that was not built by you on this machine: it may do anything",
-    )
+    add_source(parser.add_argument_group("source"))
+    add_engine(parser.add_argument_group("engine"))
     people = parser.add_argument_group("people")
     people.add_argument(
         "--persons",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from steadypose.realtime.command.parser import Switch, file_name
-from steadypose.realtime.command.values import address, stream_name
+from steadypose.realtime.command.options.parser import Switch, file_name
+from steadypose.realtime.command.options.values import address, stream_name
 from steadypose.realtime.record.formats.tables import NAMES, TableFormat, find_table, layouts
 
 

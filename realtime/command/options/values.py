@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from steadypose.engines.foreign.names import RULE, is_name
-from steadypose.realtime.command.parser import Number
+from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import parse_address
 

@@ -1,0 +1,1 @@
+"""Options: typed, ranged, with units and defaults. Start reading at ``command_line``."""

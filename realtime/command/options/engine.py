@@ -1,0 +1,71 @@
+"""Options about the network and what computes it."""
+
+from __future__ import annotations
+
+import argparse
+
+from steadypose.engines import registry
+from steadypose.engines.options import PRECISIONS
+from steadypose.realtime.command.options.parser import Number, Switch
+from steadypose.realtime.command.settings import DEFAULTS
+from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
+
+
+def add_engine(engine: argparse._ArgumentGroup) -> None:
+    """Network, backend, precision, threads."""
+    which = engine.add_mutually_exclusive_group()
+    which.add_argument(
+        "--quality",
+        choices=tuple(QUALITIES),
+        help="which of the networks that ship: quicker, or more accurate "
+        f"(default: {DEFAULT_QUALITY}; on a GPU what is built for it)",
+    )
+    which.add_argument(
+        "--model", metavar="MODEL", help="another model file, or the name of a published model"
+    )
+    engine.add_argument(
+        "--fetch",
+        action=Switch,
+        help="download and export the published model first if it is not here yet",
+    )
+    engine.add_argument(
+        "--backend",
+        choices=registry.NAMES,
+        default=DEFAULTS.backend,
+        help="default: %(default)s, the fastest that works",
+    )
+    engine.add_argument(
+        "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
+    )
+    engine.add_argument(
+        "--device",
+        type=Number(0, 63),
+        default=DEFAULTS.device,
+        metavar="N",
+        help="TensorRT: number of the GPU, as nvidia-smi counts (default: %(default)s)",
+    )
+    engine.add_argument(
+        "--wait",
+        choices=("spin", "sleep"),
+        default="spin",
+        help="TensorRT: wait for the GPU at full speed, or asleep, which leaves a core free and "
+        "costs some hundredths of a millisecond (default: %(default)s)",
+    )
+    engine.add_argument(
+        "--threads",
+        type=Number(0, 256),
+        default=DEFAULTS.threads,
+        metavar="N",
+        help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
+        "(default: 0)",
+    )
+    engine.add_argument(
+        "--auto-build",
+        action=Switch,
+        help="build the TensorRT engine first where it is missing or stale",
+    )
+    engine.add_argument(
+        "--trust-engine",
+        action=Switch,
+        help="run a TensorRT engine that was not built by you on this machine: it may do anything",
+    )
