@@ -9,7 +9,7 @@ from typing import Any
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.foreign.texts import parse_json
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording import advice
 
 SPEC_VERSION = 1

@@ -33,7 +33,7 @@ import onnx
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import sha256_of, write_model_file
-from steadypose.engines.skeleton import SKELETONS
+from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.export.checking.against_torch import check_against_torch, keypoints_of
 from steadypose.export.checking.real_crops import gather_crops

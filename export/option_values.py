@@ -6,7 +6,7 @@ import argparse
 import math
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.skeleton_table import read_skeleton
 
 

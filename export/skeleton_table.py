@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import ModelFileError, UsageError
-from steadypose.engines.skeleton import SKELETONS, Skeleton
+from steadypose.engines.skeletons.named import SKELETONS
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.command.config.toml_table import read_toml
 
 _FIX = "see docs/networks.md, Keypoints of your own"

@@ -27,7 +27,7 @@ if __name__ == "__main__":
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.foreign import names
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.option_values import size, skeleton

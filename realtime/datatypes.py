@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import ShapeError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 
 FloatArray = NDArray[np.float64]
 

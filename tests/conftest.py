@@ -14,7 +14,8 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.engines.skeletons.people import COCO17
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.realtime.datatypes import Frame, Pose, State
 from tests.support.optional import OPTIONAL

@@ -22,7 +22,7 @@ from benchmarks.smoothing.clip import measured_keypoints
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.sources.opening import SourceOptions, open_source

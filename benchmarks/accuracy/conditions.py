@@ -25,7 +25,7 @@ from benchmarks.common import guarded, parser, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from training.evaluate import worst_rows
 from training.examples.sample import Label, Sample

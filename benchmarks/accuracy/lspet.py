@@ -33,7 +33,7 @@ from benchmarks.loop.programs import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from training.config import load_config
 from training.datasets import open_dataset

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.common import guarded, p50_p95, parser, publish, table
 from benchmarks.loop.recording import resident_mib
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Frame, Pose, State
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import LiveOptions, open_live

@@ -22,7 +22,7 @@ import numpy as np
 
 from steadypose.engines.errors import EngineError, EngineUnavailableError, SourceError
 from steadypose.engines.foreign.private import private_folder
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.model.places import ROOT
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.smoothing.filters import hold
 from benchmarks.smoothing.scene import Floats, Scene
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.tracking.boxes import settle
 from steadypose.realtime.tracking.framing import Framing
 

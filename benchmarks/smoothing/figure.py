@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.smoothing.scene import FINE_HZ, Floats
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 
 _UPPER, _FORE, _THIGH, _SHIN = 0.17, 0.155, 0.245, 0.245
 _INDEX = {name: k for k, name in enumerate(COCO17.keypoints)}

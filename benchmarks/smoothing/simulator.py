@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.smoothing.figure import figure
 from benchmarks.smoothing.scene import FINE_HZ, Bools, Floats, Scene, between
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.tracking.boxes import settle
 from steadypose.realtime.tracking.framing import Framing

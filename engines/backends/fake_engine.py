@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.base_engine import BaseEngine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import ModelSpec
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

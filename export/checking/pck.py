@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.demo import DemoScene

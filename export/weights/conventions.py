@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steadypose.engines.skeleton import MPII16
+from steadypose.engines.skeletons.people import MPII16
 from steadypose.export.models.registry import kind_of
 
 _PUBLISHED: dict[str, Any] = {

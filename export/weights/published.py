@@ -6,7 +6,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.foreign.private import check_private
-from steadypose.engines.skeleton import SKELETONS
+from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.wording import advice
 from steadypose.export.weights.conventions import CONVENTIONS
 from steadypose.export.weights.download.checked_files import is_whole, known_digest

@@ -18,7 +18,8 @@ from steadypose.engines.foreign.files import is_there
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.foreign.texts import parse_json, read_json
 from steadypose.engines.model_file import read_metadata
-from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.engines.skeletons.people import COCO17
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.export.models.center_decoding import OTHERS, PEAK_SCORE

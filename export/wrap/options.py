@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.skeleton_table import to_skeleton
 from steadypose.realtime.command.config.toml_table import read_toml, refuse_unknown
 from steadypose.realtime.command.options.parser import Parser

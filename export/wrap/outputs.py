@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.wrap.network import Network
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading

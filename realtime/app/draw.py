@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.app.keys import KEYS
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 from steadypose.realtime.smooth.angles import NAMES, TRUNK

@@ -6,7 +6,7 @@ import functools
 import json
 from pathlib import Path
 
-from steadypose.engines.skeleton import SKELETONS
+from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
 from steadypose.realtime.model.zoo import (

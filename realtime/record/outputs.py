@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.file_io import check_writable, replace_file, write_error
 from steadypose.engines.foreign.claims import Claim, Claims, is_plain
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.tables import TABLES, Table, TableFormat

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import write_error
 from steadypose.engines.foreign.claims import Claims
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.entry import Entry, Sink
 from steadypose.realtime.record.formats.tables import Table

@@ -9,7 +9,7 @@ import numpy as np
 
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack
-from steadypose.realtime.tracking.framing import LENGTHS
+from steadypose.realtime.tracking.framing import known_lengths
 
 _TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 _HEIGHT_RANK = 0.6  # of the limbs of a frame: foreshortening only shortens
@@ -19,7 +19,7 @@ _SAMPLE = 2000  # frames, enough for a median
 def body_height_px(xy: FloatArray, keypoints: Sequence[str]) -> float:
     """Standing height of a person, pixels, from the visible limbs.
 
-    Each limb's length is taken as its usual share of the height (``framing.LENGTHS``). A
+    Each limb's length is taken as its usual share of the height (``framing.known_lengths``). A
     skeleton without known limbs is as high as the box around all keypoints.
 
     Args:
@@ -29,18 +29,17 @@ def body_height_px(xy: FloatArray, keypoints: Sequence[str]) -> float:
     Returns:
         The median over time; NaN if no frame shows a whole limb.
     """
-    names = list(keypoints)
     xy = xy[:: max(1, len(xy) // _SAMPLE)]
-    known = [(a, b, share) for (a, b), share in LENGTHS.items() if a in names and b in names]
+    known = known_lengths(keypoints)
     if not known:
         low = np.where(np.isnan(xy), np.inf, xy).min(axis=1)
         high = np.where(np.isnan(xy), -np.inf, xy).max(axis=1)
         heights = (high - low).max(axis=1)
         heights = heights[np.isfinite(heights) & (heights > 0)]
         return float(np.median(heights)) if len(heights) else float("nan")
-    first = [names.index(a) for a, _, _ in known]
-    second = [names.index(b) for _, b, _ in known]
-    limbs = np.linalg.norm(xy[:, first] - xy[:, second], axis=2)
+    limbs = np.linalg.norm(
+        xy[:, [a for a, _, _ in known]] - xy[:, [b for _, b, _ in known]], axis=2
+    )
     limbs /= np.array([share for _, _, share in known])
     each = [
         np.quantile(row[np.isfinite(row)], _HEIGHT_RANK) for row in limbs if np.isfinite(row).any()

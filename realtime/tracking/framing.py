@@ -7,10 +7,12 @@ face. So the box extends to where the unseen end of every half-seen limb can be.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray
 
 BOX_SCORE = 0.3
@@ -132,14 +134,28 @@ class Framing:
         return BBox(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
+def known_lengths(
+    names: Sequence[str], table: Mapping[tuple[str, str], float] = LENGTHS
+) -> list[tuple[int, int, float]]:
+    """Pairs of a table that a skeleton has, as indices, with their shares of the height.
+
+    None of an animal's, whose proportions are others: its elbow has no wrist, its knee no ankle.
+    """
+    places = {name: k for k, name in enumerate(names)}
+    for side in ("left", "right"):
+        for middle, end in (("elbow", "wrist"), ("knee", "ankle")):
+            if f"{side}_{middle}" in places and f"{side}_{end}" not in places:
+                return []
+    return [(places[a], places[b], n) for (a, b), n in table.items() if {a, b} <= set(places)]
+
+
 def _indices(
-    table: dict[tuple[str, str], float], skeleton: Skeleton
+    table: Mapping[tuple[str, str], float], skeleton: Skeleton
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
     """Index arrays and lengths of a table's pairs that the skeleton has."""
-    names = skeleton.keypoints
-    known = [(a, b, n) for (a, b), n in table.items() if a in names and b in names]
+    known = known_lengths(skeleton.keypoints, table)
     return (
-        np.array([names.index(a) for a, _, _ in known], np.intp),
-        np.array([names.index(b) for _, b, _ in known], np.intp),
+        np.array([a for a, _, _ in known], np.intp),
+        np.array([b for _, b, _ in known], np.intp),
         np.array([n for _, _, n in known]),
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose, State
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.tracking.association import associate, likeliest

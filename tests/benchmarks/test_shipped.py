@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from steadypose.engines.model_file import read_metadata, read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import BBox, Frame
 from steadypose.realtime.model.places import (
     DEFAULT_MODEL,

@@ -20,7 +20,7 @@ from steadypose.engines.foreign.names import as_name, is_name
 from steadypose.engines.foreign.texts import parse_json, read_json, read_toml
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
-from steadypose.engines.skeleton import SKELETONS
+from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import QUALITIES, SHIPPED

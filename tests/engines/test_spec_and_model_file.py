@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_metadata, read_spec
-from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.engines.skeletons.people import COCO17
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from tests.conftest import TINY_SPEC, tiny_model

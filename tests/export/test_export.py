@@ -12,7 +12,7 @@ from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")

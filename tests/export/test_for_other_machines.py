@@ -243,7 +243,7 @@ def test_another_gpu_is_built_for_where_it_is_asked_for() -> None:
 
 
 def test_the_worst_crop_is_named_and_drawn(tmp_path: Path) -> None:
-    from steadypose.engines.skeleton import COCO17
+    from steadypose.engines.skeletons.people import COCO17
     from steadypose.export.checking.parity import worst_crop, write_worst
 
     rng = np.random.default_rng(0)

@@ -256,7 +256,7 @@ def test_coordinates_become_pixels_and_are_unsure_outside() -> None:
 
 def test_coordinates_are_averaged_with_their_mirror_images() -> None:
     """A network that finds the same in any picture: mirrored, left and right change places."""
-    from steadypose.engines.skeleton import COCO17
+    from steadypose.engines.skeletons.people import COCO17
     from steadypose.export.models.decoding import FlipTest
 
     class Fixed(torch.nn.Module):  # type: ignore[misc]

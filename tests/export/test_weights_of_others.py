@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, UsageError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.export.option_values import skeleton
 from steadypose.export.weights.recipe import Recipe, build_network
 from steadypose.export.weights.state_dict import load_weights, to_our_names, with_fresh_head

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 pytest.importorskip("torch")
 
 from steadypose.engines.errors import ModelFileError, UsageError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.export.wrap.cutting import cut_to, refuse_training
 from steadypose.export.wrap.feed import choose_feed
 from steadypose.export.wrap.network import Network

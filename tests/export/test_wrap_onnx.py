@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.model.places import ROOT
 
 pytestmark = pytest.mark.export

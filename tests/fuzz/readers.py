@@ -14,7 +14,7 @@ from pathlib import Path
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.engine_file import EngineInfo, read_info, sidecar_of
 from steadypose.engines.model_file import read_spec
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.model import zoo

@@ -16,7 +16,7 @@ from steadypose.realtime.model.places import ROOT
 
 PACKAGES = ("engines", "realtime", "export", "training", "benchmarks")
 ROOMS = {
-    "engines": "backends foreign wording",
+    "engines": "backends foreign skeletons wording",
     "engines/backends": "tensorrt",
     "realtime": "app command model record report smooth sources tracking",
     "realtime/command": "config options",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import BBox, FloatArray, Pose
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.presets import make_smoother

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FakeEngine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.outputs import Outputs

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from training.datasets.mannequin import MannequinDataset
 from training.examples.augment import Augment, disturb, place, place_randomly, warp
 from training.examples.sample import Sample

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from training.measures.metrics import pck, relative_error, torso_px
 
 pytest.importorskip("pycocotools")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import SourceError, SteadyposeError, UsageError
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.sources.demo import DemoScene
 from tests.support.drawn import write_picture
 from tests.training.made_up import NAMES, coco_file, pack

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import ModelSpec
 from tests.conftest import tiny_model
 from tests.support.drawn import look_at
@@ -234,7 +234,7 @@ def test_all_ten_statistics_of_coco_in_a_case_done_by_hand(tmp_path: Path) -> No
 
 def made_found(error: NDArray[np.float64], **changes: Any) -> Any:
     """Predictions with these errors in pixels, (N, 16), of MPII's skeleton."""
-    from steadypose.engines.skeleton import MPII16
+    from steadypose.engines.skeletons.people import MPII16
     from training.measures.measure import Found
 
     n = len(error)
@@ -251,7 +251,7 @@ def made_found(error: NDArray[np.float64], **changes: Any) -> Any:
 
 
 def test_pckh_in_a_case_done_by_hand() -> None:
-    from steadypose.engines.skeleton import MPII16
+    from steadypose.engines.skeletons.people import MPII16
     from training.measures.tables import summary
 
     error = np.full((2, 16), 1.0)  # a twentieth of the head
@@ -287,7 +287,7 @@ def test_the_worst_come_first() -> None:
 
 
 def test_the_flip_test_mirrors_back_swaps_and_takes_the_surer() -> None:
-    from steadypose.engines.skeleton import COCO17
+    from steadypose.engines.skeletons.people import COCO17
     from training.measures.measure import infer_crops
 
     left, right = COCO17.index("left_wrist"), COCO17.index("right_wrist")

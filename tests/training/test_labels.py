@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.engines.skeletons.people import COCO17
+from steadypose.engines.skeletons.skeleton import Skeleton
 from tests.support.drawn import write_picture
 from tests.training.made_up import coco_file
 from training.datasets.coco import CocoDataset

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
+from steadypose.engines.skeletons.people import COCO17, MPII16
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.tracking.similarity import oks_matrix
 from training.measures.metrics import (
     limb_joints,

@@ -65,7 +65,7 @@ def test_every_stage_of_a_network_is_supervised(network: str, stages: int) -> No
 @pytest.mark.slow
 def test_a_trained_hourglass_follows_the_demo() -> None:
     """Learn four crops by heart; what follows the demo is the last stage of the average."""
-    from steadypose.engines.skeleton import COCO17
+    from steadypose.engines.skeletons.people import COCO17
     from steadypose.engines.spec import ModelSpec
     from steadypose.export.checking.torch_engine import TorchEngine
     from steadypose.export.weights.building import build_model

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import EngineError, ModelFileError, SourceError, UsageError
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.model.places import ROOT
 from tests.support.drawn import look_at
 from tests.training.made_up import coco_file

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import SKELETONS, Skeleton
+from steadypose.engines.skeletons.named import SKELETONS
+from steadypose.engines.skeletons.skeleton import Skeleton
 from training.config import DataConfig, TrainConfig
 from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset

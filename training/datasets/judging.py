@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from training.datasets.table import Bools, Table
 
 _MOST = 0.5  # of the people: then it is the file that is wrong, not a label

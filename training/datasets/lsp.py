@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from training.datasets.matlab import read_mat
 from training.examples.sample import (
     Label,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.sources.demo import paint_room
 from steadypose.realtime.sources.mannequin import Look, draw_person
 from steadypose.realtime.sources.mannequin_motion import pose_at

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.skeleton import MPII16
+from steadypose.engines.skeletons.people import MPII16
 from training.datasets.matlab import read_mat
 from training.examples.sample import Label, Outside, Sample, check_inside, read_image
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from steadypose.engines.errors import ModelFileError, SourceError
 from steadypose.engines.foreign.names import as_name
-from steadypose.engines.skeleton import COCO17, Skeleton
+from steadypose.engines.skeletons.named import known_by
+from steadypose.engines.skeletons.people import COCO17
+from steadypose.engines.skeletons.skeleton import Skeleton
 
 # OKS sigma of a keypoint without a published one: about the mean over COCO's body joints.
 _UNKNOWN_SIGMA = 0.08
@@ -24,7 +26,8 @@ _TWINS = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
 def skeleton_of(category: dict[str, Any]) -> Skeleton:
     """Read a skeleton from a COCO category.
 
-    COCO's own 17 names give COCO17 with its published sigmas. Other skeletons take
+    The names of a known skeleton give that one, with its published sigmas, unless the
+    category has its own (COCO's 17 are always COCO's). Others take
     ``flip_pairs`` (counted from 0) and ``sigmas`` from the category if present; else
     names that differ only in left and right are mirror pairs, and every sigma is 0.08.
 
@@ -33,8 +36,10 @@ def skeleton_of(category: dict[str, Any]) -> Skeleton:
     """
     # Labelling tools let people type anything, spaces for instance.
     names = tuple(as_name(str(name)) for name in category["keypoints"])
-    if names == COCO17.keypoints:
-        return COCO17
+    known = known_by(names)
+    is_changed = known is not COCO17 and bool({"sigmas", "flip_pairs"} & set(category))
+    if known is not None and known.keypoints == names and not is_changed:
+        return known
     pairs = category.get("flip_pairs")
     if pairs is None:
         pairs = [

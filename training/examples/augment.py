@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from training.examples.sample import Sample, tight_bbox
 
 Images = NDArray[np.uint8]

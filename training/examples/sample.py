@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
 from steadypose.engines.foreign.files import open_regular
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.sources.pictures import decode_picture
 
 Outside = Literal["error", "drop"]

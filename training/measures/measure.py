@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SourceError, UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop

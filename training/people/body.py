@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 
 Floats = NDArray[np.float32]
 Rotation = NDArray[Any]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.torch_engine import TorchEngine
 from steadypose.export.weights.building import build_model

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from steadypose.engines.errors import ModelFileError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.models.registry import keypoint_keys, kind_of, make_network
 from steadypose.export.weights.recipe import Recipe, build_network
 from steadypose.export.weights.state_dict import (

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.models.movenet import Heads
 from training.config import StageConfig
 from training.examples.batches import FAR, Batch

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import replace_file
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE
 
 COLUMNS = ("epoch", "stage", "step", "seconds", "rate", "loss", "pck", "waiting")

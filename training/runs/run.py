@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.printable import visible
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets, skeleton_named

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.models.registry import kind_of
 from steadypose.export.weights.recipe import Recipe, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.printable import to_cell
 from steadypose.realtime.datatypes import Pose
 from steadypose.realtime.record.formats.entry import (

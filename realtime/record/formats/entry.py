@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 
 STATES = {"lost": State.LOST, "predicted": State.PREDICTED, "measured": State.MEASURED}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.advice import install
 from steadypose.engines.wording.printable import is_text
 from steadypose.realtime.record.formats.entry import description

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from steadypose.engines.errors import RecordError, UsageError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.entry import Entry, round_px, round_score
 from steadypose.realtime.record.formats.tables import SUFFIXES, listed

@@ -12,7 +12,7 @@ import numpy as np
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import end_of_links, replace_file, write_error
 from steadypose.engines.foreign.files import stat_of
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.record.formats.entry import (

@@ -14,7 +14,8 @@ from steadypose.engines.errors import RecordError
 from steadypose.engines.foreign.files import is_folder, is_there, open_regular
 from steadypose.engines.foreign.kinds import KIND_BYTES, kind_of
 from steadypose.engines.foreign.names import RULE, is_name, shown
-from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
+from steadypose.engines.skeletons.named import known_by
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.blocks import (
@@ -228,9 +229,9 @@ def _entries(block: Block, skeleton: Skeleton) -> Iterator[Entry]:
 
 def skeleton_of(keypoints: tuple[str, ...]) -> Skeleton:
     """The skeleton with these keypoints; one without limbs where none is known."""
-    for known in (COCO17, MPII16):
-        if known.keypoints == keypoints:
-            return known
+    known = known_by(keypoints)
+    if known is not None and known.keypoints == keypoints:
+        return known
     return Skeleton("unknown", keypoints, (), (), (0.1,) * len(keypoints))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.named import known_by
 from steadypose.engines.wording.printable import from_cell
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.blocks import (
@@ -152,9 +152,8 @@ def _understand(head: list[str], delimiter: str, reading: ReadState) -> _Sheet:
     if "keypoint" not in head:
         found = [c.rpartition("_")[0] for c in head if c.endswith(("_x", "_y")) and len(c) > 2]
         keypoints = tuple(dict.fromkeys(found))
-        for known in (COCO17, MPII16):
-            if set(keypoints) == set(known.keypoints):
-                keypoints = known.keypoints
+        known = known_by(keypoints)
+        keypoints = known.keypoints if known else keypoints
         reading.keypoints = keypoints
         names = [*_PLACE, *(f"{name}_{part}" for name in keypoints for part in _PARTS)]
         if not keypoints:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.record.formats.blocks import Block, ReadState
 from steadypose.realtime.record.formats.csv_rows import csv_sink
 from steadypose.realtime.record.formats.entry import Entry, Sink

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.advice import install
 from steadypose.realtime.record.live.message import Address, Channel
 from steadypose.realtime.record.live.sender import Live

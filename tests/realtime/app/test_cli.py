@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.demo import DemoScene
 from tests.support.drawn import write_picture

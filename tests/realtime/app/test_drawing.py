@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.display import NullDisplay, open_display, why_headless
 from steadypose.realtime.app.draw import LEFT, RIGHT, Style, draw_hud, draw_poses, mirrored
 from steadypose.realtime.datatypes import Pose, State

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.draw import draw_poses, mirrored
 from steadypose.realtime.datatypes import Pose, State
 from tests.support.pictures import Block, assert_alike, assert_looks_like, blocks, cells

@@ -12,7 +12,7 @@ import pytest
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import write_model_file
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import convert, resmooth
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import SourceError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.clock import Clock
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import MOST_AHEAD_S, App

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.convert import main as convert
 from steadypose.realtime.model.places import ROOT

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.model.zoo import MODELS, ZooModel

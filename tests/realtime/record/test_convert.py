@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.convert import main
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 from steadypose.realtime.record.formats.entry import Entry

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from steadypose.engines.errors import RecordError, UsageError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.record.formats.journal import arrow, schema
 from steadypose.realtime.record.formats.parquet import ParquetSink
 from steadypose.realtime.record.formats.reading import read_recording

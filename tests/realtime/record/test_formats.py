@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steadypose.engines.errors import RecordError, UsageError
-from steadypose.engines.skeleton import COCO17, MPII16, Skeleton
+from steadypose.engines.skeletons.people import COCO17, MPII16
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry

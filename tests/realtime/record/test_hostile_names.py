@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steadypose.engines.errors import ModelFileError
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.printable import from_cell, to_cell, visible
 
 NASTY = ("a,b", '"c"', "=cmd|'/c calc'!A0", "'=1", "+1", "-2", "@x", " d ", "e\nf", "g\th", "")

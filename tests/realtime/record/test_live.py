@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.datatypes import Frame, Pose, State
 from steadypose.realtime.record.live import opening

@@ -16,7 +16,7 @@ import pytest
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import replace_text
 from steadypose.engines.foreign.claims import Claim, check_free
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.convert import main as convert
 from steadypose.realtime.datatypes import Frame, Pose

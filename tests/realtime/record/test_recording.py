@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import check_writable
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Frame, State
 from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.csv_rows import header, long_rows, wide_row

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import replace_file
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings

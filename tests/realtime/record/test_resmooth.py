@@ -11,7 +11,7 @@ import pytest
 from benchmarks.smoothing.report import hindsight
 from benchmarks.smoothing.scene import Scene
 from benchmarks.smoothing.simulator import make_scene
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import read_recording

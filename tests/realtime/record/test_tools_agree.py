@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import steadypose as sp
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.convert import main as convert
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry, recorded_score

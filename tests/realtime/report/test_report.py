@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.csv_rows import header, long_rows
 from steadypose.realtime.record.formats.reading import PersonTrack, Recording

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.smoothing.simulator import make_scene
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.angles import JOINTS, NAMES, joint_angle, trunk_angle
 from steadypose.realtime.smooth.live_angles import NOTHING_KNOWN_DEG, LiveAngles

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import ShapeError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.mannequin_motion import pose_at
 from steadypose.realtime.tracking.boxes import settle, within

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import BBox, Frame, State
 from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.sources.mannequin_motion import pose_at

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from steadypose.engines.skeleton import COCO17, MPII16
+from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.datatypes import BBox, FloatArray
 from steadypose.realtime.tracking.boxes import settle, within
 from steadypose.realtime.tracking.framing import Framing
