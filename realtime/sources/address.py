@@ -56,7 +56,8 @@ def _shown_path(path: str, scheme: str) -> str:
     if not path.strip("/"):
         return path[:1]
     inner, _, last = path.rstrip("/").rpartition("/")
-    if scheme.lower() in _KEY_IN_PATH or not _is_name(last):
+    # After a = in a folder's name, the last part may be what follows a / in a password.
+    if scheme.lower() in _KEY_IN_PATH or "=" in inner or not _is_name(last):
         last = HIDDEN
     return (f"/{HIDDEN}" if inner.strip("/") else "") + f"/{last}"
 

@@ -94,6 +94,7 @@ forms = st.sampled_from(
 
 @given(forms, secrets, secrets)
 @example("rtsp://cam.lan/{}/{}/ch1", "Q?", "/X@")
+@example("rtsp://cam.lan/user={}_password={}", "777Q", "77/Q")
 def test_no_piece_of_a_secret_survives(form: str, one: str, other: str) -> None:
     text = form.format(one, other, one)
     found = shown_option(f"--source={text}")
