@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,21 @@ class Core:
         raise RuntimeError("far enough")
 
 
+def take(monkeypatch: pytest.MonkeyPatch, **took_s: list[float]) -> None:
+    """Let the probes take these seconds, one call after another, again and again."""
+
+    def probe(_: object, precision: str) -> Callable[[], float]:
+        return cycle(took_s[precision]).__next__
+
+    monkeypatch.setattr(openvino_engine, "_probe", probe)
+
+
 @pytest.fixture
 def core(monkeypatch: pytest.MonkeyPatch) -> Iterator[Core]:
     made = Core()
     made.asked = []
     monkeypatch.setattr(openvino_engine.openvino, "Core", lambda: made)
-    took_s = {"fp32": 1e-3, "bf16": 0.6e-3}
-    monkeypatch.setattr(openvino_engine, "_probe_s", lambda _, precision: took_s[precision])
+    take(monkeypatch, fp32=[1e-3], bf16=[0.6e-3])
     monkeypatch.delenv(ISA, raising=False)
     openvino_engine._gains_by_bf16.cache_clear()
     yield made
@@ -92,8 +101,18 @@ def test_auto_is_fp32_where_the_processor_has_no_bf16(core: Core) -> None:
 def test_auto_is_fp32_where_bf16_is_known_but_gains_too_little(
     core: Core, monkeypatch: pytest.MonkeyPatch, bf16_s: float, hint: str
 ) -> None:
-    took_s = {"fp32": 1e-3, "bf16": bf16_s}
-    monkeypatch.setattr(openvino_engine, "_probe_s", lambda _, precision: took_s[precision])
+    take(monkeypatch, fp32=[1e-3], bf16=[bf16_s])
+    with pytest.raises(ModelFileError, match="far enough"):
+        open_engine("auto")
+    assert core.asked == [hint]
+
+
+@pytest.mark.parametrize(("bf16_s", "hint"), [(0.6e-3, "bf16"), (1.5e-3, "f32")])
+def test_a_busy_moment_does_not_choose_the_precision(
+    core: Core, monkeypatch: pytest.MonkeyPatch, bf16_s: float, hint: str
+) -> None:
+    busy = [0.02] * 5  # a program that takes the core away for a while
+    take(monkeypatch, fp32=[*busy, 1e-3, 1e-3], bf16=[*busy, bf16_s, bf16_s])
     with pytest.raises(ModelFileError, match="far enough"):
         open_engine("auto")
     assert core.asked == [hint]
@@ -102,12 +121,12 @@ def test_auto_is_fp32_where_bf16_is_known_but_gains_too_little(
 def test_auto_is_fp32_where_bf16_cannot_even_be_tried(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def probe_s(_: object, precision: str) -> float:
+    def probe(_: object, precision: str) -> Callable[[], float]:
         if precision == "bf16":
             raise RuntimeError("no such kernel")
-        return 1e-3
+        return lambda: 1e-3
 
-    monkeypatch.setattr(openvino_engine, "_probe_s", probe_s)
+    monkeypatch.setattr(openvino_engine, "_probe", probe)
     with pytest.raises(ModelFileError, match="far enough"):
         open_engine("auto")
     assert core.asked == ["f32"]
@@ -116,7 +135,7 @@ def test_auto_is_fp32_where_bf16_cannot_even_be_tried(
 def test_the_probe_times_a_convolution_that_really_runs() -> None:
     import openvino
 
-    assert 1e-5 < openvino_engine._probe_s(openvino.Core(), "fp32") < 10.0
+    assert 1e-5 < openvino_engine._probe(openvino.Core(), "fp32")() < 10.0
 
 
 def test_bf16_that_the_environment_forbids_is_one_sentence(
