@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from steadypose.api.closing import Closing
 from steadypose.api.frame import Frame
 from steadypose.api.handing_out import HandOut
 from steadypose.api.options import Chosen, Options
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Frames:
+class Frames(Closing):
     """An open source with its network: iterate over it once.
 
     Args:
@@ -111,17 +111,6 @@ class Frames:
             last.callback(self._pipeline.engine.close)
             last.callback(self._source.close)
             last.callback(self._frames.close)
-
-    def __enter__(self) -> Frames:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open(  # noqa: A001 - sp.open reads as it works

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.api import options as choosing
+from steadypose.api.closing import Closing
 from steadypose.api.options import Chosen, NetworkOptions
 from steadypose.engines.base import Engine, Turns, check_crops, no_people
 from steadypose.engines.errors import EngineError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Network:
+class Network(Closing):
     """One network for several trackers, each of which may run on a thread of its own.
 
     It works on a thread that belongs to it, on one batch at a time; who waits does so in turn.
@@ -87,17 +87,6 @@ class Network:
             last = self._owner.submit(self._engine.close)
         last.result()
         self._owner.shutdown()
-
-    def __enter__(self) -> Network:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Found(NamedTuple):

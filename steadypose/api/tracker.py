@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import threading
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steadypose.api.closing import Closing
 from steadypose.api.frame import Frame
 from steadypose.api.handing_out import HandOut
 from steadypose.api.options import Chosen, Options
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Tracker:
+class Tracker(Closing):
     """Finds and tracks people in the pictures of one camera, in the order they were taken.
 
     Use one for each camera. Close it, or use it in a ``with``; any thread may do so.
@@ -84,14 +84,3 @@ class Tracker:
         """Free the network, once the picture that is worked on is done. Safe to call twice."""
         with self._turn:
             self._engine.close()
-
-    def __enter__(self) -> Tracker:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
