@@ -23,8 +23,9 @@ from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.engines.wording import telling
-from steadypose.realtime.app.display import Window, open_display
+from steadypose.realtime.app.display import Window, open_display, why_headless
 from steadypose.realtime.app.loop import App
+from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
 from steadypose.realtime.command.config.reading import parse_with_config
 from steadypose.realtime.command.console import answer, progress_printer, report, say
 from steadypose.realtime.command.ending import finish, resume
@@ -126,7 +127,9 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     check_outputs(settings)
     if any(map(is_standard_output, settings.recordings)):
         telling.reserve_output()
-    taken = open_for(settings)
+    # A window needs the main thread: the loop, and the engine with it, gets another.
+    loop = LoopThread(is_apart=not settings.is_headless and why_headless() is None)
+    taken = loop.do(partial(open_for, settings))
     opened = taken.opened
     engine = recovering(opened, taken.model, settings.engine_options(settings.threads), say=say)
     for reason in opened.passed_over:
@@ -139,17 +142,22 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         say("note: this network outputs no scores, so every frame appears to contain a person")
     say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
     try:
-        return _run_with(engine, settings, typed, stop)
+        return _run_with(engine, settings, typed, stop, loop)
     finally:
-        engine.close()
+        loop.do(engine.close)
 
 
 def _run_with(
-    engine: Engine, settings: Settings, typed: Sequence[str], stop: Stop | None = None
+    engine: Engine,
+    settings: Settings,
+    typed: Sequence[str],
+    stop: Stop | None = None,
+    loop: LoopThread | None = None,
 ) -> int:
     slots = settings.persons + CANDIDATES
     smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
-    display, reason = open_display(is_headless=settings.is_headless)
+    window, reason = open_display(is_headless=settings.is_headless)
+    display = ApartDisplay(window, loop) if loop and loop.is_apart else window
     if reason is not None:
         say(f"no window: {reason}")
     with ExitStack() as opened:  # closed here only where something fails before the run
@@ -202,10 +210,13 @@ def _run_with(
             progress=None if source.is_live else progress_printer(min(known, default=None)),
             say=say,
         )
-        if stop is not None and stop.owns_process and isinstance(display, Window):
-            stop.needs_hard_end = display.guard(partial(resume, app, settings, stop))
+        run_app = app.run
+        if isinstance(display, ApartDisplay):
+            run_app = partial(display.run, app.run, end=app.quit)
+        if stop is not None and stop.owns_process and isinstance(window, Window):
+            stop.needs_hard_end = window.guard(partial(resume, run_app, app, settings, stop))
         opened.pop_all()
-    return finish(app, settings, stop)
+    return finish(run_app, app, settings, stop)
 
 
 def _smooth_again(path: Path, form: TableFormat, claim: Claim | None) -> None:

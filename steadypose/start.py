@@ -48,6 +48,11 @@ def _run(command: Callable[[Stop], int]) -> NoReturn:
         name = str(interrupt) or "SIGINT"
         telling.tell((f"error: interrupted ({name}) before the start", "  fix: run it again"))
         code = 2
+    except Exception:
+        if not stop.needs_hard_end:
+            raise
+        sys.excepthook(*sys.exc_info())
+        code = 1
     telling.flush()
     if stop.needs_hard_end:  # files are closed
         os._exit(code)

@@ -49,20 +49,41 @@ class Clock:
         yield
         self._apart_s += busy_time_s() - begin_s
 
-    def frame_done(self, *, captured_s: float, begin_s: float, **stages_s: float) -> None:
+    def frame_done(self, *, captured_s: float, is_seen: bool = True, **stages_s: float) -> int:
         """Record the times of a frame delivered now.
 
         Args:
             captured_s: When it was taken.
-            begin_s: When its display began.
+            is_seen: It has its age now. Else it has it, and its time of ``show``, once ``seen``
+                is called; without that, none.
             stages_s: Times of the stages other than ``show``, seconds.
+
+        Returns:
+            The frame's number, for ``seen``.
         """
         self._end_s = now_s = time.perf_counter()
         if self.frames == 0:
             self._first_s = now_s
-        stages_s |= {"show": now_s - begin_s, "overhead": self._overhead_s()}
-        stages_s |= {"age": now_s - captured_s}
+        shown = {"show": 0.0, "age": now_s - captured_s}
+        if not is_seen:
+            shown = dict.fromkeys(shown, float("nan"))
+        stages_s |= {"overhead": self._overhead_s(), **shown}
         self.add(**{name: 1e3 * seconds for name, seconds in stages_s.items()})
+        return self.frames - 1
+
+    def seen(self, number: int, *, captured_s: float, begin_s: float) -> None:
+        """Record that a frame is on the screen now; any thread may.
+
+        Args:
+            number: As ``frame_done`` returned it.
+            captured_s: When it was taken.
+            begin_s: When it was handed over to be shown.
+        """
+        now_s = time.perf_counter()
+        if number >= self.frames - _KEPT:
+            row = self._table[number % _KEPT]
+            row[_COLUMNS.index("show")] = 1e3 * (now_s - begin_s)
+            row[_COLUMNS.index("age")] = 1e3 * (now_s - captured_s)
 
     def add(self, **milliseconds: float) -> None:
         """Store one frame's figures: the stages, ``overhead`` and ``age``, in milliseconds."""
@@ -97,16 +118,24 @@ class Clock:
         return 1e3 * self._cpu_s / max(1, self.frames)
 
     def column(self, name: str) -> NDArray[np.float32]:
-        """(F,) one figure of the kept frames, milliseconds; a view, not always in order."""
+        """(F,) one figure of the kept frames, milliseconds; a view, not always in order.
+
+        NaN where a frame has none: ``show`` and ``age`` of one that was never on the screen.
+        """
         return self._table[: min(self.frames, _KEPT), _COLUMNS.index(name)]
 
     def percentile(self, name: str, share: float) -> float:
-        """Percentile of one figure, milliseconds; NaN before the first frame."""
-        column = self.column(name)
+        """Percentile of one figure, milliseconds; NaN before the first frame that has it."""
+        column = _known(self.column(name))
         return float(np.percentile(column, share)) if len(column) else float("nan")
 
     def recent(self, name: str, count: int = 30) -> float:
-        """Mean of one figure over the last frames, milliseconds."""
+        """Mean of one figure over the last frames that have it, milliseconds; NaN if none has."""
         rows = (np.arange(self.frames - min(count, self.frames), self.frames)) % _KEPT
-        column = self._table[rows, _COLUMNS.index(name)]
+        column = _known(self._table[rows, _COLUMNS.index(name)])
         return float(column.mean()) if len(column) else float("nan")
+
+
+def _known(column: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Without the frames that have no such figure."""
+    return column[~np.isnan(column)]

@@ -29,6 +29,9 @@ _SAME_KEYS = {
 }
 _LETTERS = {code: letter for letter, codes in _SAME_KEYS.items() for code in codes}
 
+Seen = Callable[[], None]
+"""Called once a picture is on the screen; a picture that another has replaced never is."""
+
 
 class Display(Protocol):
     """Shows frames and reports pressed keys."""
@@ -43,8 +46,8 @@ class Display(Protocol):
         """Whether the screen is gone: nobody will see anything or press a key."""
         ...
 
-    def show(self, image_bgr: NDArray[np.uint8]) -> None:
-        """Show an image."""
+    def show(self, image_bgr: NDArray[np.uint8], seen: Seen | None = None) -> None:
+        """Show an image, now or soon; it is not changed afterwards."""
         ...
 
     def pressed(self) -> list[str]:
@@ -68,7 +71,7 @@ class NullDisplay:
     is_window = False
     is_lost = False
 
-    def show(self, image_bgr: NDArray[np.uint8]) -> None:
+    def show(self, image_bgr: NDArray[np.uint8], seen: Seen | None = None) -> None:
         """Does nothing."""
 
     def pressed(self) -> list[str]:
@@ -99,7 +102,7 @@ class Window:
         self._is_lost = self._is_lost or self._links.are_broken
         return self._is_lost
 
-    def show(self, image_bgr: NDArray[np.uint8]) -> None:
+    def show(self, image_bgr: NDArray[np.uint8], seen: Seen | None = None) -> None:
         """Show an image; the first one sets the window's size."""
         size_hw = (image_bgr.shape[0], image_bgr.shape[1])
         self._links.stay_guarded()
@@ -111,6 +114,8 @@ class Window:
                 cv2.resizeWindow(_TITLE, width, height)
             if not self.is_lost:
                 cv2.imshow(_TITLE, image_bgr)
+                if seen is not None:
+                    seen()
         except cv2.error:  # somebody closed it at this moment
             self._is_closed = True
 
@@ -120,7 +125,7 @@ class Window:
         # pollKey, if it exists, does not sleep; waitKey(1) always costs a millisecond or more.
         while not self.is_lost and (code := cv2.pollKey()) >= 0:
             keys.append(_key_name(code))
-        if self._is_closed or (self._size_hw and not self.is_lost and not _is_visible()):
+        if self._is_closed or (self._size_hw and not self.is_lost and not _is_open()):
             keys.append("close")
         return keys
 
@@ -156,7 +161,10 @@ def _key_name(code: int) -> str:
     return chr(code).lower() if code < 0x100 else _LETTERS.get(code, f"key {code:#x}")
 
 
-def _is_visible() -> bool:
+def _is_open() -> bool:
+    """Whether nobody has closed it. Cocoa's cannot be closed, and is invisible in the Dock."""
+    if platform.system() == "Darwin":
+        return True
     try:
         return bool(cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1)
     except cv2.error:  # Qt, of a window that was closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -69,7 +70,6 @@ class App:
     _is_paused: bool = False
     _has_help: bool = False
     _is_done: bool = False
-    _frames: Frames | None = None
     _shown: TrackedFrame | None = None
     _progress_s: float = 0.0
     _trouble: str | None = None
@@ -80,13 +80,12 @@ class App:
         Raises:
             SteadyposeError: The source or a file failed; what was recorded is kept.
         """
-        if self._frames is None:
-            self.clock.begin()
-            self._frames = self._stream().run()
+        self.clock.begin()
+        frames = self._stream().run()
         try:
-            self._loop(self._frames)
+            self._loop(frames)
         finally:
-            self._frames.close()
+            frames.close()
             self.clock.end()
 
     def _stream(self) -> Stream[TrackedFrame]:
@@ -101,10 +100,7 @@ class App:
         )
 
     def _loop(self, frames: Frames) -> None:
-        """Deliver frame after frame.
-
-        It can be begun again from within any call of the display: see ``Window.guard``.
-        """
+        """Deliver frame after frame."""
         for frame in frames:
             if frame is not None:
                 self._deliver(frame)
@@ -148,21 +144,22 @@ class App:
             result.drawn = self._predicted_for_display(frame)
             shown = self._painter(result, is_window=True, age_ms=age_ms)()
         drawn_s = time.perf_counter()
-        if shown is not None:
-            self.display.show(shown)
         self._shown = result
         if self.progress is not None and drawn_s - self._progress_s > CAPTION_EVERY_S:
             self._progress_s = drawn_s
             self.progress(self.clock.frames + 1)
-        self.clock.frame_done(
+        number = self.clock.frame_done(
             captured_s=frame.captured_s,
-            begin_s=drawn_s,
+            is_seen=shown is None,
             crop=result.crops.crop_ms / 1e3,
             engine=result.crops.engine_ms / 1e3,
             track=result.crops.track_ms / 1e3,
             record=written_s - begin_s,
             draw=drawn_s - written_s,
         )
+        if shown is not None:
+            seen = partial(self.clock.seen, number, captured_s=frame.captured_s, begin_s=drawn_s)
+            self.display.show(shown, seen)
 
     def _predicted_for_display(self, frame: Frame) -> list[Pose] | None:
         """Poses predicted for the moment of display, or None to draw the recorded ones.
@@ -173,8 +170,9 @@ class App:
         if not (self.is_predicting and self.is_smooth):
             return None
         age_s = time.perf_counter() - frame.captured_s
-        if self.clock.frames:
-            age_s += (self.clock.recent("draw") + self.clock.recent("show")) / 1e3
+        for stage in ("draw", "show"):
+            if not math.isnan(took_ms := self.clock.recent(stage)):
+                age_s += took_ms / 1e3
         return self.pipeline.poses_ahead(frame.time_s + min(age_s, MOST_AHEAD_S))
 
     def _painter(self, result: TrackedFrame, *, is_window: bool, age_ms: float) -> Paint:

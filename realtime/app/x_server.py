@@ -54,20 +54,23 @@ class Links:
     def __init__(self) -> None:
         self._hook: Any = None
         self._modules = 0
-        self._poll: select.poll | None = None
+        self._descriptors: list[int] = []
         match = _DISPLAY.fullmatch(os.environ.get("DISPLAY", ""))
         if match is None or not Path("/proc/self/fd").is_dir():
             return
-        poll = select.poll()
         for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names alone
             if _leads_to(number, int(match["number"])):
-                poll.register(number, select.POLLRDHUP)
-                self._poll = poll
+                self._descriptors.append(number)
 
     @property
     def are_broken(self) -> bool:
-        """Whether the server is gone."""
-        return self._poll is not None and bool(self._poll.poll(0))
+        """Whether the server is gone; any thread may ask."""
+        if not self._descriptors:
+            return False
+        poll = select.poll()
+        for number in self._descriptors:
+            poll.register(number, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def guard(self, resume: Callable[[], int]) -> bool:
         """Do something else than end the process where Qt ends it because of a broken connection.
@@ -80,7 +83,7 @@ class Links:
             Whether it is possible. The process must then end by ``os._exit``: after Python's own
             end nothing may be called.
         """
-        if self._poll is None or not hasattr(ctypes.CDLL(None), "on_exit"):
+        if not self._descriptors or not hasattr(ctypes.CDLL(None), "on_exit"):
             return False
 
         def hook(_code: int, _argument: object) -> None:

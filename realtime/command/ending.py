@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.wording import telling
@@ -13,10 +14,10 @@ from steadypose.realtime.command.stop import Stop
 from steadypose.realtime.command.summary import summary, write_figures
 
 
-def resume(app: App, settings: Settings, stop: Stop) -> int:
+def resume(run: Callable[[], None], app: App, settings: Settings, stop: Stop) -> int:
     """``finish`` from within the end of the process; nothing may be raised out of it."""
     try:
-        code = finish(app, settings, stop)
+        code = finish(run, app, settings, stop)
     except (SteadyposeError, KeyboardInterrupt) as error:
         code = report(error)
     except BaseException:
@@ -26,8 +27,14 @@ def resume(app: App, settings: Settings, stop: Stop) -> int:
     return code
 
 
-def finish(app: App, settings: Settings, stop: Stop | None) -> int:
+def finish(run: Callable[[], None], app: App, settings: Settings, stop: Stop | None = None) -> int:
     """Loop, close everything, report; it may go on where an earlier call was left.
+
+    Args:
+        run: Runs ``app``, or waits where that has begun.
+        app: What is closed and reported.
+        settings: Of the run.
+        stop: Signal handler.
 
     Raises:
         SteadyposeError: A part failed; what was recorded is kept.
@@ -38,7 +45,7 @@ def finish(app: App, settings: Settings, stop: Stop | None) -> int:
     def work() -> None:
         if stop is not None:  # a package may have swallowed it while the source was opened
             stop.check()
-        app.run()
+        run()
 
     for step in (work, app.outputs.close, app.source.close, app.display.close):
         try:

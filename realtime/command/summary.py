@@ -9,7 +9,7 @@ from typing import Any
 
 from steadypose.engines.file_io import replace_text, write_error
 from steadypose.engines.wording.printable import visible_values
-from steadypose.realtime.app.clock import STAGES
+from steadypose.realtime.app.clock import STAGES, Clock
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.record.outputs import counted
@@ -25,11 +25,17 @@ def summary(app: App) -> list[str]:
         f"engine {clock.percentile('engine', 50):.2f} ms, "
         f"everything else {clock.percentile('overhead', 50):.2f} ms (p50) "
         f"on {app.pipeline.engine.label}",
-        f"frame age p50 {clock.percentile('age', 50):.0f} ms, p95 "
-        f"{clock.percentile('age', 95):.0f} ms; {app.source.dropped} dropped",
+        f"{_age(clock)}; {app.source.dropped} dropped",
         f"files: {app.outputs.describe()}",
         *([f"live: {sent}"] if (sent := app.outputs.live.describe()) else []),
     ]
+
+
+def _age(clock: Clock) -> str:
+    half, most = clock.percentile("age", 50), clock.percentile("age", 95)
+    if math.isnan(half):
+        return "no frame came on the screen"
+    return f"frame age p50 {half:.0f} ms, p95 {most:.0f} ms"
 
 
 def figures(app: App) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.skeletons.people import COCO17
+from steadypose.realtime.app.display import Seen
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.outputs import Outputs
@@ -131,9 +132,11 @@ class ScriptedWindow:
     shown: int = 0
     polled_s: list[float] = field(default_factory=list)
 
-    def show(self, _: NDArray[np.uint8]) -> None:
+    def show(self, _: NDArray[np.uint8], seen: Seen | None = None) -> None:
         self.shown += 1
         self.clock.passes(self.show_s)
+        if seen is not None:
+            seen()
 
     def pressed(self) -> list[str]:
         self.polled_s.append(self.clock.now_s)

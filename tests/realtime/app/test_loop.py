@@ -18,7 +18,7 @@ from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.clock import Clock
-from steadypose.realtime.app.display import NullDisplay
+from steadypose.realtime.app.display import NullDisplay, Seen
 from steadypose.realtime.app.loop import MOST_AHEAD_S, App
 from steadypose.realtime.command.summary import figures, summary
 from steadypose.realtime.datatypes import Frame, Pose
@@ -41,8 +41,10 @@ class ScriptedDisplay:
         self.shown: list[NDArray[np.uint8]] = []
         self.polls = 0
 
-    def show(self, image_bgr: NDArray[np.uint8]) -> None:
+    def show(self, image_bgr: NDArray[np.uint8], seen: Seen | None = None) -> None:
         self.shown.append(image_bgr.copy())
+        if seen is not None:
+            seen()
 
     def pressed(self) -> list[str]:
         self.polls += 1
