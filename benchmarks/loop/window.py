@@ -115,9 +115,9 @@ def main() -> None:
     ]
     lost = []
     for is_apart in (False, True):
-        source = camera()
-        app = shown(engine, source, HeldWindow(), is_apart=is_apart, limit=frames)
-        lost.append(f"{source.dropped} of {app.clock.frames + source.dropped}")
+        filmed = camera()
+        app = shown(engine, filmed, HeldWindow(), is_apart=is_apart, limit=frames)
+        lost.append(f"{filmed.dropped} of {app.clock.frames + filmed.dropped}")
     rows.append([f"frames lost while the window is held for {_HELD_S:g} s", *lost])
     label = engine.label
     engine.close()
