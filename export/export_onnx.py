@@ -33,12 +33,11 @@ import onnx
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import sha256_of, write_model_file
-from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.export.checking.against_torch import check_against_torch, keypoints_of
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.models.registry import NETWORKS, kind_of
-from steadypose.export.option_values import channels, size, skeleton, triple
+from steadypose.export.option_values import channels, size, triple
 from steadypose.export.weights.building import build_model
 from steadypose.export.weights.conventions import CONVENTIONS
 from steadypose.export.weights.origin import files_of, find_origin, refuse_unused
@@ -48,6 +47,7 @@ from steadypose.export.weights.stored import keep_weights, store_half
 from steadypose.export.weights.to_onnx import to_onnx
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.model.places import MODELS, SHIPPED
+from steadypose.realtime.model.skeletons import ChosenSkeleton, add_skeleton
 from steadypose.realtime.sources.opening import source_files
 
 
@@ -56,7 +56,10 @@ def export(arguments: argparse.Namespace) -> list[str]:
     weights, origin = find_origin(arguments)
     if arguments.name:
         origin = dataclasses.replace(origin, name=arguments.name)
-    given = vars(arguments)
+    given = dict(vars(arguments))
+    shape: ChosenSkeleton | None = given.get("skeleton")
+    if shape is not None:
+        given["skeleton"] = shape.skeleton
     chosen = {f.name: given[f.name] for f in dataclasses.fields(Recipe) if f.name in given}
     recipe = dataclasses.replace(origin.recipe, **chosen)
     refuse_unused(recipe, chosen)
@@ -69,7 +72,11 @@ def export(arguments: argparse.Namespace) -> list[str]:
         )
     check_written(
         [(output, "--output")],
-        read=[*files_of(weights), *source_files(arguments.check_source)],
+        read=[
+            *files_of(weights),
+            *source_files(arguments.check_source),
+            *(shape.files if shape else ()),
+        ],
         is_forced=arguments.force,
         makes_folders=True,
     )
@@ -157,13 +164,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--refine", choices=("quarter", "dark", "none"), default=unset)
     parser.add_argument("--cells", choices=("half", "corner"), default=unset)
     parser.add_argument("--sigma", type=float, default=unset)
-    parser.add_argument(
-        "--skeleton",
-        type=skeleton,
-        metavar="NAME",
-        default=unset,
-        help=f"{', '.join(SKELETONS)}, or a TOML file with a [skeleton] table",
-    )
+    add_skeleton(parser, "the keypoints, if they are not COCO's 17", default=unset)
     parser.add_argument("--padding", type=float, default=unset)
     parser.add_argument("--flip-test", dest="has_flip_test", action="store_true", default=unset)
     parser.add_argument(

@@ -5,10 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 
-from steadypose.engines.errors import UsageError
-from steadypose.engines.skeletons.skeleton import Skeleton
-from steadypose.export.skeleton_table import read_skeleton
-
 
 def size(text: str) -> tuple[int, int]:
     """Parse HEIGHTxWIDTH, pixels."""
@@ -41,11 +37,3 @@ def triple(text: str) -> tuple[float, ...]:
     if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
         raise argparse.ArgumentTypeError(f"{text!r} is not three numbers such as 0.5,0.5,0.5")
     return numbers
-
-
-def skeleton(text: str) -> Skeleton:
-    """Parse the name of a skeleton, or of a TOML file with a [skeleton] table."""
-    try:
-        return read_skeleton(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(f"{error.what}; {error.fix}") from None

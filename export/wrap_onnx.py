@@ -30,7 +30,7 @@ from steadypose.engines.foreign import names
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.real_crops import gather_crops
-from steadypose.export.option_values import size, skeleton
+from steadypose.export.option_values import size
 from steadypose.export.wrap.check import check_wrapped
 from steadypose.export.wrap.feed import SHORTHANDS, choose_feed
 from steadypose.export.wrap.graph import foreign_domains, wrap
@@ -39,6 +39,7 @@ from steadypose.export.wrap.options import WrapOptions, load_toml
 from steadypose.export.wrap.outputs import choose_reading
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.datatypes import SEEN_SCORE
+from steadypose.realtime.model.skeletons import add_skeleton
 from steadypose.realtime.sources.opening import source_files
 
 
@@ -53,7 +54,10 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
         )
     check_written(
         [(output, "--output")],
-        read=[path, arguments.config or path, *source_files(arguments.check_source)],
+        read=[
+            *(path, arguments.config or path, *source_files(arguments.check_source)),
+            *(arguments.skeleton.files if arguments.skeleton else ()),
+        ],
         is_forced=arguments.force,
         makes_folders=True,
     )
@@ -117,7 +121,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Everything that a TOML file may hold, too."""
     layouts = ("nchw", "nhwc")
     parser.add_argument("--name", help="model id in the spec (default: name of --output)")
-    parser.add_argument("--skeleton", type=skeleton, help="coco17, mpii16, or a TOML file")
+    add_skeleton(parser, "the keypoints")
     feed = parser.add_argument_group("input")
     feed.add_argument("--input", type=size, help="HEIGHTxWIDTH, for a network of free size")
     feed.add_argument("--layout", choices=layouts)

@@ -131,7 +131,13 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     loop = LoopThread(is_apart=not settings.is_headless and why_headless() is None)
     taken = loop.do(partial(open_for, settings))
     opened = taken.opened
-    engine = recovering(opened, taken.model, settings.engine_options(settings.threads), say=say)
+    engine = recovering(
+        opened,
+        taken.model,
+        settings.engine_options(settings.threads),
+        say=say,
+        skeleton=settings.skeleton.skeleton if settings.skeleton else None,
+    )
     for reason in opened.passed_over:
         say(f"passed over {reason}")
     if taken.reason:

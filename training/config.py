@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.models.registry import PUBLISHED_SOFTNESS, kind_of
 from steadypose.realtime.command.config.toml_table import read_toml, to_dataclass
+from steadypose.realtime.model.skeletons import skeleton_entry
 from training.examples.augment import Augment
 
 Schedule = Literal["cosine", "constant", "linear", "steps"]
@@ -22,11 +24,10 @@ class NetworkConfig:
 
     Attributes:
         kind: A name of ``steadypose.export.models.registry.NETWORKS``.
-        deconv: Filters of the three deconvolutions; PoseResNet only.
+        deconv: Filters of PoseResNet's three deconvolutions.
         final_kernel: 1 or 3; PoseResNet only.
-        weights: State dict or model file to start from; none: random, as in the network's
-            code.
-        frozen: Number of MoveNet's first blocks that are not trained.
+        weights: State dict or model file to start from; none: random.
+        frozen: MoveNet's first blocks that are not trained.
         softness: Of MoveNet's decoder, see ``steadypose.export.models.center_decoding``.
     """
 
@@ -44,10 +45,9 @@ class NetworkConfig:
                 fix="choose another [network] kind",
             )
         is_movenet = kind_of(self.kind).gives == "heads"
-        if self.frozen and not is_movenet:
-            raise UsageError(f"{self.kind} has no frozen blocks", fix="leave frozen out")
-        if self.softness != PUBLISHED_SOFTNESS and not is_movenet:
-            raise UsageError(f"{self.kind} has no softness", fix="leave it out")
+        for key, usual in (("frozen", 0), ("softness", PUBLISHED_SOFTNESS)):
+            if getattr(self, key) != usual and not is_movenet:
+                raise UsageError(f"{self.kind} has no {key}", fix="leave it out")
         if not 0 <= self.frozen <= 17 or self.softness <= 0:
             raise UsageError(
                 f"frozen {self.frozen} is not 0 to 17, or softness {self.softness} not positive",
@@ -164,7 +164,7 @@ class TrainConfig:
         name: Model id, such as ``pose_resnet18_192x160``.
         seed: Of the network's initial weights, the order and the augmentation.
         padding: Factor between a person's box and the crop, for stages without their own.
-        skeleton: ``coco17``, ``mpii16``, or empty for that of the first data set.
+        skeleton: A name, TOML file or ``[skeleton]``; None for that of the first data set.
     """
 
     name: str
@@ -173,7 +173,7 @@ class TrainConfig:
     stage: tuple[StageConfig, ...]
     seed: int = 1
     padding: float = 1.25
-    skeleton: str = ""
+    skeleton: Skeleton | None = None
     network: NetworkConfig = field(default_factory=NetworkConfig)
     augment: Augment = field(default_factory=Augment)
     teacher: TeacherConfig | None = None
@@ -245,6 +245,7 @@ def load_config(path: Path) -> TrainConfig:
     """
     data = read_toml(path, fix=_FIX)
     try:
+        data["skeleton"] = skeleton_entry(data.get("skeleton"), path)
         return _parse(data)
     except UsageError as error:
         raise UsageError(f"{path}: {error.what}", fix=error.fix) from None

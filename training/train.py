@@ -16,6 +16,7 @@ if __name__ == "__main__":
     require("torch", "onnx", "tqdm", "matplotlib", requirements="requirements-train.txt")
 
 import argparse
+import dataclasses
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ import torch
 
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.realtime.command.written_files import check_written
+from steadypose.realtime.model.skeletons import add_skeleton
 from training.config import TrainConfig, load_config
 from training.datasets import files_of_config
 from training.examples.batches import default_workers
@@ -73,6 +75,7 @@ def check_out(arguments: argparse.Namespace, config: TrainConfig) -> None:
     root: Path = arguments.data or arguments.config.parent
     read = [root / text for text in files_of_config(config)]
     read += [arguments.config, arguments.weights or arguments.config]
+    read += arguments.skeleton.files if arguments.skeleton else []
     check_written(
         [(arguments.out / name, "a file of --out:") for name in _WRITTEN],
         read=read,
@@ -96,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--weights-key", metavar="NAME", default="", help="which one, if the file holds several"
     )
+    add_skeleton(parser, "the keypoints to learn, instead of the config's")
     parser.add_argument("--first-stage", type=int, default=1, help="begin with this stage")
     parser.add_argument("--quiet", action="store_true", help="one line per epoch, no bar")
     try:
@@ -103,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
         config = load_config(arguments.config)
+        if arguments.skeleton is not None:
+            config = dataclasses.replace(config, skeleton=arguments.skeleton.skeleton)
         check_out(arguments, config)
         run = Run(
             config,

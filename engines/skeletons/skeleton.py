@@ -10,6 +10,9 @@ from typing import Any
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.foreign.names import RULE, is_name, shown
 
+UNKNOWN_SIGMA = 0.08
+"""Of a keypoint without a published one: about the mean over COCO's body joints."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
-from steadypose.export.skeleton_table import to_skeleton
 from steadypose.realtime.command.config.toml_table import read_toml, refuse_unknown
 from steadypose.realtime.command.options.parser import Parser
+from steadypose.realtime.model.skeletons import ChosenSkeleton, to_skeleton
 
 Cells = Literal["half", "corner", "udp"]
 _FIX = "see docs/foreign_models.md"
@@ -103,6 +103,8 @@ class WrapOptions:
         for key in ("mean", "std", "simcc"):
             if key in values:
                 values[key] = tuple(values[key])
+        if "skeleton" in values:
+            values["skeleton"] = values["skeleton"].skeleton
         return cls(**values)
 
 
@@ -128,7 +130,7 @@ def load_toml(path: Path, parser: Parser) -> argparse.Namespace:
     except UsageError as error:
         raise UsageError(f"{path}: {error.what}", fix=_FIX) from None
     if table is not None:
-        given.skeleton = to_skeleton(table, path)
+        given.skeleton = ChosenSkeleton(to_skeleton(table, path), path)
     return given
 
 

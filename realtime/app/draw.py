@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from steadypose.engines.skeletons.sides import side_of
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.app.keys import KEYS
 from steadypose.realtime.datatypes import FloatArray, Pose, State
@@ -26,6 +27,7 @@ _SHADE: Colour = (25, 25, 25)
 _ALERT: Colour = (60, 60, 235)
 _HARDLY_KNOWN_DEG = 30.0
 _MOST_DEG = 1000.0
+_MANY = 40  # keypoints: those of faces and fingers lie close together
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,13 @@ class Style:
     margin: int
 
     @classmethod
-    def for_size(cls, size_hw: tuple[int, int]) -> Style:
-        """Sizes for an image of this height and width."""
+    def for_size(cls, size_hw: tuple[int, int], keypoints: int = 17) -> Style:
+        """Sizes for an image of this height and width; many keypoints are drawn finely."""
         short = min(size_hw)
+        fine = 1.0 if keypoints <= _MANY else 0.5
         return cls(
-            line=max(1, round(short / 180)),
-            dot=max(2, round(short / 130)),
+            line=max(1, round(fine * short / 180)),
+            dot=max(1 if keypoints > _MANY else 2, round(fine * short / 130)),
             text=max(0.35, short / 900),
             margin=max(4, round(short / 70)),
         )
@@ -74,8 +77,8 @@ def draw_poses(
         poses: In pixels of the camera's frame, not mirrored.
         is_mirrored: Mirrors positions only: left stays the person's left.
     """
-    style = Style.for_size((image_bgr.shape[0], image_bgr.shape[1]))
     for pose in poses:
+        style = Style.for_size((image_bgr.shape[0], image_bgr.shape[1]), len(pose.skeleton))
         xy = pose.xy
         if is_mirrored:
             xy = np.stack((image_bgr.shape[1] - 1 - xy[:, 0], xy[:, 1]), axis=1)
@@ -197,7 +200,7 @@ def _colours(skeleton: Skeleton) -> tuple[list[Colour], list[Colour]]:
     """Colours of a skeleton's limbs and keypoints."""
 
     def of(*keypoints: int) -> Colour:
-        sides = {skeleton.keypoints[k].split("_", 1)[0] for k in keypoints}
+        sides = {side_of(skeleton.keypoints[k]) for k in keypoints}
         if sides == {"left"}:
             return LEFT
         return RIGHT if sides == {"right"} else CENTER

@@ -35,6 +35,7 @@ def check_outputs(settings: Settings) -> None:
     read = [*source_files(settings.source.text), settings.model, sidecar_of(settings.model)]
     read += [*SHIPPED, PUBLISHED]  # a later run reads them
     read += [settings.config] if settings.config else []
+    read += settings.skeleton.files if settings.skeleton else []
     files = list(_files(settings))
     check_written(files, read=read, is_forced=settings.is_forced)
     if settings.split is not None:

@@ -30,11 +30,14 @@ def describe_run(
         smoothing: Name and parameters of the filter.
         typed: The command line. Secrets in addresses and folders of files are left out.
     """
+    skeleton = engine.spec.skeleton
+    names = skeleton.keypoints
     return {
         "steadypose": __version__,
         "model": engine.spec.name,
         "model_file": settings.model,
-        "skeleton": engine.spec.skeleton.name,
+        "skeleton": skeleton.name,
+        "limbs": [[names[a], names[b]] for a, b in skeleton.limbs],
         "backend": engine.label,
         "precision": settings.precision,
         "source": {"label": source.label, "fps": source.fps, "is_live": source.is_live},

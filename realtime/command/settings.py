@@ -7,6 +7,7 @@ from pathlib import Path
 
 from steadypose.engines.options import EngineOptions
 from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.model.skeletons import ChosenSkeleton
 from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import Limit
@@ -22,6 +23,7 @@ class Settings:
         model: Model file.
         has_chosen_model: Somebody chose ``model``. Where nobody did, a network that is built
             for the GPU takes its place (``best_built``).
+        skeleton: What its keypoints are called and how they connect, instead of what it says.
         backend: A name of ``steadypose.engines.registry.NAMES``.
         precision: A name of ``steadypose.engines.options.PRECISIONS``.
         threads: CPU threads of the network, 0 for the default.
@@ -49,6 +51,7 @@ class Settings:
     source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
     model: Path = DEFAULT_MODEL
     has_chosen_model: bool = True
+    skeleton: ChosenSkeleton | None = None
     backend: str = "auto"
     precision: str = "auto"
     threads: int = 0

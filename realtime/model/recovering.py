@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from steadypose.engines.base import Engine
 from steadypose.engines.engine_file import SUFFIX, read_info
-from steadypose.engines.errors import EngineError, SteadyposeError
+from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import Opened, open_engine
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.model.places import MODELS
 
@@ -30,7 +31,12 @@ Opener = Callable[[], Engine]
 
 
 def recovering(
-    opened: Opened, model: Path, options: EngineOptions, *, say: Callable[[str], None]
+    opened: Opened,
+    model: Path,
+    options: EngineOptions,
+    *,
+    say: Callable[[str], None],
+    skeleton: Skeleton | None = None,
 ) -> Engine:
     """The engine of a run; one on a GPU with its successors.
 
@@ -39,16 +45,37 @@ def recovering(
         model: The model file, or an engine file.
         options: With which.
         say: Called with a sentence at each change.
+        skeleton: Names of its keypoints instead of the model file's.
+
+    Raises:
+        UsageError: The skeleton has another number of keypoints; the engine is closed.
     """
+    spec = _renamed(opened.engine, skeleton)
     if opened.backend != "tensorrt":
-        return opened.engine
+        if skeleton is None:
+            return opened.engine
+        return RecoveringEngine(opened.engine, (), say=say, spec=spec)
     again = partial(_open, model, "tensorrt", options)
     source = _model_file(model)
     if source is None:
-        return RecoveringEngine(opened.engine, (again,), say=say)
+        return RecoveringEngine(opened.engine, (again,), say=say, spec=spec)
     on_cpu = replace(options, precision="auto", threads=default_threads())
     successors = (again, partial(_open, source, "auto", on_cpu))
-    return RecoveringEngine(opened.engine, successors, say=say)
+    return RecoveringEngine(opened.engine, successors, say=say, spec=spec)
+
+
+def _renamed(engine: Engine, skeleton: Skeleton | None) -> ModelSpec:
+    if skeleton is None:
+        return engine.spec
+    count = engine.spec.keypoint_count
+    if len(skeleton) != count:
+        engine.close()
+        raise UsageError(
+            f"the network {engine.spec.name} gives {count} keypoints, the skeleton "
+            f"{skeleton.name} has {len(skeleton)}",
+            fix="leave out --skeleton, or give one with as many, in the network's order",
+        )
+    return replace(engine.spec, skeleton=skeleton)
 
 
 def _open(path: Path, backend: str, options: EngineOptions) -> Engine:
@@ -75,12 +102,18 @@ class RecoveringEngine:
         engine: The first one; owned.
         successors: Open the next ones, in order, each at most once.
         say: Called with a sentence at each change.
+        spec: What it says of itself; default: what the first one does.
     """
 
     def __init__(
-        self, engine: Engine, successors: tuple[Opener, ...], *, say: Callable[[str], None]
+        self,
+        engine: Engine,
+        successors: tuple[Opener, ...],
+        *,
+        say: Callable[[str], None],
+        spec: ModelSpec | None = None,
     ) -> None:
-        self._engine, self._spec, self._say = engine, engine.spec, say
+        self._engine, self._spec, self._say = engine, spec or engine.spec, say
         self._successors = list(successors)
         self._crops: NDArray[np.uint8] | None = None
         self._is_closed = False

@@ -18,8 +18,10 @@ from steadypose.engines.file_io import replace_text, write_error
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.options.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
+from steadypose.realtime.model.skeletons import ChosenSkeleton, add_skeleton
 from steadypose.realtime.record.formats.reading import Recording, read_recording
 from steadypose.realtime.record.sidecar import find_sidecar, sidecar_path
+from steadypose.realtime.report.limbs import limbs_of
 from steadypose.realtime.report.page import build_page, is_report
 from steadypose.realtime.report.sidecar_text import find_run_info
 
@@ -44,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         "that is the page of another, .html after its whole name)",
     )
     parser.add_argument("--person", type=int, metavar="N", help="only the person with this id")
+    add_skeleton(parser, "what joins the keypoints, if the recording does not tell")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     add_force(parser)
     return parser
@@ -57,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(argv: Sequence[str] | None) -> list[str]:
     arguments = build_parser().parse_args(argv)
     path = write_report(
-        arguments.table, arguments.output, person=arguments.person, is_forced=arguments.force
+        arguments.table,
+        arguments.output,
+        person=arguments.person,
+        is_forced=arguments.force,
+        skeleton=arguments.skeleton,
     )
     lines = [f"{path} ({path.stat().st_size / 1000:.0f} kB)"]
     if arguments.open and not webbrowser.open(path.resolve().as_uri()):
@@ -71,6 +78,7 @@ def write_report(
     *,
     person: int | None = None,
     is_forced: bool = False,
+    skeleton: ChosenSkeleton | None = None,
 ) -> Path:
     """Read a recording and write the page about it.
 
@@ -79,6 +87,7 @@ def write_report(
         output: The page; by default beside the recording.
         person: Show only this id.
         is_forced: A file that no run wrote may be replaced.
+        skeleton: What joins the keypoints; default: what is known of the recording.
 
     Returns:
         Where the page is.
@@ -90,12 +99,16 @@ def write_report(
     output = output or _page_of(table)
     check_written(
         [(output, "-o")],
-        read=(table, sidecar_path(table), find_sidecar(table) or table),
+        read=(
+            *(table, sidecar_path(table), find_sidecar(table) or table),
+            *(skeleton.files if skeleton else ()),
+        ),
         is_forced=is_forced,
         said="is what the report is made of",
     )
     recording = choose_person(read_recording(table), person)
-    page = build_page(recording, find_run_info(table))
+    limbs = limbs_of(recording, skeleton.skeleton if skeleton else None)
+    page = build_page(recording, find_run_info(table), limbs=limbs)
     try:
         replace_text(output, page)
     except OSError as error:

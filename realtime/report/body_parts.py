@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from steadypose.engines.skeletons.sides import without_side
 from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.report.charts import Line
-from steadypose.realtime.report.words import side_of
 
 WAYS = ("wrist", "ankle")
 
@@ -18,8 +18,7 @@ def parts_of(keypoints: Sequence[str]) -> dict[str, list[int]]:
     """Group keypoints by body part: left and right of one part together, in order."""
     parts: dict[str, list[int]] = {}
     for k, name in enumerate(keypoints):
-        part = name if side_of(name) == "middle" else name.split("_", 1)[-1]
-        parts.setdefault(part, []).append(k)
+        parts.setdefault(without_side(name), []).append(k)
     return parts
 
 

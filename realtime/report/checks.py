@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from steadypose.engines.skeletons.sides import side_of
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report.quality import Jitter, Timing, has_raw, presence, score_ranks
 from steadypose.realtime.report.rows import Mark, Row, histogram, row_chart
@@ -17,7 +18,6 @@ from steadypose.realtime.report.words import (
     figure,
     legend,
     number,
-    side_of,
     spoken,
 )
 

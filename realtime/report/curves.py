@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from steadypose.engines.skeletons.sides import side_of
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report.body import body_center, speed_px_s
@@ -19,7 +20,6 @@ from steadypose.realtime.report.words import (
     figure,
     legend,
     number,
-    side_of,
     spoken,
 )
 from steadypose.realtime.smooth.angles import JOINTS, TRUNK, joint_angle, trunk_angle

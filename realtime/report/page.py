@@ -13,6 +13,7 @@ from steadypose.realtime.report import checks, curves
 from steadypose.realtime.report.body import body_height_px, with_breaks
 from steadypose.realtime.report.body_parts import parts_of
 from steadypose.realtime.report.charts import MOST_POINTS
+from steadypose.realtime.report.limbs import Limbs, limbs_of
 from steadypose.realtime.report.quality import Timing, has_raw, jitter, presence, timing
 from steadypose.realtime.report.scales import clock
 from steadypose.realtime.report.sidecar_text import RunInfo
@@ -38,12 +39,15 @@ def is_report(head: bytes, name: str = "") -> bool:
     return head.startswith(b"<!DOCTYPE html>") and title.encode() in head
 
 
-def build_page(recording: Recording, run: RunInfo | None = None) -> str:
+def build_page(
+    recording: Recording, run: RunInfo | None = None, *, limbs: Limbs | None = None
+) -> str:
     """The report as one HTML document, also valid as XML.
 
     Args:
         recording: What was recorded; only the people in it are shown.
         run: Content of its sidecar.
+        limbs: Keypoints to join; default: what is known of the recording.
 
     Returns:
         The text of the file. It refers to nothing outside itself.
@@ -52,7 +56,8 @@ def build_page(recording: Recording, run: RunInfo | None = None) -> str:
     longest = sorted(people, key=lambda track: -len(track.frame))[:MOST_SECTIONS]
     shown = sorted(longest, key=lambda track: track.person)
     most = _points_each(recording.keypoints, shown)
-    sections = [_section(track, recording.keypoints, most=most) for track in shown]
+    limbs = limbs_of(recording) if limbs is None else limbs
+    sections = [_section(track, recording.keypoints, limbs, most=most) for track in shown]
     title = escape(recording.path.name)
     style = _STYLE.read_text(encoding="utf-8")
     return (
@@ -135,7 +140,7 @@ def _header_rows(
     ]
 
 
-def _section(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
+def _section(track: PersonTrack, keypoints: Sequence[str], limbs: Limbs, *, most: int) -> str:
     """The section of one person."""
     height_px = body_height_px(track.xy, keypoints)
     begin, end = float(track.time_s[0]), float(track.time_s[-1])
@@ -151,7 +156,7 @@ def _section(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
     tiles = _tiles(track, restless.raw_px, restless.smooth_px, keypoints)
     whole = with_breaks(track)
     motion = [
-        trajectories(whole, keypoints, most=most),
+        trajectories(whole, keypoints, most=most, limbs=limbs),
         curves.speeds(whole, keypoints, height_px, most=most),
     ]
     bends = curves.angles(whole, keypoints, height_px, most=most)

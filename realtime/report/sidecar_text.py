@@ -17,7 +17,7 @@ _MAIN = {
     *("model", "model name", "backend", "precision", "smoothing", "smoothing name", "source"),
     *("source label", "started", "dropped", "machine", "versions", "steadypose"),
 }
-_NEVER = {"format", "version", "space"}  # about the file, not about the run
+_NEVER = {"format", "version", "space", "limbs"}  # about the file, not about the run
 _LONGEST = 200
 
 

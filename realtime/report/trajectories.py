@@ -6,25 +6,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from steadypose.engines.skeletons.sides import side_of
 from steadypose.realtime.datatypes import FloatArray, State
-from steadypose.realtime.record.formats.reading import PersonTrack, skeleton_of
+from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report.body import body_center
 from steadypose.realtime.report.body_parts import WAYS, parts_of, sure_and_guessed
 from steadypose.realtime.report.charts import Line, line_chart
+from steadypose.realtime.report.limbs import Limbs
 from steadypose.realtime.report.scales import Scale, number_scale
-from steadypose.realtime.report.words import figure, legend, side_of, spoken
+from steadypose.realtime.report.words import figure, legend, spoken
 
 _GHOSTS = 5  # skeletons along the way
 
 
-def trajectories(track: PersonTrack, keypoints: Sequence[str], *, most: int) -> str:
-    """Trajectories of wrists, ankles and body centre in the frame."""
+def trajectories(
+    track: PersonTrack, keypoints: Sequence[str], *, most: int, limbs: Limbs = ()
+) -> str:
+    """Trajectories of wrists, ankles and body centre in the frame, over a few skeletons."""
     parts = parts_of(keypoints)
     names = [part for part in WAYS if part in parts]
     shown = [k for part in names for k in parts[part]] or list(range(min(4, len(keypoints))))
     sure_xy = np.where((track.state == State.MEASURED)[:, :, None], track.xy, np.nan)
     center = body_center(sure_xy, keypoints)
-    lines = _ghosts(track, keypoints)
+    lines = _ghosts(track, limbs)
     for k in shown:
         name = keypoints[k]
         x, y = track.xy[:, k].T
@@ -64,17 +68,16 @@ def _picture_scales(xy: FloatArray) -> tuple[Scale, Scale]:
     return x, number_scale(center[1] - height / 2, center[1] + height / 2, unit="px").turned()
 
 
-def _ghosts(track: PersonTrack, keypoints: Sequence[str]) -> list[Line]:
+def _ghosts(track: PersonTrack, limbs: Limbs) -> list[Line]:
     """The skeleton at a few moments, if its limbs are known."""
-    known = skeleton_of(tuple(keypoints))
     whole = np.flatnonzero((track.state == State.MEASURED).mean(axis=1) > 0.6)
-    if not known.limbs or not len(whole):
+    if not limbs or not len(whole):
         return []
     chosen = whole[np.linspace(0, len(whole) - 1, _GHOSTS).round().astype(int)]
     lines = []
     for place, t in enumerate(np.unique(chosen)):
-        ends = np.full((len(known.limbs), 3, 2), np.nan)
-        ends[:, :2] = track.xy[t][np.array(known.limbs)]
+        ends = np.full((len(limbs), 3, 2), np.nan)
+        ends[:, :2] = track.xy[t][np.array(limbs)]
         x, y = ends.reshape(-1, 2).T
         fade = 0.2 + 0.6 * (place + 1) / _GHOSTS
         title = f"{track.time_s[t]:.2f} s"

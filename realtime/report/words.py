@@ -17,12 +17,6 @@ def escape(text: str) -> str:
     return html.escape(visible(text))
 
 
-def side_of(keypoint: str) -> str:
-    """``left``, ``right`` or ``middle``, from the keypoint's name."""
-    side = keypoint.split("_", 1)[0]
-    return side if side in {"left", "right"} else "middle"
-
-
 def spoken(name: str) -> str:
     """A keypoint's name in plain words."""
     return name.replace("_", " ")

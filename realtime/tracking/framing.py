@@ -48,6 +48,8 @@ _SPANS = {
     ("left_hip", "left_ankle"): 0.491,
     ("right_hip", "right_ankle"): 0.491,
 }
+_FEWEST = 3  # keypoints that make a box
+_SHARE_OF_POINTS = 0.25
 _STRETCH = 1.5  # perspective and a wrong height make limbs look longer than they are
 _REACH = 0.55  # share of a limb's length that the box extends; padding adds the rest
 _HEIGHT_RANK = 0.6  # foreshortening makes limbs look short, so a high quantile is the height
@@ -61,6 +63,7 @@ class Framing:
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
+        self._fewest = min(_FEWEST, len(skeleton))
         self._a, self._b, self._length = _indices(LENGTHS, skeleton)
         self._root, self._end, self._span = _indices(_SPANS, skeleton)
 
@@ -116,12 +119,16 @@ class Framing:
             frame_hw: Height and width of the frame; only keypoints reach beyond it.
 
         Returns:
-            None if fewer than three keypoints are used.
+            None if fewer than three keypoints are used. One or two, where a skeleton has no
+            more, have no size: their box is a quarter of the frame's shorter side, or larger.
         """
         used = xy[is_used]
-        if len(used) < 3:
+        if len(used) < self._fewest:
             return None
         low, high = used.min(axis=0), used.max(axis=0)
+        if self._fewest < _FEWEST:
+            missing = np.maximum(_SHARE_OF_POINTS * min(frame_hw) - (high - low), 0.0)
+            low, high = low - missing / 2, high + missing / 2
         has_a, has_b = is_used[self._a], is_used[self._b]
         is_open = has_a != has_b
         height = self._height(xy, is_used) if is_open.any() else None

@@ -25,12 +25,21 @@ from training.people import __main__ as people
 pytestmark = pytest.mark.export
 Main = Callable[[list[str]], int]
 EXPORT = ["--weights", "IN", "--convention", "microsoft", "--input", "256x192", "--name", "x"]
+OWN = '[skeleton]\nkeypoints = ["a", "b"]\n'
 TOOLS: dict[str, tuple[Main, list[str]]] = {
     "export": (export_onnx.main, [*EXPORT, "--output", "OUT"]),
     "wrap": (wrap_onnx.main, ["--onnx", "IN", "--output", "OUT"]),
     "wrap by a table": (
         wrap_onnx.main,
         ["--onnx", str(POSE_RESNET), "--config", "IN", "--output", "OUT"],
+    ),
+    "export, a skeleton": (
+        export_onnx.main,
+        ["--weights", str(POSE_RESNET), "--skeleton", "IN", "--name", "x", "--output", "OUT"],
+    ),
+    "wrap, a skeleton": (
+        wrap_onnx.main,
+        ["--onnx", str(POSE_RESNET), "--skeleton", "IN", "--output", "OUT"],
     ),
     "quantize": (quantize.main, ["--onnx", "IN", "--output", "OUT"]),
     "plan": (build_trt.main, ["--onnx", "IN", "--plan", "OUT"]),
@@ -44,7 +53,8 @@ TOOLS: dict[str, tuple[Main, list[str]]] = {
         ["--count", "1", "--backgrounds", "IN", "--out", "new.tar", "--sheet", "OUT"],
     ),
 }
-END = {"mix": ".pt", "mix, second": ".pt", "people": ".tar", "wrap by a table": ".toml"}
+TABLES = {"wrap by a table": "", "export, a skeleton": OWN, "wrap, a skeleton": OWN}
+END = {"mix": ".pt", "mix, second": ".pt", "people": ".tar", **dict.fromkeys(TABLES, ".toml")}
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +66,8 @@ def lay(name: str, way: str) -> tuple[Path, Path]:
     """An input, and another name of it."""
     end = END.get(name, ".onnx")
     given, out = Path(f"in{end}"), Path(f"out{end}")
-    if name == "wrap by a table":
-        given.write_text("")
+    if name in TABLES:
+        given.write_text(TABLES[name])
     else:
         shutil.copy(POSE_RESNET, given)
     if way == "same":

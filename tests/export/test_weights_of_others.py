@@ -11,9 +11,9 @@ pytest.importorskip("torch")
 
 from steadypose.engines.errors import EngineUnavailableError, ModelFileError, UsageError
 from steadypose.engines.skeletons.people import COCO17
-from steadypose.export.option_values import skeleton
 from steadypose.export.weights.recipe import Recipe, build_network
 from steadypose.export.weights.state_dict import load_weights, to_our_names, with_fresh_head
+from steadypose.realtime.model.skeletons import ChosenSkeleton, skeleton_option
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.export
@@ -155,11 +155,13 @@ def test_a_skeleton_of_ones_own_is_a_table_in_a_file(tmp_path: Path) -> None:
     names = ", ".join(f'"k{n}"' for n in range(21))
     path = tmp_path / "hand.toml"
     path.write_text(TABLE.format(names=names, sigmas=", ".join(["0.05"] * 21)))
-    hand = skeleton(str(path))
+    chosen = skeleton_option(str(path))
+    assert chosen.files == [path]
+    hand = chosen.skeleton
     assert (len(hand), hand.name, hand.limbs) == (21, "hand", ((0, 1),))
     recipe = dataclasses.replace(RECIPE, skeleton=hand)
     assert build_network(recipe, network(21).state_dict()) is not None
-    assert skeleton("coco17") == COCO17
+    assert skeleton_option("coco17") == ChosenSkeleton(COCO17)
 
 
 @pytest.mark.parametrize("text", ["coco99", "none.toml"])
@@ -167,7 +169,7 @@ def test_a_skeleton_that_is_not_there_is_a_sentence(text: str) -> None:
     import argparse
 
     with pytest.raises(argparse.ArgumentTypeError, match=r"not known|cannot read"):
-        skeleton(text)
+        skeleton_option(text)
 
 
 def test_an_imagenet_backbone_is_a_start_with_a_fresh_head(state: dict[str, Any]) -> None:

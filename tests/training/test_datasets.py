@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steadypose.engines.errors import SourceError, SteadyposeError, UsageError
+from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.sources.demo import DemoScene
 from tests.support.drawn import write_picture
 from tests.training.made_up import NAMES, coco_file, pack
 from training.config import DataConfig
-from training.datasets import Remapped, open_dataset, open_datasets, skeleton_named
+from training.datasets import Remapped, open_dataset, open_datasets
 from training.datasets.coco import CocoDataset
 from training.datasets.lsp import LspDataset
 from training.datasets.mannequin import MannequinDataset
@@ -409,7 +409,5 @@ def test_a_config_names_kinds_and_their_options(tmp_path: Path) -> None:
         open_dataset(DataConfig("mannequin", options={"size": 3}), root=tmp_path)
     with pytest.raises(UsageError, match="annotations"):
         open_dataset(DataConfig("coco"), root=tmp_path)
-    with pytest.raises(SteadyposeError, match="skeleton 'cat' is not known"):
-        skeleton_named("cat")
     mixed = open_datasets([DataConfig("mannequin"), DataConfig("mannequin")], root=tmp_path)
     assert all(d.skeleton is COCO17 for d in mixed)

@@ -169,7 +169,7 @@ def test_without_a_teacher_there_is_a_sentence() -> None:
             network=made.network,
             teacher=TeacherConfig("x.pt", kind="pose_resnet18"),
         )
-    with pytest.raises(UsageError, match="pose_resnet18 has no frozen blocks"):
+    with pytest.raises(UsageError, match="pose_resnet18 has no frozen"):
         NetworkConfig("pose_resnet18", frozen=1)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.skeletons.skeleton import Skeleton
 from training.config import DataConfig, TrainConfig
 from training.datasets.coco import CocoDataset
@@ -44,7 +43,7 @@ class Remapped:
         self.skeleton = skeleton
         names = inner.skeleton.keypoints
         self._from = [names.index(n) if n in names else -1 for n in skeleton.keypoints]
-        if sum(index >= 0 for index in self._from) < _FEWEST_SHARED:
+        if sum(index >= 0 for index in self._from) < min(_FEWEST_SHARED, len(names)):
             raise UsageError(
                 f"data set {inner.name} ({inner.skeleton.name}) shares too few keypoint names "
                 f"with the skeleton {skeleton.name}",
@@ -133,18 +132,3 @@ def open_datasets(
     opened = [open_dataset(config, root=root) for config in configs]
     wanted = skeleton or opened[0].skeleton
     return [d if d.skeleton == wanted else Remapped(d, wanted) for d in opened]
-
-
-def skeleton_named(name: str) -> Skeleton | None:
-    """A skeleton by name; None for the empty name.
-
-    Raises:
-        UsageError: No such skeleton is built in.
-    """
-    if not name:
-        return None
-    if name not in SKELETONS:
-        raise UsageError(
-            f"skeleton {name!r} is not known", fix=f"use one of {', '.join(SKELETONS)}, or none"
-        )
-    return SKELETONS[name]

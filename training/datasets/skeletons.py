@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from steadypose.engines.errors import ModelFileError, SourceError
 from steadypose.engines.foreign.names import as_name
 from steadypose.engines.skeletons.named import known_by
 from steadypose.engines.skeletons.people import COCO17
-from steadypose.engines.skeletons.skeleton import Skeleton
-
-# OKS sigma of a keypoint without a published one: about the mean over COCO's body joints.
-_UNKNOWN_SIGMA = 0.08
-# A word of its own: left_x, x_left, l_x, x.l, leftX, LX.
-_SIDE = (
-    r"(?:(?<![A-Za-z])(?P<word>{0}|{1}|{2}|{3}|{4})(?![A-Za-z]))"
-    r"|(?:^(?P<camel>{0}|{1}|{4})(?=[A-Z]))"
-)
-_LEFT = re.compile(_SIDE.format("left", "Left", "LEFT", "l", "L"))
-_RIGHT = re.compile(_SIDE.format("right", "Right", "RIGHT", "r", "R"))
-_TWINS = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
+from steadypose.engines.skeletons.sides import side_of
+from steadypose.engines.skeletons.skeleton import UNKNOWN_SIGMA, Skeleton
+from steadypose.realtime.model.skeletons import twins
 
 
 def skeleton_of(category: dict[str, Any]) -> Skeleton:
@@ -42,18 +32,14 @@ def skeleton_of(category: dict[str, Any]) -> Skeleton:
         return known
     pairs = category.get("flip_pairs")
     if pairs is None:
-        pairs = [
-            (names.index(name), names.index(twin))
-            for name in names
-            if (twin := _mirror_name(name)) is not None and twin in names
-        ]
+        pairs = twins(names)
     try:
         return Skeleton(
             name=as_name(str(category.get("name", "custom"))) or "custom",
             keypoints=names,
             limbs=tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ()),
             flip_pairs=tuple((int(a), int(b)) for a, b in pairs),
-            sigmas=tuple(category.get("sigmas") or [_UNKNOWN_SIGMA] * len(names)),
+            sigmas=tuple(category.get("sigmas") or [UNKNOWN_SIGMA] * len(names)),
         )
     except ModelFileError as error:
         raise SourceError(error.what, fix="correct the category in the COCO file") from error
@@ -67,7 +53,7 @@ def lone_sides(skeleton: Skeleton) -> list[str]:
     return [
         name
         for k, name in enumerate(skeleton.keypoints)
-        if k not in twins and (_LEFT.search(name) or _RIGHT.search(name))
+        if k not in twins and side_of(name) != "middle"
     ]
 
 
@@ -80,10 +66,3 @@ def twin_notes(skeleton: Skeleton) -> list[str]:
         f"skeleton {skeleton.name}: {', '.join(lone)} say left or right and have no mirror twin: "
         "mirrored pictures teach the wrong side (correct the names, or add flip_pairs)"
     ]
-
-
-def _mirror_name(name: str) -> str | None:
-    """The right counterpart of a left keypoint's name; None for others."""
-    if not _LEFT.search(name):
-        return None
-    return _LEFT.sub(lambda found: _TWINS[found[0]], name, count=1)

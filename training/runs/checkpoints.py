@@ -17,6 +17,7 @@ from torch import nn
 from steadypose.engines.errors import ModelFileError, RecordError, UsageError
 from steadypose.engines.file_io import replace_file
 from steadypose.engines.foreign.texts import parse_json
+from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.wording.printable import quoted
 from steadypose.export.weights.state_dict import load_weights
 from training.config import TrainConfig
@@ -129,7 +130,11 @@ def fingerprint(
         labels: Their digest.
     """
     more = {"people": list(people), "first stage": first_stage, "labels": labels}
-    return json.dumps({**asdict(config), **more}, sort_keys=True)
+    told: dict[str, Any] = {**asdict(config), **more}
+    shape = config.skeleton
+    if shape is None or shape == SKELETONS.get(shape.name):
+        told["skeleton"] = "" if shape is None else shape.name
+    return json.dumps(told, sort_keys=True)
 
 
 def require_same(saved: object, now: str, checkpoint: Path) -> None:

@@ -16,7 +16,7 @@ from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.printable import visible
 from training.config import StageConfig, TrainConfig
-from training.datasets import open_datasets, skeleton_named
+from training.datasets import open_datasets
 from training.datasets.review import review
 from training.examples.batches import Batch, Batches, load_batches, worker_ended
 from training.measures.measure import measure
@@ -106,9 +106,7 @@ class Run:
             raise UsageError(
                 f"cannot use {out} as folder: {error.strerror}", fix="choose another --out"
             ) from error
-        self._datasets = open_datasets(
-            config.train, root=root, skeleton=skeleton_named(config.skeleton)
-        )
+        self._datasets = open_datasets(config.train, root=root, skeleton=config.skeleton)
         self.skeleton: Skeleton = self._datasets[0].skeleton
         steps = [
             round(stage.epochs * self._batches(stage, n).steps_per_epoch)

@@ -104,6 +104,8 @@ def _word(path: Path, key: str, value: Any, action: argparse.Action) -> str | No
         if isinstance(action, Switch):
             return action.word(f"--{key}", is_true=value)
         return f"--{key}" if value else None
+    if key == "skeleton" and isinstance(value, dict):
+        return f"--{key}={path}"  # the table stands in this file
     kinds = getattr(action.type, "kinds", (str,))
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise _wrong(path, key, value, getattr(action.type, "title", "text between quotes"))

@@ -30,6 +30,7 @@ EXAMPLES: dict[str, Any] = {
     "max-frames": 1000,
     "quality": "balanced",
     "model": "models/mine.onnx",
+    "skeleton": "halpe26",
     "csv": "out.csv",
     "jsonl": "out.jsonl",
     "parquet": "out.parquet",

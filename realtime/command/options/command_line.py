@@ -32,6 +32,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         source=source_of(arguments),
         model=model or DEFAULT_MODEL,
         has_chosen_model=model is not None,
+        skeleton=arguments.skeleton,
         backend=arguments.backend,
         precision=arguments.precision,
         threads=arguments.threads,

@@ -9,6 +9,7 @@ from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.options.parser import Number, Switch
 from steadypose.realtime.command.settings import DEFAULTS
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
+from steadypose.realtime.model.skeletons import add_skeleton
 
 
 def add_engine(engine: argparse._ArgumentGroup) -> None:
@@ -23,6 +24,7 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
     which.add_argument(
         "--model", metavar="MODEL", help="another model file, or the name of a published model"
     )
+    add_skeleton(engine, "what the network's keypoints are called, if the model file is wrong")
     engine.add_argument(
         "--fetch",
         action=Switch,

@@ -43,10 +43,10 @@ def journal_path(path: Path) -> Path:
 
 def schema(pa: Any, skeleton: Skeleton) -> Any:
     """The columns, with the file's description as metadata ``steadypose``."""
-    name = pa.dictionary(pa.int8(), pa.string())
+    name, state = (pa.dictionary(size, pa.string()) for size in (pa.int16(), pa.int8()))
     columns = {"frame": pa.int64(), "time_s": pa.float64(), "person": pa.int32()}
     columns |= {"keypoint": name, "x": pa.float64(), "y": pa.float64(), "score": pa.float64()}
-    columns |= {"raw_x": pa.float64(), "raw_y": pa.float64(), "state": name}
+    columns |= {"raw_x": pa.float64(), "raw_y": pa.float64(), "state": state}
     return pa.schema(columns, metadata={"steadypose": json.dumps(description(skeleton))})
 
 

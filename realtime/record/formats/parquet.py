@@ -159,7 +159,7 @@ class ParquetSink:
         raw = round_px(np.concatenate([pose.raw_xy for _, pose in people]))
         score = round_score(np.concatenate([pose.score for _, pose in people]))
         state = np.concatenate([pose.state for _, pose in people]).astype(np.int8)
-        names = np.tile(np.arange(k, dtype=np.int8), len(people))
+        names = np.tile(np.arange(k, dtype=np.int16), len(people))
         frame = np.repeat(np.array([entry.frame for entry, _ in people], np.int64), k)
         time_s = np.repeat(np.array([round_time(entry.time_s) for entry, _ in people]), k)
         person = np.repeat(np.array([pose.track_id for _, pose in people], np.int32), k)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report import checks
@@ -116,7 +117,7 @@ def test_what_is_only_predicted_does_not_move_the_body_centre() -> None:
         k = NAMES.index(name)
         one.state[20:30, k] = State.PREDICTED
         one.xy[20:30, k] += 3000.0
-    figure = trajectories(one, NAMES, most=2000)
+    figure = trajectories(one, NAMES, most=2000, limbs=COCO17.limbs)
     (center,) = curves_of(figure, "middle")
     assert len(center) == 2  # before and after
     assert np.ptp(np.concatenate(center), axis=0).max() < 0.1
@@ -127,11 +128,13 @@ def test_what_is_only_predicted_does_not_move_the_body_centre() -> None:
 def test_grey_skeletons_are_of_moments_with_most_keypoints_seen(share: float, ghosts: int) -> None:
     one = track(standing(40))
     one.state[:, round(share * 17) :] = State.PREDICTED
-    assert len(curves_of(trajectories(one, NAMES, most=2000), "ghost")) == ghosts
+    assert (
+        len(curves_of(trajectories(one, NAMES, most=2000, limbs=COCO17.limbs), "ghost")) == ghosts
+    )
 
 
 def test_grey_skeletons_grow_stronger_with_time() -> None:
-    figure = trajectories(walker(), NAMES, most=2000)
+    figure = trajectories(walker(), NAMES, most=2000, limbs=COCO17.limbs)
     fades = re.findall(r'class="ghost" opacity="([^"]*)"', figure)
     assert list(map(float, fades)) == pytest.approx([0.32, 0.44, 0.56, 0.68, 0.8], abs=0.011)
 
