@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.realtime.datatypes import Frame, Pose, State
 from tests.support.optional import OPTIONAL
 from tests.support.systems import IS_POSIX
+
+for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    # A shell in the background, or nohup, has them ignored, and programs inherit that; what has
+    # a handler here is as usual for a program that a test starts.
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)

@@ -21,7 +21,6 @@ from steadypose.engines.options import EngineOptions
 from steadypose.realtime.model.places import ROOT
 from tests.conftest import tiny_model
 from tests.realtime.app.test_cli import RUN, environment
-from tests.realtime.app.test_interrupts import unignored
 
 
 def endless(path: Path) -> Path:
@@ -70,7 +69,6 @@ def test_ctrl_c_ends_the_wait_for_a_network_that_never_answers(
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        preexec_fn=unignored,  # noqa: PLW1509
     ) as process:
         time.sleep(6.0)
         assert process.poll() is None
@@ -107,7 +105,6 @@ def test_a_second_signal_ends_the_process_even_while_native_code_blocks_it(
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        preexec_fn=unignored,  # noqa: PLW1509
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"

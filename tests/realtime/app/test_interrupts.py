@@ -26,11 +26,6 @@ sys.meta_path.insert(0, Interrupter())
 """
 
 
-def unignored() -> None:
-    """A shell that starts the tests in the background has it ignored, by inheritance."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def assert_one_sentence(code: int, said: str) -> None:
     assert code == 2, said
     assert said.count("error: interrupted (SIGINT)") == 1
@@ -62,7 +57,6 @@ def test_ctrl_c_while_the_program_is_loading_is_one_sentence(
         text=True,
         timeout=120,
         check=False,
-        preexec_fn=unignored,
     )
     assert_one_sentence(done.returncode, done.stderr)
     assert when in done.stderr
@@ -81,7 +75,6 @@ def test_ctrl_c_while_the_program_works_is_one_sentence_and_the_recording_is_who
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),
-        preexec_fn=unignored,  # noqa: PLW1509
     ) as process:
         while process.poll() is None and not (table.exists() and table.stat().st_size > 2000):
             time.sleep(0.02)

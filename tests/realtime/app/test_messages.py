@@ -16,7 +16,7 @@ from steadypose.engines.wording import telling
 from steadypose.realtime.command.stop import Stop
 from steadypose.realtime.model.places import ROOT
 from tests.realtime.app.test_cli import RUN, environment
-from tests.realtime.app.test_interrupts import HOOK, unignored
+from tests.realtime.app.test_interrupts import HOOK
 
 DEMO = (*RUN, *["--source", "demo", "--headless", "--threads", "1", "--max-frames", "5"])
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix redirects")
@@ -139,7 +139,6 @@ def test_ctrl_c_while_a_tool_is_loading_is_one_sentence(
         text=True,
         timeout=60,
         check=False,
-        preexec_fn=unignored,
     )
     assert done.returncode == 2
     said = "error: interrupted (SIGINT) before the start\n  fix: run it again\n"
