@@ -35,10 +35,10 @@ def parse_limit(text: str) -> Limit:
     """
     fix = "give a size or a time: --split 500MB, --split 1GB, --split 10min, --split 2h"
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*", text)
-    unit = match[2].lower() if match else ""
-    if match is None or unit not in {*_BYTES, *_SECONDS}:
+    number, unit = (match[1], match[2].lower()) if match else ("", "")
+    if unit not in {*_BYTES, *_SECONDS}:
         raise UsageError(f"--split {text} is neither a size nor a time", fix=fix)
-    value = float(match[1])
+    value = float(number)
     if unit in _BYTES:
         limit = Limit(size_bytes=int(value * _BYTES[unit]))
     else:

@@ -131,6 +131,7 @@ def test_memory_and_context_are_given_back_once(memory: CudaMemory, cuda: FakeCu
     assert cuda.contexts == 0
     assert cuda.memory == {}
     assert cuda.pinned == {}
+    assert "cuStreamDestroy" in cuda.calls
 
 
 def test_a_refusing_gpu_is_an_engine_error(cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,6 +398,7 @@ def test_rtx_keeps_what_it_compiled(make: Maker, trt: Any, tmp_path: Path) -> No
     engine.infer(crops(1))
     engine.close()
     assert unseal(cache.read_bytes()) == b"compiled kernels"
+    assert trt.state["cached"].serialize() == b"compiled kernels"  # the one the engine filled
     assert "cache" not in trt.state
 
 
@@ -601,6 +603,12 @@ def unsigned(path: Path, info: EngineInfo) -> None:
     sidecar_of(path).write_text(json.dumps(told))
 
 
+def signed_by_no_text(path: Path, info: EngineInfo) -> None:
+    """A signature that no text can be equal to."""
+    told = asdict(write_engine(path, b"evil", info)) | {"signature": ["0" * 64]}
+    sidecar_of(path).write_text(json.dumps(told))
+
+
 def by_another_key(path: Path, info: EngineInfo) -> None:
     """Built in earnest, by another user."""
     mine = key_path().read_bytes() if key_path().exists() else None
@@ -612,7 +620,7 @@ def by_another_key(path: Path, info: EngineInfo) -> None:
         key_path().chmod(0o600)
 
 
-@pytest.mark.parametrize("made_by", [forged, unsigned, by_another_key])
+@pytest.mark.parametrize("made_by", [forged, unsigned, signed_by_no_text, by_another_key])
 def test_an_engine_of_a_stranger_is_loaded_only_when_it_is_trusted(
     machine: Path, read_plans: list[bytes], made_by: Callable[[Path, EngineInfo], None]
 ) -> None:

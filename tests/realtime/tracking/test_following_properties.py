@@ -182,5 +182,7 @@ def test_whatever_the_network_and_the_clock_say_a_measured_keypoint_is_a_place(
             assert np.isnan(pose.xy[is_lost]).all()
         for pose in stage.tracker.poses(is_smooth=False):
             assert np.isfinite(pose.xy[pose.state == State.MEASURED]).all()
-        for pose in stage.tracker.poses_ahead(stage.time_s + 0.05):
-            assert np.isfinite(pose.xy[pose.state != State.LOST]).all()
+        ahead = stage.tracker.poses_ahead(stage.time_s + 0.05)
+        for pose, shown in zip(stage.tracker.poses(is_smooth=True), ahead, strict=True):
+            assert np.isfinite(shown.xy[pose.state != State.LOST]).all()
+            np.testing.assert_array_equal(shown.state, pose.state)
