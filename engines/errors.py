@@ -9,6 +9,7 @@ SteadyposeError
 │   └── UntrustedEngineError     an engine that somebody else built
 ├── SourceError          a camera, video or folder that cannot be read
 ├── RecordError          a file that cannot be written or read
+│   └── NobodyError          a recording without people
 └── DisplayError         a screen that is gone
 """
 
@@ -72,6 +73,10 @@ class SourceError(SteadyposeError):
 
 class RecordError(SteadyposeError):
     """A recording that cannot be written, or not be read back."""
+
+
+class NobodyError(RecordError):
+    """A recording in which nobody was seen."""
 
 
 class DisplayError(SteadyposeError):

@@ -31,6 +31,7 @@ class Command:
 
 COMMANDS = {
     "run": Command("follow people: a camera, a video, a stream or the demo"),
+    "batch": Command("follow people through many videos, each to its table", "batch.__main__"),
     "doctor": Command(
         "report what works on this machine, and why the rest does not", options=("--doctor",)
     ),

@@ -23,11 +23,11 @@ def _app(stop: Stop) -> int:
     return code
 
 
-def tool(name: str) -> NoReturn:
-    """Run a tool by the name of its module in ``steadypose.realtime``."""
+def tool(name: str, *, below: str = "steadypose.realtime") -> NoReturn:
+    """Run a tool by the name of its module, which stands in a package."""
 
     def run(stop: Stop) -> int:
-        work = import_module(f"steadypose.realtime.{name}").main
+        work = import_module(f"{below}.{name}").main
         stop.check()  # a package may have swallowed it while it was loaded
         code: int = work()
         return code

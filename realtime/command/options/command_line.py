@@ -7,7 +7,8 @@ from pathlib import Path
 
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.options.engine import add_engine
-from steadypose.realtime.command.options.parser import Number, Parser, Switch, file_name
+from steadypose.realtime.command.options.parser import Parser, Switch, file_name
+from steadypose.realtime.command.options.people import add_people
 from steadypose.realtime.command.options.recording import add_live, add_tables, chosen_table
 from steadypose.realtime.command.options.source import add_source, source_of
 from steadypose.realtime.command.settings import DEFAULTS, Settings
@@ -21,8 +22,6 @@ from steadypose.realtime.record.formats.tables import (
 )
 from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import parse_limit
-from steadypose.realtime.smooth import presets as smoothers
-from steadypose.realtime.tracking.roster import MOST_PERSONS
 from steadypose.version import __version__
 
 
@@ -99,37 +98,13 @@ def build_parser() -> Parser:
     add_source(parser.add_argument_group("source"))
     add_engine(parser.add_argument_group("engine"))
     people = parser.add_argument_group("people")
-    people.add_argument(
-        "--persons",
-        type=Number(1, MOST_PERSONS),
-        default=DEFAULTS.persons,
-        metavar="N",
-        help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
-    )
-    people.add_argument(
-        "--smooth",
-        choices=smoothers.NAMES,
-        default=DEFAULTS.smoother,
-        help="steadier, or quicker to follow; others to compare with (default: %(default)s)",
-    )
+    add_people(people)
     people.add_argument(
         "--predict",
         action=Switch,
         default=DEFAULTS.is_predicting,
         help="draw people where they are when the picture is seen, not where they were in it "
         "(default: on)",
-    )
-    people.add_argument(
-        "--offline-smooth",
-        action=Switch,
-        help="at the end, smooth the recorded positions again with knowledge of what came after",
-    )
-    people.add_argument(
-        "--no-smooth",
-        dest="smooth",
-        action="store_const",
-        const="off",
-        help="show and record raw keypoints: --smooth off",
     )
     output = parser.add_argument_group("output")
     output.add_argument(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.errors import RecordError
+from steadypose.engines.errors import NobodyError, RecordError
 from steadypose.engines.foreign.files import is_folder, is_there, open_regular
 from steadypose.engines.foreign.kinds import KIND_BYTES, kind_of
 from steadypose.engines.foreign.names import RULE, is_name, shown
@@ -235,8 +235,8 @@ def skeleton_of(keypoints: tuple[str, ...]) -> Skeleton:
     return Skeleton("unknown", keypoints, (), (), (0.1,) * len(keypoints))
 
 
-def _nobody(path: Path) -> RecordError:
-    return RecordError(f"{path} has no person in it", fix="record again with somebody in sight")
+def _nobody(path: Path) -> NobodyError:
+    return NobodyError(f"{path} has no person in it", fix="record again with somebody in sight")
 
 
 def _read_error(path: Path, error: OSError) -> RecordError:

@@ -1,0 +1,1 @@
+"""Archives: many videos to their tables, resumable, on several processes or on Ray."""

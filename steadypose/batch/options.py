@@ -1,0 +1,144 @@
+"""The options of the command ``batch``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from steadypose.batch.order import Order
+from steadypose.batch.store import is_url
+from steadypose.engines.errors import UsageError
+from steadypose.engines.options import usable_cpus
+from steadypose.engines.wording.advice import command
+from steadypose.realtime.command.options.engine import add_engine
+from steadypose.realtime.command.options.parser import ANY, Number, Parser, Switch
+from steadypose.realtime.command.options.people import add_people
+from steadypose.realtime.command.options.recording import add_layout, chosen_table
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.written_files import add_force
+from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.record.formats import tables
+from steadypose.realtime.sources.opening import DECODERS, SourceOptions
+
+_MOST_WORKERS = 256
+
+
+def build_parser() -> Parser:
+    """All options, grouped."""
+    parser = Parser(
+        prog=command("batch"),
+        description="Follow people through many videos, each to its table; run it again to go on "
+        "where it was ended.",
+        epilog=f"example: {command('batch')} 'clips/**/*.mp4' --out tables --report",
+    )
+    parser.add_argument("clips", nargs="+", metavar="CLIPS", help="videos, folders, 'patterns'")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the results, or URL for fsspec"
+    )
+    output.add_argument(
+        "--format",
+        action="append",
+        choices=tables.NAMES,
+        help=f"table to write, may be given again (default: {tables.NAMES[0]})",
+    )
+    for first, *others in map(tables.layouts, tables.NAMES):
+        said = ", ".join(f"{form.layout}: {form.help}" for form in (first, *others))
+        add_layout(output, first, said)
+    output.add_argument("--save-video", action=Switch, help="write annotated videos, too")
+    output.add_argument("--report", action=Switch, help="make a page about each recording, too")
+    output.add_argument("--angles", action=Switch, help="measure joint angles")
+    add_force(output, action=Switch)
+    work = parser.add_argument_group("work")
+    work.add_argument(
+        "--workers",
+        type=Number(0, _MOST_WORKERS),
+        default=0,
+        metavar="N",
+        help="clips at a time, each in a process of its own; 0: one per core (default: 0)",
+    )
+    work.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="let Ray start the workers: on the cluster at ADDRESS, else on this machine; needs "
+        "clips, model and --out to be reached by the same names everywhere",
+    )
+    work.add_argument("--decode", choices=DECODERS, default="auto", help="what decodes videos")
+    work.add_argument(
+        "--max-frames", type=Number(1, ANY), metavar="N", help="of each clip only the first N"
+    )
+    add_engine(parser.add_argument_group("engine"))
+    add_people(parser.add_argument_group("people"))
+    return parser
+
+
+def to_order(arguments: argparse.Namespace, model: Path | None, typed: Sequence[str]) -> Order:
+    """What parsed arguments mean for each clip.
+
+    Raises:
+        UsageError: They contradict each other, or a package is missing.
+    """
+    names = list(dict.fromkeys(arguments.format or tables.NAMES[:1]))
+    formats = tuple(
+        tables.with_angles(form) if arguments.angles else form
+        for form in (chosen_table(name, arguments) for name in tables.NAMES if name in names)
+    )
+    settings = Settings(
+        source=SourceOptions("archive", decode=arguments.decode),
+        model=model or DEFAULT_MODEL,
+        has_chosen_model=model is not None,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        is_auto_build=arguments.auto_build,
+        is_trusting=arguments.trust_engine,
+        device=arguments.device,
+        is_blocking=arguments.wait == "sleep",
+        persons=arguments.persons,
+        smoother=arguments.smooth,
+        is_predicting=False,
+        is_offline_smoothed=arguments.offline_smooth,
+        is_headless=True,
+        is_forced=arguments.force,
+        max_frames=arguments.max_frames,
+        has_angles=arguments.angles,
+    )
+    _check(settings, formats)
+    out = arguments.out if is_url(arguments.out) else os.path.abspath(arguments.out)  # noqa: PTH100
+    workers = workers_of(arguments)
+    return Order(
+        settings,
+        formats,
+        has_video=arguments.save_video,
+        has_report=arguments.report,
+        out=out,
+        typed=tuple(typed),
+        threads=arguments.threads or max(1, usable_cpus() // max(1, workers)),
+    )
+
+
+def _check(settings: Settings, formats: Sequence[tables.TableFormat]) -> None:
+    for form in formats:
+        if form.check is not None:
+            form.check(f"--format {form.name}")
+        if settings.is_offline_smoothed and not form.has_raw:
+            better = tables.fullest(form.name)
+            raise UsageError(
+                f"--offline-smooth needs raw positions, which a {form.title} has not",
+                fix=f"add {better.full_option}" if better.has_raw else "choose another --format",
+            )
+    if settings.is_offline_smoothed and settings.has_angles:
+        raise UsageError(
+            "--offline-smooth has no angles: they need to know how certain positions are",
+            fix="leave out one of --offline-smooth and --angles",
+        )
+
+
+def workers_of(arguments: argparse.Namespace) -> int:
+    """How many workers there are; with Ray 0 leaves it to the cluster."""
+    if arguments.workers or arguments.ray is not None:
+        return int(arguments.workers)
+    return max(1, usable_cpus() // (arguments.threads or 1))

@@ -1,0 +1,230 @@
+"""One worker: an engine, and with it one clip after another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from steadypose.batch.mark import lacks, mark, marked
+from steadypose.batch.order import Clip, Order
+from steadypose.batch.outcome import DONE, FAILED, SKIPPED, Outcome
+from steadypose.batch.run import Run
+from steadypose.batch.store import Store, open_store
+from steadypose.engines.errors import NobodyError, SourceError, SteadyposeError
+from steadypose.engines.file_io import sha256_of
+from steadypose.engines.foreign.claims import Claim
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.command.engine_opening import open_for
+from steadypose.realtime.command.run_info import describe_run
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.model.best_built import Taken
+from steadypose.realtime.model.recovering import recovering
+from steadypose.realtime.record.formats.tables import Table, TableFormat
+from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.report.__main__ import write_report
+from steadypose.realtime.resmooth import resmooth
+from steadypose.realtime.smooth.live_angles import LiveAngles
+from steadypose.realtime.smooth.presets import make_smoother
+from steadypose.realtime.sources.opening import open_source
+from steadypose.realtime.tracking.pipeline import Pipeline
+from steadypose.realtime.tracking.roster import CANDIDATES
+
+
+class Worker:
+    """Works on clips, on the thread that made it.
+
+    Args:
+        order: What to do.
+        say: Called with a sentence where the engine changes.
+
+    Raises:
+        SteadyposeError: The engine or the target cannot be opened.
+    """
+
+    def __init__(self, order: Order, *, say: Callable[[str], None] = lambda _: None) -> None:
+        sys.setswitchinterval(0.0005)
+        cv2.setNumThreads(1)
+        self._order, self._say = order, say
+        self._store: Store = open_store(order.out)
+        settings = replace(order.settings, threads=order.threads)
+        taken = open_for(settings)
+        if settings.precision == "auto" and " bf16" in taken.opened.engine.label:
+            taken = _in_fp32(taken, settings)
+        options = settings.engine_options(order.threads)
+        self._engine = recovering(taken.opened, taken.model, options, say=say)
+        self._settings = replace(settings, model=taken.model)
+        self.notes = taken.opened.passed_over
+        self.label = f"{self._engine.spec.name} on {self._engine.label}"
+        engine = self._engine.label.partition(", ")[0]
+        self._fingerprint = order.fingerprint(sha256_of(taken.model), engine)
+
+    def work(self, clip: Clip) -> Outcome:
+        """Do what is still to be done for a clip; whatever fails is its outcome."""
+        try:
+            return self._work(clip)
+        except SteadyposeError as error:
+            return Outcome(clip, FAILED, what=error.what, fix=error.fix)
+        except Exception as error:  # one clip must not end the others
+            what = f"a fault of the program, {type(error).__name__}: {error}"
+            return Outcome(clip, FAILED, what=what, fix="report it, if you may with the clip")
+
+    def close(self) -> None:
+        """Free the engine."""
+        self._engine.close()
+
+    def _work(self, clip: Clip) -> Outcome:
+        order, store = self._order, self._store
+        try:
+            source_sha256 = sha256_of(clip.path)
+        except OSError as error:
+            what = f"cannot read {clip.path}: {error.strerror}"
+            raise SourceError(what, fix="check the path and that you may read it") from error
+        hashes = {"source_sha256": source_sha256, "settings_sha256": self._fingerprint}
+        wanted = order.recordings(clip) + ([order.report(clip)] if order.has_report else [])
+        with store.unfinished() as folder:
+            said = marked(store.fetch(order.sidecar(clip), folder))
+            missing = lacks(said, wanted, store, **hashes)
+            if not missing:
+                return Outcome(clip, SKIPPED)
+            if missing == [order.report(clip)]:
+                self._add_report(clip, folder, said["files"], hashes)
+                return Outcome(clip, DONE)
+            return self._follow(clip, folder, hashes)
+
+    def _follow(self, clip: Clip, folder: Path, hashes: dict[str, str]) -> Outcome:
+        """Make everything; what a damaged clip gave is kept, without a mark."""
+        order = self._order
+        tables = tuple(
+            Table(form, folder / Path(name).name)
+            for form, name in zip(order.formats, order.recordings(clip), strict=False)
+        )
+        video = folder / Path(order.recordings(clip)[-1]).name if order.has_video else None
+        source = replace(self._settings.source, text=str(clip.path))
+        settings = replace(self._settings, source=source, tables=tables, video=video)
+        run = self._open(settings)
+        problem: BaseException | None = None
+        for step in (run.follow, run.outputs.close, run.source.close):
+            try:
+                step()
+            except BaseException as error:
+                problem = problem or error
+        if problem is not None and not isinstance(problem, SteadyposeError):
+            raise problem
+        files = {name: self._size(folder, name) for name in order.recordings(clip)}
+        if problem is None and order.has_report:
+            files[order.report(clip)] = self._report(tables[0].path)
+        self._place(clip, folder, files, None if problem is not None else hashes)
+        if isinstance(problem, SteadyposeError):
+            raise problem
+        return Outcome(clip, DONE, run.frames, notes=tuple(run.source.remarks))
+
+    def _open(self, settings: Settings) -> Run:
+        engine = self._engine
+        slots = settings.persons + CANDIDATES
+        smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
+        smoothing: dict[str, Any] = {
+            **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
+            "second_pass": settings.is_offline_smoothed,
+        }
+        source = open_source(settings.source)
+        typed = self._order.typed
+        outputs = Outputs(
+            engine.spec.skeleton,
+            source.fps,
+            source.is_live,
+            tables=settings.tables,
+            video=settings.video,
+            run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
+            second_pass=_smooth_again if settings.is_offline_smoothed else None,
+            dropped=lambda: source.dropped,
+        )
+        pipeline = Pipeline(engine, persons=settings.persons, smoother=smoother, say=self._say)
+        return Run(
+            source,
+            pipeline,
+            outputs,
+            is_smooth=settings.smoother != "off",
+            max_frames=settings.max_frames,
+            angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
+        )
+
+    def _add_report(
+        self, clip: Clip, folder: Path, made: dict[str, int | None], hashes: dict[str, str]
+    ) -> None:
+        """Make the page about a recording that is finished."""
+        order = self._order
+        for name in (order.recordings(clip)[0], order.sidecar(clip)):
+            found = self._store.fetch(name, folder)
+            if found is not None:
+                (folder / Path(name).name).write_bytes(found.read_bytes())
+        table = folder / Path(order.recordings(clip)[0]).name
+        files = {order.report(clip): self._report(table)}
+        kept = {name: made.get(Path(name).name) for name in order.recordings(clip)}
+        self._place(clip, folder, files, hashes, kept=kept)
+
+    def _report(self, table: Path) -> int | None:
+        try:
+            return write_report(table, table.with_suffix(".html")).stat().st_size
+        except NobodyError:
+            return None
+
+    def _place(
+        self,
+        clip: Clip,
+        folder: Path,
+        files: dict[str, int | None],
+        hashes: dict[str, str] | None,
+        *,
+        kept: dict[str, int | None] | None = None,
+    ) -> None:
+        """Move everything to where it belongs; the mark comes last.
+
+        Args:
+            clip: Whose.
+            folder: Where the files lie.
+            files: Bytes of each by its name below the target; None: there is none.
+            hashes: For the mark; None: there is none.
+            kept: Files that stay where they are.
+        """
+        sidecar = self._order.sidecar(clip)
+        described = folder / Path(sidecar).name
+        if not described.exists():
+            return  # not one frame came: what an earlier run wrote stays
+        if hashes is not None:
+            sizes = {Path(name).name: size for name, size in {**(kept or {}), **files}.items()}
+            mark(described, **hashes, files=sizes)
+        self._store.remove(sidecar)
+        for name, size in files.items():
+            if size is not None:
+                self._store.place(folder / Path(name).name, name)
+        self._store.place(described, sidecar)
+
+    @staticmethod
+    def _size(folder: Path, name: str) -> int | None:
+        path = folder / Path(name).name
+        return path.stat().st_size if path.is_file() else None
+
+
+def _in_fp32(taken: Taken, settings: Settings) -> Taken:
+    """Whether bf16 gains time is measured, with one result now and another in the next process.
+
+    All clips of an archive are to be followed alike, by all workers and however often it is begun.
+    """
+    taken.opened.engine.close()
+    options = replace(settings.engine_options(settings.threads), precision="fp32")
+    return replace(
+        taken, opened=open_engine(taken.model, backend=taken.opened.backend, options=options)
+    )
+
+
+def _smooth_again(path: Path, form: TableFormat, claim: Claim | None) -> None:
+    """Give a finished table its second pass, if there is somebody in it."""
+    try:
+        resmooth(path, path, form=form, owner=claim)
+    except NobodyError:
+        return
