@@ -219,10 +219,11 @@ def test_what_a_damaged_clip_gave_is_kept_and_tried_again(
 
 
 @pytest.mark.posix("signals to another process")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
 def test_ended_at_a_random_moment_and_started_again_gives_the_same_files(
-    model: Path, tmp_path: Path, how: signal.Signals
+    model: Path, tmp_path: Path, name: str
 ) -> None:
+    how = signal.Signals[name]
     write_clips(tmp_path / "clips", [f"{n}.mp4" for n in range(8)], frames=25)
     given = ("clips/*.mp4", "--model", model, "--workers", 2)
     undisturbed = batch(*given, "--out", "whole", cwd=tmp_path)
