@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import guarded, included, parser, publish, table
-from benchmarks.loop.programs import PACKAGE, prepare_mediapipe, run_mediapipe
+from benchmarks.loop.compared.programs import PACKAGE, prepare_mediapipe, run_mediapipe
 from benchmarks.smoothing.clip import measured_keypoints
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads

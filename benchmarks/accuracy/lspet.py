@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.app import GROUPS as BODY_GROUPS
 from benchmarks.accuracy.app import SUMS
 from benchmarks.common import guarded, included, parser, publish, table
-from benchmarks.loop.programs import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
+from benchmarks.loop.compared.programs import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import guarded, included, parser, publish, table
-from benchmarks.loop.avx2_only import avx2_only
+from benchmarks.loop.compared.avx2_only import avx2_only
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine

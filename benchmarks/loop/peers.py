@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import guarded, included, parser, publish
-from benchmarks.loop.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
+from benchmarks.loop.compared.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
 from steadypose.engines.file_io import check_writable
 from steadypose.realtime.command.options.parser import Number
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import guarded, included, parser, publish, table
-from benchmarks.loop.avx2_only import avx2_only
-from benchmarks.loop.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
+from benchmarks.loop.compared.avx2_only import avx2_only
+from benchmarks.loop.compared.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
 from steadypose.engines.options import default_threads
 from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES

@@ -26,6 +26,7 @@ ROOMS = {
     "export/weights": "download",
     "training": "configs datasets examples measures people runs",
     "benchmarks": "accuracy gpu loop presence reading results smoothing",
+    "benchmarks/loop": "compared",
 }
 MOST_ENTRIES, MOST_MODULES, MOST_LINES = 12, 14, 300
 

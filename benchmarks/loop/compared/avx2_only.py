@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from steadypose.engines.foreign.private import private_folder
+from steadypose.realtime.model.places import ROOT
 
 _SOURCE = Path(__file__).with_suffix(".c")
-_LIBRARY = _SOURCE.parent / "cache" / "avx2_only.so"
+_LIBRARY = ROOT / "benchmarks" / "cache" / "avx2_only" / "avx2_only.so"
 _OPENVINO_ALONE = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 

@@ -1,0 +1,1 @@
+"""Programs to compare with, and the processors they are compared on."""

@@ -1,0 +1,134 @@
+"""What the library costs beside the app: its loop over a video, and a Tracker in one's own loop.
+
+    python -m benchmarks.loop.library --video FILE [--rounds 5] [--output FILE]
+
+App and library read the same video with the same defaults, in processes of their own that take
+turns. The Tracker and the bare pipeline see the same pictures, one after the other in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import steadypose as sp
+from benchmarks.common import guarded, included, parser, publish, table
+from steadypose.engines.errors import UsageError
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+from steadypose.realtime.smooth.presets import make_smoother
+from steadypose.realtime.sources.demo import DemoScene
+from steadypose.realtime.tracking.pipeline import Pipeline
+from steadypose.realtime.tracking.roster import CANDIDATES
+
+_WARM = 15
+_PICTURES = 45
+
+
+def app_fps(video: Path) -> float:
+    """Frame rate that the app says of itself, headless."""
+    with tempfile.TemporaryDirectory() as name:
+        figures = Path(name) / "figures.json"
+        _run(
+            str(ROOT / "run.py"), "--source", str(video), "--headless", "--benchmark", str(figures)
+        )
+        return float(json.loads(figures.read_text(encoding="utf-8"))["fps"])
+
+
+def library_fps(video: Path) -> float:
+    """Frame rate of a loop over ``sp.open``, from the first frame to the last."""
+    return float(_run("-m", "benchmarks.loop.library", "--video", str(video), "--alone"))
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise UsageError(f"it failed: {done.stderr.strip()[-300:]}", fix="run it by hand")
+    return done.stdout
+
+
+def loop_alone(video: Path) -> float:
+    """The library's side: frames a second."""
+    count, first_s = 0, 0.0
+    with sp.open(video) as frames:
+        for frame in frames:
+            assert frame.persons is not None
+            count += 1
+            first_s = first_s or time.perf_counter()
+        return (count - 1) / max(1e-9, time.perf_counter() - first_s)
+
+
+def tracker_and_pipeline(frames: int) -> tuple[list[float], list[float]]:
+    """CPU seconds of the calling thread for each picture: by a Tracker, by the pipeline it uses."""
+    scene = DemoScene(size_hw=(360, 640))
+    kept = [scene.draw(index) for index in range(_PICTURES)]
+    pictures = kept + kept[-2:0:-1]  # forth and back, so that nobody jumps
+    engine = open_engine(
+        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
+    ).engine
+    smoother = make_smoother("balanced", 1 + CANDIDATES, len(engine.spec.skeleton))
+    pipeline = Pipeline(engine, smoother=smoother, is_paced=True)
+    took_s: tuple[list[float], list[float]] = ([], [])
+    with sp.Tracker() as tracker:
+        for index in range(_WARM + frames):
+            image, time_s = pictures[index % len(pictures)], index / 30
+            begin_s = time.thread_time()
+            tracker(image, time_s=time_s)
+            middle_s = time.thread_time()
+            pipeline.process(Frame(image, index, time_s, time.perf_counter()))
+            end_s = time.thread_time()
+            if index >= _WARM:
+                took_s[0].append(middle_s - begin_s)
+                took_s[1].append(end_s - middle_s)
+    engine.close()
+    return took_s
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = parser(__doc__)
+    made.add_argument("--video", type=Path, required=True, help="to read")
+    made.add_argument("--rounds", type=int, default=5, help="of each (default: %(default)s)")
+    made.add_argument("--frames", type=int, default=600, help="for the Tracker")
+    made.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    return made
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = build_parser().parse_args()
+    video = included(arguments.video, "--video")
+    if arguments.alone:
+        print(loop_alone(video))
+        return
+    cv2.setNumThreads(1)
+    rounds = np.array([(app_fps(video), library_fps(video)) for _ in range(arguments.rounds)])
+    app, library = np.median(rounds, axis=0)
+    ratio = np.median(rounds[:, 1] / rounds[:, 0])
+    rows = [("loop over the video, fps", f"{library:.1f}", f"{app:.1f}", f"{ratio:.3f} times")]
+    by_tracker, by_pipeline = tracker_and_pipeline(arguments.frames)
+    for name, share in (("p50", 50), ("p95", 95)):
+        ours, bare = (1e3 * np.percentile(each, share) for each in (by_tracker, by_pipeline))
+        what = f"Tracker and pipeline, CPU ms of the thread a picture, {name}"
+        rows.append((what, f"{ours:.3f}", f"{bare:.3f}", f"{ours - bare:+.3f} ms"))
+    publish(
+        f"{video.name}, medians of {arguments.rounds} rounds in turn; {arguments.frames} pictures "
+        f"of 640x360\n\n{table(('', 'library', 'app', 'difference'), rows)}",
+        arguments.output,
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)
