@@ -10,7 +10,7 @@ setup(
     packages=[*own, "steadypose.models", *(f"steadypose.{name}" for name in found)],
     package_dir={f"steadypose.{name}": name for name in INSIDE},
     package_data={
-        "": ["*.css", "*.html", "*.json", "*.toml", "*.cu"],
+        "": ["*.css", "*.html", "*.js", "*.svg", "*.json", "*.toml", "*.cu"],
         "steadypose": ["py.typed"],
         "steadypose.models": ["*.onnx"],
     },

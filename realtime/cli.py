@@ -24,6 +24,7 @@ from steadypose.engines.foreign import patience
 from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.engines.wording import telling
 from steadypose.realtime.app.display import Window, open_display, why_headless
+from steadypose.realtime.app.draw import draw_poses
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
 from steadypose.realtime.command.config.reading import parse_with_config
@@ -168,10 +169,15 @@ def _run_with(
         say(f"no window: {reason}")
     with ExitStack() as opened:  # closed here only where something fails before the run
         opened.callback(display.close)
-        live = open_live(settings.live, engine.spec.skeleton, persons=settings.persons)
+        skeleton = engine.spec.skeleton
+        live = open_live(settings.live, skeleton, persons=settings.persons, draw=draw_poses)
         opened.callback(live.close)
+        if (page := live.page) is not None:
+            say(f"page: {page.url}")
         # Somebody watches: the demo plays like a camera, at its own speed and without an end.
-        source = open_source(replace(settings.source, is_watched=display.is_window))
+        is_watched = display.is_window or page is not None
+        inlet = page.inlet if page is not None else None
+        source = open_source(replace(settings.source, is_watched=is_watched, inlet=inlet))
         opened.callback(source.close)
         say(f"source: {source.label}")
         if live.names:  # a file of options may have said so
@@ -214,6 +220,7 @@ def _run_with(
             angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
             max_frames=settings.max_frames,
             progress=None if source.is_live else progress_printer(min(known, default=None)),
+            page=page,
             say=say,
         )
         run_app = app.run

@@ -19,7 +19,8 @@ from steadypose.realtime.app.draw import draw_hud
 from steadypose.realtime.app.keys import find_key
 from steadypose.realtime.app.tracked_frame import TrackedFrame
 from steadypose.realtime.datatypes import Frame, Pose
-from steadypose.realtime.record.outputs import Outputs, save_snapshot
+from steadypose.realtime.record.live.state import Page, RunState
+from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.picture import Paint
 from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.sources.base import Source
@@ -50,6 +51,7 @@ class App:
         max_frames: Stop after this many.
         angles: Measures joint angles, to be shown and recorded.
         progress: Called about four times a second with the number of frames done.
+        page: Shows the run elsewhere, and has buttons there.
         say: Called with a sentence when the camera or the screen is lost, or the camera is back.
         clock: Times of the run.
     """
@@ -64,6 +66,7 @@ class App:
     max_frames: int | None = None
     angles: LiveAngles | None = None
     progress: Callable[[int], None] | None = None
+    page: Page | None = None
     say: Callable[[str], object] = lambda _text: None
     clock: Clock = field(default_factory=Clock)
     _caption: Caption = field(default_factory=Caption)
@@ -72,6 +75,7 @@ class App:
     _is_done: bool = False
     _shown: TrackedFrame | None = None
     _progress_s: float = 0.0
+    _age_ms: float = 0.0
     _trouble: str | None = None
 
     def run(self) -> None:
@@ -133,7 +137,7 @@ class App:
         begin_s = time.perf_counter()
         frame, poses = result.crops.frame, result.poses
         self.outputs.write_poses(frame, poses, result.angles)
-        age_ms = (time.perf_counter() - frame.captured_s) * 1e3
+        age_ms = self._age_ms = (time.perf_counter() - frame.captured_s) * 1e3
         if self.outputs.wants_video:
             self.outputs.write_picture(
                 self._painter(result, is_window=False, age_ms=age_ms), frame.time_s
@@ -179,13 +183,7 @@ class App:
         """Make a function that draws this frame as of now; any thread may call it."""
         hud = partial(
             draw_hud,
-            lines=self._caption.lines(
-                self.clock,
-                age_ms=age_ms,
-                dropped=self.source.dropped,
-                label=self.pipeline.engine.label,
-                is_smooth=self.is_smooth,
-            ),
+            lines=self._figures(age_ms),
             alert=self.source.trouble,
             message=self._caption.message,
             is_recording=self.outputs.is_recording,
@@ -194,6 +192,15 @@ class App:
 
         is_mirrored = is_window and self.is_mirrored
         return result.painter(hud, is_predicted=is_window, is_mirrored=is_mirrored)
+
+    def _figures(self, age_ms: float) -> tuple[str, ...]:
+        return self._caption.lines(
+            self.clock,
+            age_ms=age_ms,
+            dropped=self.source.dropped,
+            label=self.pipeline.engine.label,
+            is_smooth=self.is_smooth,
+        )
 
     def _show_again(self) -> None:
         """Redraw the last frame with its current age."""
@@ -219,12 +226,30 @@ class App:
         if self.display.is_lost:
             self.display, self._is_paused = without_screen(self.outputs), False
             self.say(WITHOUT_SCREEN)
-        for name in self.display.pressed():
+        pressed = self.display.pressed()
+        if self.page is not None:
+            pressed += self.page.pressed()
+        for name in pressed:
             key = find_key(name)
             if key is not None:
                 key.act(self)
                 if self._is_paused and not self._is_done:
                     self._show_again()  # immediate feedback
+        if self.page is not None:
+            self.page.tell(self._state())
+
+    def _state(self) -> RunState:
+        """What is told to those who watch elsewhere."""
+        return RunState(
+            lines=self._figures(self._age_ms),
+            alert=self.source.trouble,
+            message=self._caption.message,
+            is_recording=self.outputs.is_recording,
+            is_paused=self._is_paused,
+            is_smooth=self.is_smooth,
+            is_mirrored=self.is_mirrored,
+            files=self.outputs.files,
+        )
 
     # Actions of keys; see ``keys.Controls``.
 
@@ -262,7 +287,7 @@ class App:
         """Save the frame shown last, with its recorded poses."""
         if self._shown is None:
             return
-        self._try(partial(save_snapshot, self._shown.painter()()))
+        self._try(partial(self.outputs.save_snapshot, self._shown.painter()()))
 
     def _try(self, work: Callable[[], str]) -> None:
         try:

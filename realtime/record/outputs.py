@@ -62,6 +62,7 @@ class Outputs:
     _video: Recorder[Picture] | None = None
     _sidecar: Sidecar | None = None
     _claims: Claims = field(default_factory=Claims)
+    _snapshots: list[Path] = field(default_factory=list)
     _is_open: bool = False
     _frames: int = 0
 
@@ -81,7 +82,7 @@ class Outputs:
         Raises:
             RecordError: The disk is full or the file is gone.
         """
-        self.live.offer(frame, poses)
+        self.live.offer(frame, poses, angles)
         if not self.is_recording:
             return
         if not self._is_open:
@@ -126,6 +127,28 @@ class Outputs:
             self.tables, self.video = (Table(TABLES[0], table),), video
         self.is_recording = not self.is_recording
         return "recording" if self.is_recording else "recording paused"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that has been written so far, or is being written."""
+        recorded = [path for recorder in self._recorders() for path in recorder.paths]
+        beside = [self._sidecar.path] if self._sidecar is not None else []
+        return (*recorded, *beside, *self._snapshots)
+
+    def save_snapshot(self, image_bgr: NDArray[np.uint8]) -> str:
+        """Write a picture under ``out/``, named after the time; returns a sentence for the screen.
+
+        Raises:
+            RecordError: The folder cannot be made.
+        """
+        path = output_folder() / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
+        data = cv2.imencode(path.suffix, image_bgr)[1].tobytes()
+        try:
+            replace_file(path, lambda fresh: fresh.write_bytes(data))
+        except OSError:
+            return f"cannot write {path}"
+        self._snapshots.append(path)
+        return f"saved {path}"
 
     def close(self) -> None:
         """End what is sent, and finish the files.
@@ -229,18 +252,3 @@ def output_folder() -> Path:
     except OSError as error:
         raise write_error(folder, error) from error
     return folder
-
-
-def save_snapshot(image_bgr: NDArray[np.uint8]) -> str:
-    """Write a picture under ``out/``, named after the time; returns a sentence for the screen.
-
-    Raises:
-        RecordError: The folder cannot be made.
-    """
-    path = output_folder() / f"snapshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
-    data = cv2.imencode(path.suffix, image_bgr)[1].tobytes()
-    try:
-        replace_file(path, lambda fresh: fresh.write_bytes(data))
-    except OSError:
-        return f"cannot write {path}"
-    return f"saved {path}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -47,6 +47,7 @@ class LiveSource:
             main thread only, at first on the caller's.
         first_frame_s: How long a frame is waited for: the first, and any other while the
             device seems to be there.
+        back_off_s: How long it waits before each try to open it again; the last is repeated.
 
     Raises:
         SourceError: The device cannot be opened, or delivers no frame.
@@ -57,8 +58,15 @@ class LiveSource:
     frame_count: int | None = None
     remarks: tuple[str, ...] = ()
 
-    def __init__(self, open_device: Callable[[], Device], *, first_frame_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        open_device: Callable[[], Device],
+        *,
+        first_frame_s: float = 10.0,
+        back_off_s: Sequence[float] = _BACK_OFF_S,
+    ) -> None:
         self._open_device = open_device
+        self._back_off_s = back_off_s
         self._first_frame_s = first_frame_s
         self.label, self.fps = "", 30.0
         self.dropped = 0
@@ -195,7 +203,7 @@ class LiveSource:
         lost_s = time.perf_counter()
         attempt = 0
         while not self._stop.is_set():
-            pause_s = _BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)]
+            pause_s = self._back_off_s[min(attempt, len(self._back_off_s) - 1)]
             attempt += 1
             with self._changed:
                 gone_s = time.perf_counter() - lost_s

@@ -12,12 +12,14 @@ from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.foreign.files import is_folder, is_there
 from steadypose.realtime.sources.address import is_half_an_address, shown
 from steadypose.realtime.sources.base import Source
+from steadypose.realtime.sources.browser import Inlet, open_browser
 from steadypose.realtime.sources.camera import CameraMode, camera_opener, stream_opener
 from steadypose.realtime.sources.files import open_demo, open_images
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.patterns import matching
 from steadypose.realtime.sources.pictures import IMAGE_SUFFIXES, is_picture
 
+BROWSER = "browser"
 DEMO_FRAMES = 480  # one period of the mannequin's motion
 DECODERS = ("auto", "cpu", "cuda", "qsv", "vaapi", "videotoolbox", "d3d11va", "amf", "vulkan")
 """What may decode videos; ``auto`` is the processor, and of the others PyAV may have some."""
@@ -30,13 +32,15 @@ class SourceOptions:
     """What the command line says about the source.
 
     Attributes:
-        text: ``0``, ``/dev/video2``, a path, a glob, a URL, ``demo`` or ``demo:2``.
+        text: ``0``, ``/dev/video2``, a path, a glob, a URL, ``demo``, ``demo:2`` or
+            ``browser``.
         mode: Asked of a camera; its fps is the playback rate of pictures.
         is_paced: Play files at their own speed instead of as fast as possible.
         is_watched: There is a window: the demo plays like a camera, at its
             own speed and without an end.
         is_camera_name: ``text`` is what a camera is called.
         decode: What decodes videos: a name of ``DECODERS``.
+        inlet: Where a page's pictures come from.
     """
 
     text: str
@@ -45,6 +49,7 @@ class SourceOptions:
     is_watched: bool = False
     is_camera_name: bool = False
     decode: str = "auto"
+    inlet: Inlet | None = None
 
 
 def is_camera(options: SourceOptions) -> bool:
@@ -56,7 +61,13 @@ def is_camera(options: SourceOptions) -> bool:
     if options.is_camera_name:
         return True
     is_stream = _scheme_of(text) in _SCHEMES - _WEB
-    return text.isdecimal() or text.startswith("/dev/") or is_stream
+    is_number_or_path = text.isdecimal() or text.startswith("/dev/")
+    return is_number_or_path or is_stream or is_browser(options)
+
+
+def is_browser(options: SourceOptions) -> bool:
+    """Whether frames come from the camera of a browser that shows the run's page."""
+    return options.text == BROWSER and not options.is_camera_name
 
 
 def open_source(options: SourceOptions) -> Source:
@@ -71,12 +82,13 @@ def open_source(options: SourceOptions) -> Source:
         raise UsageError("--source is empty", fix="give a camera number, a path, a URL, or demo")
     if options.is_camera_name:
         return LiveSource(camera_opener(text, options.mode, is_name=True))
+    if is_browser(options):
+        return _browser(options)
     if re.fullmatch(r"demo(:.*)?", text):
         return _demo(text, options)
-    if text.isdecimal():
-        return LiveSource(camera_opener(int(text), options.mode))
-    if text.startswith("/dev/"):
-        return LiveSource(camera_opener(text, options.mode))
+    if text.isdecimal() or text.startswith("/dev/"):
+        device = int(text) if text.isdecimal() else text
+        return LiveSource(camera_opener(device, options.mode))
     if "://" in text:
         return _from_url(text, options)
     try:
@@ -143,6 +155,12 @@ def _pattern_of(path: Path) -> Path:
         known /= part
         escaped.append(glob.escape(part) if os.path.lexists(known) else part)
     return Path(*escaped)
+
+
+def _browser(options: SourceOptions) -> Source:
+    if options.inlet is None:
+        raise UsageError("--source browser needs a page", fix="add --serve 8000")
+    return open_browser(options.inlet)
 
 
 def _demo(text: str, options: SourceOptions) -> Source:

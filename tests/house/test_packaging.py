@@ -43,6 +43,9 @@ def test_an_installation_has_every_module_and_the_models(wheel: zipfile.ZipFile)
     for package in ("engines", "realtime", "export"):
         for path in (ROOT / package).rglob("*.py"):
             assert f"steadypose/{path.relative_to(ROOT)}" in inside
+    for path in (ROOT / "realtime/record/live/web/page").iterdir():
+        if path.suffix != ".pyc" and path.is_file():
+            assert f"steadypose/{path.relative_to(ROOT)}" in inside
     assert {f"steadypose/models/{model.name}" for model in SHIPPED} <= inside
 
 

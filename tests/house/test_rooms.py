@@ -21,6 +21,8 @@ ROOMS = {
     "realtime": "app command model record report smooth sources tracking",
     "realtime/command": "config options",
     "realtime/record": "formats live",
+    "realtime/record/live": "web",
+    "realtime/record/live/web": "page",
     "realtime/sources": "capture video",
     "export": "checking models trt weights wrap",
     "export/weights": "download",

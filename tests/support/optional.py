@@ -49,6 +49,7 @@ OPTIONAL = (
     ),
     OptionalPackage("matplotlib", "training runs"),
     OptionalPackage("pythonosc", "poses over Open Sound Control", "make setup-dev"),
+    OptionalPackage("aiohttp", "the page of a run", "make setup-dev"),
     OptionalPackage("pylsl", "poses over the Lab Streaming Layer", "make setup-dev"),
     OptionalPackage(
         "safetensors", "weights in safetensors", "pip install safetensors", is_in_test_all=False

@@ -21,6 +21,8 @@ EXAMPLES: dict[str, Any] = {
     "udp": "127.0.0.1:9000",
     "osc": "127.0.0.1:9000",
     "lsl": "steadypose",
+    "serve": "8000",
+    "serve-token": "@token.txt",
     "camera": 0,
     "source": "clip.mp4",
     "width": 1280,

@@ -9,7 +9,12 @@ from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.options.engine import add_engine
 from steadypose.realtime.command.options.parser import Parser, Switch, file_name
 from steadypose.realtime.command.options.people import add_people
-from steadypose.realtime.command.options.recording import add_live, add_tables, chosen_table
+from steadypose.realtime.command.options.recording import (
+    add_live,
+    add_tables,
+    chosen_table,
+    live_of,
+)
 from steadypose.realtime.command.options.source import add_source, source_of
 from steadypose.realtime.command.settings import DEFAULTS, Settings
 from steadypose.realtime.command.written_files import add_force
@@ -20,7 +25,6 @@ from steadypose.realtime.record.formats.tables import (
     TableFormat,
     with_angles,
 )
-from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import parse_limit
 from steadypose.version import __version__
 
@@ -55,7 +59,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         video=arguments.save_video,
         benchmark=arguments.benchmark,
         max_frames=arguments.max_frames,
-        live=LiveOptions(arguments.udp, arguments.osc, arguments.lsl, arguments.normalized),
+        live=live_of(arguments),
         config=arguments.config,
         has_angles=arguments.angles,
     )

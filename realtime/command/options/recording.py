@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.options.parser import Switch, file_name
-from steadypose.realtime.command.options.values import address, stream_name
+from steadypose.realtime.command.options.values import address, read_token, stream_name
 from steadypose.realtime.record.formats.tables import NAMES, TableFormat, find_table, layouts
+from steadypose.realtime.record.live.opening import LiveOptions, ServeOptions
+from steadypose.realtime.sources.opening import BROWSER
 
 
 def chosen_table(name: str, arguments: argparse.Namespace) -> TableFormat:
@@ -30,6 +33,49 @@ def add_live(live: argparse._ArgumentGroup) -> None:
         "--normalized",
         action=Switch,
         help="send positions from 0 to 1 (left to right, top to bottom) instead of pixels",
+    )
+    live.add_argument(
+        "--serve",
+        type=address,
+        metavar="[HOST:]PORT",
+        help="show the run in a browser, and to programs over a WebSocket; its address is printed",
+    )
+    live.add_argument(
+        "--serve-poses-only", action=Switch, help="serve poses without the picture they come from"
+    )
+    live.add_argument(
+        "--serve-token",
+        metavar="@FILE",
+        help="the page's token is the first line of a file, or in a variable (env:NAME); without "
+        "it, each run makes one; other addresses than this machine's need it",
+    )
+
+
+def live_of(arguments: argparse.Namespace) -> LiveOptions:
+    """What parsed arguments say of other programs and the page.
+
+    Raises:
+        UsageError: The token cannot be read, or an option needs ``--serve``.
+    """
+    at = arguments.serve
+    if at is None:
+        for name in ("serve_poses_only", "serve_token"):
+            if getattr(arguments, name):
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option} says nothing without --serve", fix="add --serve 8000")
+    token = arguments.serve_token
+    serve = ServeOptions(
+        at,
+        read_token(token) if token is not None else None,
+        has_pictures=not arguments.serve_poses_only,
+        takes_camera=arguments.source == BROWSER,
+    )
+    return LiveOptions(
+        arguments.udp,
+        arguments.osc,
+        arguments.lsl,
+        arguments.normalized,
+        serve=serve if at is not None else None,
     )
 
 

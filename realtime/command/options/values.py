@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from steadypose.engines.errors import UsageError
 from steadypose.engines.foreign.names import RULE, is_name
 from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import parse_address
+
+LEAST_TOKEN = 16
+"""Characters of a token that somebody chose."""
+
+_LONGEST_TOKEN = 200
+_HOW_TO_MAKE_ONE = f"write {LEAST_TOKEN} or more random letters and digits there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,40 @@ def address(text: str) -> Address:
         return parse_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def read_token(text: str) -> str:
+    """The token that ``@FILE`` or ``env:NAME`` means.
+
+    It cannot be typed itself: the list of processes, the shell's history and a recording's
+    sidecar would show it.
+
+    Raises:
+        UsageError: It is not there, is too short, or has other characters than an address may.
+    """
+    what, token = f"--serve-token {text}", ""
+    if text.startswith("env:"):
+        token = os.environ.get(text.removeprefix("env:"), "")
+    elif text.startswith("@"):
+        try:
+            with Path(text[1:]).expanduser().open("rb") as file:
+                token = file.readline(_LONGEST_TOKEN + 2).decode("utf-8-sig")
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise UsageError(f"{what} cannot be read: {reason}", fix=_HOW_TO_MAKE_ONE) from error
+    else:
+        raise UsageError(
+            "--serve-token is neither @FILE nor env:NAME",
+            fix="put the token on the first line of a file that only you may read",
+        )
+    token = token.strip()
+    if not re.fullmatch(rf"[A-Za-z0-9._~-]{{{LEAST_TOKEN},{_LONGEST_TOKEN}}}", token):
+        raise UsageError(
+            f"{what} holds no token of {LEAST_TOKEN} to {_LONGEST_TOKEN} letters, digits, "
+            "'.', '_', '~' and '-'",
+            fix=_HOW_TO_MAKE_ONE,
+        )
+    return token
 
 
 def stream_name(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 
@@ -23,6 +24,8 @@ class Message:
         size_wh: Width and height of the frame, pixels.
         poses: Positions in frame pixels; in shares of width and height if ``is_normalized``.
         is_normalized: Whether positions run from 0 to 1.
+        image_bgr: (H, W, 3) uint8, the frame itself, which nobody changes.
+        angles: Of each pose, as ``Entry`` has them; empty where they are not measured.
     """
 
     frame: int
@@ -31,6 +34,8 @@ class Message:
     size_wh: tuple[int, int]
     poses: Sequence[Pose]
     is_normalized: bool = False
+    image_bgr: NDArray[np.uint8] | None = None
+    angles: Sequence[FloatArray] = ()
 
     def unix_s(self) -> float:
         """When the frame was taken, by the wall clock, seconds since 1970."""
@@ -41,10 +46,18 @@ class Message:
         return now_s - (time.perf_counter() - self.captured_s)
 
 
-def message_of(frame: Frame, poses: Sequence[Pose]) -> Message:
+def message_of(frame: Frame, poses: Sequence[Pose], angles: Sequence[FloatArray] = ()) -> Message:
     """What is sent about a frame, in pixels; nothing in it may be changed afterwards."""
     height, width = frame.size_hw
-    return Message(frame.index, frame.time_s, frame.captured_s, (width, height), poses)
+    return Message(
+        frame.index,
+        frame.time_s,
+        frame.captured_s,
+        (width, height),
+        poses,
+        image_bgr=frame.image_bgr,
+        angles=angles,
+    )
 
 
 def normalized(message: Message) -> Message:
@@ -66,6 +79,10 @@ def normalized(message: Message) -> Message:
 def _shares(xy: FloatArray, size_wh: tuple[int, int]) -> FloatArray:
     shares: FloatArray = (xy + 0.5) / np.array(size_wh, float)
     return shares
+
+
+class NeedsTokenError(Exception):
+    """Others could connect, and nobody has chosen what lets them in."""
 
 
 class Channel(Protocol):

@@ -6,15 +6,37 @@ import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.advice import install
-from steadypose.realtime.record.live.message import Address, Channel
+from steadypose.realtime.record.live.message import Address, Channel, NeedsTokenError
 from steadypose.realtime.record.live.sender import Live
 from steadypose.realtime.record.live.udp import UdpChannel
+from steadypose.realtime.record.picture import Draw
+
+if TYPE_CHECKING:
+    from steadypose.realtime.record.live.web.server import WebServer
 
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\[\]:\s]+)?:)?(\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """The page.
+
+    Attributes:
+        at: Where it is served.
+        token: What opens it, if somebody chose it.
+        has_pictures: False: it shows poses only.
+        takes_camera: The run reads the camera of the browser.
+    """
+
+    at: Address
+    token: str | None = None
+    has_pictures: bool = True
+    takes_camera: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +48,14 @@ class LiveOptions:
         osc: Where Open Sound Control goes.
         lsl: Name of the streams of the Lab Streaming Layer.
         is_normalized: Send shares of the frame's sides instead of pixels.
+        serve: The page in a browser.
     """
 
     udp: Address | None = None
     osc: Address | None = None
     lsl: str | None = None
     is_normalized: bool = False
+    serve: ServeOptions | None = None
 
 
 def parse_address(text: str) -> Address:
@@ -46,13 +70,16 @@ def parse_address(text: str) -> Address:
     return Address((found[1] or "127.0.0.1").strip("[]"), int(found[2]))
 
 
-def open_live(options: LiveOptions, skeleton: Skeleton, *, persons: int) -> Live:
+def open_live(
+    options: LiveOptions, skeleton: Skeleton, *, persons: int, draw: Draw = lambda *_: None
+) -> Live:
     """Open all channels.
 
     Args:
         options: What was asked for.
         skeleton: Gives the keypoints' names.
         persons: How many people there can be at once.
+        draw: Draws people into pictures that leave.
 
     Raises:
         UsageError: A package is missing, or an address is unknown.
@@ -78,8 +105,43 @@ def open_live(options: LiveOptions, skeleton: Skeleton, *, persons: int) -> Live
                     fix="check the host's name, or give its number",
                 ) from error
             opened.callback(channels[-1].close)
+        page = None
+        if options.serve is not None:
+            is_share = options.is_normalized
+            page = _open_page(options.serve, skeleton, draw, is_share=is_share)
         opened.pop_all()
-    return Live(channels, is_normalized=options.is_normalized)
+    shows = [page] if page is not None else []
+    return Live(channels, is_normalized=options.is_normalized, shows=shows, page=page)
+
+
+def _open_page(
+    options: ServeOptions, skeleton: Skeleton, draw: Draw, *, is_share: bool
+) -> WebServer:
+    try:
+        from steadypose.realtime.record.live.web.server import WebServer  # noqa: PLC0415 - optional
+    except ModuleNotFoundError as error:
+        raise _missing("--serve", "aiohttp") from error
+    at = options.at
+    try:
+        return WebServer(
+            at,
+            skeleton,
+            draw=draw,
+            token=options.token,
+            has_pictures=options.has_pictures,
+            is_normalized=is_share,
+            takes_camera=options.takes_camera,
+        )
+    except NeedsTokenError as error:
+        raise UsageError(
+            f"--serve {at} can be reached from other machines, and has no token of yours",
+            fix=f"add --serve-token @FILE, or serve this machine only: --serve {at.port}",
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be served at {at}: {error.strerror or error}",
+            fix="choose another port, or an address of this machine",
+        ) from error
 
 
 def _open_osc(to: Address) -> Channel:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from steadypose.realtime.datatypes import Frame, Pose
+from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.live.message import Channel, Message, message_of, normalized
+from steadypose.realtime.record.live.state import Page
 
 _PATIENCE_S = 1.0  # closing waits this long for a channel that blocks
 
@@ -89,17 +90,28 @@ class Live:
     Args:
         channels: Opened; ``close`` closes them.
         is_normalized: Send shares of the frame's sides instead of pixels.
+        shows: Channels that show pictures too, and get positions in pixels in any case.
+        page: Where the run is shown and has buttons, if anywhere.
     """
 
-    def __init__(self, channels: Sequence[Channel] = (), *, is_normalized: bool = False) -> None:
+    def __init__(
+        self,
+        channels: Sequence[Channel] = (),
+        *,
+        is_normalized: bool = False,
+        shows: Sequence[Channel] = (),
+        page: Page | None = None,
+    ) -> None:
+        self.page = page
         change = normalized if is_normalized else _in_pixels
         self._senders = [Sender(channel, change) for channel in channels]
+        self._senders += [Sender(channel, _in_pixels) for channel in shows]
 
-    def offer(self, frame: Frame, poses: Sequence[Pose]) -> None:
+    def offer(self, frame: Frame, poses: Sequence[Pose], angles: Sequence[FloatArray] = ()) -> None:
         """Offer a frame to every channel; returns at once. The poses may not change afterwards."""
         if not self._senders:
             return
-        message = message_of(frame, poses)
+        message = message_of(frame, poses, angles)
         for sender in self._senders:
             sender.offer(message)
 

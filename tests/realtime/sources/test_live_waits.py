@@ -12,7 +12,7 @@ import pytest
 
 from steadypose.engines.errors import SourceError
 from steadypose.realtime.sources.camera import CvDevice
-from steadypose.realtime.sources.live import Device, LiveSource
+from steadypose.realtime.sources.live import _BACK_OFF_S, Device, LiveSource
 
 
 class Waits:
@@ -53,7 +53,7 @@ def lost(
     """What a source does after its camera was lost, without its thread."""
     source = object.__new__(LiveSource)
     source._open_device, source._changed = open_device, threading.Condition()
-    source.label, source.trouble = "the camera", None
+    source.label, source.trouble, source._back_off_s = "the camera", None, _BACK_OFF_S
     waits = Waits(source, most=most)
     source._stop = waits  # type: ignore[assignment]
     monkeypatch.setattr("steadypose.realtime.sources.live.time", waits)

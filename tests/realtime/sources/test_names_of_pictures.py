@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import SourceError
-from steadypose.realtime.record.outputs import save_snapshot
+from steadypose.engines.skeleton import COCO17
+from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from tests.support.drawn import write_picture
 
@@ -42,7 +43,8 @@ def test_pictures_and_snapshots_under_any_path(
     assert frame.size_hw == (20, 30)
     monkeypatch.chdir(folder)
     monkeypatch.setattr("steadypose.realtime.record.outputs.output_folder", lambda: folder)
-    assert save_snapshot(np.full((20, 30, 3), 90, np.uint8)).startswith("saved ")
+    outputs = Outputs(COCO17, 30.0, is_live=True)
+    assert outputs.save_snapshot(np.full((20, 30, 3), 90, np.uint8)).startswith("saved ")
     assert len(list(folder.glob("snapshot-*.png"))) == 1
 
 

@@ -1,0 +1,1 @@
+"""The page itself, as data: it loads nothing from anywhere else."""

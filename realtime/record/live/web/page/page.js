@@ -1,0 +1,234 @@
+// The page of a run: what it shows, and its buttons.
+
+import { Camera } from "/camera.js";
+import { View } from "/draw.js";
+import { Clock, Link } from "/link.js";
+
+const PEOPLE_EVERY_MS = 200;
+const AGES = 120;
+
+const at = (id) => document.getElementById(id);
+const view = new View(at("view"));
+const clock = new Clock();
+let hello = { limbs: [], has_picture: false };
+let state = { is_mirrored: false, files: [] };
+let newest = null; // { frame, picture }
+let waiting = null; // a frame whose picture has not come yet
+let isDue = false;
+let chosen = null;
+let listedMs = 0;
+let ages = [];
+let hasEnded = false;
+
+history.replaceState(null, "", "/"); // the token is in the cookie now
+
+const link = new Link("/ws?picture=1&seen=1", {
+  open: () => {
+    clock.begin(link);
+    status("connected");
+  },
+  text: heard,
+  data: (jpeg) => show(waiting, jpeg),
+  state: (text) => {
+    if (!hasEnded) status(text, true);
+  },
+});
+const camera = new Camera(clock, (text) => {
+  at("offer").hidden = !text;
+  at("offer-text").textContent = text;
+});
+
+function heard(said) {
+  clock.heardMs = performance.now();
+  if (said.type === "frame") {
+    view.remember(said);
+    waiting = said;
+    if (!said.has_picture) show(said, null);
+  } else if (said.type === "state") {
+    state = said;
+    showState();
+  } else if (said.type === "clock") {
+    clock.heard(said);
+  } else if (said.type === "hello") {
+    hello = said;
+    hasEnded = false;
+    if (hello.takes_camera && !camera.isOn) {
+      at("offer").hidden = false;
+      if (Camera.wasOn()) camera.begin();
+    }
+  } else if (said.type === "end") {
+    hasEnded = true;
+    status("the run has ended; where the next one begins, it is shown here", true);
+    state.files = [];
+    showFiles();
+  }
+}
+
+async function show(frame, jpeg) {
+  let picture = null;
+  if (jpeg) {
+    try {
+      picture = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+    } catch {
+      picture = null;
+    }
+  }
+  link.send({ type: "seen", frame: frame.frame });
+  newest?.picture?.close();
+  newest = { frame, picture, isNew: true };
+  draw();
+}
+
+function draw() {
+  if (isDue) return;
+  isDue = true;
+  requestAnimationFrame(() => {
+    isDue = false;
+    if (!newest) return;
+    const { frame, picture } = newest;
+    const how = { isMirrored: state.is_mirrored, hasPaths: at("paths").checked };
+    view.draw(frame, picture, hello.limbs, how);
+    if (newest.isNew) measure(frame);
+    newest.isNew = false;
+    if (performance.now() - listedMs > PEOPLE_EVERY_MS) listPeople(frame);
+  });
+}
+
+// How long after it was taken a frame is on this page.
+function measure(frame) {
+  if (!clock.isKnown) return;
+  ages.push(1e3 * (clock.unixS(performance.now()) - frame.unix_s));
+  if (ages.length > AGES) ages.shift();
+}
+
+function showAge() {
+  const sorted = [...ages].sort((a, b) => a - b);
+  const share = (p) => Math.round(sorted[Math.floor(p * (sorted.length - 1))]);
+  at("age").textContent = sorted.length
+    ? `seen here ${share(0.5)} ms after it was taken (95 %: ${share(0.95)} ms)`
+    : "";
+}
+
+function listPeople(frame) {
+  listedMs = performance.now();
+  const people = frame.persons;
+  if (!people.some((person) => person.id === chosen)) chosen = people[0]?.id ?? null;
+  at("nobody").hidden = people.length > 0;
+  const list = at("people");
+  fit(list, people.length, personButton);
+  people.forEach((person, index) => {
+    const button = list.children[index].firstChild;
+    button.dataset.person = person.id;
+    button.setAttribute("aria-pressed", String(person.id === chosen));
+    button.children[0].textContent = `person ${person.id}`;
+    button.children[1].textContent = person.score.toFixed(2);
+  });
+  listAngles(people.find((person) => person.id === chosen)?.angles ?? {});
+  showAge();
+}
+
+function personButton() {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(document.createElement("span"), document.createElement("span"));
+  button.onclick = () => {
+    chosen = Number(button.dataset.person);
+    if (newest) listPeople(newest.frame);
+  };
+  item.append(button);
+  return item;
+}
+
+const angleRows = new Map();
+
+// A row for each joint, left and right beside each other.
+function listAngles(angles) {
+  const body = at("angles").tBodies[0];
+  for (const name of Object.keys(angles)) {
+    const [side, joint] = name.includes("_") ? name.split("_") : ["left", name];
+    if (!angleRows.has(joint)) {
+      const row = body.insertRow();
+      const head = document.createElement("th");
+      head.scope = "row";
+      head.textContent = joint;
+      row.append(head);
+      angleRows.set(joint, { left: row.insertCell(), right: row.insertCell() });
+    }
+    angleRows.get(joint)[side].dataset.name = name;
+  }
+  for (const cells of angleRows.values()) {
+    for (const cell of Object.values(cells)) {
+      const found = angles[cell.dataset.name];
+      const isHardlyKnown = found && found[1] !== null && found[1] > 30;
+      cell.textContent = found && !isHardlyKnown ? `${Math.round(found[0])}°` : "";
+    }
+  }
+}
+
+function showState() {
+  at("figures").textContent = state.lines.join("\n");
+  for (const [id, text] of [["alert", state.alert], ["message", state.message]]) {
+    at(id).hidden = !text;
+    at(id).textContent = text ?? "";
+  }
+  at("recording").hidden = !state.is_recording;
+  const pressed = {
+    pause: state.is_paused,
+    record: state.is_recording,
+    mirror: state.is_mirrored,
+    smooth: state.is_smooth,
+  };
+  for (const [name, isPressed] of Object.entries(pressed)) {
+    const button = document.querySelector(`[data-button=${name}]`);
+    button.setAttribute("aria-pressed", String(isPressed));
+  }
+  showFiles();
+  draw();
+}
+
+function showFiles() {
+  at("no-files").hidden = state.files.length > 0;
+  const list = at("files");
+  fit(list, state.files.length, () => {
+    const item = document.createElement("li");
+    item.append(document.createElement("a"), document.createElement("span"));
+    return item;
+  });
+  state.files.forEach((file, index) => {
+    const [link, size] = list.children[index].children;
+    if (link.download !== file.name) {
+      link.href = `/recordings/${encodeURIComponent(file.name)}`;
+      link.download = link.textContent = file.name;
+    }
+    size.textContent = bytes(file.size_bytes);
+  });
+}
+
+// Lists change in place: what is replaced cannot be clicked.
+function fit(list, count, make) {
+  while (list.children.length > count) list.lastChild.remove();
+  while (list.children.length < count) list.append(make());
+}
+
+function bytes(count) {
+  if (count < 1e3) return `${count} B`;
+  return count < 1e6 ? `${(count / 1e3).toFixed(0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+}
+
+function status(text, isBad = false) {
+  at("status").textContent = text;
+  at("status").classList.toggle("bad", isBad);
+  for (const button of document.querySelectorAll("[data-button]")) button.disabled = isBad;
+}
+
+for (const button of document.querySelectorAll("[data-button]")) {
+  button.onclick = () =>
+    fetch("/press", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ button: button.dataset.button }),
+    }).catch(() => {});
+}
+at("paths").onchange = draw;
+at("camera").onclick = () => camera.begin();

@@ -1,0 +1,102 @@
+"""What goes to a page or a program over the WebSocket: JSON objects with a ``type``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from steadypose.engines.skeleton import Skeleton
+from steadypose.realtime.datatypes import FloatArray, Pose
+from steadypose.realtime.record.formats.entry import (
+    STATE_NAMES,
+    recorded_score,
+    round_degrees,
+    round_px,
+    round_score,
+    round_time,
+)
+from steadypose.realtime.record.formats.jsonl import nulls
+from steadypose.realtime.record.live.message import Message
+from steadypose.realtime.record.live.state import RunState
+from steadypose.realtime.smooth.angles import NAMES
+
+
+def hello_text(skeleton: Skeleton, *, has_picture: bool, takes_camera: bool) -> str:
+    """The first object: what will not change."""
+    return _json(
+        {
+            "type": "hello",
+            "skeleton": skeleton.name,
+            "names": list(skeleton.keypoints),
+            "limbs": [list(limb) for limb in skeleton.limbs],
+            "has_picture": has_picture,
+            "takes_camera": takes_camera,
+        }
+    )
+
+
+def frame_text(message: Message, *, has_picture: bool) -> str:
+    """The object of a frame.
+
+    A person is what TensorFlow.js' pose-detection makes of one, ``{id, score, keypoints: [{x, y,
+    score, name}]}``, and more: each keypoint has its ``state``, and a person ``angles``. A lost
+    keypoint's ``x`` and ``y`` are null.
+
+    Args:
+        message: Positions in pixels or in shares of the sides.
+        has_picture: A binary message with the picture follows.
+    """
+    places = 5 if message.is_normalized else 2
+    people = [_person(pose, places) for pose in message.poses]
+    for person, angles in zip(people, message.angles, strict=False):
+        person["angles"] = _angles(angles)
+    return _json(
+        {
+            "type": "frame",
+            "frame": message.frame,
+            "time_s": round_time(message.time_s),
+            "unix_s": round_time(message.unix_s()),
+            "size_wh": list(message.size_wh),
+            "unit": "share" if message.is_normalized else "px",
+            "has_picture": has_picture,
+            "persons": people,
+        }
+    )
+
+
+def state_text(state: RunState, files: list[dict[str, Any]]) -> str:
+    """The object of a run's state; files have a name and a size in bytes."""
+    return _json({"type": "state", **asdict(state), "files": files})
+
+
+def _person(pose: Pose, places: int) -> dict[str, Any]:
+    columns = (
+        pose.skeleton.keypoints,
+        round_px(pose.xy, places).tolist(),
+        nulls(round_score(pose.score)),
+        pose.state.tolist(),
+    )
+    return {
+        "id": pose.track_id,
+        "score": recorded_score(pose.score),
+        "keypoints": [
+            {
+                "x": x if x == x else None,  # noqa: PLR0124 - NaN
+                "y": y if y == y else None,  # noqa: PLR0124
+                "score": score,
+                "name": name,
+                "state": STATE_NAMES[state],
+            }
+            for name, (x, y), score, state in zip(*columns, strict=True)
+        ],
+    }
+
+
+def _angles(angles: FloatArray) -> dict[str, list[float | None]]:
+    pairs = map(nulls, round_degrees(angles))
+    return {name: pair for name, pair in zip(NAMES, pairs, strict=True) if pair[0] is not None}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
