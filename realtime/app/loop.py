@@ -226,10 +226,8 @@ class App:
         if self.display.is_lost:
             self.display, self._is_paused = without_screen(self.outputs), False
             self.say(WITHOUT_SCREEN)
-        pressed = self.display.pressed()
-        if self.page is not None:
-            pressed += self.page.pressed()
-        for name in pressed:
+        far = self.page.pressed() if self.page is not None else []
+        for name in (*self.display.pressed(), *far):
             key = find_key(name)
             if key is not None:
                 key.act(self)
