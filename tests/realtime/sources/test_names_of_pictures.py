@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import SourceError
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from tests.support.drawn import write_picture

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.record.live.message import Message, normalized
 from steadypose.realtime.record.live.web.payload import frame_text
 from steadypose.realtime.record.picture import Draw

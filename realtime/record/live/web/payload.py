@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.sides import side_of
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
@@ -29,6 +30,7 @@ def hello_text(skeleton: Skeleton, *, has_picture: bool, takes_camera: bool) -> 
             "type": "hello",
             "skeleton": skeleton.name,
             "names": list(skeleton.keypoints),
+            "sides": [side_of(name) for name in skeleton.keypoints],
             "limbs": [list(limb) for limb in skeleton.limbs],
             "has_picture": has_picture,
             "takes_camera": takes_camera,

@@ -12,7 +12,7 @@ import time
 
 from aiohttp import web
 
-from steadypose.engines.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.record.live.message import Address, Message, NeedsTokenError
 from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.record.live.web.board import Board

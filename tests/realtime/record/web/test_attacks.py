@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from steadypose.engines.skeleton import COCO17
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.draw import draw_poses
 from steadypose.realtime.record.live.message import Address, NeedsTokenError
 from steadypose.realtime.record.live.state import RunState

@@ -8,10 +8,8 @@ const PATH_S = 2;
 const JUMP = 60; // thicknesses of a path: no wrist is that quick
 const SHARPEST = 3; // pixels of the canvas for one of the frame
 
-function colour(names, score) {
-  const sides = new Set(names.map((name) => name.split("_")[0]));
-  const side = sides.size > 1 ? "" : [...sides][0];
-  const rgb = side === "left" ? LEFT : side === "right" ? RIGHT : CENTER;
+function colour(side, other, score) {
+  const rgb = side !== other ? CENTER : side === "left" ? LEFT : side === "right" ? RIGHT : CENTER;
   const share = 0.5 + 0.5 * Math.min(1, Math.max(0, score) / 0.7);
   return `rgb(${rgb.map((part) => Math.round(part * share)).join(" ")})`;
 }
@@ -47,7 +45,7 @@ export class View {
     return [point.x * width - 0.5, point.y * height - 0.5];
   }
 
-  draw(frame, picture, limbs, { isMirrored, hasPaths }) {
+  draw(frame, picture, { limbs, sides }, { isMirrored, hasPaths }) {
     const { canvas, context } = this;
     const [width, height] = frame.size_wh;
     // As fine as the screen: people are sharper than the picture.
@@ -63,7 +61,7 @@ export class View {
     context.lineCap = "round";
     const short = Math.min(width, height);
     if (hasPaths) this.drawPaths(Math.max(1.5, short / 240));
-    for (const person of frame.persons) this.drawPerson(frame, person, limbs, short);
+    for (const person of frame.persons) this.drawPerson(frame, person, { limbs, sides }, short);
   }
 
   drawPaths(thick) {
@@ -84,7 +82,7 @@ export class View {
     }
   }
 
-  drawPerson(frame, person, limbs, short) {
+  drawPerson(frame, person, { limbs, sides }, short) {
     const { context } = this;
     const line = Math.max(1, Math.round(short / 180));
     const dot = Math.max(2, Math.round(short / 130));
@@ -94,19 +92,19 @@ export class View {
       if (p.x === null || q.x === null) continue;
       const isSure = p.state === "measured" && q.state === "measured";
       const score = isSure ? Math.min(p.score ?? 0, q.score ?? 0) : 0.25;
-      context.strokeStyle = colour([p.name, q.name], score);
+      context.strokeStyle = colour(sides[a], sides[b], score);
       context.lineWidth = isSure ? line : 1;
       context.beginPath();
       context.moveTo(...this.pixels(frame, p));
       context.lineTo(...this.pixels(frame, q));
       context.stroke();
     }
-    for (const point of points) {
+    for (const [k, point] of points.entries()) {
       if (point.x === null) continue;
       const isSure = point.state === "measured";
       context.beginPath();
       context.arc(...this.pixels(frame, point), dot, 0, 2 * Math.PI);
-      context.fillStyle = colour([point.name], isSure ? (point.score ?? 0) : 0.4);
+      context.fillStyle = colour(sides[k], sides[k], isSure ? (point.score ?? 0) : 0.4);
       context.strokeStyle = isSure ? SHADE : context.fillStyle;
       context.lineWidth = 1;
       if (isSure) context.fill();

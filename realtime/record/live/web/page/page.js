@@ -10,7 +10,7 @@ const AGES = 120;
 const at = (id) => document.getElementById(id);
 const view = new View(at("view"));
 const clock = new Clock();
-let hello = { limbs: [], has_picture: false };
+let hello = { limbs: [], sides: [], has_picture: false };
 let state = { is_mirrored: false, files: [] };
 let newest = null; // { frame, picture }
 let waiting = null; // a frame whose picture has not come yet
@@ -87,7 +87,7 @@ function draw() {
     if (!newest) return;
     const { frame, picture } = newest;
     const how = { isMirrored: state.is_mirrored, hasPaths: at("paths").checked };
-    view.draw(frame, picture, hello.limbs, how);
+    view.draw(frame, picture, hello, how);
     if (newest.isNew) measure(frame);
     newest.isNew = false;
     if (performance.now() - listedMs > PEOPLE_EVERY_MS) listPeople(frame);
