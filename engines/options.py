@@ -22,6 +22,7 @@ class EngineOptions:
         device: Number of the GPU, in CUDA's order.
         is_blocking: Sleep while the GPU works, instead of asking it all the time: a little
             slower, and a core stays free.
+        openvino_device: Where OpenVINO computes, as it names it: CPU, GPU, NPU or AUTO.
     """
 
     precision: str = "auto"
@@ -29,6 +30,7 @@ class EngineOptions:
     is_trusting: bool = False
     device: int = 0
     is_blocking: bool = False
+    openvino_device: str = "CPU"
 
 
 def default_threads() -> int:

@@ -32,6 +32,7 @@ from steadypose.realtime.command.console import answer, progress_printer, report
 from steadypose.realtime.command.ending import finish, resume
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
+from steadypose.realtime.command.options.engine import backend_of, device_of
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
@@ -74,9 +75,9 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                 chosen = model_of(arguments)
                 lines = examine(
                     chosen,
-                    backend=arguments.backend,
+                    backend=backend_of(arguments),
                     is_trusting=trust,
-                    device=arguments.device,
+                    **device_of(arguments),
                 )
             except SteadyposeError as error:
                 lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]

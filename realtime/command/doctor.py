@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from steadypose.engines.options import EngineOptions, default_threads, usable_cp
 from steadypose.realtime.app.display import gui_backend, why_headless
 from steadypose.realtime.command.machine import cpu_name
 from steadypose.realtime.model.best_built import open_best
+from steadypose.realtime.model.fastest import CLEARLY, least_ms
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.capture.listing import lines_of, list_cameras
 
@@ -29,7 +31,12 @@ _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
 def examine(
-    model: Path | None, *, backend: str = "auto", is_trusting: bool = False, device: int = 0
+    model: Path | None,
+    *,
+    backend: str = "auto",
+    is_trusting: bool = False,
+    device: int = 0,
+    openvino_device: str = "CPU",
 ) -> list[str]:
     """Everything a bug report needs, one line each.
 
@@ -39,8 +46,14 @@ def examine(
         backend: Backend of such a run.
         is_trusting: Try an engine that somebody else built.
         device: Number of the GPU.
+        openvino_device: See ``EngineOptions``.
     """
-    options = EngineOptions(threads=default_threads(), is_trusting=is_trusting, device=device)
+    options = EngineOptions(
+        threads=default_threads(),
+        is_trusting=is_trusting,
+        device=device,
+        openvino_device=openvino_device,
+    )
     taken = []
     if model is None:
         model, text = _default(backend, options)
@@ -199,19 +212,27 @@ def _model_lines(model: Path, options: EngineOptions) -> list[str]:
         return [_line("model", f"{error.what}; {error.fix}")]
     height, width = spec.input_hw
     lines = [_line("model", f"{spec.name}, {height}x{width}, {len(spec.skeleton)} keypoints")]
-    backends = (f"{entry.name}: {_try(entry.name, model, options)}" for entry in registry.BACKENDS)
-    return lines + [_line("backend", text) for text in backends]
+    with ExitStack() as opened:
+        said, engines = {}, {}
+        for name in (entry.name for entry in registry.BACKENDS):
+            try:
+                found = registry.open_engine(model, backend=name, options=options)
+            except SteadyposeError as error:
+                said[name] = f"does not work: {error.what}; {error.fix}"
+            else:
+                opened.callback(found.engine.close)
+                engines[name] = found.engine
+                said[name] = f"works ({found.engine.label}, ready in {found.open_s:.2f} s"
+        took_ms = least_ms(engines)
+    for name in engines:
+        said[name] += f", {took_ms[name]:.2f} ms for one crop)" if name in took_ms else ")"
+    lines += [_line("backend", f"{name}: {text}") for name, text in said.items()]
+    return lines + [_line("backend", text) for text in _faster(took_ms)]
 
 
-def _try(backend: str, model: Path, options: EngineOptions) -> str:
-    try:
-        opened = registry.open_engine(
-            model,
-            backend=backend,
-            options=options,
-        )
-    except SteadyposeError as error:
-        return f"does not work: {error.what}; {error.fix}"
-    label = opened.engine.label
-    opened.engine.close()
-    return f"works ({label}, ready in {opened.open_s:.2f} s)"
+def _faster(took_ms: dict[str, float]) -> list[str]:
+    """What to try where another backend than the one that ``auto`` takes is clearly quicker."""
+    taken, best = next(iter(took_ms), ""), min(took_ms, key=took_ms.__getitem__, default="")
+    if best == taken or took_ms[best] > CLEARLY * took_ms[taken]:
+        return []
+    return [f"{best} is quicker here than {taken}, which auto takes: try --backend {best}"]

@@ -30,6 +30,7 @@ class Settings:
         is_auto_build: Build a TensorRT engine that is missing or stale before starting.
         is_trusting: Run a TensorRT engine that somebody else built.
         device: Number of the GPU.
+        openvino_device: See ``EngineOptions``.
         is_blocking: Sleep while the GPU works.
         persons: How many people to follow.
         smoother: A name of ``steadypose.realtime.smooth.presets.NAMES``.
@@ -58,6 +59,7 @@ class Settings:
     is_auto_build: bool = False
     is_trusting: bool = False
     device: int = 0
+    openvino_device: str = "CPU"
     is_blocking: bool = False
     persons: int = 1
     smoother: str = "balanced"
@@ -78,7 +80,12 @@ class Settings:
     def engine_options(self, threads: int) -> EngineOptions:
         """How to open the engine, on some threads."""
         return EngineOptions(
-            self.precision, threads, self.is_trusting, self.device, self.is_blocking
+            self.precision,
+            threads,
+            self.is_trusting,
+            self.device,
+            self.is_blocking,
+            self.openvino_device,
         )
 
     @property

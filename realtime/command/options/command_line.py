@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from steadypose.engines.wording.advice import command
-from steadypose.realtime.command.options.engine import add_engine
+from steadypose.realtime.command.options.engine import add_engine, backend_of, device_of
 from steadypose.realtime.command.options.parser import Parser, Switch, file_name
 from steadypose.realtime.command.options.people import add_people
 from steadypose.realtime.command.options.recording import (
@@ -36,12 +36,12 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         model=model or DEFAULT_MODEL,
         has_chosen_model=model is not None,
         skeleton=arguments.skeleton,
-        backend=arguments.backend,
+        backend=backend_of(arguments),
         precision=arguments.precision,
         threads=arguments.threads,
         is_auto_build=arguments.auto_build,
         is_trusting=arguments.trust_engine,
-        device=arguments.device,
+        **device_of(arguments),
         is_blocking=arguments.wait == "sleep",
         persons=arguments.persons,
         smoother=arguments.smooth,

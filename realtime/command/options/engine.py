@@ -3,13 +3,61 @@
 from __future__ import annotations
 
 import argparse
+import re
+from typing import Any
 
 from steadypose.engines import registry
+from steadypose.engines.errors import UsageError
 from steadypose.engines.options import PRECISIONS
 from steadypose.realtime.command.options.parser import Number, Switch
 from steadypose.realtime.command.settings import DEFAULTS
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.model.skeletons import add_skeleton
+
+_OPENVINO_DEVICE = re.compile(r"CPU|NPU|AUTO|GPU(\.\d)?")
+
+
+class Device(Number):
+    """Parses the number of a GPU, or the name of a device of OpenVINO's."""
+
+    @property
+    def title(self) -> str:
+        """What a value is."""
+        return "the number of a GPU, or CPU, GPU, NPU or AUTO"
+
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """Types of a value in a file."""
+        return (int, str)
+
+    def __call__(self, text: str) -> float | str:  # type: ignore[override]
+        """Parse it for argparse."""
+        name = str(text).upper()
+        return name if _OPENVINO_DEVICE.fullmatch(name) else super().__call__(text)
+
+
+def device_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """``device`` and ``openvino_device`` of the settings: a number is TensorRT's."""
+    if isinstance(arguments.device, str):
+        return {"openvino_device": arguments.device}
+    return {"device": arguments.device}
+
+
+def backend_of(arguments: argparse.Namespace) -> str:
+    """The backend: a device of OpenVINO's asks for OpenVINO.
+
+    Raises:
+        UsageError: Another backend was asked for.
+    """
+    backend: str = arguments.backend
+    if not isinstance(arguments.device, str):
+        return backend
+    if backend not in {"auto", "openvino"}:
+        raise UsageError(
+            f"--device {arguments.device} is one of OpenVINO's, and --backend is {backend}",
+            fix="leave out one of both; TensorRT's GPUs have numbers, as in --device 1",
+        )
+    return "openvino"
 
 
 def add_engine(engine: argparse._ArgumentGroup) -> None:
@@ -41,10 +89,11 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
     )
     engine.add_argument(
         "--device",
-        type=Number(0, 63),
+        type=Device(0, 63),
         default=DEFAULTS.device,
-        metavar="N",
-        help="TensorRT: number of the GPU, as nvidia-smi counts (default: %(default)s)",
+        metavar="N|NAME",
+        help="TensorRT: number of the GPU, as nvidia-smi counts; OpenVINO: CPU, GPU, NPU or AUTO "
+        "(default: %(default)s, and CPU)",
     )
     engine.add_argument(
         "--wait",
