@@ -15,6 +15,8 @@ from pathlib import Path
 from steadypose.engines.errors import ModelFileError, RecordError
 from steadypose.engines.foreign.claims import Claim, check_free, is_plain, is_standard_output
 from steadypose.engines.foreign.files import is_folder, stat_of
+from steadypose.engines.foreign.windows_names import check_name
+from steadypose.engines.wording import advice
 from steadypose.engines.wording.printable import quoted
 
 _LEAST_FREE_BYTES = 2_000_000
@@ -155,8 +157,10 @@ def check_writable(path: Path, option: str, *, takes_pipe: bool = False) -> None
         takes_pipe: It is written from its beginning to its end, so it may be a pipe.
 
     Raises:
-        RecordError: No such folder, no permission, a folder or a pipe in its place, no space.
+        RecordError: No such folder, no permission, a folder or a pipe in its place, no space, a
+            name that no file can have.
     """
+    check_name(path, option)
     try:
         target, found = end_of_links(path), stat_of(path)
         folder = target.parent
@@ -175,7 +179,7 @@ def check_writable(path: Path, option: str, *, takes_pipe: bool = False) -> None
         if not is_folder(folder):
             raise RecordError(
                 f"{option} {path}: the folder {folder} does not exist",
-                fix=f"mkdir -p {quoted(folder)}",
+                fix=advice.make_folder(folder),
             )
         _try_to_write(target)
         free = shutil.disk_usage(folder).free

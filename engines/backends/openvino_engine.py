@@ -129,7 +129,7 @@ def _cpu_config(options: EngineOptions) -> dict[str, Any]:
     if precision == "bf16" and not _is_bf16_allowed():
         raise EngineError(
             f"the environment variable {_ISA}={os.environ[_ISA]} forbids bf16",
-            fix=f"unset {_ISA}, or run with --precision fp32",
+            fix=f"{advice.without_variable(_ISA)}, or run with --precision fp32",
         )
     return {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],

@@ -6,11 +6,14 @@ are scripts, installed they are words after ``steadypose``.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from steadypose.engines.wording.printable import quoted
 
-IS_CHECKOUT = (Path(__file__).resolve().parents[2] / "run.py").is_file()
+_ROOT = Path(__file__).resolve().parents[2]
+IS_CHECKOUT = (_ROOT / "run.py").is_file()
+HAS_GIT = (_ROOT / ".git").exists()  # a download has none
 
 _TYPED_IN_A_CHECKOUT = {
     "run": "python run.py",
@@ -53,7 +56,31 @@ def install(requirements: str) -> str:
 BUILD_AGAIN = f"build it again: {command('build-engine')}"
 EXPORT_AGAIN = f"export the model again: {command('export-onnx')}"
 EXPORT_NEWER = f"export the model again with this version: {command('export-onnx')}"
-_RESTORE = "git checkout models/" if IS_CHECKOUT else "pip install --force-reinstall steadypose"
+
+
+def restore(what: str) -> str:
+    """How a file or folder of ours, as the repository names it, comes back as it was."""
+    if not IS_CHECKOUT:
+        return "pip install --force-reinstall steadypose"
+    return f"git checkout {what}" if HAS_GIT else f"download steadypose again, for its {what}"
+
+
+def make_folder(folder: object) -> str:
+    """The command that makes a folder, and those on the way to it."""
+    return f"mkdir {'' if os.name == 'nt' else '-p '}{quoted(folder)}"
+
+
+def environment_python() -> str:
+    """Python of the environment that ``make`` or start.py makes, as it is typed here."""
+    return r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python"
+
+
+def without_variable(name: str) -> str:
+    """The command that takes a variable out of the environment; in PowerShell on Windows."""
+    return f"Remove-Item Env:{name}" if os.name == "nt" else f"unset {name}"
+
+
+_RESTORE = restore("models/")
 EXPORT_OR_RESTORE = f"export the model again, or restore the default: {_RESTORE}"
 COPY_OR_RESTORE = (
     f"copy or export it again ({_RESTORE} restores the default model); weights "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, compose, helper, numpy_helper, version_converter
 
 from steadypose.engines.errors import EngineUnavailableError
+from steadypose.engines.wording import advice
 from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
 
 Part = tuple[list[NodeProto], list[TensorProto]]
@@ -118,7 +119,7 @@ def export_decode(reading: HeatmapReading, keypoints: int) -> onnx.ModelProto:
         from steadypose.export.models.decoding import Decode  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise EngineUnavailableError(
-            f"wrapping heatmaps needs {error.name}", fix="make setup-export"
+            f"wrapping heatmaps needs {error.name}", fix=advice.install("requirements-export.txt")
         ) from error
 
     decode = Decode(

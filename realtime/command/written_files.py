@@ -11,6 +11,7 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import check_writable, identity
 from steadypose.engines.foreign.claims import check_free, is_standard_output
 from steadypose.engines.foreign.files import is_folder, stat_of
+from steadypose.engines.foreign.windows_names import check_name
 from steadypose.realtime.command.own_files import is_ours
 from steadypose.realtime.record.formats import tables
 
@@ -55,6 +56,8 @@ def check_written(
                 )
         elif not makes_folders or is_folder(path.parent):
             check_writable(path, option, takes_pipe=takes_pipe)
+        else:
+            check_name(path, option)
         file = _OUTPUT if is_standard_output(path) else identity(path)
         if file in known:
             raise UsageError(

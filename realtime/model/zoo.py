@@ -152,7 +152,7 @@ def read_table(path: Path = DATA) -> dict[str, ZooModel]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(
             f"the table of published models, {path}, is damaged: {error}",
-            fix="git checkout realtime/model/published.json, or install steadypose again",
+            fix=advice.restore("realtime/model/published.json"),
         ) from error
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.foreign.files import is_folder, is_there
+from steadypose.engines.wording.printable import to_command
 from steadypose.realtime.sources.address import is_half_an_address, shown
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.browser import Inlet, open_browser
@@ -202,7 +203,7 @@ def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source
     if not pictures:
         raise SourceError(
             f"{text} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})",
-            fix="give a folder or a quoted pattern such as 'frames/*.png'",
+            fix=f"give a folder or a quoted pattern such as {to_command('frames/*.png')}",
         )
     fps = options.mode.fps or 30.0
     name = Path(text).name or text  # not where it lies: labels are shared with recordings

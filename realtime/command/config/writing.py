@@ -11,6 +11,7 @@ from typing import Any
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import write_error
+from steadypose.engines.foreign.windows_names import check_name
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.config.reading import entries
@@ -70,6 +71,7 @@ def work(argv: Sequence[str] | None) -> str:
         help="a new file (default: %(default)s)",
     )
     path: Path = parser.parse_args(argv).output
+    check_name(path, "init-config")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(template())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,12 @@ from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
-from steadypose.engines.wording.advice import IS_CHECKOUT, as_typed, install
+from steadypose.engines.wording.advice import (
+    IS_CHECKOUT,
+    as_typed,
+    environment_python,
+    install,
+)
 from steadypose.engines.wording.printable import quoted, visible
 from steadypose.engines.wording.telling import tell, tell_raw
 
@@ -134,7 +140,9 @@ def require(*packages: str, requirements: str) -> None:
     if missing:
         fix = install(requirements)
         if IS_CHECKOUT:
-            fix = f"make setup-export, then .venv/bin/python; or {fix}"
+            fix = f"{environment_python()} -m {fix}"
+            if os.name != "nt":
+                fix = f"make setup-export, then {environment_python()}; or {fix}"
         tell(
             (
                 f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "
