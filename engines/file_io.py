@@ -14,7 +14,13 @@ from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError, RecordError
 from steadypose.engines.foreign.claims import Claim, check_free, is_plain, is_standard_output
-from steadypose.engines.foreign.files import is_folder, stat_of
+from steadypose.engines.foreign.files import is_folder, is_there, stat_of
+from steadypose.engines.foreign.moving import (
+    OpenElsewhereError,
+    is_open_elsewhere,
+    kept_beside,
+    move,
+)
 from steadypose.engines.foreign.windows_names import check_name
 from steadypose.engines.wording import advice
 from steadypose.engines.wording.printable import quoted
@@ -46,6 +52,7 @@ def replace_file(
 
     Raises:
         OSError: It could not be written; ``path`` is as it was.
+        OpenElsewhereError: Another program keeps it open; the new content lies beside it.
         RecordError: Somebody else is writing it.
     """
     found = stat_of(path)
@@ -65,11 +72,16 @@ def replace_file(
                 os.fsync(file.fileno())
         if like is not None:
             give_rights(fresh, like)
-        if owner is not None:
-            owner.replace(fresh, target)
-            return
-        check_free(target)  # it may have taken long
-        fresh.replace(target)
+        try:
+            if owner is not None:
+                owner.replace(fresh, target)
+                return
+            check_free(target)  # it may have taken long
+            move(fresh, target)
+        except OSError as error:
+            if not is_open_elsewhere(error):
+                raise
+            raise kept_beside(fresh, target) from error
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
@@ -221,4 +233,14 @@ def write_error(path: Path, error: OSError) -> RecordError:
             fix="let it read to the end, or record to a file",
         )
     reason = error.strerror or os.strerror(error.errno or 0)
+    if isinstance(error, OpenElsewhereError):
+        return RecordError(
+            f"cannot write {path}: {reason}",
+            fix=f"close {path.name} there, and give {quoted(error.kept)} its name",
+        )
+    if os.name == "nt" and error.errno == errno.EACCES and is_there(path):
+        return RecordError(
+            f"cannot write {path}: it is open in another program, or may only be read",
+            fix="close it there, or choose another file name",
+        )
     return RecordError(f"cannot write {path}: {reason}", fix="choose a folder you may write to")

@@ -23,6 +23,12 @@ from steadypose.engines.file_io import (
 )
 from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.engines.foreign.files import is_folder, is_there, stat_of
+from steadypose.engines.foreign.moving import (
+    OpenElsewhereError,
+    is_open_elsewhere,
+    move,
+    patiently,
+)
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.options.parser import ANY, Number, Parser, file_name, run_command
 from steadypose.realtime.command.options.recording import add_layout, chosen_table
@@ -191,17 +197,25 @@ def to_table(
 def to_openpose(reading: ReadState, output: Path, order: Order) -> str:
     """Write a folder of JSON files; returns what was written."""
     fresh, target, earlier = _fresh(output), end_of_links(output), stat_of(output)
+    is_kept = False
     try:
         fresh.mkdir()
         try:
             if earlier is not None:
                 fresh.chmod(mode_of(earlier) | 0o700)
             files = write_openpose(fresh, reading.path.stem, read_frames(reading), order)
-            if earlier is not None:
-                target.rmdir()
-            fresh.replace(target)
+            try:
+                if earlier is not None:
+                    patiently(target.rmdir)
+                move(fresh, target)
+            except OSError as error:  # a scanner reads one of thousands of new files
+                if not is_open_elsewhere(error):
+                    raise
+                is_kept = True
+                raise OpenElsewhereError(target, fresh) from error
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            if not is_kept:
+                shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
         raise write_error(output, error) from error
     return f"{counted(files, 'file')}, keypoints in the order {order}"

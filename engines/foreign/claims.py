@@ -14,6 +14,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import RecordError
 from steadypose.engines.foreign.files import is_there
+from steadypose.engines.foreign.moving import move
 
 _FAR = 1 << 60  # Windows locks bytes and keeps everybody from them: one that no file has
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -42,12 +43,12 @@ class Claim:
         """
         if sys.platform == "win32":  # where nothing moves that is open
             self.release()
-            fresh.replace(target)
+            move(fresh, target)
             self._file = _open_locked(target)
             return
         new = _open_locked(fresh)
         try:
-            fresh.replace(target)
+            move(fresh, target)
         except BaseException:
             os.close(new)
             raise

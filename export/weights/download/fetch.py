@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from steadypose.engines.errors import ModelFileError, SourceError
+from steadypose.engines.foreign.moving import move
 from steadypose.engines.foreign.private import check_private, private_folder
 from steadypose.export.weights.download.addresses import urls
 from steadypose.export.weights.download.checked_files import (
@@ -103,7 +104,7 @@ def fetch(
         if not is_whole(part_of(target), model, folder=folder):
             _download(addresses, model, part_of(target), told, patience or Patience())
         with disk_errors(target):
-            part_of(target).replace(target)
+            move(part_of(target), target)
         remember(model, folder)
     return target
 
