@@ -54,6 +54,7 @@ def _run(command: Callable[[Stop], int]) -> NoReturn:
         sys.excepthook(*sys.exc_info())
         code = 1
     telling.flush()
+    stop.is_over.set()
     if stop.needs_hard_end:  # files are closed
         os._exit(code)
     sys.exit(code)

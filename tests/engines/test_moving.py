@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from steadypose.engines import file_io
 from steadypose.engines.file_io import replace_text, write_error
 from steadypose.engines.foreign import moving
 from steadypose.engines.foreign.claims import Claim
@@ -155,5 +154,5 @@ def test_a_file_that_a_spreadsheet_has_open_is_said_to_be(
     assert write_error(path, error).what.endswith("Permission denied")
     path.touch()
     assert write_error(path, error).what.endswith("Permission denied")
-    monkeypatch.setattr(file_io.os, "name", "nt")
+    monkeypatch.setattr("os.name", "nt")
     assert "it is open in another program" in write_error(path, error).what

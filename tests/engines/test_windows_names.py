@@ -104,11 +104,11 @@ def test_every_command_that_writes_refuses_it(
 
 
 def test_fixes_are_what_is_typed_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advice.os, "name", "posix")
+    monkeypatch.setattr("os.name", "posix")
     assert advice.make_folder("out/new one") == "mkdir -p 'out/new one'"
     assert advice.environment_python() == ".venv/bin/python"
     assert advice.without_variable("X") == "unset X"
-    monkeypatch.setattr(advice.os, "name", "nt")
+    monkeypatch.setattr("os.name", "nt")
     assert advice.make_folder("out/new one") == 'mkdir "out/new one"'  # -p would be a folder
     assert advice.environment_python() == r".venv\Scripts\python"
     assert advice.without_variable("X") == "Remove-Item Env:X"

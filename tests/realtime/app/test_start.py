@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from steadypose.realtime import cli
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stop import Stop, hear_closing
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.record.sidecar import find_sidecar
 from steadypose.realtime.report.__main__ import main as report
@@ -93,3 +97,49 @@ def test_a_description_may_name_files_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "a.meta.json").write_text(json.dumps(told))
     (tmp_path / "a.csv").write_text("x")
     assert find_sidecar(tmp_path / "a.csv") == tmp_path / "a.meta.json"
+
+
+class Kernel:
+    """What the program asks of Windows' kernel32."""
+
+    handler: Callable[[int], bool]
+
+    def SetConsoleCtrlHandler(self, handler: Callable[[int], bool], add: int) -> int:  # noqa: N802
+        assert add == 1
+        self.handler = handler
+        return 1
+
+
+@pytest.mark.parametrize("event", [2, 5, 6])
+def test_a_closed_console_of_windows_waits_for_the_files(event: int) -> None:
+    """The process ends when the handler returns: it must not return before."""
+    stop, kernel, told = Stop(), Kernel(), list[str]()
+    earlier = signal.signal(signal.SIGTERM, stop)
+    kept = hear_closing(kernel, lambda handler: handler, signal.SIGTERM, stop.is_over)
+    assert kept is kernel.handler
+
+    def close() -> None:
+        assert kernel.handler(event)
+        told.append("returned")
+
+    thread = threading.Thread(target=close)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+            thread.start()
+            for _ in range(1000):  # the loop, which hears it between two steps
+                time.sleep(0.005)
+        time.sleep(0.05)
+        assert not told  # files are being closed
+        stop.is_over.set()
+        thread.join(5.0)
+        assert told == ["returned"]
+    finally:
+        stop.is_over.set()
+        signal.signal(signal.SIGTERM, earlier)
+
+
+def test_ctrl_c_and_ctrl_break_of_windows_come_as_signals() -> None:
+    kernel = Kernel()
+    hear_closing(kernel, lambda handler: handler, signal.SIGTERM, threading.Event())
+    assert not kernel.handler(0)
+    assert not kernel.handler(1)
