@@ -236,7 +236,7 @@ def write_error(path: Path, error: OSError) -> RecordError:
     if isinstance(error, OpenElsewhereError):
         return RecordError(
             f"cannot write {path}: {reason}",
-            fix=f"close {path.name} there, and give {quoted(error.kept)} its name",
+            fix=f"close {quoted(path.name)} there, and give {quoted(error.kept)} its name",
         )
     if os.name == "nt" and error.errno == errno.EACCES and is_there(path):
         return RecordError(

@@ -80,7 +80,7 @@ def test_what_is_refused_for_ever_is_kept_beside_under_a_name_that_opens(
         sentence = write_error(path, told.value)
         assert "it is open in another program" in sentence.what
         assert sentence.what.endswith(str(tmp_path / kept))
-        assert sentence.fix.startswith("close a b.csv there, and give ")
+        assert sentence.fix.startswith("close 'a b.csv' there, and give ")
     assert path.read_text() == "old"
     assert len(refused) > 4
     assert len(list(tmp_path.iterdir())) == 3
