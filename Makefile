@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 # An installed torch is kept: without an NVIDIA GPU install its CPU build first.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo run test test-all test-more test-core test-export test-networks test-lowest fuzz mutants lint format bench \
+.PHONY: demo run test test-all test-more test-core test-export test-networks test-lowest test-camera fuzz mutants lint format bench \
     doctor reference setup setup-dev setup-export setup-all clean
 
 setup: $(VENV)/.app
@@ -87,6 +87,11 @@ test-lowest: | $(PY)
 	$(PY) -m tests.support.lowest requirements-dev.txt > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pytest -n auto -q tests/engines tests/realtime $(LOWEST_TESTS)
+
+# The app on cameras of Linux' own (the vivid driver) in an emulated guest; it says what it needs. Ten minutes.
+# Some cases: make test-camera CASES="-k unplugged".
+test-camera: setup-dev
+	$(PY) -m tests.camera $(CASES)
 
 # Spoilt files for every reader of foreign bytes, FUZZ_S seconds each; names in FUZZ choose some.
 FUZZ_S ?= 600

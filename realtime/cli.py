@@ -207,6 +207,7 @@ def _run_with(
             smoother=smoother,
             is_paced=source.is_paced,
             say=say,
+            region=settings.region,
         )
         known = [n for n in (source.frame_count, settings.max_frames) if n is not None]
         app = App(
@@ -218,6 +219,7 @@ def _run_with(
             # Only what a camera sees has a "now" that can be foreseen.
             is_predicting=settings.is_predicting and source.is_live,
             is_mirrored=settings.is_mirrored,
+            is_picture_hidden=settings.is_picture_hidden,
             angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
             max_frames=settings.max_frames,
             progress=None if source.is_live else progress_printer(min(known, default=None)),

@@ -18,6 +18,7 @@ from steadypose.realtime.app.display import WITHOUT_SCREEN, Display, without_scr
 from steadypose.realtime.app.draw import draw_hud
 from steadypose.realtime.app.keys import find_key
 from steadypose.realtime.app.tracked_frame import TrackedFrame
+from steadypose.realtime.app.trouble import Trouble
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.live.state import Page, RunState
 from steadypose.realtime.record.outputs import Outputs
@@ -48,6 +49,7 @@ class App:
         is_smooth: Show and record filtered positions.
         is_predicting: Draw people in the window as predicted for the moment of display.
         is_mirrored: Mirror the window only; recordings are unchanged.
+        is_picture_hidden: Window, video and snapshots show people and no picture.
         max_frames: Stop after this many.
         angles: Measures joint angles, to be shown and recorded.
         progress: Called about four times a second with the number of frames done.
@@ -63,6 +65,7 @@ class App:
     is_smooth: bool = True
     is_predicting: bool = False
     is_mirrored: bool = False
+    is_picture_hidden: bool = False
     max_frames: int | None = None
     angles: LiveAngles | None = None
     progress: Callable[[int], None] | None = None
@@ -76,7 +79,7 @@ class App:
     _shown: TrackedFrame | None = None
     _progress_s: float = 0.0
     _age_ms: float = 0.0
-    _trouble: str | None = None
+    _trouble: Trouble = field(default_factory=Trouble)
 
     def run(self) -> None:
         """Run until the source ends, a key ends the run, or an error occurs.
@@ -110,7 +113,7 @@ class App:
                 self._deliver(frame)
             elif self._is_finished():
                 break
-            self._report_trouble()
+            self._trouble.report(self.source, self.say)
             self._handle_keys()
 
     def _take(self, crops: Crops) -> TrackedFrame:
@@ -190,8 +193,12 @@ class App:
             has_help=self._has_help,
         )
 
-        is_mirrored = is_window and self.is_mirrored
-        return result.painter(hud, is_predicted=is_window, is_mirrored=is_mirrored)
+        return result.painter(
+            hud,
+            is_predicted=is_window,
+            is_mirrored=is_window and self.is_mirrored,
+            is_picture_hidden=self.is_picture_hidden,
+        )
 
     def _figures(self, age_ms: float) -> tuple[str, ...]:
         return self._caption.lines(
@@ -214,13 +221,6 @@ class App:
         """Drop the prediction: a still frame shows the measured poses."""
         if self._shown is not None:
             self._shown.drawn = None
-
-    def _report_trouble(self) -> None:
-        """Report once that the camera is lost, and once that it is back."""
-        trouble = self.source.trouble
-        if bool(trouble) != bool(self._trouble):
-            self.say(trouble or "the camera is back")
-        self._trouble = trouble
 
     def _handle_keys(self) -> None:
         if self.display.is_lost:
@@ -285,7 +285,8 @@ class App:
         """Save the frame shown last, with its recorded poses."""
         if self._shown is None:
             return
-        self._try(partial(self.outputs.save_snapshot, self._shown.painter()()))
+        paint = self._shown.painter(is_picture_hidden=self.is_picture_hidden)
+        self._try(partial(self.outputs.save_snapshot, paint()))
 
     def _try(self, work: Callable[[], str]) -> None:
         try:

@@ -22,6 +22,7 @@ from steadypose.realtime.command.machine import cpu_name
 from steadypose.realtime.model.best_built import open_best
 from steadypose.realtime.model.fastest import CLEARLY, least_ms
 from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.sources.capture.controls import controls_of
 from steadypose.realtime.sources.capture.listing import lines_of, list_cameras
 
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")
@@ -67,7 +68,7 @@ def examine(
         *(_line(name, _version(name)) for name in _PACKAGES),
         _line("window", _window()),
         _line("video", _video_backends()),
-        *_cameras(),
+        *camera_lines(),
         _line("GPU", _nvidia_gpu()),
         _line("CUDA driver", _cuda_driver(device)),
         *(_line(name, _version(name)) for name in _GPU_PACKAGES),
@@ -121,7 +122,8 @@ def _video_backends() -> str:
     return ", ".join(sorted(names))
 
 
-def _cameras() -> list[str]:
+def camera_lines() -> list[str]:
+    """The cameras here, on Linux each with its modes and controls."""
     try:
         cameras = list_cameras()
     except SteadyposeError as error:
@@ -131,7 +133,11 @@ def _cameras() -> list[str]:
     lines = lines_of(cameras)
     if platform.system() == "Linux":
         nodes = (f"/dev/video{one.number}" for one in cameras)
-        lines = [f"{line}: {_modes(node)}" for line, node in zip(lines, nodes, strict=True)]
+        told = []
+        for line, node in zip(lines, nodes, strict=True):
+            told.append(_line("camera", f"{line.strip()}: {_modes(node)}"))
+            told += [_line("  control", one.title) for one in controls_of(Path(node))]
+        return told
     return [_line("camera", line.strip()) for line in lines]
 
 

@@ -12,6 +12,7 @@ from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.sources.opening import SourceOptions
+from steadypose.realtime.tracking.region import Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Settings:
         is_predicting: Draw people in the window where they will be when it is seen.
         is_offline_smoothed: Give the recording a second pass at the end.
         is_mirrored: Show the picture as a mirror does.
+        is_picture_hidden: Show and record people without the picture.
+        region: Where people are looked for; None: everywhere.
         is_headless: Open no window even where one could be.
         is_forced: Replace files that no run wrote.
         tables: Tables to write, in the order of ``TABLES``.
@@ -66,6 +69,8 @@ class Settings:
     is_predicting: bool = True
     is_offline_smoothed: bool = False
     is_mirrored: bool = False
+    is_picture_hidden: bool = False
+    region: Region | None = None
     is_headless: bool = False
     is_forced: bool = False
     tables: tuple[Table, ...] = ()

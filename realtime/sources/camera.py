@@ -5,17 +5,24 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 
 from steadypose.engines.errors import SourceError
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.sources.address import shown
-from steadypose.realtime.sources.capture.device import CvDevice
+from steadypose.realtime.sources.capture.controls import (
+    set_controls,
+    set_properties,
+    why_slow,
+)
+from steadypose.realtime.sources.capture.device import CvDevice, quiet
 from steadypose.realtime.sources.capture.listing import BACKENDS, find_camera
 from steadypose.realtime.sources.capture.mode import CameraMode, ask, fps_of, granted
 from steadypose.realtime.sources.capture.permission import Permission, permission
-from steadypose.realtime.sources.capture.refusal import check_device, refused
+from steadypose.realtime.sources.capture.refusal import check_device, node_of, refused
+from steadypose.realtime.sources.capture.same_camera import SameCamera, number_of
 
 __all__ = ["CameraMode", "CvDevice", "camera_opener", "connect", "open_camera", "stream_opener"]
 
@@ -35,13 +42,28 @@ def camera_opener(
         is_name: ``device`` is a name, which is looked up each time: numbers change.
     """
     if not is_name:
-        return lambda: open_camera(device, mode)
+        number = number_of(device) if platform.system() == "Linux" else None
+        return (
+            _opener_of(SameCamera(number), mode)
+            if number is not None
+            else (lambda: open_camera(device, mode))
+        )
 
     def open_named() -> CvDevice:
         found = find_camera(str(device))
         return open_camera(found.number, mode, name=str(device), backends=(found.backend,))
 
     return open_named
+
+
+def _opener_of(same: SameCamera, mode: CameraMode) -> Callable[[], CvDevice]:
+    def open_same() -> CvDevice:
+        number = same.find()
+        device = open_camera(number, mode)
+        same.opened(number)
+        return device
+
+    return open_same
 
 
 def stream_opener(url: str) -> Callable[[], CvDevice]:
@@ -84,16 +106,22 @@ def open_camera(
         raise refused(device)
     try:
         ask(capture, mode)
+        if system == "Linux":
+            set_controls(node_of(device), mode.controls)
+        else:
+            set_properties(capture, mode.controls)
     except BaseException:
         capture.release()
         raise
     called = f"camera {device}" + (f" ({name})" if name else "")
-    return CvDevice(capture, f"{called}, {granted(capture, mode)}", fps_of(capture))
+    slow = partial(why_slow, node_of(device)) if system == "Linux" else None
+    return CvDevice(capture, f"{called}, {granted(capture, mode)}", fps_of(capture), why_slow=slow)
 
 
 def _opened(device: int | str, backends: tuple[int, ...]) -> cv2.VideoCapture | None:
     for backend in backends:
-        capture = cv2.VideoCapture(device, backend)
+        with quiet():
+            capture = cv2.VideoCapture(device, backend)
         if capture.isOpened():
             return capture
         capture.release()
@@ -116,7 +144,8 @@ def connect(url: str) -> cv2.VideoCapture:
     """
     timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
     params = [value for prop in timeouts for value in (prop, _NETWORK_TIMEOUT_MS)]
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)
+    with quiet():
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)
     if not capture.isOpened():
         raise SourceError(
             f"no video at {shown(url)} (waited up to {_NETWORK_TIMEOUT_MS // 1000} s)",

@@ -6,13 +6,14 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError, SteadyposeError
 from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.sources.capture.pace import Pace
 
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _AT_ONCE_S = 0.2  # a read that fails sooner has not waited: the device is gone
@@ -38,6 +39,15 @@ class Device(Protocol):
         ...
 
 
+@runtime_checkable
+class Explaining(Protocol):
+    """A device that may know why it is slow."""
+
+    def why_slow(self) -> str | None:
+        """What may make it slower than its nominal rate; None if nothing is known."""
+        ...
+
+
 class LiveSource:
     """A capture thread with a one-frame slot, and reconnection with back-off.
 
@@ -56,7 +66,6 @@ class LiveSource:
     is_live = True
     is_paced = True
     frame_count: int | None = None
-    remarks: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -70,6 +79,7 @@ class LiveSource:
         self._first_frame_s = first_frame_s
         self.label, self.fps = "", 30.0
         self.dropped = 0
+        self.remarks: tuple[str, ...] = ()
         self.trouble: str | None = None
         self.is_over = False
         self._frame: Frame | None = None
@@ -169,12 +179,15 @@ class LiveSource:
         one second for DirectShow and AVFoundation.
         """
         has_delivered, since_s = False, time.perf_counter()
+        pace = Pace(device.fps)
         while not self._stop.is_set():
             asked_s = time.perf_counter()
             picture = device.read()
             now_s = time.perf_counter()
             if picture is not None:
                 self._offer(*picture)
+                if pace.is_slow(picture[1]):
+                    self._explain(device, pace)
                 has_delivered, since_s = True, now_s
                 continue
             is_at_once = now_s - asked_s < _AT_ONCE_S
@@ -185,6 +198,11 @@ class LiveSource:
             if has_delivered and now_s - since_s > _LATE_S:
                 with self._changed:
                     self.trouble = f"no frame for {now_s - since_s:.0f} s, waiting"
+
+    def _explain(self, device: Device, pace: Pace) -> None:
+        reason = device.why_slow() if isinstance(device, Explaining) else None
+        if reason is not None:
+            self.remarks = (pace.sentence(reason),)
 
     def _offer(self, image_bgr: NDArray[np.uint8], captured_s: float) -> None:
         with self._changed:

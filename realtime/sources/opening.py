@@ -19,6 +19,7 @@ from steadypose.realtime.sources.files import open_demo, open_images
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.patterns import matching
 from steadypose.realtime.sources.pictures import IMAGE_SUFFIXES, is_picture
+from steadypose.realtime.sources.turned import Turned
 
 BROWSER = "browser"
 DEMO_FRAMES = 480  # one period of the mannequin's motion
@@ -42,6 +43,7 @@ class SourceOptions:
         is_camera_name: ``text`` is what a camera is called.
         decode: What decodes videos: a name of ``DECODERS``.
         inlet: Where a page's pictures come from.
+        rotate_deg: Frames are turned clockwise by so much: 0, 90, 180 or 270.
     """
 
     text: str
@@ -51,6 +53,7 @@ class SourceOptions:
     is_camera_name: bool = False
     decode: str = "auto"
     inlet: Inlet | None = None
+    rotate_deg: int = 0
 
 
 def is_camera(options: SourceOptions) -> bool:
@@ -78,6 +81,11 @@ def open_source(options: SourceOptions) -> Source:
         SourceError: It does not exist or cannot be read.
         UsageError: The text makes no sense.
     """
+    source = _open(options)
+    return Turned(source, options.rotate_deg) if options.rotate_deg else source
+
+
+def _open(options: SourceOptions) -> Source:
     text = options.text
     if not text.strip():
         raise UsageError("--source is empty", fix="give a camera number, a path, a URL, or demo")

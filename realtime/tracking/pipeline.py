@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from steadypose.realtime.datatypes import BBox, FloatArray, Frame, Pose
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
+from steadypose.realtime.tracking.region import Region
 from steadypose.realtime.tracking.roster import CANDIDATES, SEEN_QUALITY
 from steadypose.realtime.tracking.search_windows import scan_windows
 from steadypose.realtime.tracking.track import Track, quality
@@ -70,6 +71,7 @@ class Pipeline:
         is_paced: Frames arrive at a fixed rate, so time the engine leaves idle can be
             used for the search.
         say: Called once with a sentence if the network outputs numbers that are none.
+        region: Only there people are looked for; None: everywhere.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Pipeline:
         smoother: Smoother | None = None,
         is_paced: bool = False,
         say: Callable[[str], None] | None = None,
+        region: Region | None = None,
     ) -> None:
         spec = engine.spec
         slots = persons + CANDIDATES
@@ -98,6 +101,7 @@ class Pipeline:
         self._windows: list[BBox] = []
         self._is_paced = is_paced
         self._say = say
+        self._region = region
         self._no_people = np.empty((0, spec.keypoint_count, 3))
         self._crop_ms = 0.0  # engine time for one crop, slowly filtered
         self._frame_hw = (0, 0)
@@ -115,9 +119,15 @@ class Pipeline:
         begin_s = time.perf_counter()
         is_first = not self._windows
         if frame.size_hw != self._frame_hw:
+            if self._region is not None and is_first:
+                self._region.check(frame.size_hw)
+            find = self._region.windows if self._region is not None else scan_windows
             self._frame_hw = frame.size_hw
-            self._windows = scan_windows(frame.size_hw, self.engine.spec.input_hw)
+            self._windows = find(frame.size_hw, self.engine.spec.input_hw)
             self._next_window = 0
+        whole = frame
+        if self._region is not None:
+            frame = replace(frame, image_bgr=self._region.only(frame.image_bgr))
         if is_first:
             self._search(frame)
         dt_s = min(max(0.0, frame.time_s - self._time_s), SWEEP_S)
@@ -126,7 +136,7 @@ class Pipeline:
         tracks, windows = self._choose(dt_s)
         transforms = [self._transform(track.box) for track in tracks]
         transforms += [self._transform(window, padding=1.0) for window in windows]
-        crops = Crops(frame, tracks, transforms, self._cut(frame, transforms), self._no_people)
+        crops = Crops(whole, tracks, transforms, self._cut(frame, transforms), self._no_people)
         crops.crop_ms = (time.perf_counter() - begin_s) * 1e3
         return crops
 

@@ -98,6 +98,7 @@ def to_order(arguments: argparse.Namespace, model: Path | None, typed: Sequence[
         device=arguments.device,
         is_blocking=arguments.wait == "sleep",
         persons=arguments.persons,
+        region=arguments.roi,
         smoother=arguments.smooth,
         is_predicting=False,
         is_offline_smoothed=arguments.offline_smooth,

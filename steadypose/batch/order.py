@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -84,6 +84,7 @@ class Order:
             "model": model_sha256,
             "engine": engine,
             "persons": settings.persons,
+            "roi": None if settings.region is None else astuple(settings.region),
             "smoother": settings.smoother,
             "second_pass": settings.is_offline_smoothed,
             "angles": settings.has_angles,

@@ -143,7 +143,13 @@ class Worker:
             second_pass=_smooth_again if settings.is_offline_smoothed else None,
             dropped=lambda: source.dropped,
         )
-        pipeline = Pipeline(engine, persons=settings.persons, smoother=smoother, say=self._say)
+        pipeline = Pipeline(
+            engine,
+            persons=settings.persons,
+            smoother=smoother,
+            say=self._say,
+            region=settings.region,
+        )
         return Run(
             source,
             pipeline,

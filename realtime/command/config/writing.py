@@ -30,6 +30,8 @@ EXAMPLES: dict[str, Any] = {
     "height": 720,
     "fps": 30,
     "fourcc": "MJPG",
+    "camera-control": "brightness=128",
+    "roi": "0,0,640,480",
     "max-frames": 1000,
     "quality": "balanced",
     "model": "models/mine.onnx",

@@ -48,6 +48,8 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
         is_predicting=arguments.predict,
         is_offline_smoothed=arguments.offline_smooth,
         is_mirrored=arguments.mirror,
+        is_picture_hidden=arguments.skeleton_only,
+        region=arguments.roi,
         is_headless=arguments.headless,
         is_forced=arguments.force,
         tables=tuple(
@@ -113,6 +115,11 @@ def build_parser() -> Parser:
     output = parser.add_argument_group("output")
     output.add_argument(
         "--mirror", action=Switch, help="show the picture as a mirror; data stay as they are"
+    )
+    output.add_argument(
+        "--skeleton-only",
+        action=Switch,
+        help="show and record people on black: no picture in window, video and snapshots",
     )
     output.add_argument(
         "--angles",

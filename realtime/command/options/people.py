@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from steadypose.realtime.command.options.parser import Number, Switch
+from steadypose.realtime.command.options.values import region
 from steadypose.realtime.command.settings import DEFAULTS
 from steadypose.realtime.smooth import presets as smoothers
 from steadypose.realtime.tracking.roster import MOST_PERSONS
@@ -18,6 +19,12 @@ def add_people(people: argparse._ArgumentGroup) -> None:
         default=DEFAULTS.persons,
         metavar="N",
         help=f"follow up to N people, 1 to {MOST_PERSONS} (default: %(default)s)",
+    )
+    people.add_argument(
+        "--roi",
+        type=region,
+        metavar="X,Y,W,H",
+        help="look for people in this part of the frame only, pixels; positions stay the frame's",
     )
     people.add_argument(
         "--smooth",

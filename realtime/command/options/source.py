@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from steadypose.realtime.command.options.parser import ANY, Number, Switch
-from steadypose.realtime.command.options.values import Camera
+from steadypose.realtime.command.options.values import Camera, camera_controls
 from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import DECODERS, SourceOptions
@@ -18,10 +18,17 @@ def source_of(arguments: argparse.Namespace) -> SourceOptions:
         text = spelled_out(arguments.source)
     return SourceOptions(
         text,
-        CameraMode(arguments.width, arguments.height, arguments.fps, arguments.fourcc),
+        CameraMode(
+            arguments.width,
+            arguments.height,
+            arguments.fps,
+            arguments.fourcc,
+            arguments.camera_control or (),
+        ),
         is_paced=arguments.realtime,
         is_camera_name=isinstance(arguments.camera, str),
         decode=arguments.decode,
+        rotate_deg=int(arguments.rotate),
     )
 
 
@@ -50,6 +57,20 @@ def add_source(source: argparse._ArgumentGroup) -> None:
         help="frame rate to ask the camera for; playback rate of pictures",
     )
     source.add_argument("--fourcc", metavar="CODE", help="pixel format, for instance MJPG or YUYV")
+    source.add_argument(
+        "--camera-control",
+        type=camera_controls,
+        metavar="NAME=VALUE,…",
+        help="set the camera's own controls, in this order: auto_exposure=1,"
+        "exposure_time_absolute=80; --doctor lists them",
+    )
+    source.add_argument(
+        "--rotate",
+        choices=("0", "90", "180", "270"),
+        default="0",
+        help="turn frames clockwise by so many degrees, picture and positions (default: "
+        "%(default)s)",
+    )
     source.add_argument(
         "--realtime",
         action=Switch,

@@ -13,6 +13,7 @@ from steadypose.engines.foreign.names import RULE, is_name
 from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import parse_address
+from steadypose.realtime.tracking.region import Region
 
 LEAST_TOKEN = 16
 """Characters of a token that somebody chose."""
@@ -35,6 +36,30 @@ class Camera:
         if not text.strip():
             raise argparse.ArgumentTypeError("neither a number nor a name")
         return text
+
+
+def camera_controls(text: str) -> tuple[tuple[str, str], ...]:
+    """Parse names and values: ``brightness=10,auto_exposure=1``."""
+    found = []
+    for part in text.split(","):
+        name, mark, value = (word.strip() for word in part.partition("="))
+        if not (name and mark and value):
+            raise argparse.ArgumentTypeError(
+                f"{part.strip()!r} is not a name and a value, such as brightness=10"
+            )
+        found.append((name, value))
+    return tuple(found)
+
+
+def region(text: str) -> Region:
+    """Parse a part of the frame: ``X,Y,W,H``."""
+    numbers = [part.strip() for part in text.split(",")]
+    if len(numbers) != 4 or not all(re.fullmatch(r"\d{1,5}", n, re.ASCII) for n in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not four whole numbers: X,Y,W,H")
+    found = Region(*map(int, numbers))
+    if not (found.width and found.height):
+        raise argparse.ArgumentTypeError(f"{text!r} has no width or no height")
+    return found
 
 
 def address(text: str) -> Address:

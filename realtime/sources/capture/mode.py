@@ -21,6 +21,34 @@ _ORDERS = {
 }
 # Code first: many drivers offer large sizes at full rate as MJPG only.
 _OTHERS = (_FOURCC, _SIZE, _RATE, _BUFFERS)
+# What cap_v4l.cpp makes out; it takes other formats as well, and fails or loses their colours.
+_READ_FROM_V4L2 = frozenset(
+    [
+        "MJPG",
+        "JPEG",
+        "YUYV",
+        "UYVY",
+        "NV12",
+        "NV21",
+        "YU12",
+        "YV12",
+        "411P",
+        "RGB3",
+        "BGR3",
+        "XR24",
+        "AR24",
+        "GREY",
+        "Y10",
+        "Y12",
+        "Y16",
+        "BA81",
+        "GBRG",
+        "GRBG",
+        "RGGB",
+        "S910",
+    ]
+)
+COMMON = "MJPG, YUYV or NV12"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +60,14 @@ class CameraMode:
         height: Pixels.
         fps: Frames a second.
         fourcc: Four letters such as MJPG or YUYV.
+        controls: Names and values of the camera's own controls, set in this order.
     """
 
     width: int | None = None
     height: int | None = None
     fps: float | None = None
     fourcc: str | None = None
+    controls: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.fourcc is not None and len(self.fourcc) != 4:
@@ -90,6 +120,17 @@ def _ask_fourcc(capture: cv2.VideoCapture, mode: CameraMode) -> None:
         raise UsageError(
             f"--fourcc {letters} is no format that DirectShow knows", fix="try --fourcc MJPG"
         )
+    if is_kept and is_unread(capture):
+        raise UsageError(
+            f"the camera has the format {letters}, but OpenCV does not read it",
+            fix=f"try --fourcc {COMMON}; --doctor lists the camera's formats",
+        )
+
+
+def is_unread(capture: cv2.VideoCapture) -> bool:
+    """Whether the format that is set is one whose pictures OpenCV cannot make out."""
+    letters = _letters(capture).upper()
+    return capture.getBackendName() == "V4L2" and letters not in {"", *_READ_FROM_V4L2}
 
 
 def _even(side: float) -> int:
@@ -130,7 +171,7 @@ def granted(capture: cv2.VideoCapture, mode: CameraMode) -> str:
         )
         if want is not None and abs(want - have) > 0.5
     ]
-    if mode.fourcc is not None and letters.upper() != mode.fourcc.upper():
+    if mode.fourcc is not None and letters.upper() != mode.fourcc.upper().rstrip():
         chosen = f"{letters} granted" if letters else "the system chooses"
         asked.append(f"fourcc {mode.fourcc} asked, {chosen}")
     return text + (f" ({'; '.join(asked)})" if asked else "")
@@ -140,4 +181,5 @@ def _letters(capture: cv2.VideoCapture) -> str:
     """The camera's format, empty where the back end does not know (-1, or a small number)."""
     code = int(capture.get(cv2.CAP_PROP_FOURCC))
     letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24))
+    letters = letters.rstrip(" ")
     return letters if letters.isascii() and letters.isalnum() else ""

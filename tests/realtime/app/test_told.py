@@ -129,7 +129,7 @@ def test_a_recording_gets_its_second_pass_when_that_was_asked_for(
 
 def test_the_doctor_says_that_there_is_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "list_cameras", list)
-    (line,) = doctor._cameras()
+    (line,) = doctor.camera_lines()
     assert line.startswith("cameras")
     assert "lists no camera" in line
 
