@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16", "int8")
 
 BF16_GAIN = 0.85
 """Share of fp32's time that bf16 may take on a CPU: what is as fast in fp32 is more exact there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOptions:
+    """Which servers compute, and how they are asked.
+
+    Attributes:
+        servers: ``HOST:PORT``, or with ``grpc://``, ``grpcs://``, ``http://``, ``https://`` before.
+        model: The model's name there; empty: the name in its spec.
+        timeout_s: How long an answer may take; a later one is dropped.
+        patience_s: How long a file waits for servers to come back.
+        is_live: Frames come at their own time: none waits longer than ``timeout_s``.
+        ca: Certificates (PEM) that vouch for the servers; None: the system's.
+        token: Sent as ``authorization: Bearer``; not shown.
+    """
+
+    servers: tuple[str, ...] = ()
+    model: str = ""
+    timeout_s: float = 0.25
+    patience_s: float = 30.0
+    is_live: bool = True
+    ca: Path | None = None
+    token: str = field(default="", repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """What is sent with each request."""
+        return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +51,7 @@ class EngineOptions:
         is_blocking: Sleep while the GPU works, instead of asking it all the time: a little
             slower, and a core stays free.
         openvino_device: Where OpenVINO computes, as it names it: CPU, GPU, NPU or AUTO.
+        remote: Servers of the backend ``remote``.
     """
 
     precision: str = "auto"
@@ -31,6 +60,7 @@ class EngineOptions:
     device: int = 0
     is_blocking: bool = False
     openvino_device: str = "CPU"
+    remote: RemoteOptions = field(default_factory=RemoteOptions)
 
 
 def default_threads() -> int:

@@ -36,6 +36,7 @@ class Backend:
         factory: Name of the engine class, or a function that makes one, in that module.
         package: What must be installed.
         requirements: The file that installs it.
+        is_automatic: ``auto`` tries it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Backend:
     factory: str
     package: str
     requirements: str
+    is_automatic: bool = True
 
 
 # Fastest first, by benchmarks/loop/backends.py; TensorRT is only taken where a GPU is.
@@ -67,6 +69,14 @@ BACKENDS = (
         "OnnxRuntimeEngine",
         "onnxruntime",
         "requirements-onnxruntime.txt",
+    ),
+    Backend(
+        "remote",
+        "steadypose.engines.backends.remote.opening",
+        "open_remote",
+        "tritonclient",
+        "requirements-remote.txt",
+        is_automatic=False,
     ),
 )
 NAMES = ("auto", *(backend.name for backend in BACKENDS))
@@ -112,7 +122,8 @@ def open_engine(
     candidates = [
         entry
         for entry in BACKENDS
-        if backend == entry.name or (backend == "auto" and entry.name not in leave_out)
+        if backend == entry.name
+        or (backend == "auto" and entry.is_automatic and entry.name not in leave_out)
     ]
     if not candidates:
         raise EngineUnavailableError(

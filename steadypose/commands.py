@@ -48,6 +48,10 @@ COMMANDS = {
     "download-weights": Command("fetch published weights by name", "export.download_weights"),
     "export-onnx": Command("make a model file of weights (needs torch)", "export.export_onnx"),
     "wrap-onnx": Command("make a model file of another project's ONNX", "export.wrap_onnx"),
+    "model-repository": Command(
+        "write the folder from which an inference server serves a model",
+        "export.wrap.model_repository",
+    ),
     "quantize": Command("make an int8 model file", "export.quantize"),
 }
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from steadypose.engines.options import EngineOptions
+from steadypose.engines.options import EngineOptions, RemoteOptions
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.model.skeletons import ChosenSkeleton
 from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.live.opening import LiveOptions
 from steadypose.realtime.record.parts import Limit
-from steadypose.realtime.sources.opening import SourceOptions
+from steadypose.realtime.sources.opening import SourceOptions, is_camera
 from steadypose.realtime.tracking.region import Region
 
 
@@ -48,6 +48,7 @@ class Settings:
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
         live: Where poses are sent as they happen.
+        remote: Servers that compute, and how they are asked.
         has_angles: Measure, show and record joint angles.
         config: File that options were read from.
     """
@@ -79,11 +80,14 @@ class Settings:
     benchmark: Path | None = None
     max_frames: int | None = None
     live: LiveOptions = field(default_factory=LiveOptions)
+    remote: RemoteOptions = field(default_factory=RemoteOptions)
     has_angles: bool = False
     config: Path | None = None
 
     def engine_options(self, threads: int) -> EngineOptions:
         """How to open the engine, on some threads."""
+        source = self.source
+        is_live = is_camera(source) or source.is_paced
         return EngineOptions(
             self.precision,
             threads,
@@ -91,6 +95,7 @@ class Settings:
             self.device,
             self.is_blocking,
             self.openvino_device,
+            remote=replace(self.remote, is_live=is_live),
         )
 
     @property

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,15 @@ from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.model.places import MODELS
 
 Opener = Callable[[], Engine]
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An engine that goes on by itself, and tells."""
+
+    def listen(self, say: Callable[[str], None]) -> None:
+        """Call ``say`` with a sentence at each change."""
+        ...
 
 
 def recovering(
@@ -50,6 +60,8 @@ def recovering(
     Raises:
         UsageError: The skeleton has another number of keypoints; the engine is closed.
     """
+    if isinstance(opened.engine, Telling):
+        opened.engine.listen(say)
     spec = _renamed(opened.engine, skeleton)
     if opened.backend != "tensorrt":
         if skeleton is None:

@@ -31,8 +31,8 @@ def open_on_fewest(
     user's other programs.
 
     Args:
-        first: On one thread; closed here if it is too slow. TensorRT's is not tried:
-            threads have no effect on it.
+        first: On one thread; closed here if it is too slow. TensorRT's and one on servers are
+            not tried: threads have no effect on them.
         reopen: Opens the same file on the same backend on a number of threads.
         most: Maximum number of threads.
         persons: Crops per frame.
@@ -45,7 +45,7 @@ def open_on_fewest(
     Raises:
         SteadyposeError: An opening or a trial call failed; no engine is left open.
     """
-    if first.engine.label.startswith("tensorrt"):
+    if first.engine.label.startswith(("tensorrt", "remote")):
         return first
     begin_s = time.perf_counter()
     budget_ms = _SHARE * 1e3 / (camera_hz or _USUAL_HZ)

@@ -12,13 +12,12 @@ from steadypose.batch.store import is_url
 from steadypose.engines.errors import UsageError
 from steadypose.engines.options import usable_cpus
 from steadypose.engines.wording.advice import command
-from steadypose.realtime.command.options.engine import add_engine
+from steadypose.realtime.command.options.engine import add_engine, engine_settings
 from steadypose.realtime.command.options.parser import ANY, Number, Parser, Switch
 from steadypose.realtime.command.options.people import add_people
 from steadypose.realtime.command.options.recording import add_layout, chosen_table
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import add_force
-from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.sources.opening import DECODERS, SourceOptions
 
@@ -89,14 +88,7 @@ def to_order(arguments: argparse.Namespace, model: Path | None, typed: Sequence[
     )
     settings = Settings(
         source=SourceOptions("archive", decode=arguments.decode),
-        model=model or DEFAULT_MODEL,
-        has_chosen_model=model is not None,
-        backend=arguments.backend,
-        precision=arguments.precision,
-        is_auto_build=arguments.auto_build,
-        is_trusting=arguments.trust_engine,
-        device=arguments.device,
-        is_blocking=arguments.wait == "sleep",
+        **engine_settings(arguments, model),
         persons=arguments.persons,
         region=arguments.roi,
         smoother=arguments.smooth,

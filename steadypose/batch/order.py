@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -83,6 +83,7 @@ class Order:
             "steadypose": __version__,
             "model": model_sha256,
             "engine": engine,
+            "skeleton": asdict(settings.skeleton.skeleton) if settings.skeleton else None,
             "persons": settings.persons,
             "roi": None if settings.region is None else astuple(settings.region),
             "smoother": settings.smoother,

@@ -56,7 +56,8 @@ class Worker:
         if settings.precision == "auto" and " bf16" in taken.opened.engine.label:
             taken = _in_fp32(taken, settings)
         options = settings.engine_options(order.threads)
-        self._engine = recovering(taken.opened, taken.model, options, say=say)
+        chosen = settings.skeleton.skeleton if settings.skeleton else None
+        self._engine = recovering(taken.opened, taken.model, options, say=say, skeleton=chosen)
         self._settings = replace(settings, model=taken.model)
         self.notes = taken.opened.passed_over
         self.label = f"{self._engine.spec.name} on {self._engine.label}"

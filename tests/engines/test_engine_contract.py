@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.engines.backends.remote.engine import RemoteEngine
+from steadypose.engines.backends.remote.server import Server
 from steadypose.engines.backends.tensorrt.api import Log, TensorRt
 from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
 from steadypose.engines.backends.tensorrt.cuda_memory import PycudaMemory
@@ -24,6 +26,7 @@ from steadypose.engines.registry import open_engine
 from steadypose.engines.spec import ModelSpec
 from tests.conftest import TINY_SPEC, tiny_model
 from tests.support.fake_cuda import FakeCuda, fake_pycuda, fake_tensorrt
+from tests.support.inference_server import InProcess
 
 Maker = Callable[[], Engine]
 SpecMaker = Callable[[ModelSpec], Engine]
@@ -47,7 +50,7 @@ def _tensorrt_on_a_fake_gpu(monkeypatch: pytest.MonkeyPatch, spec: ModelSpec) ->
     )
 
 
-@pytest.fixture(params=["fake", "onnxruntime", "openvino", "tensorrt"])
+@pytest.fixture(params=["fake", "onnxruntime", "openvino", "tensorrt", "remote"])
 def make_engine_for(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SpecMaker]:
@@ -62,12 +65,17 @@ def make_engine_for(
             path = tmp_path / "tiny.onnx"
             path.write_bytes(tiny_model(spec).SerializeToString())
             options = EngineOptions(precision="fp32", threads=1)
-            engine = open_engine(path, backend=request.param, options=options).engine
+            local = "openvino" if request.param == "remote" else request.param
+            engine = open_engine(path, backend=local, options=options).engine
+        if request.param == "remote":
+            opened.append(engine)
+            server = Server("there", partial(InProcess, engine), lambda _: None, model="tiny")
+            engine = RemoteEngine(spec, [server], timeout_s=5.0, patience_s=None, label="gRPC")
         opened.append(engine)
         return engine
 
     yield make
-    for engine in opened:
+    for engine in reversed(opened):
         engine.close()
 
 

@@ -74,7 +74,7 @@ def test_an_installation_asks_for_what_the_requirements_ask(wheel: zipfile.ZipFi
             yield f"{base.strip()}; {only}extra == '{name}'"
 
     wanted = listed("requirements.txt")
-    for extra in ("onnxruntime", "record", "live", "filterpy", "cameras"):
+    for extra in ("onnxruntime", "record", "live", "filterpy", "cameras", "remote"):
         wanted += extra_of(extra, listed(f"requirements-{extra}.txt"))
     wanted += extra_of("gpu", ["steadypose[onnxruntime]", *listed("requirements-gpu.txt")])
     # Without what tests and linters need beside it.

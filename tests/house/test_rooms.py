@@ -17,7 +17,7 @@ from steadypose.realtime.model.places import ROOT
 PACKAGES = ("engines", "realtime", "export", "training", "benchmarks")
 ROOMS = {
     "engines": "backends foreign skeletons wording",
-    "engines/backends": "tensorrt",
+    "engines/backends": "remote tensorrt",
     "realtime": "app command model record report smooth sources tracking",
     "realtime/command": "config options",
     "realtime/record": "formats live",

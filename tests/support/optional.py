@@ -69,6 +69,12 @@ OPTIONAL = (
         "supervision", "frames for supervision", "pip install supervision", is_in_test_all=False
     ),
     OptionalPackage("rerun", "frames in Rerun", "pip install rerun-sdk", is_in_test_all=False),
+    OptionalPackage(
+        "tritonclient",
+        "inference servers",
+        "pip install -r requirements-remote.txt",
+        is_in_test_all=False,
+    ),
     OptionalPackage("ray", "archives on Ray", "pip install ray", is_in_test_all=False),
     OptionalPackage(
         "fsspec", "archives that go to a URL", "pip install fsspec", is_in_test_all=False

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from steadypose.engines.wording.advice import command
-from steadypose.realtime.command.options.engine import add_engine, backend_of, device_of
+from steadypose.realtime.command.options.engine import add_engine, engine_settings
 from steadypose.realtime.command.options.parser import Parser, Switch, file_name
 from steadypose.realtime.command.options.people import add_people
 from steadypose.realtime.command.options.recording import (
@@ -18,7 +18,6 @@ from steadypose.realtime.command.options.recording import (
 from steadypose.realtime.command.options.source import add_source, source_of
 from steadypose.realtime.command.settings import DEFAULTS, Settings
 from steadypose.realtime.command.written_files import add_force
-from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats.tables import (
     NAMES,
     Table,
@@ -33,16 +32,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
     return Settings(
         source=source_of(arguments),
-        model=model or DEFAULT_MODEL,
-        has_chosen_model=model is not None,
-        skeleton=arguments.skeleton,
-        backend=backend_of(arguments),
-        precision=arguments.precision,
-        threads=arguments.threads,
-        is_auto_build=arguments.auto_build,
-        is_trusting=arguments.trust_engine,
-        **device_of(arguments),
-        is_blocking=arguments.wait == "sleep",
+        **engine_settings(arguments, model),
         persons=arguments.persons,
         smoother=arguments.smooth,
         is_predicting=arguments.predict,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 from typing import Any
 
 from steadypose.engines import registry
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import PRECISIONS
-from steadypose.realtime.command.options.parser import Number, Switch
+from steadypose.engines.options import PRECISIONS, RemoteOptions
+from steadypose.realtime.command.options.parser import Number, Switch, file_name
+from steadypose.realtime.command.options.values import secret, secret_in
 from steadypose.realtime.command.settings import DEFAULTS
-from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
+from steadypose.realtime.model.places import DEFAULT_MODEL, DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.model.skeletons import add_skeleton
 
 _OPENVINO_DEVICE = re.compile(r"CPU|NPU|AUTO|GPU(\.\d)?")
@@ -34,6 +36,31 @@ class Device(Number):
         """Parse it for argparse."""
         name = str(text).upper()
         return name if _OPENVINO_DEVICE.fullmatch(name) else super().__call__(text)
+
+
+def engine_settings(arguments: argparse.Namespace, model: Path | None) -> dict[str, Any]:
+    """What parsed arguments say of the engine, by the names of ``Settings``.
+
+    Args:
+        arguments: Of a parser with ``add_engine``.
+        model: The file that was chosen, if one was.
+
+    Raises:
+        UsageError: They contradict each other.
+    """
+    return {
+        "model": model or DEFAULT_MODEL,
+        "has_chosen_model": model is not None,
+        "skeleton": arguments.skeleton,
+        "backend": backend_of(arguments),
+        "precision": arguments.precision,
+        "threads": arguments.threads,
+        "is_auto_build": arguments.auto_build,
+        "is_trusting": arguments.trust_engine,
+        **device_of(arguments),
+        "is_blocking": arguments.wait == "sleep",
+        "remote": remote_of(arguments),
+    }
 
 
 def device_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -119,4 +146,57 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         "--trust-engine",
         action=Switch,
         help="run a TensorRT engine that was not built by you on this machine: it may do anything",
+    )
+    _add_servers(engine)
+
+
+def _add_servers(engine: argparse._ArgumentGroup) -> None:
+    engine.add_argument(
+        "--server",
+        action="append",
+        metavar="HOST:PORT",
+        help="remote: an inference server (Triton, OpenVINO Model Server) by gRPC, or after "
+        "http://, https://, grpcs://; given again, they take turns",
+    )
+    engine.add_argument(
+        "--server-model", metavar="NAME", help="remote: what it calls the model (default: its name)"
+    )
+    engine.add_argument(
+        "--server-timeout",
+        type=Number(10, 60_000),
+        default=round(1e3 * DEFAULTS.remote.timeout_s),
+        metavar="MS",
+        help="remote: how long a frame of a camera waits for an answer; a later one is dropped "
+        "(default: %(default)s)",
+    )
+    engine.add_argument(
+        "--server-ca",
+        type=file_name,
+        metavar="FILE",
+        help="remote: certificates (PEM) that vouch for the server (default: the system's)",
+    )
+    engine.add_argument(
+        "--server-token",
+        type=secret,
+        metavar="WHERE",
+        help="remote: a token to show; @FILE or env:NAME that holds it",
+    )
+
+
+def remote_of(arguments: argparse.Namespace) -> RemoteOptions:
+    """Which servers parsed arguments name.
+
+    Raises:
+        UsageError: They are named and not asked for, or the token is not where it should be.
+    """
+    if arguments.server and arguments.backend != "remote":
+        raise UsageError("--server is for --backend remote", fix="add --backend remote")
+    if arguments.server_ca is not None and not arguments.server_ca.is_file():
+        raise UsageError(f"--server-ca {arguments.server_ca} is no file", fix="check its name")
+    return RemoteOptions(
+        tuple(arguments.server or ()),
+        arguments.server_model or "",
+        arguments.server_timeout / 1e3,
+        ca=arguments.server_ca,
+        token=secret_in(arguments.server_token) if arguments.server_token else "",
     )

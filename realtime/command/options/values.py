@@ -10,6 +10,7 @@ from pathlib import Path
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.foreign.names import RULE, is_name
+from steadypose.engines.wording.printable import visible
 from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import parse_address
@@ -20,6 +21,7 @@ LEAST_TOKEN = 16
 
 _LONGEST_TOKEN = 200
 _HOW_TO_MAKE_ONE = f"write {LEAST_TOKEN} or more random letters and digits there"
+MOST_OF_A_SECRET = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +111,29 @@ def stream_name(text: str) -> str:
     if not is_name(text):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be the name of a stream: {RULE}")
     return text
+
+
+def secret(text: str) -> str:
+    """Parse where a secret is; the secret itself would be seen by everybody on the machine."""
+    if not re.fullmatch(r"@.+|env:\w+", text):
+        raise argparse.ArgumentTypeError("give @FILE or env:NAME that holds it")
+    return text
+
+
+def secret_in(where: str) -> str:
+    """The secret that lies where ``secret`` says.
+
+    Raises:
+        UsageError: There is none that could be sent in a line.
+    """
+    try:
+        if where.startswith("env:"):
+            found = os.environ[where.removeprefix("env:")]
+        else:
+            found = Path(where[1:]).read_text(encoding="utf-8")[:MOST_OF_A_SECRET]
+    except (OSError, ValueError, KeyError):
+        found = ""
+    found = found.strip()
+    if not found or visible(found) != found:
+        raise UsageError(f"{where} holds no token", fix="put it there, in one line")
+    return found

@@ -1,0 +1,72 @@
+"""Addresses of servers, and the sentences about those that cannot be used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from steadypose.engines.backends.remote.contract import Unreachable
+from steadypose.engines.errors import EngineError, UsageError
+
+_FORM = re.compile(r"(?:(grpcs?|https?)://)?((?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5}))/?", re.ASCII)
+_SECURE = frozenset({"grpcs", "https"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is.
+
+    Attributes:
+        protocol: ``grpc`` or ``http``.
+        address: ``HOST:PORT``.
+        is_secure: By TLS.
+    """
+
+    protocol: str
+    address: str
+    is_secure: bool = False
+
+    @property
+    def shown(self) -> str:
+        """As it would be typed."""
+        return f"{self.protocol}{'s' if self.is_secure else ''}://{self.address}"
+
+
+def place_of(text: str) -> Place:
+    """Read ``HOST:PORT``, by gRPC, or one with ``grpc://``, ``grpcs://``, ``http://``, ``https://``.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None or not 0 < int(found[3]) < 65536:
+        raise UsageError(
+            f"--server {text[:80]!r} is no address",
+            fix="HOST:PORT, or grpc://, grpcs://, http://, https:// before it",
+        )
+    scheme = found[1] or "grpc"
+    return Place("http" if scheme.startswith("http") else "grpc", found[2], scheme in _SECURE)
+
+
+def unreachable(place: Place, why: str) -> Unreachable:
+    """Nobody answers there."""
+    other = place.protocol if place.is_secure else f"{place.protocol}s"
+    return Unreachable(
+        f"{place.shown} does not answer: {_short(why)}",
+        fix=f"check that it runs, the port (Triton: 8001 gRPC, 8000 HTTP), and whether it is "
+        f"{other}://",
+    )
+
+
+def refusal(place: Place, model: str, why: str) -> EngineError:
+    """Somebody answers, but not as wanted."""
+    return EngineError(
+        f"{place.shown} refuses the model {model!r}: {_short(why)}",
+        fix="check what it serves (its log names the models), --server-model and --server-token",
+    )
+
+
+def _short(why: str) -> str:
+    """The first sentence of what a library says."""
+    line = why.strip().partition("\n")[0]
+    return line if len(line) < 160 else f"{line[:160]}…"

@@ -1,0 +1,97 @@
+"""One server: asked on a thread of its own, left alone for a while when it fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steadypose.engines.backends.remote.contract import Client, Served
+
+_BACK_OFF_S = (0.05, 0.1, 0.2, 0.4)
+
+
+class Server:
+    """A server and what is known of it.
+
+    Args:
+        where: Its address, for people.
+        connect: Makes a client; called on the server's thread.
+        check: Refuses what it serves; called on that thread before the first batch, and again
+            after each failure: who comes back may serve something else.
+        model: The model's name there.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        connect: Callable[[], Client],
+        check: Callable[[Served], None],
+        *,
+        model: str,
+    ) -> None:
+        self.where = where
+        self._connect, self._check, self._model = connect, check, model
+        self._client: Client | None = None
+        self._most = 1
+        self._retry_s = 0.0
+        self._failures = 0
+        self._running: Future[NDArray[np.float32]] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ask {where}")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it may be asked now: it is not late with an answer, and not resting."""
+        is_late = self._running is not None and not self._running.done()
+        return not is_late and time.perf_counter() >= self._retry_s
+
+    def ask(self, crops: NDArray[np.uint8], *, timeout_s: float) -> Future[NDArray[np.float32]]:
+        """Begin with a batch, which is not changed by anybody; it may fail as ``Client.infer``.
+
+        Args:
+            crops: (N, H, W, 3).
+            timeout_s: How long the answer is wanted.
+        """
+        self._running = self._thread.submit(self._infer, crops, timeout_s)
+        return self._running
+
+    def succeeded(self) -> None:
+        """Note an answer that came in time."""
+        self._failures = 0
+
+    def failed(self) -> None:
+        """Note that it did not answer; it rests, longer each time."""
+        pause_s = _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
+        self._failures += 1
+        self._retry_s = time.perf_counter() + pause_s
+
+    def close(self) -> None:
+        """End the connection, without waiting for an answer that is late."""
+        self._thread.submit(self._drop)
+        self._thread.shutdown(wait=self._running is None or self._running.done())
+
+    def _infer(self, crops: NDArray[np.uint8], timeout_s: float) -> NDArray[np.float32]:
+        end_s = time.perf_counter() + timeout_s
+        try:
+            if self._client is None:
+                self._client = self._connect()
+                served = self._client.describe(self._model, timeout_s=timeout_s)
+                self._check(served)
+                self._most = served.most or len(crops)
+            pieces = []
+            for first in range(0, len(crops), max(1, self._most)):
+                left_s = max(1e-3, end_s - time.perf_counter())
+                piece = crops[first : first + max(1, self._most)]
+                pieces.append(self._client.infer(self._model, piece, timeout_s=left_s))
+        except BaseException:
+            self._drop()
+            raise
+        return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            client, self._client = self._client, None
+            client.close()

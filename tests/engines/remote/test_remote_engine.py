@@ -1,0 +1,236 @@
+"""Servers that are late, away, back or somebody else: without a network, on a scripted client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
+from steadypose.engines.backends.remote.contract import (
+    SHA256,
+    Served,
+    Tensor,
+    Unreachable,
+    check_served,
+)
+from steadypose.engines.backends.remote.engine import RemoteEngine
+from steadypose.engines.backends.remote.places import Place, place_of
+from steadypose.engines.backends.remote.server import Server
+from steadypose.engines.errors import EngineError, ModelFileError, UsageError
+from steadypose.engines.options import EngineOptions, RemoteOptions
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.command.options.command_line import build_parser, to_settings
+
+OURS = Served(
+    (Tensor("crops", "UINT8", (-1, 64, 48, 3)),), (Tensor("keypoints", "FP32", (-1, 17, 3)),), {}, 8
+)
+ONE = np.full((1, 64, 48, 3), 51, np.uint8)
+
+
+class Scripted:
+    """A server's state, and the client that asks it."""
+
+    def __init__(self, served: Served = OURS) -> None:
+        self.served = served
+        self.stall_s = 0.0
+        self.is_away = False
+        self.batches: list[int] = []
+        self.connects = 0
+
+    def connect(self) -> Scripted:
+        self.connects += 1
+        return self
+
+    def describe(self, model: str, *, timeout_s: float) -> Served:
+        self._answer(timeout_s)
+        return self.served
+
+    def infer(
+        self, model: str, crops: NDArray[np.uint8], *, timeout_s: float
+    ) -> NDArray[np.float32]:
+        self._answer(timeout_s)
+        self.batches.append(len(crops))
+        return FakeEngine().infer(crops)
+
+    def close(self) -> None:
+        pass
+
+    def _answer(self, timeout_s: float) -> None:
+        if self.is_away:
+            raise Unreachable("it does not answer", fix="wait")
+        time.sleep(self.stall_s)
+
+
+Opener = Callable[..., RemoteEngine]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    engines = []
+
+    def make(
+        *clients: Scripted, timeout_s: float = 0.1, patience_s: float | None = None
+    ) -> RemoteEngine:
+        check = partial(check_served, spec=FAKE_SPEC, model="fake", where="s", sha256="ab")
+        servers = [Server(f"s{n}", c.connect, check, model="fake") for n, c in enumerate(clients)]
+        engine = RemoteEngine(
+            FAKE_SPEC, servers, timeout_s=timeout_s, patience_s=patience_s, label="x", first_s=0.5
+        )
+        engines.append(engine)
+        return engine
+
+    yield make
+    for engine in engines:
+        engine.close()
+
+
+def test_a_batch_is_computed_and_split_where_the_server_takes_less(opened: Opener) -> None:
+    client = Scripted(Served(OURS.inputs, OURS.outputs, {}, 4))
+    found = opened(client).infer(np.repeat(ONE, 10, axis=0))
+    assert client.batches == [4, 4, 2]
+    np.testing.assert_array_equal(found, FakeEngine().infer(np.repeat(ONE, 10, axis=0)))
+
+
+def test_several_servers_take_turns(opened: Opener) -> None:
+    clients = Scripted(), Scripted(), Scripted()
+    engine = opened(*clients)
+    for _ in range(6):
+        engine.infer(ONE)
+    assert [client.batches for client in clients] == [[1, 1]] * 3
+
+
+def test_another_server_stands_in_within_the_same_frame(opened: Opener) -> None:
+    clients = Scripted(), Scripted()
+    engine = opened(*clients)
+    engine.infer(ONE)
+    clients[1].is_away = True
+    assert engine.infer(ONE)[0, 0, 2] > 0
+    assert len(clients[0].batches) == 2
+
+
+def test_a_server_that_stalls_delays_no_frame_beyond_the_bound(opened: Opener) -> None:
+    client = Scripted()
+    engine = opened(client, timeout_s=0.1)
+    said: list[str] = []
+    engine.listen(said.append)
+    engine.infer(ONE)
+    client.stall_s = 0.4
+    for _ in range(3):  # while the first late answer is under way nobody is asked again
+        begin_s = time.perf_counter()
+        found = engine.infer(ONE)
+        assert time.perf_counter() - begin_s < 0.3
+        assert not found.any(), "a late answer is dropped, and nobody is seen"
+    client.stall_s = 0.0
+    end_s = time.perf_counter() + 5
+    while not engine.infer(ONE).any() and time.perf_counter() < end_s:
+        time.sleep(0.01)
+    assert engine.infer(ONE)[0, 0, 2] == pytest.approx(0.2)
+    assert len(said) == 2
+    assert "did not answer within 0.1 s; the run goes on" in said[0]
+    assert said[1] == "s0 answers again"
+
+
+def test_who_comes_back_is_looked_at_again(opened: Opener) -> None:
+    client = Scripted()
+    engine = opened(client)
+    engine.infer(ONE)
+    client.is_away = True
+    assert not engine.infer(ONE).any()
+    client.is_away = False
+    client.served = Served(OURS.inputs, OURS.outputs, {SHA256: "cd"}, 8)
+    with pytest.raises(ModelFileError, match="SHA-256 cd, the one here has ab"):
+        for _ in range(200):
+            engine.infer(ONE)
+            time.sleep(0.01)
+
+
+def test_the_first_answer_must_come(opened: Opener) -> None:
+    client = Scripted()
+    client.is_away = True
+    with pytest.raises(Unreachable):
+        opened(client).infer(ONE)
+
+
+def test_a_file_waits_for_its_server_and_no_frame_is_lost(opened: Opener) -> None:
+    client = Scripted()
+    engine = opened(client, patience_s=5.0)
+    engine.infer(ONE)
+    client.is_away = True
+    engine.start(ONE)
+    time.sleep(0.1)
+    client.is_away = False
+    assert engine.finish()[0, 0, 2] == pytest.approx(0.2)
+
+
+def test_a_file_whose_server_stays_away_ends_with_a_sentence(opened: Opener) -> None:
+    client = Scripted()
+    engine = opened(client, patience_s=0.3)
+    engine.infer(ONE)
+    client.is_away = True
+    with pytest.raises(EngineError, match="does not answer"):
+        engine.infer(ONE)
+
+
+@pytest.mark.parametrize(
+    ("served", "what"),
+    [
+        (Served((Tensor("images", "UINT8", (-1, 64, 48, 3)),), OURS.outputs), "no 'crops'"),
+        (Served((Tensor("crops", "FP32", (-1, 64, 48, 3)),), OURS.outputs), "'crops' is FP32"),
+        (Served((Tensor("crops", "UINT8", (-1, 48, 64, 3)),), OURS.outputs), "-1, 48, 64, 3"),
+        (Served(OURS.inputs, (Tensor("keypoints", "FP32", (-1, 13, 3)),)), "-1, 13, 3"),
+        (Served(OURS.inputs, (Tensor("keypoints", "FP32", (17, 3)),)), "[17, 3]"),
+        (Served(OURS.inputs, ()), "no 'keypoints' (but none)"),
+        (Served(OURS.inputs, OURS.outputs, {SHA256: "cd"}), "SHA-256"),
+    ],
+)
+def test_another_model_is_a_sentence(opened: Opener, served: Served, what: str) -> None:
+    with pytest.raises(ModelFileError) as refused:
+        opened(Scripted(served)).infer(ONE)
+    assert what in refused.value.what
+
+
+def test_addresses() -> None:
+    assert place_of("host:8001") == Place("grpc", "host:8001")
+    assert place_of("grpcs://[::1]:8001") == Place("grpc", "[::1]:8001", is_secure=True)
+    assert place_of("https://a.b:443/") == Place("http", "a.b:443", is_secure=True)
+    for wrong in ("host", "host:0", "host:99999", "ftp://host:1", "http://host:1/v2", "a b:1", ""):
+        with pytest.raises(UsageError, match="is no address"):
+            place_of(wrong)
+
+
+def test_remote_needs_a_server_and_auto_never_asks_one(tiny_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no server"):
+        open_engine(tiny_path, backend="remote", options=EngineOptions())
+    remote = RemoteOptions(("127.0.0.1:1",))
+    engine = open_engine(tiny_path, backend="auto", options=EngineOptions(remote=remote))
+    assert engine.backend != "remote"
+    engine.engine.close()
+    with pytest.raises(EngineError, match="chosen where the server's model is built"):
+        options = EngineOptions(precision="fp16", remote=remote)
+        open_engine(tiny_path, backend="remote", options=options)
+
+
+def test_options_of_servers(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret\n")
+
+    def options(*words: str) -> RemoteOptions:
+        arguments = build_parser().parse_args(["--backend", "remote", *words])
+        return to_settings(arguments, None).engine_options(1).remote
+
+    both = options("--server", "a:1", "--server", "b:2", "--server-timeout", "100")
+    assert (both.servers, both.timeout_s, both.is_live) == (("a:1", "b:2"), 0.1, True)
+    assert not options("--source", "clip.mp4").is_live
+    assert options("--source", "demo", "--realtime").is_live
+    told = options("--server", "a:1", "--server-token", f"@{tmp_path / 'token'}")
+    assert told.headers() == {"authorization": "Bearer secret"}
+    assert "secret" not in repr(told)
+    with pytest.raises(UsageError, match="@FILE or env:NAME"):
+        options("--server-token", "secret")
+    with pytest.raises(UsageError, match="is for --backend remote"):
+        to_settings(build_parser().parse_args(["--server", "a:1"]), None)
