@@ -41,10 +41,8 @@ $(VENV)/.all: requirements-train.txt requirements-export.txt requirements-people
 	-$(PY) -m pip install --disable-pip-version-check -q -r requirements-people.txt
 	@touch $@ $(VENV)/.export
 
-demo: setup
-	@mkdir -p out
-	$(PY) run.py --source demo --csv out/demo.csv --save-video out/demo.mp4 --headless
-	@echo "Look at out/demo.mp4 and out/demo.csv. With a camera: $(PY) run.py --camera 0"
+demo:
+	@$(PYTHON) start.py
 
 run: setup
 	$(PY) run.py --camera 0

@@ -10,18 +10,33 @@ NEEDED = ("numpy", "cv2", "av")
 _SETUP = "{0} -m venv .venv, then {1} -m pip install -r requirements.txt, then {1} run.py"
 
 
+def environment_python():
+    # type: () -> str
+    """Python of the environment beside this file, as it is typed on this system."""
+    return ".venv\\Scripts\\python" if os.name == "nt" else ".venv/bin/python"
+
+
+def wrong_python(command=_SETUP):
+    # type: (str) -> tuple[str, str] | None
+    """The fact and the fix where this Python is too old or too new, else None."""
+    version = sys.version_info[:2]
+    if LOWEST <= version <= HIGHEST:
+        return None
+    what = "this is Python {}.{}, steadypose needs 3.{} to 3.{}"
+    return (
+        what.format(version[0], version[1], LOWEST[1], HIGHEST[1]),
+        command.format("py -3.13" if os.name == "nt" else "python3.13", environment_python()),
+    )
+
+
 def why_not():
     # type: () -> tuple[str, str] | None
     """None where the app can start, else the fact and the fix, for this very system."""
     is_windows = os.name == "nt"
-    python = ".venv\\Scripts\\python" if is_windows else ".venv/bin/python"
-    version = sys.version_info[:2]
-    if not LOWEST <= version <= HIGHEST:
-        what = "this is Python {}.{}, steadypose needs 3.{} to 3.{}"
-        return (
-            what.format(version[0], version[1], LOWEST[1], HIGHEST[1]),
-            _SETUP.format("py -3.13" if is_windows else "python3.13", python),
-        )
+    python = environment_python()
+    reason = wrong_python()
+    if reason is not None:
+        return reason
     from importlib.util import find_spec  # noqa: PLC0415 - Python 2 has none
 
     missing = [name for name in NEEDED if find_spec(name) is None]

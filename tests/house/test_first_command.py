@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +16,9 @@ import pytest
 from packaging.requirements import Requirement
 
 import run
+import start
 from benchmarks.wheels import SYSTEMS, wanted
+from steadypose.realtime.command.options.command_line import build_parser
 from steadypose.realtime.model.places import ROOT
 
 
@@ -86,30 +90,163 @@ def test_windows_without_media_foundation_is_told_of_the_pack(
     assert "DLL load failed" in run.why_not_loaded(error)[0]
 
 
-def test_any_python_can_read_it() -> None:
+@pytest.mark.parametrize("name", ["run.py", "start.py"])
+def test_any_python_can_read_it(name: str) -> None:
     """No f-strings, no annotations, nothing that 2.7 does not know."""
-    for node in ast.walk(ast.parse((ROOT / "run.py").read_text())):
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
         assert not isinstance(node, ast.JoinedStr | ast.AnnAssign | ast.NamedExpr)
+        if isinstance(node, ast.List):
+            assert not any(isinstance(element, ast.Starred) for element in node.elts)
         if isinstance(node, ast.FunctionDef):
             assert node.returns is None
 
 
-def test_the_readme_has_the_lines_for_powershell() -> None:
-    text = (ROOT / "README.md").read_text()
+def lines_of(page: str) -> list[str]:
+    """What is to be typed in Windows' PowerShell."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     (block,) = re.findall(r"```powershell\n(.*?)```", text, re.DOTALL)
-    make, install, start = block.splitlines()
+    return [str(line) for line in block.splitlines()]
+
+
+def test_the_documents_have_lines_for_powershell_that_work(tmp_path: Path) -> None:
+    begin, camera = lines_of("README.md")
+    assert begin == "py start.py"
+    make, install, demo = lines_of("docs/install.md")
     assert make == "py -m venv .venv"
     assert install == r".venv\Scripts\python -m pip install -r requirements.txt"
-    words = start.split()
-    assert words[:2] == [r".venv\Scripts\python", "run.py"]
+    for line in (camera, demo):
+        python, script, *words = line.split()
+        assert (python, script) == (r".venv\Scripts\python", "run.py")
+        build_parser().parse_args(words)
     done = subprocess.run(
-        [sys.executable, str(ROOT / "run.py"), *words[2:-1], os.devnull, "--max-frames", "3"],
+        [sys.executable, str(ROOT / "run.py"), *demo.split()[2:], "--max-frames", "3"],
         check=False,
         capture_output=True,
         text=True,
+        cwd=tmp_path,
         env={k: v for k, v in os.environ.items() if k != "DISPLAY"},
     )
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "demo.csv").exists()
+
+
+class Setup:
+    """A checkout without its environment, and the commands that start.py runs there."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.ran = folder, list[list[str]]()
+        self.codes: dict[str, int] = {}
+        (folder / "requirements.txt").touch()
+        monkeypatch.setattr(start, "HERE", str(folder))
+        monkeypatch.setattr(start, "REQUIREMENTS", str(folder / "requirements.txt"))
+        monkeypatch.setattr(start, "INSTALLED", str(folder / ".venv" / ".app"))
+        monkeypatch.setattr(start, "_wait", self.wait)
+
+    def wait(self, command: list[str], _: str | None) -> int:
+        self.ran.append(command)
+        code = next((code for word, code in self.codes.items() if word in command), 0)
+        if "venv" in command and code == 0:
+            python = self.folder / run.environment_python()
+            python.parent.mkdir(parents=True)
+            python.touch()
+        return code
+
+    def kinds(self) -> list[str]:
+        found = [
+            next(w for w in ("venv", "pip", "run.py") if w in " ".join(c[1:])) for c in self.ran
+        ]
+        self.ran.clear()
+        return found
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    return Setup(tmp_path, monkeypatch)
+
+
+def test_start_sets_up_once_and_runs_the_demo(
+    setup: Setup, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start.main([]) == 0
+    assert setup.ran[-1][1:] == ["run.py", *start.DEMO]
+    assert setup.ran[1][0] == str(setup.folder / run.environment_python())
+    assert setup.kinds() == ["venv", "pip", "run.py"]
+    assert "Look at out/demo.mp4 and out/demo.csv" in capsys.readouterr().out
+    assert (setup.folder / "out").is_dir()
+    assert start.main(["--camera", "1"]) == 0
+    assert setup.ran[-1][2:] == ["--camera", "1"]
+    assert setup.kinds() == ["run.py"]
+    later = (setup.folder / ".venv/.app").stat().st_mtime + 5
+    os.utime(setup.folder / "requirements.txt", (later, later))
+    assert start.main([]) == 0
+    assert setup.kinds() == ["pip", "run.py"]
+
+
+def test_start_gives_the_code_of_the_run(setup: Setup) -> None:
+    setup.codes = {"run.py": 2}
+    assert start.main([]) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("venv", "making .venv failed"), ("pip", "installing the packages failed")]
+)
+def test_a_step_that_fails_is_a_sentence_and_is_done_again(
+    setup: Setup, capsys: pytest.CaptureFixture[str], word: str, said: str
+) -> None:
+    setup.codes = {word: 1}
+    with pytest.raises(SystemExit) as ended:
+        start.main([])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert f"error: {said}\n  fix: " in error
+    setup.codes = {}
+    setup.ran.clear()
+    assert start.main([]) == 0
+    assert word in setup.kinds()
+
+
+def test_start_names_the_command_for_another_python(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = SimpleNamespace(version_info=(3, 9, 1), stderr=sys.stderr, exit=sys.exit)
+    monkeypatch.setattr(run, "sys", fake)
+    with pytest.raises(SystemExit):
+        start.main([])
+    assert "fix: " in capsys.readouterr().err
+    monkeypatch.setattr(run, "os", SimpleNamespace(name="nt"))
+    assert run.wrong_python("{0} start.py") == (
+        "this is Python 3.9, steadypose needs 3.10 to 3.14",
+        "py -3.13 start.py",
+    )
+
+
+def test_make_demo_is_start() -> None:
+    assert re.search(r"^demo:.*\n\t@\$\(PYTHON\) start\.py$", (ROOT / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.posix("signals to another process")
+def test_ctrl_c_lets_the_run_close_its_files(tmp_path: Path) -> None:
+    """Both hear it; start waits for the other's own end."""
+    (tmp_path / "child.py").write_text(
+        "import time, pathlib\ntry:\n    time.sleep(30)\nexcept KeyboardInterrupt:\n"
+        "    time.sleep(0.7)\n    pathlib.Path('closed').touch()\n"
+    )
+    words = [sys.executable, "child.py"]
+    code = (
+        f"import sys, start\nprint('on', flush=True)\nsys.exit(start._wait({words}, sys.argv[1]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(1.0)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) == 0
+    assert (tmp_path / "closed").exists()
 
 
 def listed(file: str) -> set[str]:

@@ -34,7 +34,8 @@ def lay_out(copy: Path) -> None:
         shutil.copytree(ROOT / name, copy / "steadypose" / name, ignore=no_code)
     for name in BESIDE:
         shutil.copytree(ROOT / name, copy / name, ignore=no_code)
-    shutil.copy2(ROOT / "run.py", copy)
+    for name in ("run.py", "start.py"):
+        shutil.copy2(ROOT / name, copy)
 
 
 def main() -> int:
