@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import steadypose as sp
+from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.app.draw import draw_angles
+from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.smooth.angles import NAMES
 from tests.conftest import make_pose
 
@@ -71,3 +75,50 @@ def test_angles_stand_beside_their_joints_unless_they_are_hardly_known() -> None
     image = blank.copy()
     draw_angles(image, [pose], [])
     assert (image == blank).all()
+
+
+WIDTH, HEIGHT = 640, 480
+
+
+def written(places: dict[str, tuple[float, float]], *, is_mirrored: bool = False) -> NDArray[Any]:
+    """(N, 2) x, y of the pixels that text about a person of these keypoints has covered."""
+    xy = np.full((len(COCO17), 2), np.nan)
+    for name, place in places.items():
+        xy[COCO17.index(name)] = place
+    state = np.full(len(COCO17), State.MEASURED, np.int8)
+    pose = Pose(xy, np.ones(len(COCO17)), xy, state, COCO17, 1)
+    angles = np.full((len(NAMES), 2), np.nan)
+    for name in ("left_elbow", "trunk"):
+        angles[NAMES.index(name)] = 120.0, 5.0
+    image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    with np.errstate(invalid="ignore"):
+        draw_angles(image, [pose], [angles], is_mirrored=is_mirrored)
+    return np.argwhere((image != 128).any(axis=2))[:, ::-1]
+
+
+def test_an_angle_stands_to_the_upper_right_of_its_joint_also_in_a_mirror() -> None:
+    elbow = (200.0, 300.0)
+    for is_mirrored, x in ((False, 200), (True, WIDTH - 1 - 200)):
+        found = written({"left_elbow": elbow}, is_mirrored=is_mirrored)
+        assert 0 < found[:, 0].min() - x < 15
+        assert 0 < 300 - found[:, 1].min() < 15
+        assert found[:, 0].max() - x < 60
+
+
+def test_the_trunks_angle_stands_in_its_middle() -> None:
+    corners = {
+        "left_shoulder": (260.0, 100.0),
+        "right_shoulder": (200.0, 100.0),
+        "left_hip": (260.0, 260.0),
+        "right_hip": (200.0, 260.0),
+    }
+    found = written(corners)
+    assert 0 < found[:, 0].min() - 230 < 15
+    assert 0 < 180 - found[:, 1].min() < 15
+
+
+@pytest.mark.parametrize("elbow", [(-20.0, 300.0), (660.0, 300.0), (200.0, -20.0), (200.0, 490.0)])
+def test_the_angle_of_a_joint_outside_the_picture_is_not_written(
+    elbow: tuple[float, float],
+) -> None:
+    assert len(written({"left_elbow": elbow})) == 0

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from steadypose.realtime.app.display import _key_name
 from tests.support.scripted import make_loop
 
 FRAMES: list[float | None] = [n / 30 for n in range(6)]
@@ -71,3 +72,30 @@ def test_where_there_is_no_window_nothing_is_drawn(monkeypatch: pytest.MonkeyPat
     assert loop.app.clock.frames == len(FRAMES)
     assert not loop.people
     assert not loop.window.shown
+
+
+# What stands on the keys that have a meaning, as the systems' standard layouts have it. Of the two
+# small sigmas X has each where the old code has the other.
+LAYOUTS = {
+    ("koi8_r", 0x600): "q\u0439 r\u043a s\u044b m\u044c k\u043b h\u0440",
+    ("iso8859_7", 0x700): "r\u03c1 s\u03c2 m\u03bc k\u03ba h\u03b7",
+    ("iso8859_8", 0xC00): "r\u05e8 s\u05d3 m\u05e6 k\u05dc h\u05d9",
+    ("iso8859_6", 0x500): "q\u0636 r\u0642 s\u0633 m\u0629 k\u0646 h\u0627",
+}
+
+
+@pytest.mark.parametrize(
+    ("page", "keys"), LAYOUTS.items(), ids=("Cyrillic", "Greek", "Hebrew", "Arabic")
+)
+def test_a_key_means_the_same_under_another_layout(page: tuple[str, int], keys: str) -> None:
+    """An X keysym of these alphabets is a page and the letter's place in an old code."""
+    encoding, begin = page
+    for latin, letter in keys.split():
+        (place,) = letter.encode(encoding)
+        assert _key_name(begin + place) == latin, letter
+        assert _key_name(begin + place | 1 << 20) == latin  # as GTK flags Num Lock
+
+
+def test_capitals_and_escape_are_keys_and_others_are_told_apart() -> None:
+    assert [_key_name(code) for code in (ord("Q"), ord("q"), 27, 0xE9)] == ["q", "q", "escape", "é"]
+    assert _key_name(0xFF51) == "key 0xff51"  # the left arrow
