@@ -20,6 +20,8 @@ _ADDRESS = re.compile(r"(--[a-z-]+=)?(\w[\w+.-]{0,15})://(.*)", re.DOTALL | re.A
 _PLACE = re.compile(r"(?:[^/?#]*@)?([\w.~-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(?![^/?#])", re.ASCII)
 _PARTS = re.compile(r"([^?#]*)([?#]?)(.*)", re.DOTALL)
 _WITHOUT_SCHEME = re.compile(r"(?![A-Za-z]:[\\/])[^/]*:.*@.*", re.DOTALL)
+_PIPELINE = re.compile(r".+!\s*appsink(\s.*)?", re.DOTALL)
+_ELEMENT = re.compile(r"[a-z][a-z0-9_-]*(/x-[a-z0-9-]+)?(\(memory:\w+\))?", re.ASCII)
 _LONGEST_NAME = 24
 _KEY = re.compile(r"(?=[^\W\d_]*\d)(?=\d*[^\W\d_])[^\W_]{12,}")  # mixed
 _KEY_IN_PATH = frozenset({"rtmp", "rtmps"})  # their last part is the stream's key
@@ -69,6 +71,17 @@ def _is_name(last: str) -> bool:
     return is_plain and len(stem) <= _LONGEST_NAME and not _KEY.search(stem)
 
 
+def is_pipeline(text: str) -> bool:
+    """Whether a text is a GStreamer pipeline that gives its pictures to a program."""
+    return _PIPELINE.fullmatch(text) is not None
+
+
+def outline(pipeline: str) -> str:
+    """The elements of a pipeline without their properties, of which one may be a password."""
+    words = [part.split(",")[0].split() or [HIDDEN] for part in pipeline.split("!")]
+    return " ! ".join(word if _ELEMENT.fullmatch(word) else HIDDEN for word, *_ in words)
+
+
 def is_half_an_address(text: str) -> bool:
     """Whether a text, which is no file, holds what looks like a password but has no scheme."""
     return "://" not in text and _WITHOUT_SCHEME.fullmatch(text) is not None
@@ -76,6 +89,9 @@ def is_half_an_address(text: str) -> bool:
 
 def shown_option(text: str) -> str:
     """A typed option as it may be shared: no secret, and names of files without their folders."""
+    if is_pipeline(text):
+        option, mark, pipeline = text.partition("=") if text.startswith("--") else ("", "", text)
+        return f"{option}{mark}{outline(pipeline)}"
     if "://" in text:
         return shown(text)
     option, mark, value = text.partition("=") if text.startswith("--") else ("", "", text)
@@ -114,7 +130,7 @@ def spelled_out(text: str) -> str:
 
 def _checked(line: str, what: str) -> str:
     address = line.strip()
-    if "://" not in address or visible(address) != address:
+    if not ("://" in address or is_pipeline(address)) or visible(address) != address:
         raise UsageError(
             f"{what} is not an address", fix="put one there, for instance rtsp://HOST/STREAM"
         )

@@ -18,6 +18,7 @@ from steadypose.realtime.sources.capture.pace import Pace
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _AT_ONCE_S = 0.2  # a read that fails sooner has not waited: the device is gone
 _LATE_S = 3.0  # without a frame, after which that is said
+_OPENING_S = 60.0  # native code may never come back from it
 _SLICE_S = 0.2  # Windows hears Ctrl-C only between two waits
 
 
@@ -113,14 +114,24 @@ class LiveSource:
 
     def _await_first_frame(self) -> None:
         """Return when there is one, or a failure, or no hope."""
+        begin_s = time.perf_counter()
         with self._changed:
             while not (self._arrived or self._failure):
                 self._changed.wait(_SLICE_S)
                 opened_s = self._opened_s
-                if opened_s is not None and time.perf_counter() > opened_s + self._first_frame_s:
+                until_s = begin_s + max(_OPENING_S, self._first_frame_s)
+                if opened_s is not None:
+                    until_s = opened_s + self._first_frame_s
+                if time.perf_counter() > until_s:
                     break
 
     def _no_frame(self) -> SourceError:
+        if self._opened_s is None:
+            return SourceError(
+                f"nothing opened within {_OPENING_S:g} s",
+                fix="see whether another program can open it; a camera may need to be plugged in "
+                "again",
+            )
         return SourceError(
             f"{self.label} opened, but no frame arrived within {self._first_frame_s:g} s",
             fix="close other programs that use it, or try --fourcc MJPG or a smaller size",

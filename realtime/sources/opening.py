@@ -11,10 +11,11 @@ from pathlib import Path
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.foreign.files import is_folder, is_there
 from steadypose.engines.wording.printable import to_command
-from steadypose.realtime.sources.address import is_half_an_address, shown
+from steadypose.realtime.sources.address import is_half_an_address, is_pipeline, shown
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.browser import Inlet, open_browser
 from steadypose.realtime.sources.camera import CameraMode, camera_opener, stream_opener
+from steadypose.realtime.sources.capture.gstreamer import pipeline_opener
 from steadypose.realtime.sources.files import open_demo, open_images
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.patterns import matching
@@ -34,8 +35,8 @@ class SourceOptions:
     """What the command line says about the source.
 
     Attributes:
-        text: ``0``, ``/dev/video2``, a path, a glob, a URL, ``demo``, ``demo:2`` or
-            ``browser``.
+        text: ``0``, ``/dev/video2``, a path, a glob, a URL, a GStreamer pipeline, ``demo``,
+            ``demo:2`` or ``browser``.
         mode: Asked of a camera; its fps is the playback rate of pictures.
         is_paced: Play files at their own speed instead of as fast as possible.
         is_watched: There is a window: the demo plays like a camera, at its
@@ -62,7 +63,7 @@ def is_camera(options: SourceOptions) -> bool:
     A web address may as well be a video; only connecting to it tells, so it counts as one.
     """
     text = options.text
-    if options.is_camera_name:
+    if options.is_camera_name or is_pipeline(text):
         return True
     is_stream = _scheme_of(text) in _SCHEMES - _WEB
     is_number_or_path = text.isdecimal() or text.startswith("/dev/")
@@ -89,15 +90,16 @@ def _open(options: SourceOptions) -> Source:
     text = options.text
     if not text.strip():
         raise UsageError("--source is empty", fix="give a camera number, a path, a URL, or demo")
-    if options.is_camera_name:
-        return LiveSource(camera_opener(text, options.mode, is_name=True))
+    is_name = options.is_camera_name
+    if is_name or text.isdecimal() or text.startswith("/dev/"):
+        device = int(text) if text.isdecimal() and not is_name else text
+        return LiveSource(camera_opener(device, options.mode, is_name=is_name))
     if is_browser(options):
         return _browser(options)
     if re.fullmatch(r"demo(:.*)?", text):
         return _demo(text, options)
-    if text.isdecimal() or text.startswith("/dev/"):
-        device = int(text) if text.isdecimal() else text
-        return LiveSource(camera_opener(device, options.mode))
+    if is_pipeline(text) and not is_there(Path(text)):
+        return LiveSource(pipeline_opener(text))
     if "://" in text:
         return _from_url(text, options)
     try:
@@ -128,6 +130,11 @@ def _from_files(text: str, options: SourceOptions) -> Source:
         raise SourceError(
             "--source looks like an address, but does not begin with a scheme",
             fix="begin it with rtsp://, http:// or udp://",
+        )
+    if " ! " in text:
+        raise SourceError(
+            "--source looks like a GStreamer pipeline, but does not end in appsink",
+            fix="end it with ! appsink",
         )
     raise SourceError(
         f"{text} does not exist",

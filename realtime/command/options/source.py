@@ -44,8 +44,9 @@ def add_source(source: argparse._ArgumentGroup) -> None:
     which.add_argument(
         "--source",
         metavar="WHAT",
-        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL (or @FILE, "
-        "env:NAME that holds one), demo or demo:2 (mannequins), browser (the camera of --serve)",
+        help="device path, video file, folder or 'glob' of pictures, RTSP or HTTP URL, GStreamer "
+        "pipeline (or @FILE, env:NAME that holds one), demo or demo:2 (mannequins), browser (the "
+        "camera of --serve)",
     )
     size_px, size_help = Number(16, 16384), "picture size to ask the camera for"
     source.add_argument("--width", type=size_px, metavar="PX", help=size_help)

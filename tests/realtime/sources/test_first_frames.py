@@ -171,3 +171,20 @@ def test_on_macos_a_camera_is_opened_where_the_question_can_be_asked(
         LiveSource(open_device).close()
     assert threads[0] is threading.main_thread()
     assert threads[1] is not threading.main_thread()
+
+
+def test_a_device_that_never_opens_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steadypose.realtime.sources.live._OPENING_S", 0.3)
+    end = threading.Event()
+
+    def open_device() -> Slow:
+        end.wait(30)  # as native code does that never comes back
+        raise SourceError("too late", fix="none")
+
+    begin_s = time.perf_counter()
+    try:
+        with pytest.raises(SourceError, match="nothing opened within 0.3 s"):
+            LiveSource(open_device, first_frame_s=0.3)
+        assert time.perf_counter() - begin_s < 10
+    finally:
+        end.set()
