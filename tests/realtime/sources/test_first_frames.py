@@ -183,7 +183,7 @@ def test_a_device_that_never_opens_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 
     begin_s = time.perf_counter()
     try:
-        with pytest.raises(SourceError, match="nothing opened within 0.3 s"):
+        with pytest.raises(SourceError, match=r"nothing opened within 0\.3 s"):
             LiveSource(open_device, first_frame_s=0.3)
         assert time.perf_counter() - begin_s < 10
     finally:
