@@ -90,7 +90,8 @@ LAYOUTS = {
 def test_a_key_means_the_same_under_another_layout(page: tuple[str, int], keys: str) -> None:
     """An X keysym of these alphabets is a page and the letter's place in an old code."""
     encoding, begin = page
-    for latin, letter in keys.split():
+    for key in keys.split():
+        latin, letter = key[0], key[1]
         (place,) = letter.encode(encoding)
         assert _key_name(begin + place) == latin, letter
         assert _key_name(begin + place | 1 << 20) == latin  # as GTK flags Num Lock
