@@ -1,4 +1,4 @@
-"""Open cameras and network streams through OpenCV; reconnecting is in ``live``."""
+"""Open cameras through OpenCV; reconnecting is in ``live``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from functools import partial
 
 import cv2
 
-from steadypose.engines.errors import SourceError
-from steadypose.engines.wording.printable import quoted
-from steadypose.realtime.sources.address import shown
 from steadypose.realtime.sources.capture.controls import (
     set_controls,
     set_properties,
@@ -24,9 +21,8 @@ from steadypose.realtime.sources.capture.permission import Permission, permissio
 from steadypose.realtime.sources.capture.refusal import check_device, node_of, refused
 from steadypose.realtime.sources.capture.same_camera import SameCamera, number_of
 
-__all__ = ["CameraMode", "CvDevice", "camera_opener", "connect", "open_camera", "stream_opener"]
+__all__ = ["CameraMode", "CvDevice", "camera_opener", "open_camera"]
 
-_NETWORK_TIMEOUT_MS = 5000
 ASKED_FOR_S = 30.0
 """How long macOS's question, whether a camera may be used, is waited for."""
 
@@ -64,17 +60,6 @@ def _opener_of(same: SameCamera, mode: CameraMode) -> Callable[[], CvDevice]:
         return device
 
     return open_same
-
-
-def stream_opener(url: str) -> Callable[[], CvDevice]:
-    """A function that opens this stream, now and after each loss."""
-
-    def open_stream() -> CvDevice:
-        capture = connect(url)
-        label = f"{shown(url)}, {granted(capture, CameraMode())}"
-        return CvDevice(capture, label, fps_of(capture))
-
-    return open_stream
 
 
 def open_camera(
@@ -134,22 +119,3 @@ def _has_been_allowed() -> bool:
     while (answer := permission()) is Permission.NOT_ASKED and time.perf_counter() < until_s:
         time.sleep(0.2)
     return answer is Permission.GIVEN
-
-
-def connect(url: str) -> cv2.VideoCapture:
-    """Open a network address, with a time limit.
-
-    Raises:
-        SourceError: Nothing answers there, or it is not video.
-    """
-    timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
-    params = [value for prop in timeouts for value in (prop, _NETWORK_TIMEOUT_MS)]
-    with quiet():
-        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)
-    if not capture.isOpened():
-        raise SourceError(
-            f"no video at {shown(url)} (waited up to {_NETWORK_TIMEOUT_MS // 1000} s)",
-            fix="check address, user and password, and that the camera streams: "
-            f"ffprobe {quoted(shown(url))}",
-        )
-    return capture

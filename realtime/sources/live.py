@@ -81,13 +81,13 @@ class LiveSource:
         self.label, self.fps = "", 30.0
         self.dropped = 0
         self.remarks: tuple[str, ...] = ()
-        self.trouble: str | None = None
+        self._trouble: str | None = None
         self.is_over = False
         self._frame: Frame | None = None
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._arrived = 0
-        self._first_s = self._last_s = 0.0
+        self._first_s = self._last_s = self._offered_s = 0.0
         self._opened_s: float | None = None
         self._failure: Exception | None = None
         device = self._open() if platform.system() == "Darwin" else None
@@ -104,6 +104,14 @@ class LiveSource:
             self.close()
             self._raise_failure()
             raise self._no_frame()
+
+    @property
+    def trouble(self) -> str | None:
+        """See ``Source``; a read that waits, up to ten seconds, is told as well."""
+        waited_s = time.perf_counter() - self._offered_s
+        if self._trouble is None and self._arrived and waited_s > _LATE_S and not self.is_over:
+            return f"no frame for {waited_s:.0f} s, waiting"
+        return self._trouble
 
     def _open(self) -> Device:
         device = self._open_device()
@@ -165,12 +173,15 @@ class LiveSource:
             current = current or self._open()
             while current is not None:
                 self._offer_until_lost(current)
-                current.close()
+                lost_s = time.perf_counter()
+                if self._arrived and not self._stop.is_set():
+                    self._tell_loss(lost_s, 1)
+                current.close()  # a network camera is told, and may take its time to answer
                 current = None
                 if self._arrived == 0 and not self._stop.is_set():
                     self._fail(self._no_frame())
                     return
-                current = self._reconnect()
+                current = self._reconnect(lost_s)
         except Exception as error:
             self._fail(error)
         finally:
@@ -206,9 +217,6 @@ class LiveSource:
                 return
             if is_at_once:
                 self._stop.wait(_AT_ONCE_S)
-            if has_delivered and now_s - since_s > _LATE_S:
-                with self._changed:
-                    self.trouble = f"no frame for {now_s - since_s:.0f} s, waiting"
 
     def _explain(self, device: Device, pace: Pace) -> None:
         reason = device.why_slow() if isinstance(device, Explaining) else None
@@ -222,22 +230,25 @@ class LiveSource:
             # Times alternate between the driver's clock and ours; never go back.
             captured_s = self._last_s = max(captured_s, self._last_s)
             self.dropped += self._frame is not None
-            self.trouble = None
+            self._trouble = None
             self._frame = Frame(image_bgr, self._arrived, captured_s - self._first_s, captured_s)
             self._arrived += 1
+            self._offered_s = time.perf_counter()
             self._changed.notify_all()
 
-    def _reconnect(self) -> Device | None:
+    def _tell_loss(self, lost_s: float, attempt: int) -> None:
+        with self._changed:
+            gone_s = time.perf_counter() - lost_s
+            self._trouble = f"camera lost {gone_s:.0f} s ago, reconnecting (try {attempt})"
+            self._changed.notify_all()
+
+    def _reconnect(self, lost_s: float) -> Device | None:
         """Retry until the device is back; returns None only if stopped."""
-        lost_s = time.perf_counter()
         attempt = 0
         while not self._stop.is_set():
             pause_s = self._back_off_s[min(attempt, len(self._back_off_s) - 1)]
             attempt += 1
-            with self._changed:
-                gone_s = time.perf_counter() - lost_s
-                self.trouble = f"camera lost {gone_s:.0f} s ago, reconnecting (try {attempt})"
-                self._changed.notify_all()
+            self._tell_loss(lost_s, attempt)
             if self._stop.wait(pause_s):
                 break
             try:

@@ -14,7 +14,7 @@ from steadypose.engines.wording.printable import to_command
 from steadypose.realtime.sources.address import is_half_an_address, is_pipeline, shown
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.browser import Inlet, open_browser
-from steadypose.realtime.sources.camera import CameraMode, camera_opener, stream_opener
+from steadypose.realtime.sources.camera import CameraMode, camera_opener
 from steadypose.realtime.sources.capture.gstreamer import pipeline_opener
 from steadypose.realtime.sources.files import open_demo, open_images
 from steadypose.realtime.sources.live import LiveSource
@@ -26,6 +26,7 @@ BROWSER = "browser"
 DEMO_FRAMES = 480  # one period of the mannequin's motion
 DECODERS = ("auto", "cpu", "cuda", "qsv", "vaapi", "videotoolbox", "d3d11va", "amf", "vulkan")
 """What may decode videos; ``auto`` is the processor, and of the others PyAV may have some."""
+TRANSPORTS = ("tcp", "udp")
 _WEB = frozenset({"http", "https"})
 _SCHEMES = _WEB | {"rtsp", "rtsps", "udp", "rtp", "rtmp", "tcp", "srt"}
 
@@ -44,6 +45,7 @@ class SourceOptions:
         is_camera_name: ``text`` is what a camera is called.
         decode: What decodes videos: a name of ``DECODERS``.
         inlet: Where a page's pictures come from.
+        transport: How an RTSP camera sends: a name of ``TRANSPORTS``.
         rotate_deg: Frames are turned clockwise by so much: 0, 90, 180 or 270.
     """
 
@@ -55,6 +57,7 @@ class SourceOptions:
     decode: str = "auto"
     inlet: Inlet | None = None
     rotate_deg: int = 0
+    transport: str = "tcp"
 
 
 def is_camera(options: SourceOptions) -> bool:
@@ -200,11 +203,12 @@ def _from_url(url: str, options: SourceOptions) -> Source:
         raise UsageError(f"{address} is a file URL", fix="give the path without file://")
     if scheme not in _SCHEMES:
         raise UsageError(f"{address} has an unknown scheme", fix="use rtsp://, http:// or udp://")
-    if scheme in _WEB:
-        from steadypose.realtime.sources.video.web import open_web  # noqa: PLC0415 - PyAV takes its time
+    from steadypose.realtime.sources.video import web  # noqa: PLC0415 - PyAV takes its time
 
-        return open_web(url, is_paced=options.is_paced, decode=options.decode)
-    return LiveSource(stream_opener(url))
+    if scheme in _WEB:
+        return web.open_web(url, is_paced=options.is_paced, decode=options.decode)
+    transport = options.transport
+    return LiveSource(web.stream_opener(url, decode=options.decode, transport=transport))
 
 
 def _scheme_of(text: str) -> str:

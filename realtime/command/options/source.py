@@ -8,7 +8,7 @@ from steadypose.realtime.command.options.parser import ANY, Number, Switch
 from steadypose.realtime.command.options.values import Camera, camera_controls
 from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.camera import CameraMode
-from steadypose.realtime.sources.opening import DECODERS, SourceOptions
+from steadypose.realtime.sources.opening import DECODERS, TRANSPORTS, SourceOptions
 
 
 def source_of(arguments: argparse.Namespace) -> SourceOptions:
@@ -29,6 +29,7 @@ def source_of(arguments: argparse.Namespace) -> SourceOptions:
         is_camera_name=isinstance(arguments.camera, str),
         decode=arguments.decode,
         rotate_deg=int(arguments.rotate),
+        transport=arguments.rtsp_transport,
     )
 
 
@@ -64,6 +65,13 @@ def add_source(source: argparse._ArgumentGroup) -> None:
         metavar="NAME=VALUE,…",
         help="set the camera's own controls, in this order: auto_exposure=1,"
         "exposure_time_absolute=80; --doctor lists them",
+    )
+    source.add_argument(
+        "--rtsp-transport",
+        choices=TRANSPORTS,
+        default="tcp",
+        help="how an RTSP camera sends: tcp loses nothing, some cameras know udp only (default: "
+        "%(default)s)",
     )
     source.add_argument(
         "--rotate",

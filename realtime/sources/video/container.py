@@ -25,6 +25,7 @@ from steadypose.realtime.sources.pictures import is_too_large
 
 NETWORK_TIMEOUT_S = 5.0
 _WEB_PROTOCOLS = "http,https,httpproxy,tls,tcp,crypto"
+_STREAM_PROTOCOLS = f"{_WEB_PROTOCOLS},rtsp,rtsps,rtp,srtp,udp,rtmp,rtmps,rtmpt,srt"
 _AT_ONCE = 1 << 18  # bytes of a file that are read in one go
 _MOST_THREADS = 8
 
@@ -115,8 +116,13 @@ def open_file(path: Path, *, decode: str) -> Input:
         raise
 
 
-def open_address(url: str, *, decode: str) -> Input:
-    """Open a web address, with a time limit.
+def open_address(url: str, *, decode: str, transport: str = "tcp") -> Input:
+    """Open a network address, with a time limit.
+
+    Args:
+        url: Whose scheme is one that is supported.
+        decode: ``auto``, ``cpu``, or a kind of hardware.
+        transport: How an RTSP camera sends: ``tcp`` or ``udp``.
 
     Raises:
         SourceError: Nothing answers there, it is not video, or its frames are too large.
@@ -128,13 +134,13 @@ def open_address(url: str, *, decode: str) -> Input:
             url,
             decode,
             timeout=(NETWORK_TIMEOUT_S, NETWORK_TIMEOUT_S),
-            options={
-                "protocol_whitelist": _WEB_PROTOCOLS,
-                # A connection to a file that breaks off is taken up where it was.
-                "reconnect": "1",
-                "reconnect_delay_max": "2",
-            },
+            options=_network_options(url, transport),
         )
+    except av.error.HTTPUnauthorizedError as error:
+        raise SourceError(
+            f"{address} refuses this user and password",
+            fix="check both; --source @FILE reads the address from a file, where nobody sees it",
+        ) from error
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(
             f"no video at {address} ({_reason(error)})",
@@ -147,6 +153,21 @@ def open_address(url: str, *, decode: str) -> Input:
     except BaseException:
         container.close()
         raise
+
+
+def _network_options(url: str, transport: str) -> dict[str, str]:
+    """What FFmpeg is told for an address."""
+    if url.lower().startswith(("http:", "https:")):
+        return {
+            "protocol_whitelist": _WEB_PROTOCOLS,
+            # A connection to a file that breaks off is taken up where it was.
+            "reconnect": "1",
+            "reconnect_delay_max": "2",
+        }
+    options = {"protocol_whitelist": _STREAM_PROTOCOLS, "fflags": "nobuffer"}
+    if url.lower().startswith("rtsp"):
+        options["rtsp_transport"] = transport
+    return options
 
 
 def name_in(address: str) -> str:

@@ -1,4 +1,4 @@
-"""A web address: a file if it has a length or ends, else a camera."""
+"""Network addresses: of the web, a file if it has a length or ends; all others are cameras."""
 
 from __future__ import annotations
 
@@ -118,6 +118,11 @@ def _camera_opener(url: str, first: Input, decode: str) -> Callable[[], WebCamer
         return WebCamera(opened.pop() if opened else open_address(url, decode=decode), shown(url))
 
     return open_camera
+
+
+def stream_opener(url: str, *, decode: str, transport: str) -> Callable[[], WebCamera]:
+    """A function that opens a stream that is no file, now and after each loss."""
+    return lambda: WebCamera(open_address(url, decode=decode, transport=transport), shown(url))
 
 
 class WebCamera:

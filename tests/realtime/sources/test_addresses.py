@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import cv2
+import av
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,7 +14,6 @@ from steadypose.engines.errors import SourceError, UsageError
 from steadypose.realtime.command.doctor import _without_home
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.model.places import ROOT
-from steadypose.realtime.sources import camera
 from steadypose.realtime.sources.address import shown, shown_option, spelled_out
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from training.measures.results import command
@@ -107,11 +106,15 @@ def test_no_piece_of_a_secret_survives(form: str, one: str, other: str) -> None:
 
 def test_every_place_that_names_an_address_shows_this_form(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence, its fix, and what is suggested to paste."""
-    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: _Closed())
+
+    def refuse(*_: object, **__: object) -> object:
+        raise av.error.TimeoutError(110, "timed out", f"rtsp://me:{SECRET}@cam")
+
+    monkeypatch.setattr(av, "open", refuse)
     url = f"rtsp://me:{SECRET}@cam/{SECRET}/$(touch x)?sig={SECRET}"
     for address in (url, url.replace("rtsp", "gopher"), url.replace("rtsp", "file")):
         with pytest.raises((SourceError, UsageError)) as caught:
-            camera.connect(address) if address == url else open_source(SourceOptions(address))
+            open_source(SourceOptions(address))
         assert SECRET not in str(caught.value)
         assert "touch" not in str(caught.value)
     assert "ffprobe 'rtsp://cam/***/***?***'" in camera_fix(url)
@@ -119,13 +122,8 @@ def test_every_place_that_names_an_address_shows_this_form(monkeypatch: pytest.M
 
 def camera_fix(url: str) -> str:
     with pytest.raises(SourceError) as caught:
-        camera.connect(url)
+        open_source(SourceOptions(url))
     return caught.value.fix
-
-
-class _Closed:
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        return False
 
 
 def test_an_address_without_its_scheme_is_not_repeated() -> None:

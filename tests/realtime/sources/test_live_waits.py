@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -53,11 +54,12 @@ def lost(
     """What a source does after its camera was lost, without its thread."""
     source = object.__new__(LiveSource)
     source._open_device, source._changed = open_device, threading.Condition()
-    source.label, source.trouble, source._back_off_s = "the camera", None, _BACK_OFF_S
+    source.label, source._trouble, source._back_off_s = "the camera", None, _BACK_OFF_S
+    source._arrived, source._offered_s = 0, 0.0
     waits = Waits(source, most=most)
     source._stop = waits  # type: ignore[assignment]
     monkeypatch.setattr("steadypose.realtime.sources.live.time", waits)
-    return source, waits, source._reconnect()
+    return source, waits, source._reconnect(waits.now_s)
 
 
 def test_a_lost_camera_says_for_how_long_and_is_tried_less_and_less_often(
@@ -165,3 +167,36 @@ def test_a_driver_that_says_when_it_took_a_picture_is_believed_unless_it_cannot_
     taken = CvDevice(capture, "the camera", 30.0).read()  # type: ignore[arg-type]
     assert taken is not None
     assert taken[1] == pytest.approx(5000.0 - age_s if is_believed else 5000.0)
+
+
+class Blocking(Back):
+    """A driver that waits ten seconds before it says that no frame came."""
+
+    def __init__(self) -> None:
+        self.goes = threading.Event()
+        self.count = 0
+
+    def read(self) -> Any:
+        self.count += 1
+        if self.count > 1:
+            self.goes.wait(10.0)
+        return super().read()
+
+
+def trouble_of(source: LiveSource, *, is_wanted: bool) -> str | None:
+    until_s = time.monotonic() + 5.0
+    while bool(found := source.trouble) != is_wanted:
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+    return found
+
+
+def test_a_read_that_blocks_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steadypose.realtime.sources.live._LATE_S", 0.2)
+    device = Blocking()
+    source = LiveSource(lambda: device)
+    trouble_of(source, is_wanted=False)
+    assert trouble_of(source, is_wanted=True) == "no frame for 0 s, waiting"
+    device.goes.set()
+    trouble_of(source, is_wanted=False)
+    source.close()
