@@ -29,6 +29,7 @@ from steadypose.engines.file_io import sha256_of, write_model_file
 from steadypose.engines.foreign import names
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import ModelSpec
+from steadypose.export.checking.pck import told_places
 from steadypose.export.checking.real_crops import gather_crops
 from steadypose.export.option_values import size
 from steadypose.export.wrap.check import check_wrapped
@@ -107,6 +108,7 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
         notes.append(
             "note: nearly every score is 1: are the outputs logits? (--activation sigmoid)"
         )
+    proof = told_places(data, spec)
     write_model_file(data, output)
     lines = [*(f"guess: {guess}" for guess in guesses), *notes]
     lines.append(
@@ -114,7 +116,7 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
         f"{len(crops)} crops of {shown(arguments.check_source)} it agrees with the network and "
         f"NumPy within {worst_px:.4f} px at {compared} keypoints, mean score {score:.3f}"
     )
-    return lines
+    return [*lines, *proof]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -139,6 +141,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     read.add_argument("--sigma", type=float, help="of the training's Gaussians, cells")
     read.add_argument("--simcc", nargs=2, metavar=("X", "Y"))
     read.add_argument("--split-ratio", type=float, help="SimCC bins per crop pixel")
+    read.add_argument("--points", metavar="OUTPUT", help="output that holds coordinates")
+    read.add_argument("--point", metavar="XYS", help="order of a point's numbers: xys, yxs, xy-s-")
+    read.add_argument("--unit", choices=("pixels", "share"), help="of coordinates")
+    read.add_argument("--person-score", metavar="OUTPUT", help="with one score for the person")
     read.add_argument("--activation", choices=("none", "sigmoid"), help="sigmoid for logits")
     about = parser.add_argument_group("about the weights")
     about.add_argument("--padding", type=float, help="box factor of the training, 1 to 4")

@@ -1,8 +1,8 @@
-"""Bodies of people: COCO's 17 keypoints, MPII's 16 and Halpe's 26."""
+"""Bodies of people: COCO's 17 keypoints, MPII's 16, Halpe's 26 and BlazePose's 33."""
 
 from __future__ import annotations
 
-from steadypose.engines.skeletons.skeleton import Skeleton
+from steadypose.engines.skeletons.skeleton import UNKNOWN_SIGMA, Skeleton
 
 COCO17 = Skeleton(
     name="coco17",
@@ -89,4 +89,35 @@ HALPE26 = Skeleton(
     flip_pairs=(*COCO17.flip_pairs, (20, 21), (22, 23), (24, 25)),
     # As Halpe's own evaluation has them (Fang-Haoshu/Halpe-FullBody, cocoeval.py).
     sigmas=(*COCO17.sigmas, 0.026, 0.026, 0.066, *(6 * (0.079,))),
+)
+
+_FACE33 = (
+    *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye"),
+    *("right_eye_outer", "left_ear", "right_ear", "mouth_left", "mouth_right"),
+)
+_LIMBS33 = (
+    *("shoulder", "elbow", "wrist", "pinky", "index", "thumb"),
+    *("hip", "knee", "ankle", "heel", "foot_index"),
+)
+_NAMES33 = (*_FACE33, *(f"{side}_{part}" for part in _LIMBS33 for side in ("left", "right")))
+
+BLAZEPOSE33 = Skeleton(
+    name="blazepose33",
+    keypoints=_NAMES33,
+    limbs=(
+        *((0, 1), (1, 2), (2, 3), (3, 7), (0, 4), (4, 5), (5, 6), (6, 8), (9, 10)),
+        *((11, 12), (11, 13), (13, 15), (15, 17), (15, 19), (15, 21), (17, 19)),
+        *((12, 14), (14, 16), (16, 18), (16, 20), (16, 22), (18, 20), (11, 23), (12, 24)),
+        *((23, 24), (23, 25), (25, 27), (27, 29), (27, 31), (29, 31)),
+        *((24, 26), (26, 28), (28, 30), (28, 32), (30, 32)),
+    ),
+    flip_pairs=(
+        *((1, 4), (2, 5), (3, 6), (7, 8), (9, 10)),
+        *((place, place + 1) for place in range(11, 33, 2)),
+    ),
+    # COCO's where COCO has the keypoint; of the others none was published.
+    sigmas=tuple(
+        COCO17.sigmas[COCO17.index(name)] if name in COCO17.keypoints else UNKNOWN_SIGMA
+        for name in _NAMES33
+    ),
 )

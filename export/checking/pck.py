@@ -1,4 +1,4 @@
-"""What a lower precision costs in PCK, on the demo's mannequin whose places are known."""
+"""PCK on the demo's mannequin, whose places are known: of a model file, and what int8 costs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from steadypose.realtime.tracking.crop import cut, place_crop
 
 _THRESHOLDS = (0.2, 0.05)  # of the torso's height: the usual one, and one that notices more
 _EVERY = 11  # frames between two that are used
+_FEWEST_SHARED = 6  # keypoints by the same names that make a proof
+_POOR = 0.5  # PCK@0.2
 _MARGIN = 0.08  # of the height: the truth ends at the ankles and eyes
 
 
@@ -63,6 +65,65 @@ def pck(
     """
     distance = np.linalg.norm(found[..., :2] - places, axis=-1)
     return float(np.mean(distance <= threshold * torsos[:, None]))
+
+
+def told_places(data: bytes, spec: ModelSpec, *, count: int = 60) -> list[str]:
+    """How well a model file finds the demo's mannequin, in sentences.
+
+    Nothing else tells a wrong colour, order or unit: the wrapped file agrees with the foreign
+    network all the same.
+
+    Args:
+        data: The model file.
+        spec: Its own; keypoints are compared that COCO has by the same names.
+        count: Of crops.
+
+    Returns:
+        A line with the PCK, and a note where it is bad or another reading of the same numbers
+        is much better.
+    """
+    import onnxruntime  # noqa: PLC0415 - the app needs none of this module
+
+    names = spec.skeleton.keypoints
+    shared = [(k, COCO17.index(name)) for k, name in enumerate(names) if name in COCO17.keypoints]
+    if len(shared) < _FEWEST_SHARED:
+        return [
+            f"note: not proved on pictures: of the demo's 17 keypoints the skeleton "
+            f"{spec.skeleton.name} has {len(shared)}; look at the result on screen"
+        ]
+    crops, places, torsos = demo_truth(spec, count=count)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    found = np.concatenate(
+        [session.run(None, {"crops": crops[i : i + 4]})[0] for i in range(0, count, 4)]
+    )[:, : len(names)]
+    ours, theirs = (list(column) for column in zip(*shared, strict=True))
+    truth = places[:, theirs]
+
+    def share(points: NDArray[np.floating], threshold: float) -> float:
+        return pck(points, truth, torsos, threshold=threshold)
+
+    usual = share(found[:, ours], _THRESHOLDS[0])
+    score = float(found[:, ours, 2].mean())
+    lines = [
+        f"on {count} pictures of the demo's mannequin: "
+        f"{', '.join(f'PCK@{t} {share(found[:, ours], t):.3f}' for t in _THRESHOLDS)} of "
+        f"{len(shared)} keypoints, mean score {score:.3f}"
+    ]
+    order = np.array(spec.skeleton.flip_order)
+    turned = {
+        "x and y were exchanged (--point)": found[:, ours][..., [1, 0, 2]],
+        "left and right were exchanged (--skeleton)": found[:, order[ours]],
+    }
+    better = {why: share(points, _THRESHOLDS[0]) for why, points in turned.items()}
+    why = max(better, key=lambda key: better[key])
+    if better[why] > usual + 0.2:
+        lines.append(f"note: the PCK@0.2 would be {better[why]:.3f} if {why}")
+    elif usual < _POOR:
+        lines.append(
+            "note: a trained network finds a mannequin far better; are the guesses right "
+            "(--normalise, --colour, --point, --unit, --skeleton)?"
+        )
+    return lines
 
 
 def told_loss(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.export.wrap.feed import Feed
 from steadypose.export.wrap.network import Network
-from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
+from steadypose.export.wrap.reading import HeatmapReading, PointsReading, Reading, SimccReading
 from steadypose.export.wrap.run import first_line
 
 TOLERANCE_PX = 0.25
@@ -139,6 +139,8 @@ def read_numpy(outputs: dict[str, NDArray[Any]], reading: Reading) -> Floats:
         places = [v.argmax(2) / reading.split_ratio for v in (x, y)]
         score = np.minimum(x.max(2), y.max(2))
         return np.stack((*places, np.clip(score, 0, 1)), 2)
+    if isinstance(reading, PointsReading):
+        return _points(outputs, reading)
     maps = _maps(outputs, reading)
     flat = maps.reshape(*maps.shape[:2], -1)
     row, column = np.divmod(flat.argmax(2), maps.shape[3])
@@ -149,6 +151,29 @@ def read_numpy(outputs: dict[str, NDArray[Any]], reading: Reading) -> Floats:
         result[n, k, :2] += move(maps[n, k], column[n, k], row[n, k], reading.sigma)
     result[..., :2] = result[..., :2] * reading.step_xy + reading.offset_xy
     return result
+
+
+def _points(outputs: dict[str, NDArray[Any]], reading: PointsReading) -> Floats:
+    """One person's numbers in their order; candidates are sorted by their confidence."""
+    rows = outputs[reading.name].astype(np.float64)
+    count, k = len(rows), reading.keypoints
+    sure = np.ones(count)
+    if reading.candidates is not None:
+        rows = rows.transpose(0, 2, 1) if reading.candidates == "middle" else rows
+        best = rows[:, :, reading.confidence].argmax(axis=1)
+        rows = rows[np.arange(count), best]
+        sure = rows[:, reading.confidence]
+    rows = rows.reshape(count, -1)[:, reading.first :][:, : k * len(reading.point)]
+    points = rows.reshape(count, k, -1)
+    x, y = (points[..., reading.point.index(letter)] for letter in "xy")
+    score = np.ones((count, k))
+    if "s" in reading.point:
+        score = _scores(points[..., reading.point.index("s")], reading).astype(np.float64)
+    if reading.person is not None:
+        sure = np.minimum(sure, outputs[reading.person].reshape(count))
+    score = np.clip(np.minimum(score, sure[:, None]), 0, 1)
+    xy = np.stack((x * reading.scale_xy[0], y * reading.scale_xy[1]), axis=2) + reading.offset
+    return np.concatenate((xy, score[..., None]), axis=2)
 
 
 def _scores(values: NDArray[Any], reading: Reading) -> Floats:
@@ -168,6 +193,8 @@ def _stands_out(
     outputs: dict[str, NDArray[Any]], reading: Reading, share: float
 ) -> NDArray[np.bool_]:
     """(N, K) lead of the highest value over the next, as a share of the range."""
+    if isinstance(reading, PointsReading):
+        return _is_sure(outputs[reading.name], reading, share)
     if isinstance(reading, SimccReading):
         flat = [_scores(outputs[name], reading) for name in reading.names]
     else:
@@ -179,6 +206,16 @@ def _stands_out(
         spread = np.ptp(values, axis=2)
         is_clear &= (best[..., 1] - best[..., 0] > share * spread) & (spread > 0)
     return is_clear
+
+
+def _is_sure(values: NDArray[Any], reading: PointsReading, share: float) -> NDArray[np.bool_]:
+    """Of candidates, the first must lead; a single person's numbers can all be compared."""
+    if reading.candidates is None:
+        return np.ones((len(values), reading.keypoints), bool)
+    rows = values.transpose(0, 2, 1) if reading.candidates == "middle" else values
+    best = np.partition(rows[:, :, reading.confidence], -2, axis=1)[:, -2:]
+    is_clear = best[:, 1] - best[:, 0] > share * np.abs(best[:, 1])
+    return np.repeat(is_clear[:, None], reading.keypoints, axis=1)
 
 
 def _quarter(heat: Floats, x: int, y: int, _sigma: float) -> tuple[float, float]:

@@ -52,6 +52,32 @@ def cut_to(model: onnx.ModelProto, names: Sequence[str]) -> None:
         field.extend(copies)
 
 
+def free_reshapes(model: onnx.ModelProto) -> None:
+    """Let every Reshape keep its first side where a batch of 1 is written into its shape.
+
+    Whether that is right is for the caller to prove: the results must stay the same.
+
+    Args:
+        model: Changed in place.
+    """
+    shapes = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            shapes[node.output[0]] = node.attribute[0].t
+    for number, node in enumerate(model.graph.node):
+        if node.op_type != "Reshape" or node.input[1] not in shapes:
+            continue
+        sides = numpy_helper.to_array(shapes[node.input[1]])
+        if len(sides) < 2 or sides[0] != 1:
+            continue
+        # -1 may stand there once; where it is taken, 0 copies the input's first side.
+        fresh = sides.copy()
+        fresh[0] = 0 if (sides[1:] == -1).any() else -1
+        name = f"{node.input[1]}_free{number}"  # the shape may be shared
+        model.graph.initializer.append(numpy_helper.from_array(fresh, name))
+        node.input[1] = name
+
+
 def refuse_training(model: onnx.ModelProto) -> None:
     """Refuse a graph that was exported while it was being trained.
 

@@ -15,10 +15,10 @@ from onnx import NodeProto, TensorProto, compose, helper, numpy_helper, version_
 
 from steadypose.engines.errors import EngineUnavailableError
 from steadypose.engines.wording import advice
-from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
+from steadypose.export.wrap.opset import OPSET
+from steadypose.export.wrap.reading import HeatmapReading, PointsReading, Reading, SimccReading
 
 Part = tuple[list[NodeProto], list[TensorProto]]
-OPSET = 18
 
 
 class _Chain:
@@ -55,6 +55,8 @@ def read_nodes(reading: Reading, keypoints: int, *, prefix: str, opset: int) -> 
     """
     if isinstance(reading, SimccReading):
         return _simcc(reading, prefix)
+    if isinstance(reading, PointsReading):
+        return _points(reading, prefix)
     return _heatmaps(reading, keypoints, prefix, opset)
 
 
@@ -79,6 +81,58 @@ def _simcc(reading: SimccReading, prefix: str) -> Part:
     limits = [chain.constant(np.array(v, np.float32)) for v in (0.0, 1.0)]
     (score,) = chain.add("Clip", score, *limits)
     chain.add("Concat", *places, score, axis=2)
+    return chain.end()
+
+
+def _points(reading: PointsReading, prefix: str) -> Part:
+    """The numbers of one person; of candidates, those of the most certain."""
+    chain, k, width = _Chain(), reading.keypoints, len(reading.point)
+
+    def whole(*values: int) -> str:
+        return chain.constant(np.array(values, np.int64))
+
+    (row,) = chain.add("Cast", prefix + reading.name, to=TensorProto.FLOAT)
+    scores: list[str] = []
+    if reading.candidates is not None:
+        if reading.candidates == "middle":
+            (row,) = chain.add("Transpose", row, perm=[0, 2, 1])
+        assert reading.confidence is not None
+        (sure,) = chain.add("Gather", row, whole(reading.confidence), axis=2)
+        best, _ = chain.add("TopK", sure, whole(1), outputs=2, axis=1)
+        # A product instead of an index: every runtime has it, and the batch stays free.
+        (is_best,) = chain.add("GreaterOrEqual", sure, best)
+        (weight,) = chain.add("Cast", is_best, to=TensorProto.FLOAT)
+        (count,) = chain.add("ReduceSum", weight, whole(1), keepdims=1)
+        (weight,) = chain.add("Div", weight, count)
+        (weight,) = chain.add("Transpose", weight, perm=[0, 2, 1])
+        (row,) = chain.add("MatMul", weight, row)
+        scores.append(best)
+    (row,) = chain.add("Reshape", row, whole(0, -1))
+    places = np.arange(reading.first, reading.first + k * width)
+    (row,) = chain.add("Gather", row, whole(*places.tolist()), axis=1)
+    (points,) = chain.add("Reshape", row, whole(0, k, width))
+
+    def column(letter: str) -> str:
+        (values,) = chain.add("Gather", points, whole(reading.point.index(letter)), axis=2)
+        return values
+
+    xy = []
+    for letter, scale in zip("xy", reading.scale_xy, strict=True):
+        (scaled,) = chain.add("Mul", column(letter), chain.constant(np.array(scale, np.float32)))
+        xy += chain.add("Add", scaled, chain.constant(np.array(reading.offset, np.float32)))
+    if "s" in reading.point:
+        score = column("s")
+        scores += chain.add("Sigmoid", score) if reading.is_logit else [score]
+    else:
+        (nothing,) = chain.add("Sub", xy[0], xy[0])
+        scores += chain.add("Add", nothing, chain.constant(np.array(1, np.float32)))
+    if reading.person is not None:
+        (person,) = chain.add("Cast", prefix + reading.person, to=TensorProto.FLOAT)
+        scores += chain.add("Reshape", person, whole(0, 1, 1))
+    (score,) = chain.add("Min", *scores)
+    limits = [chain.constant(np.array(v, np.float32)) for v in (0.0, 1.0)]
+    (score,) = chain.add("Clip", score, *limits)
+    chain.add("Concat", *xy, score, axis=2)
     return chain.end()
 
 

@@ -33,7 +33,7 @@ class Feed:
         factor: Three numbers, in the order of ``colour``.
         shift: Likewise.
         is_nhwc: The channels come last.
-        is_half: fp16, else float32.
+        kind: NumPy type of the input; whole numbers are plain pixels.
         summary: For people.
     """
 
@@ -41,7 +41,7 @@ class Feed:
     factor: tuple[float, ...]
     shift: tuple[float, ...]
     is_nhwc: bool
-    is_half: bool
+    kind: type[Any]
     summary: str
 
     @property
@@ -61,14 +61,14 @@ class Feed:
             crops: (N, H, W, 3) uint8 BGR.
 
         Returns:
-            (N, 3, H, W) or (N, H, W, 3), float32 or fp16.
+            (N, 3, H, W) or (N, H, W, 3) of ``kind``.
         """
         pixels = crops[..., ::-1] if self.colour == "rgb" else crops
         x = pixels.astype(np.float32) * np.array(self.factor, np.float32)
         x += np.array(self.shift, np.float32)
         x = x if self.is_nhwc else x.transpose(0, 3, 1, 2)
         with np.errstate(over="ignore"):  # infinite in fp16: reported by the check
-            x = x.astype(np.float16 if self.is_half else np.float32)
+            x = x.astype(self.kind)
         return np.ascontiguousarray(x)
 
 
@@ -79,11 +79,15 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
         UsageError: The shorthand is unknown, or the numbers are too large for float32.
     """
     shorthand, colour = options.normalise, options.colour
+    is_whole = bool(np.issubdtype(network.kind, np.integer))
     if options.mean or options.std or options.scale:
         _check_range(options)
         factor, mean, std = options.scale or 1.0, options.mean or (0.0,), options.std or (1.0,)
         summary = f"(pixel * {factor:g} - {list(mean)}) / {list(std)}"
     else:
+        if shorthand is None and is_whole:
+            shorthand = "none"
+            guesses.append("whole numbers are pixels of 0 to 255 (--normalise)")
         if shorthand is None:
             shorthand = "imagenet"
             guesses.append("pixels are normalised as for ImageNet (--normalise)")
@@ -105,12 +109,18 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
         raise UsageError(
             f"{summary} is more than float32 can hold", fix="check --scale, --mean and --std"
         )
+    if is_whole and (any(f != 1 for f in factors) or any(shifts)):
+        raise UsageError(
+            f"the network takes {np.dtype(network.kind).name}, whole pixels of 0 to 255, and "
+            f"{summary} makes fractions",
+            fix="leave out --normalise, --scale, --mean and --std",
+        )
     return Feed(
         colour=colour,
         factor=factors,
         shift=shifts,
         is_nhwc=network.is_nhwc,
-        is_half=network.is_half,
+        kind=network.kind,
         summary=summary,
     )
 
@@ -162,13 +172,22 @@ def feed_nodes(feed: Feed, output: str) -> tuple[list[NodeProto], list[TensorPro
         add("Gather", "feed/order", axis=3)
     if not feed.is_nhwc:
         add("Transpose", perm=[0, 3, 1, 2])
+    if np.issubdtype(feed.kind, np.integer):
+        add("Cast", to=helper.np_dtype_to_tensor_dtype(np.dtype(feed.kind)))
+        return _ended(nodes, constants, output)
     shape = (1, 1, 1, 3) if feed.is_nhwc else (1, 3, 1, 1)
     constants["feed/factor"] = np.array(feed.factor, np.float32).reshape(shape)
     constants["feed/shift"] = np.array(feed.shift, np.float32).reshape(shape)
     add("Mul", "feed/factor")
     add("Add", "feed/shift")
-    if feed.is_half:
+    if feed.kind is np.float16:
         add("Cast", to=TensorProto.FLOAT16)
+    return _ended(nodes, constants, output)
+
+
+def _ended(
+    nodes: list[NodeProto], constants: dict[str, NDArray[Any]], output: str
+) -> tuple[list[NodeProto], list[TensorProto]]:
     nodes[-1].output[0] = output
     for index, node in enumerate(nodes):
         node.name = f"feed/{index}_{node.op_type}"

@@ -13,15 +13,15 @@ from onnx import (
     compose,
     helper,
     numpy_helper,
-    version_converter,
 )
 
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.export.wrap.cutting import names_used, needed
-from steadypose.export.wrap.decode import OPSET, read_nodes
+from steadypose.export.wrap.decode import read_nodes
 from steadypose.export.wrap.feed import Feed, feed_nodes
 from steadypose.export.wrap.network import Network
+from steadypose.export.wrap.opset import opset_of, to_opset
 from steadypose.export.wrap.reading import Reading
 from steadypose.export.wrap.run import first_line
 
@@ -44,8 +44,8 @@ def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onn
         ModelFileError: The network's operators cannot be brought to opset 18, or the
             result is not valid ONNX.
     """
-    inner = _to_opset(network.model)
-    opset = _opset(inner)
+    inner = to_opset(network.model)
+    opset = opset_of(inner)
     inner = compose.add_prefix(inner, _PREFIX)
     before, feed_constants = feed_nodes(feed, _PREFIX + network.input_name)
     after, read_constants = read_nodes(reading, spec.keypoint_count, prefix=_PREFIX, opset=opset)
@@ -86,32 +86,6 @@ def wrap(network: Network, feed: Feed, reading: Reading, spec: ModelSpec) -> onn
 def foreign_domains(model: onnx.ModelProto) -> list[str]:
     """Domains of operators that are not ONNX's own; TensorRT does not support them."""
     return sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
-
-
-def _opset(model: onnx.ModelProto) -> int:
-    return max((e.version for e in model.opset_import if e.domain in {"", "ai.onnx"}), default=1)
-
-
-def _to_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy a network as opset 18 or later; our own part adapts to a later one."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    opset = _opset(copy)
-    if opset < OPSET:
-        try:
-            copy = version_converter.convert_version(copy, OPSET)
-        except Exception as error:  # C++ exceptions of several kinds
-            raise ModelFileError(
-                f"opset {opset} cannot be brought to {OPSET}: {first_line(error)}",
-                fix=f"export the network again with opset {OPSET}",
-            ) from error
-    elif opset > onnx.defs.onnx_opset_version():
-        raise ModelFileError(
-            f"opset {opset} is newer than the installed onnx package knows "
-            f"({onnx.defs.onnx_opset_version()})",
-            fix=f"export the network again with opset {OPSET}, or pip install -U onnx",
-        )
-    return copy
 
 
 def _constants_out(nodes: Iterable[NodeProto]) -> tuple[list[NodeProto], list[TensorProto]]:

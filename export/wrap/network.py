@@ -20,11 +20,17 @@ from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
-from steadypose.export.wrap.cutting import cut_to, refuse_training
+from steadypose.export.wrap.cutting import cut_to, free_reshapes, refuse_training
+from steadypose.export.wrap.one_by_one import one_by_one
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
 
-_TYPES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
+_TYPES: dict[int, type[Any]] = {
+    TensorProto.FLOAT: np.float32,
+    TensorProto.FLOAT16: np.float16,
+    TensorProto.UINT8: np.uint8,
+    TensorProto.INT32: np.int32,
+}
 _LARGEST = 2_000_000_000  # bytes; protobuf, and so an ONNX file, is limited to 2 GiB
 
 
@@ -37,7 +43,7 @@ class Network:
         run: Runs the original file, float in, arrays by output name.
         input_name: Name of the image input.
         input_hw: Its height and width, pixels.
-        is_half: The input is fp16, else float32.
+        kind: NumPy type of the input.
         is_nhwc: The channels come last.
         is_single: The original file is run with batches of 1 only.
         shapes: Shape of every output for a batch of 1.
@@ -47,10 +53,15 @@ class Network:
     run: Run
     input_name: str
     input_hw: tuple[int, int]
-    is_half: bool
+    kind: type[Any]
     is_nhwc: bool
     is_single: bool
     shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def is_half(self) -> bool:
+        """The input is fp16."""
+        return self.kind is np.float16
 
 
 def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Network:
@@ -67,7 +78,7 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
         UsageError: ``options`` contradict the file, or are missing.
     """
     model = _load(path)
-    named = [options.heatmaps] if options.heatmaps else list(options.simcc or ())
+    named = options.named
     if named and set(named) <= {value.name for value in model.graph.output}:
         cut_to(model, named)  # whatever else it gives need not even run
     refuse_training(model)
@@ -88,7 +99,7 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
         run=run,
         input_name=entry.name,
         input_hw=input_hw,
-        is_half=kind is np.float16,
+        kind=kind,
         is_nhwc=is_nhwc,
         is_single=is_single,
         shapes={name: value.shape for name, value in outputs.items()},
@@ -110,12 +121,30 @@ def prove_batches(network: Network, names: Sequence[str], guesses: list[str]) ->
         ModelFileError: It is bound to one batch size.
     """
     cut_to(network.model, names)
-    kind = np.float16 if network.is_half else np.float32
-    free = make_runner(network.model.SerializeToString(), network.input_name, kind)
-    picture = (*network.input_hw, 3) if network.is_nhwc else (3, *network.input_hw)
-    inputs = _noise((3, *picture), kind)
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(network.model)
+    inputs = _noise((3, *_picture(network)), network.kind)
     wanted = [network.run(inputs[i : i + 1]) for i in range(3)]
-    check_batches(free, inputs, [{name: each[name] for name in names} for each in wanted])
+    read = [{name: each[name] for name in names} for each in wanted]
+
+    def prove(model: onnx.ModelProto) -> None:
+        run = make_runner(model.SerializeToString(), network.input_name, network.kind)
+        check_batches(run, inputs, read)
+
+    if network.is_single:
+        free_reshapes(network.model)
+    try:
+        prove(network.model)
+    except ModelFileError:
+        if not network.is_single:
+            raise
+        slow = one_by_one(fixed)
+        prove(slow)
+        guesses.append(
+            "the fixed batch of 1 cannot be made free: pictures of a batch are computed one "
+            "after another (an export with a free batch is faster)"
+        )
+        return replace(network, model=slow)
     if network.is_single:
         guesses.append("the fixed batch of 1 is made free: batches of 2 and 3 returned the same")
         return network
@@ -126,8 +155,20 @@ def prove_batches(network: Network, names: Sequence[str], guesses: list[str]) ->
     return network
 
 
+def try_on_noise(network: Network) -> dict[str, NDArray[Any]]:
+    """Its outputs for one picture of noise."""
+    return network.run(_noise((1, *_picture(network)), network.kind))
+
+
+def _picture(network: Network) -> tuple[int, int, int]:
+    return (*network.input_hw, 3) if network.is_nhwc else (3, *network.input_hw)
+
+
 def _noise(shape: tuple[int, ...], kind: type[Any]) -> NDArray[Any]:
-    return np.random.default_rng(0).standard_normal(shape, np.float32).astype(kind)
+    rng = np.random.default_rng(0)
+    if np.issubdtype(kind, np.integer):
+        return rng.integers(0, 256, shape).astype(kind)
+    return rng.standard_normal(shape, np.float32).astype(kind)
 
 
 def _refuse_what_lies_elsewhere(path: Path) -> None:
@@ -192,7 +233,7 @@ def _find_input(model: onnx.ModelProto, path: Path) -> onnx.ValueInfoProto:
         kind = TensorProto.DataType.Name(tensor.elem_type).lower()
         raise ModelFileError(
             f"input {inputs[0].name!r} is {kind} with {len(tensor.shape.dim)} dimensions, "
-            "wanted is float or float16 with 4",
+            "wanted is float, float16, uint8 or int32 with 4",
             fix="export the network without its own preprocessing",
         )
     return inputs[0]

@@ -42,6 +42,10 @@ class WrapOptions:
         sigma: Of the training targets, cells; for ``dark``.
         simcc: Outputs with the scores along x and along y (Li et al. 2022).
         split_ratio: SimCC bins per crop pixel.
+        points: Output that holds coordinates.
+        point: A letter for each number of a point: ``x``, ``y``, ``s`` a score, ``-`` anything.
+        unit: Of coordinates: ``pixels`` of the input, or a ``share`` of its sides.
+        person_score: Output with one score for the whole person, 0 to 1.
         activation: ``sigmoid`` if the outputs are logits.
         padding: Box factor of the training.
         licence: Of the weights.
@@ -65,6 +69,10 @@ class WrapOptions:
     sigma: float | None = None
     simcc: tuple[str, str] | None = None
     split_ratio: float | None = None
+    points: str | None = None
+    point: str | None = None
+    unit: Literal["pixels", "share"] | None = None
+    person_score: str | None = None
     activation: Literal["none", "sigmoid"] | None = None
     padding: float | None = None
     licence: str = "unknown"
@@ -78,6 +86,10 @@ class WrapOptions:
                 raise UsageError(f"{key} {value} is not between 0.1 and {most:g}", fix=_FIX)
         if self.padding is not None and not 1.0 <= self.padding <= 4.0:
             raise UsageError(f"padding {self.padding} is not between 1 and 4", fix=_FIX)
+        self._check_numbers()
+        self._check_outputs()
+
+    def _check_numbers(self) -> None:
         for key in ("mean", "std"):
             value = getattr(self, key)
             if value is not None and len(value) not in {1, 3}:
@@ -90,10 +102,24 @@ class WrapOptions:
                 "both a shorthand and numbers define the normalisation",
                 fix="give --normalise, or --scale, --mean and --std",
             )
-        if self.heatmaps is not None and self.simcc is not None:
-            raise UsageError("both heatmaps and SimCC outputs are named", fix="name only one")
+
+    def _check_outputs(self) -> None:
+        if sum(v is not None for v in (self.heatmaps, self.simcc, self.points)) > 1:
+            raise UsageError(
+                "outputs of several kinds are named",
+                fix="give only one of --heatmaps, --simcc and --points",
+            )
+        if self.point is not None:
+            _check_point(self.point)
         if self.simcc is not None and self.simcc[0] == self.simcc[1]:
             raise UsageError(f"simcc names {self.simcc[0]!r} twice", fix="give --simcc X Y")
+
+    @property
+    def named(self) -> list[str]:
+        """Outputs that are named."""
+        one = [name for name in (self.heatmaps, self.points) if name]
+        scores = [self.person_score] if self.points and self.person_score else []
+        return [*one, *(self.simcc or ()), *scores]
 
     @classmethod
     def from_namespace(cls, given: argparse.Namespace) -> WrapOptions:
@@ -106,6 +132,15 @@ class WrapOptions:
         if "skeleton" in values:
             values["skeleton"] = values["skeleton"].skeleton
         return cls(**values)
+
+
+def _check_point(point: str) -> None:
+    letters = sorted(point.replace("-", ""))
+    if letters not in (["x", "y"], ["s", "x", "y"]):
+        raise UsageError(
+            f"point {point!r} is not x, y and perhaps s, each once, with - for others",
+            fix="give the order of a point's numbers, such as xys, yxs or xy-s-",
+        )
 
 
 def load_toml(path: Path, parser: Parser) -> argparse.Namespace:

@@ -6,7 +6,8 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.wrap.network import Network
 from steadypose.export.wrap.options import WrapOptions
-from steadypose.export.wrap.reading import HeatmapReading, Reading, SimccReading
+from steadypose.export.wrap.points import are_points, choose_points
+from steadypose.export.wrap.reading import HeatmapReading, PointsReading, Reading, SimccReading
 
 Shapes = dict[str, tuple[int, ...]]
 _STRIDES = (1, 64)  # plausible crop pixels per cell for a guess
@@ -36,7 +37,12 @@ def choose_reading(
 
 def _refuse_unused(options: WrapOptions, reading: Reading) -> None:
     """Refuse options without effect: a misunderstanding that no later check can notice."""
-    if isinstance(reading, SimccReading):
+    points = ["point", "unit", "person_score"]
+    if isinstance(reading, PointsReading):
+        unused = ["heatmap_layout", "stride", "cells", "refine", "sigma", "split_ratio"]
+        unused += [] if "s" in reading.point else ["activation"]
+        kind, fix = "coordinates", "leave out what is for heatmaps or SimCC scores"
+    elif isinstance(reading, SimccReading):
         unused = ["heatmap_layout", "stride", "cells", "refine", "sigma"]
         kind = "SimCC scores"
         fix = "leave out what is for heatmaps, or name some with --heatmaps"
@@ -49,6 +55,8 @@ def _refuse_unused(options: WrapOptions, reading: Reading) -> None:
             "leave it out: --stride is for half and corner cells, --sigma for --refine dark, "
             "--split-ratio for SimCC (--simcc)"
         )
+    if not isinstance(reading, PointsReading):
+        unused += points
     given = [f"--{k.replace('_', '-')}" for k in unused if getattr(options, k) is not None]
     if given:
         raise UsageError(f"{kind} do not use {', '.join(given)}", fix=f"{fix}; also in --config")
@@ -57,11 +65,12 @@ def _refuse_unused(options: WrapOptions, reading: Reading) -> None:
 def _find_reading(
     network: Network, skeleton: Skeleton, options: WrapOptions, guesses: list[str]
 ) -> Reading:
-    named = [options.heatmaps] if options.heatmaps else list(options.simcc or ())
-    for name in named:
+    for name in options.named:
         if name not in network.shapes:
             raise UsageError(f"there is no output {name!r}; {_list(network.shapes)}", fix=_FIX)
     shapes, k = network.shapes, len(skeleton)
+    if options.points:
+        return choose_points(options.points, network, skeleton, options, guesses)
     maps = [n for n in shapes if not options.simcc and _is_map(n, network, k, options)]
     if options.heatmaps:
         if not maps:
@@ -71,6 +80,11 @@ def _find_reading(
         if len(maps) > 1:
             guesses.append(f"of the heatmaps {', '.join(maps)} the last are taken (--heatmaps)")
         return _heatmap(maps[-1], network, k, options, guesses)
+    points = [n for n in shapes if not options.simcc and are_points(shapes[n], k)]
+    if len(points) > 1:
+        guesses.append(f"of the coordinates {', '.join(points)} the first are taken (--points)")
+    if points:
+        return choose_points(points[0], network, skeleton, options, guesses)
     return _simcc(network, skeleton, options, guesses)
 
 
@@ -229,32 +243,15 @@ def _misfit(network: Network, skeleton: Skeleton) -> UsageError:
         (len(shape) == 3 and shape[1] == k) or (len(shape) == 4 and k in {shape[1], shape[3]})
         for shape in network.shapes.values()
     )
-    for name, shape in network.shapes.items():
-        if _are_coordinates(shape, k):
-            return UsageError(
-                f"output {name!r} of {'x'.join(map(str, shape))} holds coordinates, not heatmaps "
-                "or SimCC scores",
-                fix="such networks are not supported (docs/foreign_models.md, Limits)",
-            )
     what = "no output holds heatmaps or SimCC scores that fit the crop"
     if not has_k:
         what = f"no output has the {k} keypoints of {skeleton.name}"
-    fix = _FIX if has_k else "give --skeleton mpii16, or a [skeleton] table in --config"
+    fix = (
+        _FIX
+        if has_k
+        else "give --skeleton, by name or as a table; --points and --point for coordinates"
+    )
     return UsageError(f"{what}; {_list(network.shapes)}", fix=fix)
-
-
-def _are_coordinates(shape: tuple[int, ...], k: int) -> bool:
-    """Whether a shape is that of x, y (and a score), of one person or of many candidates."""
-    rest = [side for side in shape if side != 1]
-    flat = {2 * k, 3 * k}
-    # A detector's: a box, a score or a few classes, then the keypoints; many candidates.
-    many = {4 + classes + each * k for classes in (0, 1, 2) for each in (2, 3)}
-    many |= {5 + 3 * n for n in range(4, 134)} if max(shape, default=0) >= 100 else set()
-    if len(rest) == 1:
-        return rest[0] in flat
-    if len(shape) > 3 and len(rest) > 2:
-        return False
-    return (k in rest and bool({2, 3} & set(rest))) or bool((flat | many) & set(rest))
 
 
 def _list(shapes: Shapes) -> str:

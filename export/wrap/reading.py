@@ -63,4 +63,51 @@ class SimccReading:
         return f"simcc, split ratio {self.split_ratio:g}"
 
 
-Reading = HeatmapReading | SimccReading
+@dataclass(frozen=True, slots=True)
+class PointsReading:
+    """Coordinates as numbers: of one person, or of many candidates.
+
+    Attributes:
+        name: Output.
+        keypoints: K.
+        point: A letter for each number of a point: ``x``, ``y``, ``s`` its score, others are
+            passed over.
+        candidates: None: one person's numbers in a row, in any shape; ``last``: (N, candidates,
+            numbers); ``middle``: (N, numbers, candidates).
+        first: Place in a row where the points begin.
+        confidence: Place of a candidate's confidence.
+        person: Output with one score of the whole person.
+        scale_xy: Crop pixels of 1, along x and y.
+        offset: Crop pixels that are added.
+        is_logit: A sigmoid comes before a point's score.
+    """
+
+    name: str
+    keypoints: int
+    point: str
+    candidates: Literal["last", "middle"] | None
+    first: int
+    confidence: int | None
+    person: str | None
+    scale_xy: tuple[float, float]
+    offset: float
+    is_logit: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the outputs to read."""
+        return (self.name,) if self.person is None else (self.name, self.person)
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether anything says how sure a keypoint is."""
+        return "s" in self.point or self.confidence is not None or self.person is not None
+
+    def describe(self) -> str:
+        """Description for the model file; the app looks at how it begins."""
+        if not self.has_scores:
+            return "coordinates without scores"
+        return f"points {self.point}" + (", most certain candidate" if self.candidates else "")
+
+
+Reading = HeatmapReading | SimccReading | PointsReading

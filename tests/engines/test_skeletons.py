@@ -15,7 +15,15 @@ MIDDLE_OF_FACE = {8, 27, 28, 29, 30, 33, 51, 57, 62, 66}
 
 
 def test_every_name_says_how_many_keypoints_there_are() -> None:
-    assert set(SKELETONS) == {"coco17", "mpii16", "halpe26", "coco133", "hand21", "ap10k17"}
+    assert set(SKELETONS) == {
+        "coco17",
+        "mpii16",
+        "halpe26",
+        "coco133",
+        "hand21",
+        "ap10k17",
+        "blazepose33",
+    }
     for name, skeleton in SKELETONS.items():
         assert name == skeleton.name
         assert name.endswith(str(len(skeleton)))
@@ -29,6 +37,8 @@ def test_a_mirror_exchanges_left_and_right_and_nothing_else(skeleton: Skeleton) 
         if name.startswith("face_"):
             is_middle = int(name.removeprefix("face_")) in MIDDLE_OF_FACE
             assert (twin == k) == is_middle, name
+        elif name.startswith("mouth_"):
+            assert {name, skeleton.keypoints[twin]} == {"mouth_left", "mouth_right"}
         elif swapped:
             wanted = f"{swapped}_{name.split('_', 1)[1]}"
             assert skeleton.keypoints[twin] == wanted
@@ -74,6 +84,9 @@ def test_other_skeletons_are_those_of_their_data_sets() -> None:
         *("root_of_tail", "left_shoulder", "left_elbow", "left_front_paw"),
     )
     assert AP10K17.index("right_back_paw") == 16
+    blaze = SKELETONS["blazepose33"].keypoints
+    places = {"left_shoulder": 11, "right_wrist": 16, "left_hip": 23, "right_foot_index": 32}
+    assert {name: blaze.index(name) for name in places} == places
     assert HAND21.keypoints[0] == "wrist"
     assert [b for a, b in HAND21.limbs if a == 0] == [1, 5, 9, 13, 17]
 
