@@ -37,7 +37,7 @@ from steadypose.export.wrap.feed import SHORTHANDS, choose_feed
 from steadypose.export.wrap.graph import foreign_domains, wrap
 from steadypose.export.wrap.network import open_network, prove_batches
 from steadypose.export.wrap.options import WrapOptions, load_toml
-from steadypose.export.wrap.outputs import choose_reading
+from steadypose.export.wrap.output.choice import choose_reading
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.datatypes import SEEN_SCORE
 from steadypose.realtime.model.skeletons import add_skeleton

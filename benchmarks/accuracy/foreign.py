@@ -9,6 +9,7 @@ wrap_onnx.py prints.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import re
@@ -70,11 +71,16 @@ def measure(source: Path, words: str, folder: Path) -> tuple[str, ...]:
     return (*found.groups(), f"{followed} of {FRAMES}")
 
 
-def main() -> None:
-    """Print a row for each network."""
+def build_parser() -> argparse.ArgumentParser:
+    """The options."""
     made = parser(__doc__)
     made.add_argument("--folder", type=Path, required=True, help="with the converted files")
-    arguments = made.parse_args()
+    return made
+
+
+def main() -> None:
+    """Print a row for each network."""
+    arguments = build_parser().parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (file, words) in NETWORKS.items():

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.export.wrap.feed import Feed
 from steadypose.export.wrap.network import Network
-from steadypose.export.wrap.reading import HeatmapReading, PointsReading, Reading, SimccReading
+from steadypose.export.wrap.output.reading import (
+    HeatmapReading,
+    PointsReading,
+    Reading,
+    SimccReading,
+)
 from steadypose.export.wrap.run import first_line
 
 TOLERANCE_PX = 0.25

@@ -18,11 +18,11 @@ from onnx import (
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 from steadypose.export.wrap.cutting import names_used, needed
-from steadypose.export.wrap.decode import read_nodes
 from steadypose.export.wrap.feed import Feed, feed_nodes
 from steadypose.export.wrap.network import Network
 from steadypose.export.wrap.opset import opset_of, to_opset
-from steadypose.export.wrap.reading import Reading
+from steadypose.export.wrap.output.decode import read_nodes
+from steadypose.export.wrap.output.reading import Reading
 from steadypose.export.wrap.run import first_line
 
 _PREFIX = "net/"

@@ -18,8 +18,8 @@ from steadypose.export.wrap.cutting import cut_to, refuse_training
 from steadypose.export.wrap.feed import choose_feed
 from steadypose.export.wrap.network import Network
 from steadypose.export.wrap.options import WrapOptions
-from steadypose.export.wrap.outputs import choose_reading
-from steadypose.export.wrap.reading import HeatmapReading
+from steadypose.export.wrap.output.choice import choose_reading
+from steadypose.export.wrap.output.reading import HeatmapReading
 from tests.export.test_wrap_onnx import HW, Net, save, wrap
 
 pytestmark = pytest.mark.export

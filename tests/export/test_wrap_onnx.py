@@ -35,8 +35,8 @@ REFUSED = {"ArgMax", "NonZero", "Mod", "ScatterND", "Loop", "If", "Unique"}
 @pytest.fixture(scope="module", autouse=True)
 def _decoders_are_exported_once() -> Iterator[None]:
     """Torch needs one to ten seconds for each, and most tests want the same few."""
-    from steadypose.export.wrap import decode
-    from steadypose.export.wrap.reading import HeatmapReading
+    from steadypose.export.wrap.output import decode
+    from steadypose.export.wrap.output.reading import HeatmapReading
 
     real, made = decode.export_decode, dict[tuple[object, ...], bytes]()
 
@@ -805,8 +805,8 @@ def test_a_wrong_wrapping_would_be_noticed(tmp_path: Path) -> None:
     from steadypose.export.wrap.feed import choose_feed
     from steadypose.export.wrap.network import open_network
     from steadypose.export.wrap.options import WrapOptions
-    from steadypose.export.wrap.outputs import choose_reading
-    from steadypose.export.wrap.reading import HeatmapReading
+    from steadypose.export.wrap.output.choice import choose_reading
+    from steadypose.export.wrap.output.reading import HeatmapReading
 
     foreign, output = save(heatmap_net(), tmp_path / "f.onnx"), tmp_path / "m.onnx"
     assert wrap("--onnx", foreign, "--output", output, "--refine", "dark") == 0

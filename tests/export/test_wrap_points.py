@@ -17,7 +17,7 @@ from steadypose.engines.registry import open_engine
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.checking.pck import demo_truth, told_places
-from steadypose.export.wrap.points import are_points
+from steadypose.export.wrap.output.points import are_points
 from steadypose.realtime.model.places import ROOT
 from tests.conftest import TINY_SPEC
 from tests.export.test_wrap_onnx import HW, Net, save, wrap

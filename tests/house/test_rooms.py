@@ -26,6 +26,7 @@ ROOMS = {
     "realtime/sources": "capture video",
     "export": "checking models trt weights wrap",
     "export/weights": "download",
+    "export/wrap": "output",
     "training": "configs datasets examples measures people runs",
     "benchmarks": "accuracy gpu loop presence reading results smoothing",
     "benchmarks/loop": "compared",

@@ -6,8 +6,13 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.wrap.network import Network
 from steadypose.export.wrap.options import WrapOptions
-from steadypose.export.wrap.points import are_points, choose_points
-from steadypose.export.wrap.reading import HeatmapReading, PointsReading, Reading, SimccReading
+from steadypose.export.wrap.output.points import are_points, choose_points
+from steadypose.export.wrap.output.reading import (
+    HeatmapReading,
+    PointsReading,
+    Reading,
+    SimccReading,
+)
 
 Shapes = dict[str, tuple[int, ...]]
 _STRIDES = (1, 64)  # plausible crop pixels per cell for a guess

@@ -16,7 +16,12 @@ from onnx import NodeProto, TensorProto, compose, helper, numpy_helper, version_
 from steadypose.engines.errors import EngineUnavailableError
 from steadypose.engines.wording import advice
 from steadypose.export.wrap.opset import OPSET
-from steadypose.export.wrap.reading import HeatmapReading, PointsReading, Reading, SimccReading
+from steadypose.export.wrap.output.reading import (
+    HeatmapReading,
+    PointsReading,
+    Reading,
+    SimccReading,
+)
 
 Part = tuple[list[NodeProto], list[TensorProto]]
 

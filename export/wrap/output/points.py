@@ -12,7 +12,7 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.wrap.network import Network, try_on_noise
 from steadypose.export.wrap.options import WrapOptions
-from steadypose.export.wrap.reading import PointsReading
+from steadypose.export.wrap.output.reading import PointsReading
 
 _FIX = "see docs/foreign_models.md, Coordinates"
 _BOX = 4  # numbers of a candidate's box, before its confidence
