@@ -22,31 +22,32 @@ from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.foreign import patience
 from steadypose.engines.foreign.claims import Claim, is_standard_output
+from steadypose.engines.options import default_threads
 from steadypose.engines.wording import telling
 from steadypose.realtime.app.display import Window, open_display, why_headless
 from steadypose.realtime.app.draw import draw_poses
-from steadypose.realtime.app.loop import App
+from steadypose.realtime.app.grid import Grid
+from steadypose.realtime.app.many import Member
 from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
+from steadypose.realtime.command.assembly import assemble
 from steadypose.realtime.command.config.reading import parse_with_config
-from steadypose.realtime.command.console import answer, progress_printer, report, say
+from steadypose.realtime.command.console import answer, report, say
 from steadypose.realtime.command.ending import finish, resume
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.options.engine import backend_of, device_of
 from steadypose.realtime.command.output_checks import check_outputs
-from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.several import each_of, finish_together
 from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.written_files import check_written
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
 from steadypose.realtime.model.recovering import recovering
+from steadypose.realtime.model.sharing import SharedEngine
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.live.opening import open_live
-from steadypose.realtime.record.outputs import Outputs
-from steadypose.realtime.smooth.live_angles import LiveAngles
-from steadypose.realtime.smooth.presets import make_smoother
+from steadypose.realtime.record.live.sender import Live
 from steadypose.realtime.sources.opening import open_source
-from steadypose.realtime.tracking.pipeline import Pipeline
-from steadypose.realtime.tracking.roster import CANDIDATES
 
 sys.setswitchinterval(0.0005)
 
@@ -124,6 +125,8 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         typed: The command line, for the description of the recording.
     """
     stop.listen()
+    if settings.further:
+        return _run_several(settings, stop, typed)
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
     check_outputs(settings)
@@ -162,8 +165,6 @@ def _run_with(
     stop: Stop | None = None,
     loop: LoopThread | None = None,
 ) -> int:
-    slots = settings.persons + CANDIDATES
-    smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
     window, reason = open_display(is_headless=settings.is_headless)
     display = ApartDisplay(window, loop) if loop and loop.is_apart else window
     if reason is not None:
@@ -185,45 +186,14 @@ def _run_with(
             say(f"poses are sent live: {live.names}")
         elif not (display.is_window or settings.recordings or settings.benchmark):
             say("nothing will be saved: add --csv out.csv or --save-video out.mp4")
-        smoothing = {
-            **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
-            "second_pass": settings.is_offline_smoothed,
-        }
-        outputs = Outputs(
-            engine.spec.skeleton,
-            source.fps,
-            source.is_live,
-            tables=settings.tables,
-            video=settings.video,
-            split=settings.split,
-            run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
-            second_pass=_smooth_again if settings.is_offline_smoothed else None,
-            dropped=lambda: source.dropped,
+        app = assemble(
+            settings,
+            engine=engine,
+            source=source,
+            display=display,
             live=live,
-        )
-        pipeline = Pipeline(
-            engine,
-            persons=settings.persons,
-            smoother=smoother,
-            is_paced=source.is_paced,
-            say=say,
-            region=settings.region,
-        )
-        known = [n for n in (source.frame_count, settings.max_frames) if n is not None]
-        app = App(
-            source,
-            pipeline,
-            display,
-            outputs,
-            is_smooth=settings.smoother != "off",
-            # Only what a camera sees has a "now" that can be foreseen.
-            is_predicting=settings.is_predicting and source.is_live,
-            is_mirrored=settings.is_mirrored,
-            is_picture_hidden=settings.is_picture_hidden,
-            angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
-            max_frames=settings.max_frames,
-            progress=None if source.is_live else progress_printer(min(known, default=None)),
-            page=page,
+            typed=typed,
+            second_pass=_smooth_again,
             say=say,
         )
         run_app = app.run
@@ -233,6 +203,62 @@ def _run_with(
             stop.needs_hard_end = window.guard(partial(resume, run_app, app, settings, stop))
         opened.pop_all()
     return finish(run_app, app, settings, stop)
+
+
+def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
+    """Several sources: a loop for each on a thread of its own, one engine, one window."""
+    cv2.setNumThreads(1)
+    each = each_of(settings)
+    for one in each:
+        check_outputs(one)
+    if settings.benchmark is not None:
+        check_written([(settings.benchmark, "--benchmark")], read=[], is_forced=settings.is_forced)
+    shared = SharedEngine(lambda: _open_engine(replace(settings, threads=_all_threads(settings))))
+    with ExitStack() as opened:
+        opened.callback(shared.close)
+        say(f"engine: {shared.spec.name} on {shared.label}, shared by {len(each)} sources")
+        window, reason = open_display(is_headless=settings.is_headless)
+        if reason is not None:
+            say(f"no window: {reason}")
+        grid = Grid(window, settings.names)
+        members = []
+        for name, one, tile in zip(settings.names, each, grid.tiles, strict=True):
+            stop.check()
+            source = open_source(replace(one.source, is_watched=window.is_window))
+            opened.callback(source.close)
+            say(f"{name}: {source.label}")
+            app = assemble(
+                one,
+                engine=shared.share(),
+                source=source,
+                display=tile,
+                live=Live(),
+                typed=typed,
+                second_pass=_smooth_again,
+                say=partial(_say_of, name),
+            )
+            members.append(Member(name, app))
+        return finish_together(members, grid, settings, shared.batches)
+
+
+def _say_of(name: str, text: str) -> None:
+    say(f"{name}: {text}")
+
+
+def _all_threads(settings: Settings) -> int:
+    """Nothing is left over for several cameras."""
+    return settings.threads or default_threads()
+
+
+def _open_engine(settings: Settings) -> Engine:
+    taken = open_for(settings)
+    return recovering(
+        taken.opened,
+        taken.model,
+        settings.engine_options(settings.threads),
+        say=say,
+        skeleton=settings.skeleton.skeleton if settings.skeleton else None,
+    )
 
 
 def _smooth_again(path: Path, form: TableFormat, claim: Claim | None) -> None:

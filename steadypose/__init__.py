@@ -27,8 +27,10 @@ from steadypose.version import __version__
 
 if TYPE_CHECKING:
     from steadypose.api.frame import Angle, Frame, Person
-    from steadypose.api.frames import Frames, open  # noqa: A004 - sp.open reads as it works
+    from steadypose.api.frames import Frames
+    from steadypose.api.many import ManyFrames
     from steadypose.api.network import Network
+    from steadypose.api.opening import open  # noqa: A004 - sp.open reads as it works
     from steadypose.api.options import NetworkOptions, Options
     from steadypose.api.recordings import Recording, convert, read, report, resmooth
     from steadypose.api.tracker import Tracker
@@ -41,6 +43,7 @@ __all__ = [
     "Error",
     "Frame",
     "Frames",
+    "ManyFrames",
     "Network",
     "NetworkOptions",
     "Options",
@@ -65,7 +68,8 @@ _HOMES = {
     "Frame": ("steadypose.api.frame", "Frame"),
     "Person": ("steadypose.api.frame", "Person"),
     "Frames": ("steadypose.api.frames", "Frames"),
-    "open": ("steadypose.api.frames", "open"),
+    "ManyFrames": ("steadypose.api.many", "ManyFrames"),
+    "open": ("steadypose.api.opening", "open"),
     "Recording": ("steadypose.api.recordings", "Recording"),
     "convert": ("steadypose.api.recordings", "convert"),
     "read": ("steadypose.api.recordings", "read"),

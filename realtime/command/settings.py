@@ -21,6 +21,8 @@ class Settings:
 
     Attributes:
         source: Where frames come from.
+        further: Other sources that are followed at the same time.
+        names: What all of them are called, ``source`` first.
         model: Model file.
         has_chosen_model: Somebody chose ``model``. Where nobody did, a network that is built
             for the GPU takes its place (``best_built``).
@@ -54,6 +56,8 @@ class Settings:
     """
 
     source: SourceOptions = field(default_factory=lambda: SourceOptions("0"))
+    further: tuple[SourceOptions, ...] = ()
+    names: tuple[str, ...] = ("cam0",)
     model: Path = DEFAULT_MODEL
     has_chosen_model: bool = True
     skeleton: ChosenSkeleton | None = None

@@ -126,6 +126,7 @@ class Frame:
         time_s: When it was taken: seconds since the first frame of a live source, the
             presentation time of a file, or what a ``Tracker`` was told.
         persons: In order of their ids.
+        source: Number of the source in ``sp.open([...])``; 0 for a single one.
     """
 
     image_bgr: NDArray[np.uint8]
@@ -135,6 +136,7 @@ class Frame:
     _poses: tuple[Pose, ...] = field(repr=False)
     _angles: Callable[[], Sequence[FloatArray]] = field(repr=False)
     _predict: Callable[[float], tuple[Person, ...]] = field(repr=False)
+    source: int = 0
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.persons)

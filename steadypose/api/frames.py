@@ -5,22 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steadypose.api.closing import Closing
 from steadypose.api.frame import Frame
 from steadypose.api.handing_out import HandOut
-from steadypose.api.options import Chosen, Options
-from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.base import Source
-from steadypose.realtime.sources.camera import CameraMode
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.stream import Stream
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    pass
 
 
 class Frames(Closing):
@@ -111,35 +106,3 @@ class Frames(Closing):
             last.callback(self._pipeline.engine.close)
             last.callback(self._source.close)
             last.callback(self._frames.close)
-
-
-def open(  # noqa: A001 - sp.open reads as it works
-    source: int | str | Path = 0,
-    *,
-    mode: CameraMode | None = None,
-    realtime: bool = False,
-    **options: Unpack[Options],
-) -> Frames:
-    """Open a source and a network; use the result in a ``with`` and iterate over it.
-
-    Args:
-        source: Camera number, device path, video file, folder or glob of pictures, address, or
-            ``demo``; ``@FILE`` and ``env:NAME`` hold an address.
-        mode: Size, rate and format to ask a camera for.
-        realtime: Play a file at its own speed.
-        options: See ``Options``.
-
-    Raises:
-        Error: The source or the model cannot be opened, or an option cannot be used.
-    """
-    chosen = Chosen.of(options)
-    with ExitStack() as undo:
-        engine = chosen.open_engine()
-        undo.callback(engine.close)
-        asked = SourceOptions(spelled_out(str(source)), mode or CameraMode(), is_paced=realtime)
-        opened = open_source(asked)
-        undo.callback(opened.close)
-        pipeline = chosen.make_pipeline(engine, is_paced=opened.is_paced)
-        frames = Frames(opened, pipeline, is_smooth=chosen.is_smooth)
-        undo.pop_all()
-    return frames

@@ -253,7 +253,7 @@ def test_an_option_that_does_not_exist_is_a_sentence_with_the_nearest() -> None:
         sp.Tracker(person=2)  # type: ignore[call-arg]
     assert caught.value.fix == "persons is what you mean"
     with pytest.raises(sp.Error, match="no option 'live'"):
-        sp.open("demo", live=True)  # type: ignore[call-arg]
+        sp.open("demo", live=True)  # type: ignore[call-overload]
     assert Closing.left_open == 0
 
 

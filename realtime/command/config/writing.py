@@ -26,6 +26,7 @@ EXAMPLES: dict[str, Any] = {
     "serve-token": "@token.txt",
     "camera": 0,
     "source": "clip.mp4",
+    "names": "left,right",
     "width": 1280,
     "height": 720,
     "fps": 30,

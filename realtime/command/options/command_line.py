@@ -15,7 +15,7 @@ from steadypose.realtime.command.options.recording import (
     chosen_table,
     live_of,
 )
-from steadypose.realtime.command.options.source import add_source, source_of
+from steadypose.realtime.command.options.source import add_source, source_names, sources_of
 from steadypose.realtime.command.settings import DEFAULTS, Settings
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.record.formats.tables import (
@@ -30,8 +30,11 @@ from steadypose.version import __version__
 
 def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
     """Turn parsed arguments into settings; ``model`` is the file that was chosen, if one was."""
+    first, *further = sources_of(arguments)
     return Settings(
-        source=source_of(arguments),
+        source=first,
+        further=tuple(further),
+        names=source_names(arguments),
         **engine_settings(arguments, model),
         persons=arguments.persons,
         smoother=arguments.smooth,

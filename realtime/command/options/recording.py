@@ -68,7 +68,7 @@ def live_of(arguments: argparse.Namespace) -> LiveOptions:
         at,
         read_token(token) if token is not None else None,
         has_pictures=not arguments.serve_poses_only,
-        takes_camera=arguments.source == BROWSER,
+        takes_camera=BROWSER in (arguments.source or ()),
     )
     return LiveOptions(
         arguments.udp,

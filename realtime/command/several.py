@@ -1,0 +1,106 @@
+"""A run of several sources: what each of them is to do, and how all of it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from steadypose.engines.errors import UsageError
+from steadypose.engines.file_io import replace_text, write_error
+from steadypose.engines.foreign.claims import is_plain
+from steadypose.engines.wording import telling
+from steadypose.engines.wording.printable import visible_values
+from steadypose.realtime.app.grid import Grid
+from steadypose.realtime.app.many import Member, run_together
+from steadypose.realtime.command.console import clear, say
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.summary import figures, summary
+from steadypose.realtime.record.live.opening import LiveOptions
+
+
+def each_of(settings: Settings) -> list[Settings]:
+    """What each source is to do: its own files, ``out.cam0.csv``; no figures of its own.
+
+    Raises:
+        UsageError: Something is asked for that there is only once.
+    """
+    if settings.live != LiveOptions(is_normalized=settings.live.is_normalized):
+        raise UsageError(
+            "poses of several sources cannot be sent live by one process",
+            fix="record them, or start a process for each source",
+        )
+    for path in settings.recordings:
+        if not is_plain(path):
+            raise UsageError(
+                f"several sources need files, and {path} is none", fix="give the name of a file"
+            )
+    return [
+        replace(
+            settings,
+            source=source,
+            tables=tuple(replace(t, path=_own(t.path, name)) for t in settings.tables),
+            video=None if settings.video is None else _own(settings.video, name),
+            benchmark=None,
+        )
+        for source, name in zip((settings.source, *settings.further), settings.names, strict=True)
+    ]
+
+
+def _own(path: Path, name: str) -> Path:
+    return path.with_name(f"{path.stem}.{name}{path.suffix}")
+
+
+def finish_together(
+    members: Sequence[Member], grid: Grid, settings: Settings, batches: Sequence[int]
+) -> int:
+    """Run all, close everything, report.
+
+    Args:
+        members: Assembled.
+        grid: Their window.
+        settings: Of the run.
+        batches: Filled meanwhile: how many sources each common batch was for.
+
+    Raises:
+        SteadyposeError: The first failure; what was recorded is kept.
+    """
+    problems: list[BaseException] = []
+    for step in _steps(members, grid):
+        try:
+            step()
+        except BaseException as error:
+            problems.append(error)
+    problems += [member.failure for member in members if member.failure is not None]
+    clear()
+    for member in members:
+        for remark in member.app.source.remarks:
+            say(f"note: {member.name}: {remark}")
+        if member.failure is not None and member.failure is not problems[0]:
+            say(f"{member.name}: {getattr(member.failure, 'what', member.failure)}")
+        telling.tell([f"{member.name}: {line}" for line in summary(member.app)], to_error=False)
+    if settings.benchmark is not None:
+        _write_figures(members, batches, settings.benchmark)
+    if problems:
+        raise problems[0]
+    return 0
+
+
+def _steps(members: Sequence[Member], grid: Grid) -> Iterator[partial[None]]:
+    yield partial(run_together, members, grid)
+    for member in members:
+        yield partial(member.app.outputs.close)
+        yield partial(member.app.source.close)
+    yield partial(grid.close)
+
+
+def _write_figures(members: Sequence[Member], batches: Sequence[int], path: Path) -> None:
+    told = {member.name: figures(member.app) for member in members}
+    mean = round(sum(batches) / len(batches), 3) if batches else None
+    content = {"sources": told, "sources_per_batch": mean, "batches": len(batches)}
+    try:
+        replace_text(path, json.dumps(visible_values(content), indent=2) + "\n")
+    except OSError as error:
+        raise write_error(path, error) from error
