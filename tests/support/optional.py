@@ -52,6 +52,9 @@ OPTIONAL = (
     OptionalPackage("aiohttp", "the page of a run", "make setup-dev"),
     OptionalPackage("pylsl", "poses over the Lab Streaming Layer", "make setup-dev"),
     OptionalPackage(
+        "pyxdf", "a laboratory's recording of a run", "pip install pyxdf", is_in_test_all=False
+    ),
+    OptionalPackage(
         "safetensors", "weights in safetensors", "pip install safetensors", is_in_test_all=False
     ),
     OptionalPackage("pycocotools", "COCO's own evaluation to compare with"),

@@ -35,6 +35,11 @@ def add_live(live: argparse._ArgumentGroup) -> None:
         help="send positions from 0 to 1 (left to right, top to bottom) instead of pixels",
     )
     live.add_argument(
+        "--virtual-camera",
+        action=Switch,
+        help="show the picture, people drawn in, on a virtual camera that other programs can read",
+    )
+    live.add_argument(
         "--serve",
         type=address,
         metavar="[HOST:]PORT",
@@ -76,6 +81,7 @@ def live_of(arguments: argparse.Namespace) -> LiveOptions:
         arguments.lsl,
         arguments.normalized,
         serve=serve if at is not None else None,
+        has_virtual_camera=arguments.virtual_camera,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class LiveOptions:
         lsl: Name of the streams of the Lab Streaming Layer.
         is_normalized: Send shares of the frame's sides instead of pixels.
         serve: The page in a browser.
+        has_virtual_camera: Show people on a virtual camera.
     """
 
     udp: Address | None = None
@@ -56,6 +58,7 @@ class LiveOptions:
     lsl: str | None = None
     is_normalized: bool = False
     serve: ServeOptions | None = None
+    has_virtual_camera: bool = False
 
 
 def parse_address(text: str) -> Address:
@@ -105,12 +108,16 @@ def open_live(
                     fix="check the host's name, or give its number",
                 ) from error
             opened.callback(channels[-1].close)
+        shows: list[Channel] = []
+        if options.has_virtual_camera:
+            shows.append(_open_virtual_camera(draw))
+            opened.callback(shows[-1].close)
         page = None
         if options.serve is not None:
             is_share = options.is_normalized
             page = _open_page(options.serve, skeleton, draw, is_share=is_share)
+            shows.append(page)
         opened.pop_all()
-    shows = [page] if page is not None else []
     return Live(channels, is_normalized=options.is_normalized, shows=shows, page=page)
 
 
@@ -158,6 +165,27 @@ def _open_lsl(name: str, names: tuple[str, ...], persons: int, *, is_share: bool
     except (ModuleNotFoundError, RuntimeError) as error:  # the latter: it lacks its library
         raise _missing("--lsl", "pylsl") from error
     return LslChannel(name, names, persons=persons, is_normalized=is_share)
+
+
+def _open_virtual_camera(draw: Draw) -> Channel:
+    try:
+        from steadypose.realtime.record.live.virtual_camera import VirtualCameraChannel  # noqa: PLC0415 - optional
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "--virtual-camera needs the package pyvirtualcam, which is not installed",
+            fix="pip install pyvirtualcam",
+        ) from error
+    try:
+        return VirtualCameraChannel(draw)
+    except (OSError, RuntimeError) as error:
+        is_linux = sys.platform.startswith("linux")
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"there is no virtual camera: {reason}",
+            fix="sudo modprobe v4l2loopback, whose package has the same name"
+            if is_linux
+            else "install OBS Studio and start its virtual camera once",
+        ) from error
 
 
 def _missing(option: str, package: str) -> UsageError:

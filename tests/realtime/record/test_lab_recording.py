@@ -1,0 +1,68 @@
+"""A whole run as a laboratory records it, in XDF, beside the CSV of the same run."""
+
+from __future__ import annotations
+
+import csv
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steadypose.realtime import cli
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.record.live.sender import Live
+from tests.support.xdf import XdfRecorder
+
+
+def test_xdf_of_a_run_says_what_its_csv_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pylsl, pyxdf = pytest.importorskip("pylsl"), pytest.importorskip("pyxdf")
+    name, table, file = f"lab{time.perf_counter_ns()}", tmp_path / "me.csv", tmp_path / "me.xdf"
+    offsets: list[float] = []
+    is_over = threading.Event()
+
+    def record() -> None:
+        (info,) = pylsl.resolve_byprop("name", f"{name} 1", timeout=30)
+        inlet = pylsl.StreamInlet(info)
+        recorder = XdfRecorder(file, inlet)
+        offsets.append(recorder.offset())
+        while recorder.take(0.5) or not is_over.is_set():
+            pass
+        recorder.close()
+
+    taken_s: dict[int, float] = {}
+    offer = Live.offer
+
+    def note(self: Live, frame: Frame, *people: Any) -> None:
+        taken_s[frame.index] = pylsl.local_clock() - (time.perf_counter() - frame.captured_s)
+        offer(self, frame, *people)
+
+    monkeypatch.setattr(Live, "offer", note)
+    thread = threading.Thread(target=record)
+    thread.start()
+    argv = ["--source", "demo", "--realtime", "--headless", "--max-frames", "90"]
+    assert cli.main([*argv, "--lsl", name, "--csv", str(table)]) == 0
+    is_over.set()
+    thread.join(30)
+
+    (stream,), _ = pyxdf.load_xdf(str(file), synchronize_clocks=True, dejitter_timestamps=False)
+    labels = [c["label"][0] for c in stream["info"]["desc"][0]["channels"][0]["channel"]]
+    with table.open(newline="") as lines:
+        rows = {int(row["frame"]): row for row in csv.DictReader(lines)}
+    samples = [dict(zip(labels, values, strict=True)) for values in stream["time_series"]]
+    assert len(samples) > 20
+    assert stream["info"]["type"] == ["MoCap"]
+    for sample, at_s in zip(samples, stream["time_stamps"], strict=True):
+        row = rows[int(sample["frame"])]
+        assert int(sample["person"]) == int(row["person"])
+        for label, value in sample.items():
+            if label.endswith(("_x", "_y", "_score")):
+                assert (row[label] == "") == (value != value)  # noqa: PLR0124
+                if row[label]:
+                    places = 6e-4 if label.endswith("_score") else 6e-3
+                    assert value == pytest.approx(float(row[label]), abs=places)
+        assert at_s == pytest.approx(taken_s[int(sample["frame"])], abs=1e-3)
+    assert abs(offsets[0]) < 1e-3  # both ends have one clock here
