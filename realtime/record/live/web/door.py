@@ -22,6 +22,9 @@ class Door:
         make: Makes the protocol that serves a connection.
         most: Connections at once.
         within_s: Time until a request has to be complete.
+
+    Attributes:
+        transports: Of all connections that are open.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class Door:
         self._most = most
         self._within_s = within_s
         self._silent: dict[asyncio.BaseTransport, asyncio.TimerHandle] = {}
-        self._open = 0
+        self.transports: set[asyncio.Transport] = set()
 
     def __call__(self) -> asyncio.Protocol:
         """For ``loop.create_server``."""
@@ -48,19 +51,19 @@ class Door:
 
     def _came(self, transport: asyncio.Transport) -> bool:
         """Whether there is room, be it that of one that is silent."""
-        if self._open >= self._most:
+        if len(self.transports) >= self._most:
             if not self._silent:
                 return False
             oldest = next(iter(self._silent))
             self.has_asked(oldest)
             _cut(oldest)
-        self._open += 1
+        self.transports.add(transport)
         loop = asyncio.get_running_loop()
         self._silent[transport] = loop.call_later(self._within_s, _cut, transport)
         return True
 
-    def _went(self, transport: asyncio.BaseTransport | None) -> None:
-        self._open -= 1
+    def _went(self, transport: asyncio.Transport) -> None:
+        self.transports.discard(transport)
         self.has_asked(transport)
 
 

@@ -57,7 +57,6 @@ class WebServer:
         is_normalized: bool = False,
         takes_camera: bool = False,
     ) -> None:
-        self.name = f"--serve {at}"
         self.inlet = Inlet() if takes_camera else None
         self._socket = _listen(at)
         host, port = self._socket.getsockname()[:2]
@@ -65,6 +64,7 @@ class WebServer:
             self._socket.close()
             raise NeedsTokenError(host)
         self.address = Address("localhost" if host == "::1" else host, port)
+        self.name = f"--serve {Address(at.host, port)}"
         gate = Gate(host, token, names=(at.host,))
         self.token = gate.token
         self._loop = asyncio.new_event_loop()

@@ -391,7 +391,7 @@ def test_two_hundred_connections_keep_nobody_out(visitor: Visitor) -> None:
     assert visitor.ask("/", auth=True).status == 200
     door = visitor.server.desk.door
     assert door is not None
-    assert door._open <= 64
+    assert len(door.transports) <= 64
     visitor.server.send(message(1, 1))
     while watching.until("frame")["frame"] != 1:
         pass

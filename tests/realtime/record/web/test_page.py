@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("aiohttp")
 
@@ -26,6 +27,7 @@ from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import LiveOptions, ServeOptions, open_live
 from steadypose.realtime.record.live.state import BUTTONS, RunState
 from steadypose.realtime.record.live.web.server import WebServer
+from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.browser import Inlet, open_browser
 from tests.realtime.record.test_live import message
 from tests.support.visitor import BINARY, CLOSE, TEXT, Socket, Visitor
@@ -56,6 +58,12 @@ def frames_of(watcher: Socket) -> Iterator[tuple[int, bytes]]:
             yield told["frame"], data
 
 
+def decoded(jpeg: bytes) -> NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
 # Frames
 
 
@@ -79,9 +87,7 @@ def test_each_watcher_gets_what_was_sent_with_its_picture(visitor: Visitor) -> N
             np.testing.assert_allclose(xy, pose.xy[k], atol=6e-3)
     kind, data = watcher.read()
     assert kind == BINARY
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    assert picture.shape == (360, 640, 3)
+    assert decoded(data).shape == (360, 640, 3)
 
 
 def test_a_picture_is_encoded_once_for_all_and_only_where_somebody_watches(
@@ -113,19 +119,17 @@ def test_one_who_does_not_read_holds_nobody_up_and_fills_no_memory(visitor: Visi
         one.image_bgr[:] = noise
         visitor.server.send(one)
         assert next(watcher)[0] == index
-    waiting = [handler.transport for handler in _handlers(visitor.server)]
-    assert max(t.get_write_buffer_size() for t in waiting if t is not None) < 1 << 20
+    assert _waiting_bytes(visitor.server) < 1 << 20
     (first, _), (second, _) = _some(silent, 2)
     assert first < second < 119  # it has said of neither that it has seen it
     assert len(stalled.read()[1]) > 0
 
 
-def _handlers(server: WebServer) -> list[object]:
-    import gc
-
-    from aiohttp.web_protocol import RequestHandler
-
-    return [found for found in gc.get_objects() if isinstance(found, RequestHandler)]
+def _waiting_bytes(server: WebServer) -> int:
+    """The most that waits for somebody who does not read."""
+    door = server.desk.door
+    assert door is not None
+    return max(transport.get_write_buffer_size() for transport in door.transports)
 
 
 def _some(watcher: Socket, count: int) -> list[tuple[int, bytes]]:
@@ -157,7 +161,7 @@ def test_the_stream_has_the_people_drawn_in(visitor: Visitor) -> None:
             data += connection.recv(1 << 16)
         assert b"multipart/x-mixed-replace; boundary=steadypose-frame" in data
         jpeg = data[data.index(b"\xff\xd8") :]
-        found[query] = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        found[query] = decoded(jpeg)
     assert found["&plain=1"].max() < 10
     assert found[""].max() > 100
 
@@ -350,19 +354,23 @@ def test_a_browsers_camera_is_waited_for_followed_and_waited_for_again() -> None
     assert frame is not None
     assert frame.image_bgr.shape == (48, 64, 3)
     assert 0.04 < time.perf_counter() - frame.captured_s < 1
-    until_s = time.perf_counter() + 5
-    while source.trouble is None and time.perf_counter() < until_s:
-        source.read(0.05)
-    assert source.trouble is not None
-    assert "camera lost" in source.trouble
+    said = trouble_of(source, is_there=True)
+    assert said is not None
+    assert "camera lost" in said
     thread = threading.Thread(target=visit, args=(50,))
     thread.start()
-    while source.trouble is not None and time.perf_counter() < until_s:
-        source.read(0.05)
-    assert source.trouble is None
+    assert trouble_of(source, is_there=False) is None
     thread.join()
     inlet.close()
     source.close()
+
+
+def trouble_of(source: Source, *, is_there: bool) -> str | None:
+    """What is wrong, once something is, or nothing any more."""
+    until_s = time.perf_counter() + 5
+    while (source.trouble is not None) != is_there and time.perf_counter() < until_s:
+        source.read(0.05)
+    return source.trouble
 
 
 def test_a_page_that_takes_over_is_the_camera() -> None:
