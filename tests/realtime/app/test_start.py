@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -51,6 +52,36 @@ def test_a_description_of_other_files_that_are_there_is_not_taken(tmp_path: Path
     assert find_sidecar(tmp_path / "a.jsonl") is None
     (tmp_path / "a.csv").unlink()  # renamed together with its description
     assert find_sidecar(tmp_path / "a.jsonl") == tmp_path / "a.meta.json"
+
+
+_APP = """
+from steadypose.realtime import cli
+cli.main(["--source", "demo", "--headless", "--max-frames", "2", "--save-video", "a.mp4"])
+"""
+_LIBRARY = """
+import steadypose as sp
+with sp.open("a.mp4") as frames:
+    assert len(list(frames)) == 2
+"""
+
+
+def test_opencv_is_loaded_before_av(tmp_path: Path) -> None:
+    """On macOS both bring FFmpeg's classes for cameras, and the first ones count.
+
+    They are called by neither, but OpenCV is the one that opens cameras.
+    """
+    order = "\nimport sys\nnames = list(sys.modules)\nprint(names.index('av') - names.index('cv2'))"
+    for code in (_APP, _LIBRARY):
+        done = subprocess.run(
+            [sys.executable, "-c", code + order],
+            check=False,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout.split()[-1]) > 0
 
 
 @pytest.mark.parametrize("unused", ["openvino.tools.ovc", "av", "filterpy", "onnx"])
