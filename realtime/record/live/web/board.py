@@ -80,6 +80,7 @@ class Board:
         self.encoded = 0
         self.notice = NOTHING_YET
         self.is_over = False
+        self._waiting: set[asyncio.Event] = set()
         self._draw = draw
         self._is_normalized = is_normalized
         self._angles = LiveAngles(skeleton.keypoints)
@@ -115,9 +116,19 @@ class Board:
             await self._changed.wait()
         return self._newest, "" if self.is_over else self.notice
 
+    async def first_of(self, event: asyncio.Event) -> None:
+        """Wait for an event, or for the end of the run."""
+        self._waiting.add(event)
+        try:
+            await event.wait()
+        finally:
+            self._waiting.discard(event)
+
     def close(self) -> None:
         """Tell everybody that it is over, and encode nothing more."""
         self.is_over = True
+        for event in self._waiting:
+            event.set()
         self._wake()
         self._encoder.shutdown(wait=False, cancel_futures=True)
 

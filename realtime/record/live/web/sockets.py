@@ -129,9 +129,10 @@ class _Watcher:
 
     async def _wait_until_seen(self, frame: int) -> None:
         self._in_flight.append(frame)
-        while len(self._in_flight) >= _IN_FLIGHT:
+        board = self._desk.board
+        while len(self._in_flight) >= _IN_FLIGHT and not board.is_over:
             self._has_seen.clear()
-            await _in_time(self._has_seen.wait())
+            await _in_time(board.first_of(self._has_seen))
 
 
 async def _take(ws: web.WebSocketResponse, inlet: Inlet, number: int) -> None:

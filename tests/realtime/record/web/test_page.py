@@ -219,9 +219,13 @@ def test_state_and_recordings_are_shown_and_can_be_fetched(
     assert answer.headers["content-disposition"] == 'attachment; filename="me-2.csv"'
 
 
-def test_the_end_of_the_run_is_told(visitor: Visitor) -> None:
-    watcher = visitor.watch()
+@pytest.mark.parametrize("query", ["", "&seen=1"])
+def test_the_end_of_the_run_is_told(visitor: Visitor, query: str) -> None:
+    watcher = visitor.watch(query)
     watcher.until("hello")
+    for index in range(2):  # one who says of neither that it has seen it learns that as well
+        visitor.server.send(message(index))
+        assert watcher.until("frame")["frame"] == index
     visitor.server.close()
     assert watcher.until("end") == {"type": "end"}
     assert watcher.read()[0] == CLOSE
