@@ -26,6 +26,9 @@ def write_clips(
             stream.width, stream.height, stream.pix_fmt = (*SIZE_WH, "yuv420p")
             for _ in range(frames):
                 frame = source.read(5.0)
+                if frame is None:  # the demo has a last one
+                    source = open_source(SourceOptions("demo"))
+                    frame = source.read(5.0)
                 assert frame is not None
                 if is_empty:
                     frame.image_bgr[:] = 128
