@@ -35,10 +35,12 @@ _HELD_S = 3.0
 
 
 class HeldWindow(Window):
-    """A window that somebody holds by its title bar after two seconds."""
+    """A window that somebody holds by its title bar, two seconds after ``hold``."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    _from_s = float("inf")
+
+    def hold(self) -> None:
+        """Somebody will."""
         self._from_s = time.perf_counter() + 2.0
 
     def pressed(self) -> list[str]:
@@ -55,7 +57,7 @@ def shown(engine: Engine, source: Source, display: Display, *, is_apart: bool, l
     Args:
         engine: Not closed.
         source: Closed.
-        display: Closed.
+        display: Not closed: a screen without ``-noreset`` starts over when its last window goes.
         is_apart: The loop gets a thread of its own.
         limit: Frames.
     """
@@ -67,7 +69,6 @@ def shown(engine: Engine, source: Source, display: Display, *, is_apart: bool, l
     else:
         app.run()
     source.close()
-    app.display.close()
     return app
 
 
@@ -105,10 +106,11 @@ def main() -> None:
         ),
     }
     found: dict[tuple[str, bool], list[float]] = {}
+    window = HeldWindow()
     for number in range(arguments.runs):
         for is_apart in (False, True) if number % 2 else (True, False):
             for name, (source, figure) in figures.items():
-                app = shown(engine, source(), Window(), is_apart=is_apart, limit=frames)
+                app = shown(engine, source(), window, is_apart=is_apart, limit=frames)
                 found.setdefault((name, is_apart), []).append(figure(app))
     rows = [
         [name, *(median(found[name, is_apart]) for is_apart in (False, True))] for name in figures
@@ -116,9 +118,11 @@ def main() -> None:
     lost = []
     for is_apart in (False, True):
         filmed = camera()
-        app = shown(engine, filmed, HeldWindow(), is_apart=is_apart, limit=frames)
+        window.hold()
+        app = shown(engine, filmed, window, is_apart=is_apart, limit=frames)
         lost.append(f"{filmed.dropped} of {app.clock.frames + filmed.dropped}")
     rows.append([f"frames lost while the window is held for {_HELD_S:g} s", *lost])
+    window.close()
     label = engine.label
     engine.close()
     publish(
