@@ -22,7 +22,7 @@ if not __package__:  # run as a script: names are found from the root, not from 
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from steadypose.engines.wording.advice import command
-from steadypose.engines.wording.printable import visible
+from steadypose.engines.wording.telling import is_watched, tell
 from steadypose.realtime.command.options.parser import Parser, require, run_command
 from steadypose.realtime.sources.address import shown
 
@@ -106,8 +106,8 @@ def export(arguments: argparse.Namespace) -> list[str]:
     )
     crops = gather_crops(arguments.check_source, spec, count=arguments.check_crops)
     wanted = keypoints_of(model, crops)
-    if sys.stderr.isatty():
-        sys.stderr.write(f"exporting {visible(name)}; large networks take a minute or two\n")
+    if is_watched():
+        tell(f"exporting {name}; large networks take a minute or two")
     exported = to_onnx(model, recipe, opset=arguments.opset)
     keep_weights(exported, network.state_dict())
     if arguments.store == "fp16":

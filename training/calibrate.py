@@ -124,7 +124,7 @@ def of_people(maps: Maps, dataset: PackDataset) -> Evidence:
             if sure is not None:  # a teacher's labels, with its scores
                 counts = np.asarray(np.isfinite(sample.xy).all(axis=1))
                 trust = np.interp(sure, _TEACHER_SCORE, _TEACHER_RIGHT)
-            right = ((error < 0.2) * trust)[counts]
+            right = ((error <= 0.2) * trust)[counts]
             parts.append(Evidence(logits[n][counts], right, _picture(sample.name, counts.sum())))
     return _joined(parts)
 

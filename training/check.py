@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from steadypose.engines.errors import UsageError
-from steadypose.realtime.command.written_files import check_written
+from steadypose.realtime.command.written_files import add_force, check_written
 from training.config import load_config
 from training.datasets import files_of_config, open_dataset
 from training.datasets.coco import CocoDataset
@@ -132,7 +132,7 @@ def check(arguments: argparse.Namespace) -> list[str]:
             path if len(datasets) == 1 else path.with_stem(f"{path.stem}_{n}")
             for n in range(1, len(datasets) + 1)
         ]
-        check_written([(p, "--sheet") for p in sheets], read=read, is_forced=True)
+        check_written([(p, "--sheet") for p in sheets], read=read, is_forced=arguments.force)
     found = [_one(dataset) for dataset in datasets]
     lines = [line for about, _ in found for line in about]
     for dataset, (_, rows), path in zip(datasets, found, sheets, strict=False):
@@ -154,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=Path, help="folder of its pictures")
     parser.add_argument("--category", help="its category, if several have keypoints")
     parser.add_argument("--sheet", type=Path, help="write a picture of people with their labels")
+    add_force(parser)
     return run_command(lambda: check(parser.parse_args(argv)))
 
 

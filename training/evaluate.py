@@ -9,8 +9,9 @@ files, every keypoint, and the calibration of the scores. ``weights.pt`` runs in
 
 from __future__ import annotations
 
-from steadypose.engines.wording.printable import visible, visible_lines
-from steadypose.realtime.command.options.parser import Parser, require
+from steadypose.engines.wording.printable import visible_lines
+from steadypose.engines.wording.telling import tell
+from steadypose.realtime.command.options.parser import Parser, require, run_command
 
 if __name__ == "__main__":
     require("torch", "onnx", requirements="requirements-train.txt")
@@ -23,12 +24,12 @@ from pathlib import Path
 import numpy as np
 
 from steadypose.engines.base import Engine
-from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.errors import UsageError
 from steadypose.engines.options import PRECISIONS, EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.weights.origin import files_of
-from steadypose.realtime.command.written_files import check_written
+from steadypose.realtime.command.written_files import add_force, check_written
 from training.config import load_config
 from training.datasets import Remapped, files_of_config, open_dataset
 from training.datasets.coco import CocoDataset
@@ -141,7 +142,7 @@ def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset
             )
     for dataset in opened:
         for note in review_one(dataset):
-            sys.stderr.write(f"note: {visible(note)}\n")
+            tell(f"note: {note}")
     return [d if d.skeleton.keypoints == wanted.keypoints else Remapped(d, wanted) for d in opened]
 
 
@@ -184,7 +185,7 @@ def check_outputs(arguments: argparse.Namespace) -> None:
     check_written(
         [(path, f"--{name}") for name, path in given if path is not None],
         read=[path for path in read if path is not None],
-        is_forced=True,
+        is_forced=arguments.force,
         makes_folders=True,
     )
 
@@ -238,20 +239,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--sheet", type=Path, help="write a picture of the twenty worst")
     parser.add_argument("--output", type=Path, help="also write the report to this file")
     parser.add_argument("--results", type=Path, help="write the poses found, as COCO results")
+    add_force(parser)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
-    try:
+
+    def work() -> list[str]:
         arguments = build_parser().parse_args(argv)
         check_outputs(arguments)
-        text = publish(evaluate(arguments), arguments.output)
-    except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    print(text)  # noqa: T201
-    return 0
+        return publish(evaluate(arguments), arguments.output).split("\n")
+
+    return run_command(work)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ command continues exactly where it stopped.
 
 from __future__ import annotations
 
-from steadypose.engines.wording.printable import visible
+from steadypose.engines.wording.telling import tell
 from steadypose.realtime.command.options.parser import Parser, require
 
 if __name__ == "__main__":
@@ -120,23 +120,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             begin=Begin(arguments.first_stage, arguments.weights, arguments.weights_key),
         )
         for note in run.notes:
-            print(f"note: {visible(note)}", file=sys.stderr)  # noqa: T201
+            tell(f"note: {note}")
         stop = Stop(run)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         score = run.go()
     except SteadyposeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        tell((f"error: {error.what}", f"  fix: {error.fix}"))
         return 2
     except KeyboardInterrupt:
         why = "stopped at once; the same command continues from the last checkpoint"
-        print(why, file=sys.stderr)  # noqa: T201
+        tell(why)
         return 2
     if run.is_stopping:
-        print("stopped and saved; the same command continues from here", file=sys.stderr)  # noqa: T201
+        tell("stopped and saved; the same command continues from here")
         return 2
-    weights = visible(arguments.out / "weights.pt")
-    print(f"done: PCK@0.2 {score:.4f}; weights in {weights}")  # noqa: T201
+    weights = arguments.out / "weights.pt"
+    tell(f"done: PCK@0.2 {score:.4f}; weights in {weights}", to_error=False)
     return 0
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from steadypose.engines.errors import SteadyposeError
-from steadypose.engines.wording.printable import visible
+from steadypose.engines.wording.telling import tell, tell_raw
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
@@ -50,14 +50,13 @@ def _is_terminal() -> bool:
 
 
 def _says_yes(model: zoo.ZooModel) -> bool:
-    sys.stderr.write(
+    tell_raw(
         f"{model.name} is more accurate than {_SHIPS}: {_accuracy(model)}, "
         f"a download of {_size(model)}, licence {model.licence}. Fetch and export it now? [y/N] "
     )
-    sys.stderr.flush()
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):
-        sys.stderr.write("\n")  # at the end of input the cursor is still behind the question
+        tell_raw("\n")  # at the end of input the cursor is still behind the question
     return answer.strip().lower() in {"y", "yes"}
 
 
@@ -73,4 +72,4 @@ def _size(model: zoo.ZooModel) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{visible(text)}\n")
+    tell(text)

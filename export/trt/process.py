@@ -12,6 +12,7 @@ from typing import Any
 
 from steadypose.engines.errors import EngineError
 from steadypose.engines.wording.printable import visible
+from steadypose.engines.wording.telling import is_watched, tell_raw
 from steadypose.export.trt.builder import PROGRESS, Job
 from steadypose.realtime.model.places import ROOT
 
@@ -64,11 +65,11 @@ def _run_child(job: Path, *, is_verbose: bool) -> tuple[int, str]:
         assert child.stdout is not None
         with child:
             for line in child.stdout:
-                if line.startswith(PROGRESS) and sys.stderr.isatty():
+                if line.startswith(PROGRESS) and is_watched():
                     phase = visible(line.removeprefix(PROGRESS).strip())[:60]
-                    print(f"\r  {phase:<60}", end="", file=sys.stderr, flush=True)  # noqa: T201
-        if sys.stderr.isatty():
-            print("\r" + " " * 64 + "\r", end="", file=sys.stderr)  # noqa: T201
+                    tell_raw(f"\r  {phase:<60}")
+        if is_watched():
+            tell_raw("\r" + " " * 64 + "\r")
         log.seek(0)
         return child.returncode, log.read()
 

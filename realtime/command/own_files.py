@@ -12,7 +12,7 @@ from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
 from steadypose.realtime.record.formats.csv_rows import LONG_HEAD, WIDE_HEAD
 from steadypose.realtime.record.formats.trc import TRC_HEAD
-from steadypose.realtime.record.picture import MADE_BY
+from steadypose.realtime.record.picture import JPEG, MADE_BY, PNG
 from steadypose.realtime.record.sidecar import find_sidecar, read_sidecar
 
 _PIECE = 1 << 16  # bytes of the beginning and of the end that are looked at
@@ -46,6 +46,7 @@ def is_ours(path: Path) -> bool:
     return (
         _is_table(head, tail)
         or _is_film(path, head)
+        or (head.startswith((JPEG, PNG)) and MADE_BY.encode() in head)
         or _is_text(head)
         or read_sidecar(path) != {}
         or _is_for_engines(path, head)

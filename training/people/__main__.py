@@ -87,9 +87,9 @@ def _check(arguments: argparse.Namespace) -> None:
         read = [arguments.backgrounds, labels_of(arguments.backgrounds)]
     written = [(arguments.out, "--out"), (labels_of(arguments.out), "the labels of --out:")]
     check_written(written, read=read, is_forced=arguments.force, makes_folders=True)
-    if arguments.sheet is not None:  # no picture tells who drew it
+    if arguments.sheet is not None:
         read += [path for path, _ in written]
-        check_written([(arguments.sheet, "--sheet")], read=read, is_forced=True)
+        check_written([(arguments.sheet, "--sheet")], read=read, is_forced=arguments.force)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import replace_file
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE
+from steadypose.realtime.record.picture import with_comment
 
 COLUMNS = ("epoch", "stage", "step", "seconds", "rate", "loss", "pck", "waiting")
 _LIMB = (233, 180, 86)
@@ -221,13 +222,13 @@ def draw_grid(
 
 
 def write_picture(picture: NDArray[np.uint8], path: Path) -> None:
-    """Write a picture file.
+    """Write a picture file, by whose comment it is known to be ours.
 
     Raises:
         RecordError: The folder or the file's ending is wrong, or the disk is full.
     """
     try:
-        data = cv2.imencode(path.suffix, picture)[1].tobytes()
+        data = with_comment(cv2.imencode(path.suffix, picture)[1].tobytes())
         replace_file(path, lambda fresh: fresh.write_bytes(data))
     except (cv2.error, OSError) as error:
         raise RecordError(

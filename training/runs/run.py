@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
-from steadypose.engines.wording.printable import visible
+from steadypose.engines.wording.telling import tell
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets
 from training.datasets.review import review
@@ -290,6 +290,6 @@ class Run:
         draw_pictures(engine, self._held_out[0], log.rows, self._out)
         if self._is_silent:
             left = tqdm.format_interval(self._left_s(trainer, place, meter))
-            print(visible(f"{','.join(row.values())}; {left} left"), flush=True)
+            tell(f"{','.join(row.values())}; {left} left", to_error=False)
         meter.start_epoch()
         return score

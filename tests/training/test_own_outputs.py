@@ -1,0 +1,91 @@
+"""What the commands of training write: known as ours again, and nothing of others replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steadypose.realtime.command.own_files import is_ours
+from steadypose.realtime.model.places import POSE_RESNET
+from tests.support.drawn import look_at
+from tests.support.drawn import write_picture as plain
+from tests.training.made_up import coco_file
+
+pytestmark = pytest.mark.export
+pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+
+@pytest.mark.parametrize("end", [".jpg", ".png"])
+def test_a_picture_of_ours_is_known_again_and_still_a_picture(tmp_path: Path, end: str) -> None:
+    from training.runs.progress import write_picture
+
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    ours, theirs = tmp_path / f"a{end}", tmp_path / f"b{end}"
+    write_picture(image, ours)
+    plain(theirs, image)
+    assert (is_ours(ours), is_ours(theirs)) == (True, False)
+    np.testing.assert_array_equal(look_at(ours), look_at(theirs))
+
+
+@pytest.mark.parametrize("option", ["--output", "--sheet", "--results"])
+def test_evaluate_replaces_nothing_of_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    from training.evaluate import main
+
+    labels = coco_file(tmp_path, count=2)
+    theirs = tmp_path / "theirs.jpg"
+    theirs.write_text("theirs")
+    words = [str(POSE_RESNET), "--coco", str(labels), option, str(theirs)]
+    assert main(words) == 2
+    assert "no run of steadypose wrote it" in capsys.readouterr().err
+    assert theirs.read_text() == "theirs"
+
+
+def test_check_replaces_its_own_sheet_and_nothing_of_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from training.check import main
+
+    labels, sheet = coco_file(tmp_path, count=2), tmp_path / "s.jpg"
+    words = ["--coco", str(labels), "--sheet", str(sheet)]
+    assert [main(words), main(words)] == [0, 0]
+    plain(sheet, np.zeros((9, 9, 3), np.uint8))
+    assert main(words) == 2
+    assert "no run of steadypose wrote it" in capsys.readouterr().err
+    assert main([*words, "--force"]) == 0
+
+
+class Labelled(SimpleNamespace):
+    """A data set of one person."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_an_error_of_just_a_fifth_is_right_as_in_pck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores are fitted to the same rule by which they are judged."""
+    from training import calibrate
+
+    xy = np.zeros((17, 2))
+    sample = SimpleNamespace(
+        name="1.jpg", image_bgr=None, bbox=None, xy=xy, is_known=np.ones(17, bool),
+        is_counted=np.ones(17, bool),
+    )  # fmt: skip
+    monkeypatch.setattr(calibrate, "usable", lambda *_: [(0, sample)])
+    frame = SimpleNamespace(to_frame=lambda found: found)
+    monkeypatch.setattr(calibrate, "crop_of", lambda *_, **__: (np.zeros((4, 4, 3)), frame))
+    monkeypatch.setattr(calibrate, "torso_px", lambda *_: np.array([1.0]))
+    found = np.zeros((1, 17, 2))
+    found[0, 0, 0], found[0, 1, 0] = 0.2, 0.2000001
+    monkeypatch.setattr(calibrate, "relative_error", lambda a, *_: np.linalg.norm(a, axis=2))
+    maps: Any = lambda crops: (found, np.zeros((1, 17, 3)))  # noqa: E731
+    maps.recipe = SimpleNamespace(input_hw=(4, 4), padding=1.25)
+    dataset: Any = Labelled(skeleton=None, teacher_score=lambda _: None)
+    right = calibrate.of_people(maps, dataset).right
+    assert right.tolist() == [1.0, 0.0, *[1.0] * 15]
