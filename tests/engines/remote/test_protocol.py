@@ -48,7 +48,7 @@ def test_the_same_poses_come_back(own: Engine, tiny_path: Path) -> None:
 
 def test_killed_and_back_within_a_second(own: Engine, tiny_path: Path) -> None:
     with StandIn(own) as server:
-        engine = remote(tiny_path, server.url)
+        engine = remote(tiny_path, server.url, timeout_s=0.8)
         assert engine.infer(CROPS).any()
         server.stop()
         begin_s = time.perf_counter()
@@ -64,11 +64,11 @@ def test_a_stall_is_cut_off(own: Engine, tiny_path: Path) -> None:
     with StandIn(own) as server:
         engine = remote(tiny_path, server.url, timeout_s=0.15)
         engine.infer(CROPS)
-        server.stall_s = 1.0
+        server.stall_s = 2.0
         for _ in range(4):
             begin_s = time.perf_counter()
             assert not engine.infer(CROPS).any()
-            assert time.perf_counter() - begin_s < 0.15 + 0.1
+            assert time.perf_counter() - begin_s < 0.15 + 0.5
         engine.close()
 
 
@@ -103,7 +103,7 @@ def test_tls(own: Engine, tiny_path: Path, tmp_path: Path) -> None:
         pytest.skip("openssl makes no certificate here")
     pem.write_bytes((tmp_path / "key").read_bytes() + (tmp_path / "cert").read_bytes())
     with StandIn(own, tls=pem) as server:
-        engine = remote(tiny_path, server.url, ca=tmp_path / "cert")
+        engine = remote(tiny_path, server.url, ca=tmp_path / "cert", timeout_s=5.0)
         assert engine.infer(CROPS).any()
         engine.close()
         with pytest.raises(EngineError, match="does not answer"):  # nobody vouches for it

@@ -120,11 +120,11 @@ def test_a_server_that_stalls_delays_no_frame_beyond_the_bound(opened: Opener) -
     said: list[str] = []
     engine.listen(said.append)
     engine.infer(ONE)
-    client.stall_s = 0.4
+    client.stall_s = 1.5
     for _ in range(3):  # while the first late answer is under way nobody is asked again
         begin_s = time.perf_counter()
         found = engine.infer(ONE)
-        assert time.perf_counter() - begin_s < 0.3
+        assert time.perf_counter() - begin_s < 1.0
         assert not found.any(), "a late answer is dropped, and nobody is seen"
     client.stall_s = 0.0
     end_s = time.perf_counter() + 5
