@@ -20,7 +20,7 @@ from steadypose.realtime.record.picture import Draw
 if TYPE_CHECKING:
     from steadypose.realtime.record.live.web.server import WebServer
 
-_ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\[\]:\s]+)?:)?(\d{1,5})")
+_ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\[\]:\s\x00-\x1f]+)?:)?(\d{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,15 @@ def parse_address(text: str) -> Address:
     found = _ADDRESS.fullmatch(text)
     if found is None or not 1 <= int(found[2]) <= 65535:
         raise ValueError(f"{text!r} is not HOST:PORT with a port from 1 to 65535")
-    return Address((found[1] or "127.0.0.1").strip("[]"), int(found[2]))
+    host = (found[1] or "127.0.0.1").strip("[]")
+    try:
+        host.encode("idna")  # as every look-up does
+    except UnicodeError:
+        raise ValueError(
+            f"{text!r}: no host is called {host!r}: the parts of a name between its dots"
+            " have 1 to 63 letters"
+        ) from None
+    return Address(host, int(found[2]))
 
 
 def open_live(

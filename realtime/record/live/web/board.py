@@ -25,6 +25,10 @@ NOTHING_YET = "nothing yet"
 """What is said beside the frames before the run has said anything; nobody is sent it."""
 
 
+class OverError(Exception):
+    """The run is over, and what was to be encoded will not be."""
+
+
 class Shown:
     """One frame, and what has been made of it; used on the server's thread.
 
@@ -56,11 +60,20 @@ class Shown:
         return self._text
 
     async def picture(self, *, is_drawn: bool) -> bytes:
-        """Its JPEG, the same for all: small and plain, or whole and with the people drawn."""
+        """Its JPEG, the same for all: small and plain, or whole and with the people drawn.
+
+        Raises:
+            OverError: The run ended before.
+        """
         if is_drawn not in self._pictures:
             self._pictures[is_drawn] = self._encode(self.message, is_drawn)
         # One who leaves meanwhile does not take the picture from the others.
-        return await asyncio.shield(self._pictures[is_drawn])
+        try:
+            return await asyncio.shield(self._pictures[is_drawn])
+        except asyncio.CancelledError:
+            if self._pictures[is_drawn].cancelled():
+                raise OverError from None
+            raise
 
 
 class Board:
@@ -101,20 +114,20 @@ class Board:
             self._wake()
 
     async def news(self, number: int, notice: str) -> tuple[Shown | None, str]:
-        """The newest frame and what is said beside it, once either is not this any more.
+        """The newest frame and what is said beside it, once either is new or the run is over.
 
         Args:
             number: Of the frame that was taken last, 0 for none.
             notice: What was read last.
 
         Returns:
-            None instead of the frame where it is this one; the notice; empty: the run is over.
+            None instead of the frame where it is this one; the notice.
         """
         while self._newest is None or self._newest.number == number:
             if self.is_over or self.notice != notice:
-                return None, "" if self.is_over else self.notice
+                return None, self.notice
             await self._changed.wait()
-        return self._newest, "" if self.is_over else self.notice
+        return self._newest, self.notice
 
     async def first_of(self, event: asyncio.Event) -> None:
         """Wait for an event, or for the end of the run."""
@@ -145,6 +158,8 @@ class Board:
         return frame_text(message, has_picture=self.has_pictures)
 
     def _encode(self, message: Message, is_drawn: bool) -> asyncio.Future[bytes]:  # noqa: FBT001
+        if self.is_over:
+            raise OverError
         self.encoded += 1
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._encoder, self._jpeg, message, is_drawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -19,8 +20,11 @@ from steadypose.realtime.record.live.web.shelf import Shelf
 from steadypose.realtime.sources.browser import Inlet
 
 MOST_WATCHERS = 16
+MOST_DOWNLOADS = 8
+MOST_CAMERAS = 4  # one, and those that it replaces while they go; each may have 8 MB on the way
 _MOST_WAITING = 8  # buttons that the run has not seen yet
 _STALLED_S = 10.0
+_LIST_S = 1.0  # how old a list of files may be
 
 
 class Pace:
@@ -41,6 +45,37 @@ class Pace:
         return True
 
 
+class Places:
+    """Lets so many in at once.
+
+    Args:
+        most: How many.
+        full: What one more is told.
+
+    Attributes:
+        taken: How many are in.
+    """
+
+    def __init__(self, most: int, full: str) -> None:
+        self.taken = 0
+        self._most, self._full = most, full
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Be in.
+
+        Raises:
+            HTTPServiceUnavailable: There are too many.
+        """
+        if self.taken >= self._most:
+            raise web.HTTPServiceUnavailable(text=f"{self._full}\n")
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
 @dataclass(slots=True)
 class Desk:
     """Used on the server's thread; ``state``, ``told_s`` and ``presses`` on the loop's as well.
@@ -55,7 +90,10 @@ class Desk:
         told_s: When it did, ``time.perf_counter``; None before the first frame.
         presses: Keys that the run has not taken yet.
         shelf: Files of the run.
-        watchers: How many watch now.
+        watchers: Who watches now.
+        downloads: Who fetches a file now.
+        cameras: Whose pages send pictures, or did so until they were replaced.
+        replaced: Set where another page has become the camera.
     """
 
     gate: Gate
@@ -68,7 +106,16 @@ class Desk:
     told_s: float | None = None
     presses: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_WAITING))
     shelf: Shelf = field(default_factory=Shelf)
-    watchers: int = 0
+    watchers: Places = field(
+        default_factory=lambda: Places(MOST_WATCHERS, "too many watch already")
+    )
+    downloads: Places = field(
+        default_factory=lambda: Places(MOST_DOWNLOADS, "too many fetch files already")
+    )
+    cameras: Places = field(
+        default_factory=lambda: Places(MOST_CAMERAS, "too many cameras already")
+    )
+    replaced: asyncio.Event = field(default_factory=asyncio.Event)
     pace: Pace = field(default_factory=lambda: Pace(10))
 
     @property
@@ -76,23 +123,37 @@ class Desk:
         """Whether the run has begun, but says nothing any more."""
         return self.told_s is not None and time.perf_counter() - self.told_s > _STALLED_S
 
-    def renew(self) -> None:
-        """Bring what the run has said before those who watch."""
-        if self.told_s is not None:
-            self.shelf.put(self.state.files)
-            self.board.announce(state_text(self.state, self.shelf.listed()))
+    def renew(self, *, within_s: float = _LIST_S) -> None:
+        """Bring what the run has said before those who watch; where nobody does, cost nothing.
+
+        Args:
+            within_s: How old the list of files may be.
+        """
+        if self.told_s is not None and self.watchers.taken:
+            self._shelve()
+            self.board.announce(state_text(self.state, *self.shelf.listed(within_s=within_s)))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count a watcher.
+        """Count a watcher, who finds everything as it is now.
 
         Raises:
             HTTPServiceUnavailable: There are too many.
         """
-        if self.watchers >= MOST_WATCHERS:
-            raise web.HTTPServiceUnavailable(text="too many watch already\n")
-        self.watchers += 1
-        try:
+        with self.watchers.take():
+            self.renew()
             yield
-        finally:
-            self.watchers -= 1
+
+    async def hand_out(self, request: web.Request, name: str) -> web.StreamResponse:
+        """Answer with a file of the run.
+
+        Raises:
+            HTTPNotFound: The run has written no file of that name.
+            HTTPServiceUnavailable: Too many fetch files.
+        """
+        self._shelve()
+        with self.downloads.take():
+            return await self.shelf.send(request, name)
+
+    def _shelve(self) -> None:
+        self.shelf.put(self.state.files)

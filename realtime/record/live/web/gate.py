@@ -14,13 +14,10 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from steadypose.engines.foreign import signature
-
 _COOKIE_S = 86_400
-_DOMAIN = b"steadypose page cookie "
+_DOMAIN = "steadypose page cookie"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 
@@ -29,16 +26,20 @@ class Gate:
 
     Args:
         host: Where the server is bound: a number.
+        port: And its port.
         token: What opens the page; None: a new one is made, which dies with the run.
         names: Further names under which the machine is called.
     """
 
-    def __init__(self, host: str, token: str | None = None, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, host: str, port: int, token: str | None = None, names: tuple[str, ...] = ()
+    ) -> None:
         self.token = token or secrets.token_urlsafe(24)
         self._is_loopback = ipaddress.ip_address(host).is_loopback
         own = () if self._is_loopback else _own_names()
         self._names = frozenset(name.lower() for name in ("localhost", *own, *names))
-        self._sign = _by_token(token) if token else _by_user()
+        self._key = hashlib.sha256(_bytes(self.token)).digest()
+        self._domain = f"{_DOMAIN} {port} "
 
     def knows_host(self, host: str) -> bool:
         """Whether a ``Host`` header names this machine, whatever the port: tunnels change it."""
@@ -64,20 +65,26 @@ class Gate:
 
     def is_token(self, text: str) -> bool:
         """Whether a text is the token."""
-        return hmac.compare_digest(text.encode(), self.token.encode())
+        return hmac.compare_digest(_bytes(text), _bytes(self.token))
 
     def new_cookie(self) -> str:
-        """What a browser that knew the token carries for a day, also into later runs."""
+        """What a browser that knew the token carries for a day, to this port and no other token.
+
+        Browsers send cookies to every port of a host, whoever serves there.
+        """
         until = f"{time.time() + _COOKIE_S:.0f}"  # noqa: TID251 - it outlives this process
-        return f"{until}.{self._sign(_DOMAIN + until.encode())}"
+        return f"{until}.{self._sign(until)}"
 
     def is_cookie(self, text: str) -> bool:
-        """Whether ``new_cookie`` made it, for this user or token, not longer than a day ago."""
+        """Whether ``new_cookie`` made it, for this token and port, not longer than a day ago."""
         until, _, signed = text.partition(".")
         if not (until.isascii() and until.isdigit() and len(until) < 12 and signed.isascii()):
             return False
         is_fresh = time.time() < int(until)  # noqa: TID251 - it outlives this process
-        return is_fresh and hmac.compare_digest(self._sign(_DOMAIN + until.encode()), signed)
+        return is_fresh and hmac.compare_digest(self._sign(until), signed)
+
+    def _sign(self, until: str) -> str:
+        return hmac.new(self._key, _bytes(self._domain + until), hashlib.sha256).hexdigest()
 
 
 def _own_names() -> tuple[str, ...]:
@@ -85,15 +92,6 @@ def _own_names() -> tuple[str, ...]:
     return (name, f"{name.partition('.')[0]}.local")
 
 
-def _by_token(token: str) -> Callable[[bytes], str]:
-    key = hashlib.sha256(token.encode()).digest()
-    return lambda data: hmac.new(key, data, hashlib.sha256).hexdigest()
-
-
-def _by_user() -> Callable[[bytes], str]:
-    """The key that only this user has, so that an open page outlives a restart; else a new one."""
-    try:
-        signature.sign(_DOMAIN)
-    except (OSError, RuntimeError):  # RuntimeError: there is no home
-        return _by_token(secrets.token_urlsafe())
-    return signature.sign
+def _bytes(text: str) -> bytes:
+    """Of what came as bytes that may be no UTF-8."""
+    return text.encode("utf-8", "surrogateescape")

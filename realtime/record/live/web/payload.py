@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from steadypose.engines.skeletons.sides import side_of
@@ -67,9 +67,17 @@ def frame_text(message: Message, *, has_picture: bool) -> str:
     )
 
 
-def state_text(state: RunState, files: list[dict[str, Any]]) -> str:
-    """The object of a run's state; files have a name and a size in bytes."""
-    return _json({"type": "state", **asdict(state), "files": files})
+def state_text(state: RunState, files: list[dict[str, Any]], more: int) -> str:
+    """The object of a run's state.
+
+    Args:
+        state: What the run says.
+        files: Each has a name and a size in bytes.
+        more: Files that are not among them.
+    """
+    names = [field.name for field in fields(state) if field.name != "files"]
+    said = {name: getattr(state, name) for name in names}
+    return _json({"type": "state", **said, "files": files, "more_files": more})
 
 
 def _person(pose: Pose, places: int) -> dict[str, Any]:

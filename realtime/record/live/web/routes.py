@@ -56,13 +56,15 @@ def make_app(desk: Desk) -> web.Application:
     app.router.add_get("/healthz", partial(_health, desk))
     for path, (name, kind) in _PAGE.items():
         app.router.add_get(path, _resource(name, kind))
-    app.router.add_get("/ws", partial(_watch, desk))
+    # What goes on for a while has no head to ask for.
+    add_long = partial(app.router.add_get, allow_head=False)
+    add_long("/ws", partial(_watch, desk))
     app.router.add_post("/press", partial(_press, desk))
-    app.router.add_get("/recordings/{name}", partial(_recording, desk))
+    add_long("/recordings/{name}", partial(_recording, desk))
     if desk.board.has_pictures:
-        app.router.add_get("/stream.mjpg", partial(send_stream, desk))
+        add_long("/stream.mjpg", partial(send_stream, desk))
     if desk.inlet is not None:
-        app.router.add_get("/camera", partial(_camera, desk))
+        add_long("/camera", partial(_camera, desk))
     return app
 
 
@@ -156,7 +158,7 @@ async def _watch(desk: Desk, request: web.Request) -> web.StreamResponse:
 
 async def _camera(desk: Desk, request: web.Request) -> web.StreamResponse:
     assert desk.inlet is not None, "else there is no such path"
-    return await sockets.take_camera(request, desk.inlet)
+    return await sockets.take_camera(request, desk, desk.inlet)
 
 
 async def _press(desk: Desk, request: web.Request) -> web.StreamResponse:
@@ -181,4 +183,4 @@ async def _press(desk: Desk, request: web.Request) -> web.StreamResponse:
 
 
 async def _recording(desk: Desk, request: web.Request) -> web.StreamResponse:
-    return await desk.shelf.send(request, request.match_info["name"])
+    return await desk.hand_out(request, request.match_info["name"])

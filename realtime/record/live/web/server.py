@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import logging
 import socket
 import threading
 import time
+from concurrent.futures import Future
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ from steadypose.realtime.record.live.web.board import Board
 from steadypose.realtime.record.live.web.desk import Desk
 from steadypose.realtime.record.live.web.door import Door
 from steadypose.realtime.record.live.web.gate import Gate
+from steadypose.realtime.record.live.web.log import make_log
 from steadypose.realtime.record.live.web.payload import hello_text
 from steadypose.realtime.record.live.web.routes import make_app
 from steadypose.realtime.record.live.web.within import timeout
@@ -65,9 +66,8 @@ class WebServer:
             raise NeedsTokenError(host)
         self.address = Address("localhost" if host == "::1" else host, port)
         self.name = f"--serve {Address(at.host, port)}"
-        gate = Gate(host, token, names=(at.host,))
+        gate = Gate(host, port, token, names=(at.host,))
         self.token = gate.token
-        self._loop = asyncio.new_event_loop()
         board = Board(skeleton, draw, has_pictures=has_pictures, is_normalized=is_normalized)
         hello = hello_text(skeleton, has_picture=has_pictures, takes_camera=takes_camera)
         self.desk = Desk(gate, board, hello, f"steadypose-{port}", self.inlet)
@@ -75,7 +75,9 @@ class WebServer:
         self._slot: Message | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+        self._ready: Future[asyncio.AbstractEventLoop] = Future()
         self._thread.start()
+        self._loop = self._ready.result()
 
     @property
     def url(self) -> str:
@@ -117,44 +119,43 @@ class WebServer:
             self.desk.board.post(message)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+        # Made here: on Windows a loop of the main thread would take the wake-up of Ctrl-C.
         try:
-            self._loop.run_until_complete(self._serve())
+            loop = asyncio.new_event_loop()
+        except BaseException as error:
+            self._ready.set_exception(error)
+            return
+        asyncio.set_event_loop(loop)
+        self._ready.set_result(loop)
+        try:
+            loop.run_until_complete(self._serve(loop))
         finally:
-            self._loop.close()
+            loop.close()
 
-    async def _serve(self) -> None:
+    async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         runner = web.AppRunner(
             make_app(self.desk),
             access_log=None,
-            logger=_quiet(),
+            logger=make_log(),
             lingering_time=_FAREWELL_S,
             shutdown_timeout=_FAREWELL_S,
         )
         await runner.setup()
         assert runner.server is not None, "setup has made it"
         self.desk.door = door = Door(runner.server)
-        server = await self._loop.create_server(door, sock=self._socket)
+        server = await loop.create_server(door, sock=self._socket)
         while not self._end.is_set():
             self.desk.renew()
             with contextlib.suppress(asyncio.TimeoutError):
                 async with timeout(_RENEW_S):
                     await self._end.wait()
         server.close()
-        self.desk.renew()
+        self.desk.renew(within_s=0)
         self.desk.board.close()
         until_s = time.perf_counter() + _FAREWELL_S
-        while self.desk.watchers and time.perf_counter() < until_s:
+        while self.desk.watchers.taken and time.perf_counter() < until_s:
             await asyncio.sleep(0.01)
         await runner.cleanup()
-
-
-def _quiet() -> logging.Logger:
-    """A log that nobody reads: what strangers send is no news for the terminal."""
-    log = logging.getLogger("steadypose.page")
-    log.addHandler(logging.NullHandler())
-    log.propagate = False
-    return log
 
 
 def is_loopback(host: str) -> bool:

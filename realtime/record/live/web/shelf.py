@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,18 +13,27 @@ from typing import Any, BinaryIO
 from aiohttp import hdrs, web
 
 from steadypose.engines.foreign.files import open_regular, stat_of
+from steadypose.realtime.record.live.web.within import keep_little, sent_in_time
 
 _PIECE = 1 << 18
+_MOST_LISTED = 100
+Listed = tuple[list[dict[str, Any]], int]
 
 
 class Shelf:
     """Names files as a browser asks for them, and hands them out as they are at that moment."""
 
     def __init__(self) -> None:
+        self._given: tuple[Path, ...] = ()
         self._paths: dict[str, Path] = {}
+        self._listed: Listed = ([], 0)
+        self._listed_s: float | None = None
 
     def put(self, paths: Sequence[Path]) -> None:
         """These are the files now; two of one name are told apart by a number."""
+        if self._given == (given := tuple(paths)):
+            return
+        self._given, self._listed_s = given, None
         found: dict[str, Path] = {}
         for path in paths:
             name, number = path.name, 1
@@ -32,14 +43,30 @@ class Shelf:
             found[name] = path
         self._paths = found
 
-    def listed(self) -> list[dict[str, Any]]:
-        """Name and size in bytes of each that is there, and no pipe or device."""
-        sizes = {name: stat_of(path) for name, path in self._paths.items()}
-        return [
-            {"name": name, "size_bytes": info.st_size}
-            for name, info in sizes.items()
-            if info is not None and self._paths[name].is_file()
-        ]
+    def listed(self, within_s: float = 0.0) -> Listed:
+        """Name and size in bytes of each that is there, and no pipe or device.
+
+        Args:
+            within_s: How old the answer may be: each file costs a system call.
+
+        Returns:
+            Those that were written last, in the run's own order, and how many more there are.
+        """
+        now_s = time.perf_counter()
+        if self._listed_s is None or now_s - self._listed_s > within_s:
+            self._listed, self._listed_s = self._look(), now_s
+        return self._listed
+
+    def _look(self) -> Listed:
+        sizes = [(name, stat_of(path)) for name, path in self._paths.items()]
+        there = [(name, i) for name, i in sizes if i is not None and stat.S_ISREG(i.st_mode)]
+        if len(there) > _MOST_LISTED:
+            since_ns = sorted(info.st_mtime_ns for _, info in there)[-_MOST_LISTED]
+            newest = [(name, info) for name, info in there if info.st_mtime_ns >= since_ns]
+        else:
+            newest = there
+        listed = [{"name": n, "size_bytes": i.st_size} for n, i in newest[-_MOST_LISTED:]]
+        return listed, len(there) - len(listed)
 
     async def send(self, request: web.Request, name: str) -> web.StreamResponse:
         """Hand one out; 404 where the run has written no file of that name."""
@@ -65,7 +92,9 @@ async def _stream(request: web.Request, name: str, file: BinaryIO) -> web.Stream
         }
     )
     await response.prepare(request)
+    keep_little(request)
     while left and (piece := await asyncio.to_thread(file.read, min(left, _PIECE))):
-        await response.write(piece)
+        if not await sent_in_time(request, response.write(piece)):
+            break
         left -= len(piece)
     return response

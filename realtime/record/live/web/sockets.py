@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import struct
 import time
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from steadypose.engines.foreign.texts import parse_json
-from steadypose.realtime.record.live.web.board import NOTHING_YET
+from steadypose.realtime.record.live.web.board import NOTHING_YET, OverError, Shown
 from steadypose.realtime.record.live.web.desk import Desk, Pace
-from steadypose.realtime.record.live.web.within import timeout
+from steadypose.realtime.record.live.web.within import abort, in_time, keep_little
 from steadypose.realtime.sources.browser import MOST_BYTES, Inlet
 
-SEND_WITHIN_S = 20.0
-"""How long one who takes nothing is waited for."""
-
 _IN_FLIGHT = 2  # frames that a watcher who says what it has seen may have before it
-_BUFFER = 1 << 18  # bytes in the kernel for one who does not say it
 _PER_S = 200
 _TEXT_BYTES = 4096
 _HEARTBEAT_S = 15.0
@@ -30,6 +26,9 @@ _HEAD = struct.Struct("<d")
 
 class _BadError(Exception):
     """A message that makes no sense."""
+
+
+_EXPECTED = (_BadError, ConnectionError, TimeoutError, asyncio.TimeoutError)
 
 
 async def watch(request: web.Request, desk: Desk) -> web.StreamResponse:
@@ -50,29 +49,29 @@ async def watch(request: web.Request, desk: Desk) -> web.StreamResponse:
     return ws
 
 
-async def take_camera(request: web.Request, inlet: Inlet) -> web.StreamResponse:
-    """Take pictures, each a binary message that is answered.
+async def take_camera(request: web.Request, desk: Desk, inlet: Inlet) -> web.StreamResponse:
+    """Take pictures, each a binary message that is answered, until another page sends some.
 
     It is the capture time by this machine's clock, as far as the page knows that (float64,
     little-endian, seconds since 1970), and a JPEG.
     """
-    ws = web.WebSocketResponse(
-        heartbeat=_HEARTBEAT_S, max_msg_size=MOST_BYTES + _HEAD.size, compress=False, timeout=1.0
-    )
-    await ws.prepare(request)
-    number = inlet.connect()
-    try:
-        await _together(request, ws, _take(ws, inlet, number))
-    finally:
-        inlet.disconnect(number)
+    with desk.cameras.take():
+        ws = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_S,
+            max_msg_size=MOST_BYTES + _HEAD.size,
+            compress=False,
+            timeout=1.0,
+        )
+        await ws.prepare(request)
+        desk.replaced.set()
+        desk.replaced = asyncio.Event()
+        number = inlet.connect()
+        try:
+            work = (_take(ws, inlet, number), _give_way(ws, desk.replaced))
+            await _together(request, ws, *work)
+        finally:
+            inlet.disconnect(number)
     return ws
-
-
-def keep_little(request: web.Request) -> None:
-    """Let the kernel keep little for one who does not read: what it keeps gets old."""
-    found = request.transport.get_extra_info("socket") if request.transport else None
-    if found is not None:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
 
 
 class _Watcher:
@@ -92,20 +91,24 @@ class _Watcher:
             shown, said = await self._desk.board.news(number, notice)
             if said != notice:
                 notice = said
-                await self._send(said or '{"type":"end"}')
-                if not said:
-                    return
-            if shown is None:
-                continue
-            number = shown.number
-            if self._wants_picture:
-                picture = await shown.picture(is_drawn=False)
-                await self._send(shown.text())
-                await _in_time(self._ws.send_bytes(picture))
-            else:
-                await self._send(shown.text())
-            if self._says_seen:
-                await self._wait_until_seen(shown.message.frame)
+                await self._send(said)
+            if shown is not None:
+                number = shown.number
+                with suppress(OverError):
+                    await self._send_frame(shown)
+            elif self._desk.board.is_over:
+                await self._send('{"type":"end"}')
+                return
+
+    async def _send_frame(self, shown: Shown) -> None:
+        if self._wants_picture:
+            picture = await shown.picture(is_drawn=False)
+            await self._send(shown.text())
+            await in_time(self._ws.send_bytes(picture))
+        else:
+            await self._send(shown.text())
+        if self._says_seen:
+            await self._wait_until_seen(shown.message.frame)
 
     async def listen(self) -> None:
         """What a watcher says: what it has seen, and what time it is."""
@@ -125,14 +128,14 @@ class _Watcher:
                 raise _BadError
 
     async def _send(self, text: str) -> None:
-        await _in_time(self._ws.send_str(text))
+        await in_time(self._ws.send_str(text))
 
     async def _wait_until_seen(self, frame: int) -> None:
         self._in_flight.append(frame)
         board = self._desk.board
         while len(self._in_flight) >= _IN_FLIGHT and not board.is_over:
             self._has_seen.clear()
-            await _in_time(board.first_of(self._has_seen))
+            await in_time(board.first_of(self._has_seen))
 
 
 async def _take(ws: web.WebSocketResponse, inlet: Inlet, number: int) -> None:
@@ -143,10 +146,13 @@ async def _take(ws: web.WebSocketResponse, inlet: Inlet, number: int) -> None:
             raise _BadError
         (unix_s,) = _HEAD.unpack_from(data)
         age_s = time.time() - unix_s  # noqa: TID251 - the only clock that both have
-        if not inlet.put(number, data[_HEAD.size :], age_s):
-            await ws.send_str('{"type":"replaced"}')
-            return
-        await ws.send_str('{"type":"taken"}')
+        inlet.put(number, data[_HEAD.size :], age_s)
+        await in_time(ws.send_str('{"type":"taken"}'))
+
+
+async def _give_way(ws: web.WebSocketResponse, replaced: asyncio.Event) -> None:
+    await replaced.wait()
+    await in_time(ws.send_str('{"type":"replaced"}'))
 
 
 async def _together(request: web.Request, ws: web.WebSocketResponse, *work: Any) -> None:
@@ -158,19 +164,16 @@ async def _together(request: web.Request, ws: web.WebSocketResponse, *work: Any)
         for task in tasks:
             task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    problems = [task.exception() for task in done if not task.cancelled()]
+    problems = [found for task in done if not task.cancelled() and (found := task.exception())]
+    bugs = [problem for problem in problems if not isinstance(problem, _EXPECTED)]
     if any(isinstance(problem, _BadError) for problem in problems):
         await ws.close(code=1008)
     elif any(isinstance(problem, TimeoutError | asyncio.TimeoutError) for problem in problems):
-        if request.transport is not None:
-            request.transport.abort()
+        abort(request)
     else:
-        await ws.close()
-
-
-async def _in_time(work: Any) -> None:
-    async with timeout(SEND_WITHIN_S):
-        await work
+        await ws.close(code=1011 if bugs else 1000)
+    if bugs:
+        raise bugs[0]
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import hdrs, web
 
+from steadypose.realtime.record.live.web.board import OverError
 from steadypose.realtime.record.live.web.desk import Desk
-from steadypose.realtime.record.live.web.sockets import SEND_WITHIN_S, keep_little
-from steadypose.realtime.record.live.web.within import timeout
+from steadypose.realtime.record.live.web.within import keep_little, sent_in_time
 
 _BORDER = "steadypose-frame"
 
@@ -24,20 +22,18 @@ async def send_stream(desk: Desk, request: web.Request) -> web.StreamResponse:
         keep_little(request)
         number = 0
         while True:
-            shown, said = await desk.board.news(number, desk.board.notice)
-            if not said:
+            shown, _ = await desk.board.news(number, desk.board.notice)
+            if shown is None and desk.board.is_over:
                 break
             if shown is None:
                 continue
             number = shown.number
-            picture = await shown.picture(is_drawn=is_drawn)
+            try:
+                picture = await shown.picture(is_drawn=is_drawn)
+            except OverError:
+                break
             head = f"--{_BORDER}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n"
             part = head.encode() + b"\r\n" + picture + b"\r\n"
-            try:
-                async with timeout(SEND_WITHIN_S):
-                    await response.write(part)
-            except asyncio.TimeoutError:
-                if request.transport is not None:
-                    request.transport.abort()
+            if not await sent_in_time(request, response.write(part)):
                 break
     return response

@@ -162,7 +162,7 @@ def test_the_page_comes_back_after_a_restart(browser: str, server: WebServer) ->
         await tab.until(f"{STATUS} === 'connected'")
         await asyncio.to_thread(server.close)
         await tab.until(f"{STATUS}.startsWith('the run has ended')")
-        again = WebServer(server.address, COCO17, draw=draw_poses)
+        again = WebServer(server.address, COCO17, draw=draw_poses, token=server.token)
         try:
             await tab.until(f"{STATUS} === 'connected'")
             await tab.call("Page.reload")

@@ -232,11 +232,16 @@ def test_the_end_of_the_run_is_told(visitor: Visitor, query: str) -> None:
 
 
 def test_a_page_that_is_open_goes_on_with_the_next_run(visitor: Visitor) -> None:
-    cookie, port = visitor.cookie, visitor.server.address.port
+    """As far as somebody chose its token; see SECURITY.md."""
     visitor.server.close()
-    server = WebServer(Address("127.0.0.1", port), COCO17, draw=draw_poses)
+    at, token = visitor.server.address, "chosen-by-somebody"
+    first = WebServer(at, COCO17, draw=draw_poses, token=token)
+    before = Visitor(first)
+    cookie = before.cookie
+    before.close()
+    first.close()
+    server = WebServer(at, COCO17, draw=draw_poses, token=token)
     again = Visitor(server)
-    assert server.token != visitor.server.token
     assert again.ask("/", Cookie=cookie).status == 200
     opened = again.open("/ws", Cookie=cookie, Origin=f"http://{again.host}")
     assert isinstance(opened, Socket)
@@ -407,6 +412,10 @@ def test_a_run_that_ends_waits_for_no_page() -> None:
         (["--serve-poses-only"], "--serve-poses-only says nothing without --serve"),
         (["--serve-token", "env:X"], "--serve-token says nothing without --serve"),
         (["--serve", "x"], "is not HOST:PORT"),
+        (["--serve", "..:8080"], "no host is called '..'"),
+        (["--serve", "a" * 70 + ":8080"], "no host is called"),
+        (["--udp", f"x.{'a' * 70}.example:8080"], "no host is called"),
+        (["--osc", "a..b:8080"], "no host is called 'a..b'"),
         (["--serve", "0.0.0.0:1"], "can be reached from other machines"),
         (["--serve", "192.0.2.1:8000"], "nothing can be served at 192.0.2.1:8000"),
         (["--serve", "8000", "--serve-token", "typed"], "is neither @FILE nor env:NAME"),

@@ -11,7 +11,8 @@ function address(path) {
 
 // Opens a socket, and opens it again whenever it is lost.
 //
-// on.open(socket), on.text(object), on.data(ArrayBuffer), on.state(what is wrong)
+// on.open(socket), on.text(object), on.data(ArrayBuffer), on.state(what is wrong, whether it is
+// the token)
 export class Link {
   constructor(path, on) {
     this.path = path;
@@ -39,7 +40,8 @@ export class Link {
 
   async lost(socket) {
     if (socket !== this.socket || !this.isWanted) return;
-    this.on.state(await reason());
+    const { text, isLocked } = await reason();
+    this.on.state(text, isLocked);
     setTimeout(() => this.isWanted && this.open(), this.waitMs);
     this.waitMs = Math.min(2 * this.waitMs, LONGEST_WAIT_MS);
   }
@@ -63,13 +65,16 @@ export class Link {
 }
 
 async function reason() {
+  let text = "connection lost, connecting again";
+  let isLocked = false;
   try {
     const found = await fetch("/style.css", { cache: "no-store" });
-    if (found.status === 401) return "locked: open the address that the program has printed";
-    return "connection lost, connecting again";
+    isLocked = found.status === 401;
+    if (isLocked) text = "locked: open the address that the program has printed";
   } catch {
-    return "the program does not answer, trying again";
+    text = "the program does not answer, trying again";
   }
+  return { text, isLocked };
 }
 
 // The run's clock, by the answer that came back soonest of the last few (as NTP does it).

@@ -11,7 +11,7 @@ const at = (id) => document.getElementById(id);
 const view = new View(at("view"));
 const clock = new Clock();
 let hello = { limbs: [], sides: [], has_picture: false };
-let state = { is_mirrored: false, files: [] };
+let state = { is_mirrored: false, files: [], more_files: 0 };
 let newest = null; // { frame, picture }
 let waiting = null; // a frame whose picture has not come yet
 let isDue = false;
@@ -29,8 +29,8 @@ const link = new Link("/ws?picture=1&seen=1", {
   },
   text: heard,
   data: (jpeg) => show(waiting, jpeg),
-  state: (text) => {
-    if (!hasEnded) status(text, true);
+  state: (text, isLocked) => {
+    if (!hasEnded || isLocked) status(text, true);
   },
 });
 const camera = new Camera(clock, (text) => {
@@ -58,8 +58,9 @@ function heard(said) {
     }
   } else if (said.type === "end") {
     hasEnded = true;
-    status("the run has ended; where the next one begins, it is shown here", true);
+    status("the run has ended; with the same --serve-token the next one is shown here", true);
     state.files = [];
+    state.more_files = 0;
     showFiles();
   }
 }
@@ -189,6 +190,8 @@ function showState() {
 
 function showFiles() {
   at("no-files").hidden = state.files.length > 0;
+  at("more-files").hidden = !state.more_files;
+  at("more-files").textContent = `and ${state.more_files} older ones`;
   const list = at("files");
   fit(list, state.files.length, () => {
     const item = document.createElement("li");
