@@ -25,7 +25,7 @@ _JPEG = b"\xff\xd8\xff"
 class Inlet:
     """One slot for the newest picture: a server's thread fills it, the capture thread empties it.
 
-    The page that connected last is the camera; the one before is sent away with its next picture.
+    The page that connected last is the camera; the one before is sent away.
     """
 
     def __init__(self) -> None:

@@ -146,7 +146,8 @@ async def _take(ws: web.WebSocketResponse, inlet: Inlet, number: int) -> None:
             raise _BadError
         (unix_s,) = _HEAD.unpack_from(data)
         age_s = time.time() - unix_s  # noqa: TID251 - the only clock that both have
-        inlet.put(number, data[_HEAD.size :], age_s)
+        if not inlet.put(number, data[_HEAD.size :], age_s):
+            return
         await in_time(ws.send_str('{"type":"taken"}'))
 
 

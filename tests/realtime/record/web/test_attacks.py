@@ -210,7 +210,7 @@ def test_a_link_from_another_page_opens_the_page_in_a_tab(visitor: Visitor) -> N
 
 def test_our_own_page_may_do_all_that(visitor: Visitor) -> None:
     own = {"Cookie": visitor.cookie, "Origin": f"http://{visitor.host}"}
-    opened = visitor.open("/ws")
+    opened = visitor.open("/ws", **own)
     assert isinstance(opened, Socket)
     assert opened.until("frame")["frame"] == 0
     body, kind = b'{"button":"record"}', "application/json"
