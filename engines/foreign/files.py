@@ -61,6 +61,12 @@ def is_there(path: Path) -> bool:
     return stat_of(path) is not None
 
 
+def is_regular(path: Path) -> bool:
+    """Whether a file exists that is no folder, pipe or device, at the end of all links."""
+    found = stat_of(path)
+    return found is not None and stat.S_ISREG(found.st_mode)
+
+
 def is_folder(path: Path) -> bool:
     """Whether a folder exists, at the end of all links."""
     found = stat_of(path)

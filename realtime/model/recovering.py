@@ -115,6 +115,9 @@ class RecoveringEngine:
         successors: Open the next ones, in order, each at most once.
         say: Called with a sentence at each change.
         spec: What it says of itself; default: what the first one does.
+
+    Attributes:
+        is_lost: The last of several has failed: only a new process may do better.
     """
 
     def __init__(
@@ -127,6 +130,8 @@ class RecoveringEngine:
     ) -> None:
         self._engine, self._spec, self._say = engine, spec or engine.spec, say
         self._successors = list(successors)
+        self._may_lose = bool(successors)
+        self.is_lost = False
         self._crops: NDArray[np.uint8] | None = None
         self._is_closed = False
 
@@ -195,6 +200,9 @@ class RecoveringEngine:
         """
         if self._is_closed:
             raise error
+        if not self._successors:  # one failure is no reason to close what nothing replaces
+            self.is_lost = self._may_lose
+            raise error
         with suppress(SteadyposeError):
             self._engine.close()
         reason = error
@@ -211,4 +219,5 @@ class RecoveringEngine:
             self._engine = engine
             self._say(f"the engine failed ({error.what}); the run goes on with {engine.label}")
             return
+        self.is_lost = True
         raise reason

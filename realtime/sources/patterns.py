@@ -13,12 +13,18 @@ _ANY_DEPTH = "**"
 def matching(pattern: Path) -> list[Path]:
     """What a pattern matches; ``**`` stands for folders of any depth, links among them.
 
-    Links may lead round in circles: every folder is entered once, every file taken once.
+    Links may lead round in circles: every folder is entered once, every file taken once, by its
+    own name where that is among those that match. They come in the order of their names.
     """
-    found: dict[str, Path] = {}
-    for name in _expand(pattern):
-        found.setdefault(os.path.realpath(name), Path(name))
-    return list(found.values())
+    found: dict[str, str] = {}
+    for name in sorted(set(_expand(pattern)), key=directness):
+        found.setdefault(os.path.realpath(name), name)
+    return [Path(name) for name in sorted(found.values())]
+
+
+def directness(name: str) -> tuple[bool, bool, str]:
+    """Sorts the names of one file: its own first, then those that are no links themselves."""
+    return os.path.abspath(name) != os.path.realpath(name), os.path.islink(name), name  # noqa: PTH100, PTH114
 
 
 def _expand(pattern: Path) -> Iterator[str]:

@@ -82,13 +82,17 @@ def _line(outcome: Outcome) -> str:
 
 
 def _drive(crew: Crew, clips: list[Clip], tally: Tally) -> None:
-    is_told = False
+    is_told, told = False, set[str]()
     for outcome in outcomes(crew, clips):
         if outcome is not None:
             tally.add(outcome)
             if not is_told:
                 is_told = True
                 say(f"at work: {crew.label}")
+            for note in outcome.engine_notes:
+                if note not in told:  # each worker has an engine, and most say the same
+                    told.add(note)
+                    say(f"note: {note}")
             for note in outcome.notes:
                 say(f"note: {visible(outcome.clip.shown)}: {note}")
         tally.show()

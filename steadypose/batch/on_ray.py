@@ -23,6 +23,7 @@ class RayCrew:
     """
 
     def __init__(self, order: Order, count: int, address: str) -> None:
+        self._actors: list[Any] = []
         try:
             import ray  # noqa: PLC0415 - only who asks for it has it
         except ImportError as error:
@@ -33,19 +34,16 @@ class RayCrew:
         self._ray: Any = ray
         self._is_here = not address
         try:
-            self._begin(address, count)
+            self._begin(address, count * order.threads)
         except Exception as error:  # Ray's errors have no common base
             raise UsageError(
                 f"Ray at {address or 'this machine'} does not start: {_last_line(error)}",
                 fix="check the address (ray status), or leave --ray out",
             ) from error
-        cpus = int(ray.cluster_resources().get("CPU", 1))
-        self._count = count or max(1, cpus // order.threads)
-        from steadypose.batch.work import Worker  # noqa: PLC0415 - only actors need an engine
-
-        self._actor: Any = ray.remote(num_cpus=order.threads, max_restarts=-1)(Worker)
-        self._order = order
-        self._actors = [self._actor.remote(order) for _ in range(self._count)]
+        room = self._room(order.threads)
+        self._count = min(count, room) if count else room
+        actor: Any = ray.remote(num_cpus=order.threads, max_restarts=-1)(_Actor)
+        self._actors = [actor.remote(order) for _ in range(self._count)]
         self._busy: dict[Any, tuple[Any, Clip]] = {}
         self._idle = list(self._actors)
 
@@ -77,7 +75,19 @@ class RayCrew:
         if self._is_here:
             self._ray.shutdown()
 
-    def _begin(self, address: str, count: int) -> None:
+    def _room(self, threads: int) -> int:
+        """How many actors there are CPUs for: one more would be waited for without end."""
+        machines = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        room = sum(int(cpus // threads) for cpus in machines)
+        if room < 1:
+            self.close()
+            raise UsageError(
+                f"no machine of Ray's has {threads} CPUs, which --threads {threads} needs",
+                fix=f"--threads {max(1, int(max(machines, default=1)))}",
+            )
+        return room
+
+    def _begin(self, address: str, cpus: int) -> None:
         if self._ray.is_initialized():
             self._is_here = False
             return
@@ -86,7 +96,7 @@ class RayCrew:
         if address:
             self._ray.init(address=address, **about)
         else:
-            about |= {"num_cpus": count * 1 or None, "include_dashboard": False}
+            about |= {"num_cpus": cpus or None, "include_dashboard": False}
             self._ray.init(**about)
 
     def _outcome(self, reference: Any) -> Outcome:
@@ -97,10 +107,36 @@ class RayCrew:
             cause = getattr(error, "cause", None)
             if isinstance(cause, SteadyposeError):
                 raise cause from error  # no engine
+            self._idle.append(actor)
             what = f"the worker died over it ({_last_line(error)})"
-            outcome = Outcome(clip, FAILED, what=what, fix="run the same command again")
+            return Outcome(clip, FAILED, what=what, fix="run the same command again")
+        if outcome.is_last:
+            self._ray.kill(actor, no_restart=False)
         self._idle.append(actor)
         return outcome
+
+
+class _Actor:
+    """A worker, or why there is none: Ray does not tell why an actor could not be made."""
+
+    def __init__(self, order: Order) -> None:
+        from steadypose.batch.work import Worker  # noqa: PLC0415 - only actors need an engine
+
+        self._worker: Worker | SteadyposeError
+        try:
+            self._worker = Worker(order)
+        except SteadyposeError as error:
+            self._worker = error
+
+    def work(self, clip: Clip) -> Outcome:
+        """See ``Worker.work``.
+
+        Raises:
+            SteadyposeError: There is no worker.
+        """
+        if isinstance(self._worker, SteadyposeError):
+            raise self._worker
+        return self._worker.work(clip)
 
 
 def _last_line(error: Exception) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from steadypose.batch.order import Order
-from steadypose.batch.store import is_url
+from steadypose.batch.store import target_of
 from steadypose.engines.errors import UsageError
 from steadypose.engines.options import usable_cpus
 from steadypose.engines.wording.advice import command
@@ -35,7 +34,11 @@ def build_parser() -> Parser:
     parser.add_argument("clips", nargs="+", metavar="CLIPS", help="videos, folders, 'patterns'")
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--out", required=True, metavar="DIR", help="folder of the results, or URL for fsspec"
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="folder of the results, or URL for fsspec, "
+        "where files are replaced without --force and nothing keeps a second batch out",
     )
     output.add_argument(
         "--format",
@@ -100,16 +103,16 @@ def to_order(arguments: argparse.Namespace, model: Path | None, typed: Sequence[
         has_angles=arguments.angles,
     )
     _check(settings, formats)
-    out = arguments.out if is_url(arguments.out) else os.path.abspath(arguments.out)  # noqa: PTH100
     workers = workers_of(arguments)
+    shared = 1 if arguments.ray is not None and not workers else usable_cpus() // max(1, workers)
     return Order(
         settings,
         formats,
         has_video=arguments.save_video,
         has_report=arguments.report,
-        out=out,
+        out=target_of(arguments.out),
         typed=tuple(typed),
-        threads=arguments.threads or max(1, usable_cpus() // max(1, workers)),
+        threads=arguments.threads or max(1, shared),
     )
 
 

@@ -21,6 +21,8 @@ class Outcome:
         what: Why it failed, a sentence.
         fix: What can be done.
         notes: What was odd without being a fault.
+        engine_notes: What was said of the worker's engine since its last outcome.
+        is_last: The worker has lost its engine, and is to be replaced.
     """
 
     clip: Clip
@@ -29,6 +31,8 @@ class Outcome:
     what: str = ""
     fix: str = ""
     notes: tuple[str, ...] = ()
+    engine_notes: tuple[str, ...] = ()
+    is_last: bool = False
 
 
 class Crew(Protocol):

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -82,6 +83,8 @@ class Processes:
             if isinstance(said, Outcome):
                 member.clip = None
                 outcomes.append(said)
+                if said.is_last:
+                    outcomes += self._replace(member)
             else:
                 member.is_ready, self._engine = True, said
         return outcomes
@@ -122,6 +125,8 @@ class Processes:
         context = multiprocessing.get_context("spawn")  # no threads or engines of ours in it
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._order), daemon=True)
+        if hasattr(signal, "pthread_sigmask"):  # its start ends deafness, so it comes before
+            resource_tracker.ensure_running()
         with _deaf():
             process.start()
         theirs.close()
@@ -160,7 +165,10 @@ def _serve(line: Connection, order: Order) -> None:
     line.send(worker.label)
     with contextlib.suppress(EOFError, OSError):
         while True:
-            line.send(worker.work(line.recv()))
+            outcome = worker.work(line.recv())
+            line.send(outcome)
+            if outcome.is_last:
+                return
 
 
 def _end_with_parent() -> None:

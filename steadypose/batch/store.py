@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -9,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.request import url2pathname
 
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import check_writable, write_error
 from steadypose.engines.foreign.claims import Claim
 
 _UNFINISHED = ".steadypose-"
+_LOCAL = frozenset({"file", "local"})
 _LOCK = ".steadypose.lock"
 
 
@@ -49,6 +52,20 @@ class Store(Protocol):
 def is_url(out: str) -> bool:
     """Whether results go to something that is no folder here."""
     return "://" in out
+
+
+def target_of(text: str) -> str:
+    """What ``--out`` means: a folder from the root, though it was written as a URL, or a URL.
+
+    Raises:
+        UsageError: A chain of file systems ends in a folder of this machine.
+    """
+    scheme, mark, rest = text.partition("://")
+    if mark and scheme.lower() in _LOCAL:
+        text = url2pathname(rest.removeprefix("localhost") if rest[9:10] == "/" else rest)
+    elif mark and any(part.partition("://")[0].lower() in _LOCAL for part in text.split("::")):
+        raise UsageError(f"--out {text} is a folder of this machine", fix="give its path")
+    return text if is_url(text) else os.path.abspath(text)  # noqa: PTH100 - links stay links
 
 
 def open_store(out: str) -> Store:
@@ -143,7 +160,7 @@ def alone_in(root: Path) -> Iterator[None]:
 
 
 class Remote:
-    """What fsspec reaches: a bucket, a server, ``file://``."""
+    """What fsspec reaches: a bucket, a server."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -159,6 +176,8 @@ class Remote:
                 f"--out cannot be reached: {error}",
                 fix="install the package that it names, or give a folder",
             ) from error
+        except Exception as error:  # it may connect at once
+            raise _unreached("--out", error) from error
         self._root = root.rstrip("/")
 
     @contextmanager

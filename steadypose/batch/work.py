@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from steadypose.batch.mark import lacks, mark, marked
+from steadypose.batch.mark import check_same_source, lacks, mark, marked
 from steadypose.batch.order import Clip, Order
 from steadypose.batch.outcome import DONE, FAILED, SKIPPED, Outcome
 from steadypose.batch.run import Run
@@ -18,12 +17,13 @@ from steadypose.batch.store import Store, open_store
 from steadypose.engines.errors import NobodyError, SourceError, SteadyposeError
 from steadypose.engines.file_io import sha256_of
 from steadypose.engines.foreign.claims import Claim
+from steadypose.engines.foreign.files import check_regular
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.run_info import describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.best_built import Taken
-from steadypose.realtime.model.recovering import recovering
+from steadypose.realtime.model.recovering import RecoveringEngine, recovering
 from steadypose.realtime.record.formats.tables import Table, TableFormat
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.report.__main__ import write_report
@@ -40,39 +40,49 @@ class Worker:
 
     Args:
         order: What to do.
-        say: Called with a sentence where the engine changes.
 
     Raises:
         SteadyposeError: The engine or the target cannot be opened.
     """
 
-    def __init__(self, order: Order, *, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, order: Order) -> None:
         sys.setswitchinterval(0.0005)
         cv2.setNumThreads(1)
-        self._order, self._say = order, say
+        self._order = order
+        self._notes: list[str] = []
         self._store: Store = open_store(order.out)
         settings = replace(order.settings, threads=order.threads)
         taken = open_for(settings)
+        self._engine_notes = list(taken.opened.passed_over)
         if settings.precision == "auto" and " bf16" in taken.opened.engine.label:
             taken = _in_fp32(taken, settings)
         options = settings.engine_options(order.threads)
         chosen = settings.skeleton.skeleton if settings.skeleton else None
-        self._engine = recovering(taken.opened, taken.model, options, say=say, skeleton=chosen)
+        self._engine = recovering(
+            taken.opened, taken.model, options, say=self._engine_notes.append, skeleton=chosen
+        )
         self._settings = replace(settings, model=taken.model)
-        self.notes = taken.opened.passed_over
         self.label = f"{self._engine.spec.name} on {self._engine.label}"
-        engine = self._engine.label.partition(", ")[0]
-        self._fingerprint = order.fingerprint(sha256_of(taken.model), engine)
+        self._model_sha256 = sha256_of(taken.model)
 
     def work(self, clip: Clip) -> Outcome:
         """Do what is still to be done for a clip; whatever fails is its outcome."""
         try:
-            return self._work(clip)
+            outcome = self._work(clip)
         except SteadyposeError as error:
-            return Outcome(clip, FAILED, what=error.what, fix=error.fix)
+            outcome = Outcome(clip, FAILED, what=error.what, fix=error.fix)
         except Exception as error:  # one clip must not end the others
             what = f"a fault of the program, {type(error).__name__}: {error}"
-            return Outcome(clip, FAILED, what=what, fix="report it, if you may with the clip")
+            outcome = Outcome(clip, FAILED, what=what, fix="report it, if you may with the clip")
+        outcome = replace(
+            outcome,
+            notes=(*outcome.notes, *self._notes),
+            engine_notes=tuple(self._engine_notes),
+            is_last=isinstance(self._engine, RecoveringEngine) and self._engine.is_lost,
+        )
+        self._notes.clear()
+        self._engine_notes.clear()
+        return outcome
 
     def close(self) -> None:
         """Free the engine."""
@@ -81,23 +91,34 @@ class Worker:
     def _work(self, clip: Clip) -> Outcome:
         order, store = self._order, self._store
         try:
+            check_regular(clip.path)
             source_sha256 = sha256_of(clip.path)
         except OSError as error:
             what = f"cannot read {clip.path}: {error.strerror}"
             raise SourceError(what, fix="check the path and that you may read it") from error
-        hashes = {"source_sha256": source_sha256, "settings_sha256": self._fingerprint}
+        by = self._computes_on()
+        hashes = {"source_sha256": source_sha256, "settings_sha256": self._fingerprint(by)}
         wanted = order.recordings(clip) + ([order.report(clip)] if order.has_report else [])
         with store.unfinished() as folder:
             said = marked(store.fetch(order.sidecar(clip), folder))
+            if not order.settings.is_forced:
+                check_same_source(said, clip, source_sha256)
             missing = lacks(said, wanted, store, **hashes)
             if not missing:
                 return Outcome(clip, SKIPPED)
             if missing == [order.report(clip)]:
                 self._add_report(clip, folder, said["files"], hashes)
                 return Outcome(clip, DONE)
-            return self._follow(clip, folder, hashes)
+            return self._follow(clip, folder, hashes, by)
 
-    def _follow(self, clip: Clip, folder: Path, hashes: dict[str, str]) -> Outcome:
+    def _computes_on(self) -> str:
+        """Backend and precision, as they are now: a GPU may be lost."""
+        return self._engine.label.partition(", ")[0]
+
+    def _fingerprint(self, engine: str) -> str:
+        return self._order.fingerprint(self._model_sha256, engine)
+
+    def _follow(self, clip: Clip, folder: Path, hashes: dict[str, str], by: str) -> Outcome:
         """Make everything; what a damaged clip gave is kept, without a mark."""
         order = self._order
         tables = tuple(
@@ -114,6 +135,8 @@ class Worker:
                 step()
             except BaseException as error:
                 problem = problem or error
+        if (now := self._computes_on()) != by:  # of two engines: to be made again, by one
+            hashes = {**hashes, "settings_sha256": self._fingerprint(f"{by}, then {now}")}
         if problem is not None and not isinstance(problem, SteadyposeError):
             raise problem
         files = {name: self._size(folder, name) for name in order.recordings(clip)}
@@ -148,7 +171,7 @@ class Worker:
             engine,
             persons=settings.persons,
             smoother=smoother,
-            say=self._say,
+            say=self._notes.append,
             region=settings.region,
         )
         return Run(
@@ -204,7 +227,7 @@ class Worker:
             return  # not one frame came: what an earlier run wrote stays
         if hashes is not None:
             sizes = {Path(name).name: size for name, size in {**(kept or {}), **files}.items()}
-            mark(described, **hashes, files=sizes)
+            mark(described, **hashes, source=clip.path, files=sizes)
         self._store.remove(sidecar)
         for name, size in files.items():
             if size is not None:

@@ -19,10 +19,12 @@ import pytest
 
 from steadypose.batch.__main__ import main
 from steadypose.batch.clips import find_clips
+from steadypose.batch.options import build_parser, to_order
 from steadypose.batch.order import Clip, Order
 from steadypose.batch.outcome import Outcome
 from steadypose.batch.work import Worker
 from steadypose.engines.errors import SourceError
+from steadypose.engines.options import usable_cpus
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.record.formats.reading import read_recording
 from tests.conftest import tiny_model
@@ -229,7 +231,14 @@ def test_ended_at_a_random_moment_and_started_again_gives_the_same_files(
     undisturbed = batch(*given, "--out", "whole", cwd=tmp_path)
     assert undisturbed.returncode == 0, undisturbed.stderr
     words = [sys.executable, "-m", "steadypose", "batch", *map(str, given), "--out", "cut"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    (tmp_path / "sitecustomize.py").write_text(  # one clip is never begun: it cannot be too late
+        "import sys, time\n"
+        "def watch(event, given):\n"
+        "    if event == 'open' and str(given[0]).endswith('7.mp4'):\n"
+        "        time.sleep(60)\n"
+        "sys.addaudithook(watch)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     seed = secrets.randbelow(600)
     with subprocess.Popen(
         words,
@@ -288,14 +297,71 @@ def test_a_worker_that_dies_over_a_clip_costs_that_clip(
 def test_results_go_to_what_fsspec_reaches(
     here: Callable[..., Said], clips: Path, model: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("fsspec")
-    own, there = tmp_path / "own", tmp_path / "there"
+    fsspec = pytest.importorskip("fsspec")
+    own, there = tmp_path / "own", "memory://bucket/tables"
     given = (clips, "--model", model, "--save-video")
     assert here(*given, "--out", own).returncode == 0
-    done = here(*given, "--out", there.as_uri())
+    done = here(*given, "--out", there)
     assert done.returncode == 0, done.stderr
-    assert contents(own) == contents(there)
-    assert "4 finished before" in here(*given, "--out", there.as_uri()).stdout
+    assert "4 finished before" in here(*given, "--out", there).stdout
+    fsspec.filesystem("memory").get("/bucket/tables", str(tmp_path / "got"), recursive=True)
+    assert contents(own) == contents(tmp_path / "got")
+
+
+def test_a_folder_that_is_written_as_a_url_is_a_folder(
+    here: Callable[..., Said], clips: Path, model: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "my clips"
+    shutil.copytree(clips, mine)
+    before = contents_of_clips(mine)
+    for scheme in ("file", "local", "FILE"):
+        url = mine.as_uri().replace("file", scheme, 1)
+        done = here(mine / "*.mp4", "--out", url, "--model", model, "--save-video")
+        assert done.returncode == 2
+        assert "--out" in done.stderr
+        done = here(mine, "--out", f"{mine.parent.as_uri()}/my%20clips", "--save-video")
+        assert done.returncode == 2
+    assert contents_of_clips(mine) == before
+    out = tmp_path / "other"
+    out.mkdir()
+    (out / "a.csv").write_text("mine\n")
+    done = here(mine, "--out", out.as_uri(), "--model", model)
+    assert "no run of steadypose wrote it" in done.stderr
+    done = here(mine, "--out", f"simplecache::{out.as_uri()}", "--model", model)
+    assert "is a folder of this machine" in done.stderr
+    assert (out / "a.csv").read_text() == "mine\n"
+
+
+def contents_of_clips(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_clips_of_one_name_from_another_place_replace_nothing(
+    here: Callable[..., Said], clips: Path, model: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "day1/a.mp4", tmp_path / "day2/a.mp4"
+    for path, name in ((first, "a.mp4"), (second, "b.mp4")):
+        path.parent.mkdir()
+        shutil.copy(clips / name, path)
+    given = ("--out", tmp_path / "out", "--model", model)
+    assert here(first.parent, *given).returncode == 0
+    before = contents(tmp_path / "out")
+    done = here(second.parent, *given)
+    assert done.returncode == 2
+    assert f"are the results of {first}" in done.stderr
+    assert "--force" in done.stderr
+    assert contents(tmp_path / "out") == before
+    assert here(second.parent, *given, "--force").returncode == 0
+    assert contents(tmp_path / "out") != before
+    shutil.copy(second, first)
+    assert "1 finished before" in here(first.parent, *given).stdout, "the same video elsewhere"
+
+
+def test_a_server_that_is_away_is_a_sentence(
+    clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fsspec")
+    assert "--out cannot be" in refused(capsys, clips, "--out", "ftp://127.0.0.1:1/x")
 
 
 def test_with_ray_the_same_files_are_written(clips: Path, model: Path, tmp_path: Path) -> None:
@@ -306,6 +372,30 @@ def test_with_ray_the_same_files_are_written(clips: Path, model: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "own") == contents(tmp_path / "ray")
     assert "4 finished before" in batch(*given, "--out", tmp_path / "ray", "--ray").stdout
+
+
+def test_ray_starts_no_more_actors_than_there_is_room_for(
+    clips: Path, model: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray")
+    given = (clips, "--out", tmp_path / "out", "--ray", "--workers", 1)
+    done = batch(*given, "--model", model)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "no.onnx").write_bytes(b"nothing")
+    done = batch(*given, "--model", tmp_path / "no.onnx")
+    assert done.returncode == 2
+    assert "is not an ONNX file" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_each_actor_of_ray_takes_a_core_where_nobody_says_more() -> None:
+    def threads(*words: str) -> int:
+        given = ["x.mp4", "--out", "o", *words]
+        return to_order(build_parser().parse_args(given), None, given).threads
+
+    assert threads("--ray") == 1
+    assert threads("--ray", "--threads", "3") == 3
+    assert threads("--ray", "--workers", "1") == threads("--workers", "1") == usable_cpus()
 
 
 def test_two_at_once_do_not_write_to_one_folder(clips: Path, tmp_path: Path) -> None:
@@ -332,6 +422,7 @@ def test_mistakes_are_a_sentence(
     assert "nothing matches" in refused(capsys, f"{clips}/*.xyz", "--out", out)
     assert "does not exist" in refused(capsys, clips / "none.mp4", "--out", out)
     assert "no video in" in refused(capsys, tmp_path, "--out", out)
+    assert "holds the videos of" in refused(capsys, clips, "--out", clips)
     assert "--out" in refused(capsys, clips)
     assert "has not" in refused(capsys, clips, "--out", out, "--offline-smooth")
     assert not out.exists()
@@ -349,6 +440,35 @@ def test_a_model_that_no_worker_can_open_ends_it_at_once(
     (tmp_path / "no.onnx").write_bytes(b"nothing")
     said = refused(capsys, clips, "--out", tmp_path / "out", "--model", tmp_path / "no.onnx")
     assert "is not an ONNX file" in said
+
+
+@pytest.mark.posix("pipes")
+def test_a_pipe_is_no_clip(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"1")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for word in (tmp_path, tmp_path / "*.mp4"):
+        assert [clip.path.name for clip in find_clips([str(word)], leave_out=None)] == ["a.mp4"]
+    with pytest.raises(SourceError, match="is a pipe"):
+        find_clips([str(tmp_path / "pipe.mp4")], leave_out=None)
+
+
+@pytest.mark.posix("links")
+def test_a_clip_with_several_names_is_done_once_by_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    folder.mkdir()
+    for name in ("m.mp4", "a.mp4", "z.mp4"):
+        if name == "m.mp4":
+            (folder / name).write_bytes(b"1")
+        else:
+            (folder / name).symlink_to("m.mp4")
+    (tmp_path / "y").symlink_to("x")
+    words = [str(folder), str(folder / "a.mp4"), str(tmp_path / "y"), str(folder / "*.mp4")]
+    for given in (words[:1], words, words[::-1], words[3:]):
+        (clip,) = find_clips(given, leave_out=None)
+        assert clip.path == folder / "m.mp4"
+    (clip,) = find_clips([str(tmp_path / "y")], leave_out=None)
+    assert clip.path.name == "m.mp4"
+    assert str(clip.name) == "m"
 
 
 def test_names_follow_the_tree_and_never_meet(tmp_path: Path) -> None:

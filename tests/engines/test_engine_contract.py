@@ -69,7 +69,8 @@ def make_engine_for(
             engine = open_engine(path, backend=local, options=options).engine
         if request.param == "remote":
             opened.append(engine)
-            server = Server("there", partial(InProcess, engine), lambda _: None, model="tiny")
+            connect = partial(InProcess, engine)
+            server = Server("there", connect, lambda _: None, model="tiny", rows=spec.output_rows)
             engine = RemoteEngine(spec, [server], timeout_s=5.0, patience_s=None, label="gRPC")
         opened.append(engine)
         return engine

@@ -58,6 +58,8 @@ class StandIn:
         stall_s: How long each answer takes.
         batches: Sizes of those that were computed.
         headers: Of the last request.
+        config: Answer to who asks for the configuration, as Triton does; empty: there is none.
+        head: Said of each answer instead of the truth.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class StandIn:
         self.stall_s = 0.0
         self.batches: list[int] = []
         self.headers: dict[str, str] = {}
+        self.config = ""
+        self.head: dict[str, Any] | None = None
         self._turn = threading.Lock()
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
@@ -128,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.rstrip("/") == f"/v2/models/{self.stand_in.name}":
             self._send(200, json.dumps(self.stand_in.metadata()).encode())
+        elif self.stand_in.config and self.path.endswith("/config"):
+            self._send(200, self.stand_in.config.encode())
         else:
             self._send(404, json.dumps({"error": f"no such thing: {self.path}"}).encode())
 
@@ -149,7 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
         found = np.ascontiguousarray(stand_in.infer(crops), np.float32)
         about = {"binary_data_size": found.nbytes}
         said = {"name": "keypoints", "datatype": "FP32", "shape": list(found.shape)}
-        head = json.dumps({"outputs": [{**said, "parameters": about}]}).encode()
+        true = {"outputs": [{**said, "parameters": about}]}
+        head = json.dumps(true if stand_in.head is None else stand_in.head).encode()
         self._send(200, head + found.tobytes(), length=len(head))
 
     def _send(self, code: int, body: bytes, *, length: int = 0) -> None:

@@ -109,6 +109,26 @@ def check_served(served: Served, spec: ModelSpec, *, model: str, where: str, sha
         raise _another(model, where, what)
 
 
+def check_rows(found: object, shape: tuple[int, ...], *, where: str) -> None:
+    """Refuse an answer that is not what the model gives.
+
+    Args:
+        found: What came, an array if all is well.
+        shape: Wanted.
+        where: The server, for people.
+
+    Raises:
+        EngineError: It is no float32 array of this shape.
+    """
+    if not isinstance(found, np.ndarray):
+        what = f"no {OUTPUT!r}"
+    elif found.dtype != np.float32 or found.shape != shape:
+        what = f"{found.dtype} {list(found.shape)} where float32 {list(shape)} is wanted"
+    else:
+        return
+    raise EngineError(f"{where} answers {what}", fix="check what serves the model there")
+
+
 def _another(model: str, where: str, why: str) -> ModelFileError:
     return ModelFileError(
         f"the model {model!r} on {where} is another than the one here: {why}",

@@ -23,8 +23,8 @@ class RemoteEngine(BaseEngine):
     """Asks servers in turn; where one fails the next is asked within the same bound.
 
     Until the first answer a failure is an error. From then on a live run goes on: where nobody
-    answers in time, nobody is seen in the frame, and the late answer is dropped. A file waits
-    instead, and fails only after ``patience_s``.
+    answers in time, or all refuse, nobody is seen in the frame, and a late answer is dropped. A
+    file waits instead, and fails only after ``patience_s``. Another model than ours ends both.
 
     Args:
         spec: Contract of the model file here, which the servers' have been compared with.
@@ -85,7 +85,9 @@ class RemoteEngine(BaseEngine):
                     found = self._future.result(max(0.0, min(left_s, self._try_s())))
                 except LateError:
                     reason = self._late()
-                except Unreachable as error:
+                except EngineError as error:
+                    if not self._is_proven and not isinstance(error, Unreachable):
+                        raise  # names and tokens are wrong from the beginning
                     reason = error
                 else:
                     return self._found(found)

@@ -56,8 +56,8 @@ class HttpClient:
             self._made = None
 
     def _call(self, name: str, model: str, *given: Any, timeout_s: float, **more: Any) -> Any:
-        client = self._client(timeout_s)
         try:
+            client = self._client(timeout_s)
             return getattr(client, name)(model, *given, headers=self._headers, **more)
         except triton.InferenceServerException as error:
             if error.status() in _BUSY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def open_remote(path: Path, spec: ModelSpec, options: EngineOptions) -> RemoteEn
         options: With at least one server.
 
     Raises:
-        UsageError: There is no server, or its address is none.
+        UsageError: There is no server, its address is none, or nobody's certificate is in the file.
         EngineError: The precision is the server's.
     """
     remote = options.remote
@@ -36,12 +37,14 @@ def open_remote(path: Path, spec: ModelSpec, options: EngineOptions) -> RemoteEn
             fix="leave --precision out",
         )
     places = [place_of(text) for text in remote.servers]
+    if remote.ca is not None:
+        _check_ca(remote.ca)
     model, sha256 = remote.model or spec.name, sha256_of(path)
     servers = []
     for place in places:
         check = partial(check_served, spec=spec, model=model, where=place.shown, sha256=sha256)
         connect = partial(_connect, place, remote)
-        servers.append(Server(place.shown, connect, check, model=model))
+        servers.append(Server(place.shown, connect, check, model=model, rows=spec.output_rows))
     protocols = " and ".join(dict.fromkeys(place.protocol for place in places))
     _load(places)
     return RemoteEngine(
@@ -51,6 +54,16 @@ def open_remote(path: Path, spec: ModelSpec, options: EngineOptions) -> RemoteEn
         patience_s=None if remote.is_live else remote.patience_s,
         label={"grpc": "gRPC", "http": "HTTP"}.get(protocols, "gRPC and HTTP"),
     )
+
+
+def _check_ca(path: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as error:  # ssl's own errors are of the first kind
+        raise UsageError(
+            f"--server-ca {path} holds no certificate that can be read",
+            fix="give a PEM file: it has lines BEGIN CERTIFICATE and END CERTIFICATE",
+        ) from error
 
 
 def _load(places: list[Place]) -> None:

@@ -41,11 +41,17 @@ def place_of(text: str) -> Place:
     found = _FORM.fullmatch(text)
     if found is None or not 0 < int(found[3]) < 65536:
         raise UsageError(
-            f"--server {text[:80]!r} is no address",
+            f"--server {_without_secret(text)!r} is no address",
             fix="HOST:PORT, or grpc://, grpcs://, http://, https:// before it",
         )
     scheme = found[1] or "grpc"
     return Place("http" if scheme.startswith("http") else "grpc", found[2], scheme in _SECURE)
+
+
+def _without_secret(text: str) -> str:
+    """What was typed, without the name and password that people write before an @."""
+    head, mark, _ = text.partition("://")
+    return f"{head}{mark}…" if mark and "@" in text else "…" if "@" in text else text[:80]
 
 
 def unreachable(place: Place, why: str) -> Unreachable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.backends.remote.contract import Client, Served
+from steadypose.engines.backends.remote.contract import Client, Served, check_rows
+from steadypose.engines.errors import EngineError, SteadyposeError
 
 _BACK_OFF_S = (0.05, 0.1, 0.2, 0.4)
 
@@ -23,6 +25,7 @@ class Server:
         check: Refuses what it serves; called on that thread before the first batch, and again
             after each failure: who comes back may serve something else.
         model: The model's name there.
+        rows: What it gives for each crop.
     """
 
     def __init__(
@@ -32,9 +35,10 @@ class Server:
         check: Callable[[Served], None],
         *,
         model: str,
+        rows: int,
     ) -> None:
         self.where = where
-        self._connect, self._check, self._model = connect, check, model
+        self._connect, self._check, self._model, self._rows = connect, check, model, rows
         self._client: Client | None = None
         self._most = 1
         self._retry_s = 0.0
@@ -80,15 +84,23 @@ class Server:
                 self._client = self._connect()
                 served = self._client.describe(self._model, timeout_s=timeout_s)
                 self._check(served)
-                self._most = served.most or len(crops)
+                self._most = served.most or sys.maxsize
             pieces = []
             for first in range(0, len(crops), max(1, self._most)):
                 left_s = max(1e-3, end_s - time.perf_counter())
                 piece = crops[first : first + max(1, self._most)]
-                pieces.append(self._client.infer(self._model, piece, timeout_s=left_s))
-        except BaseException:
+                found = self._client.infer(self._model, piece, timeout_s=left_s)
+                check_rows(found, (len(piece), self._rows, 3), where=self.where)
+                pieces.append(found)
+        except SteadyposeError:
             self._drop()
             raise
+        except Exception as error:  # an answer can be wrong in any way, and breaks where it is read
+            self._drop()
+            raise EngineError(
+                f"{self.where} answers what is not the protocol ({type(error).__name__}: {error})",
+                fix="check that it is an inference server, and the port",
+            ) from error
         return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
 
     def _drop(self) -> None:

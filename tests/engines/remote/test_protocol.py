@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from steadypose.engines.base import Engine
-from steadypose.engines.errors import EngineError, ModelFileError
+from steadypose.engines.errors import EngineError, ModelFileError, UsageError
 from steadypose.engines.options import EngineOptions, RemoteOptions
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.cli import main
@@ -46,30 +47,104 @@ def test_the_same_poses_come_back(own: Engine, tiny_path: Path) -> None:
         engine.close()
 
 
-def test_killed_and_back_within_a_second(own: Engine, tiny_path: Path) -> None:
+def test_killed_and_back_it_is_found_again(own: Engine, tiny_path: Path) -> None:
+    """Whose clock it is does not matter: it rests 50 ms, then 100, and so on to 400."""
     with StandIn(own) as server:
-        engine = remote(tiny_path, server.url, timeout_s=0.8)
+        engine = remote(tiny_path, server.url, timeout_s=10.0)
         assert engine.infer(CROPS).any()
         server.stop()
-        begin_s = time.perf_counter()
         assert not engine.infer(CROPS).any()
         server.start()
+        tries = 0
         while not engine.infer(CROPS).any():
-            assert time.perf_counter() - begin_s < 1.0
-            time.sleep(0.01)
+            tries += 1
+            assert tries < 100, "asked again at most each 400 ms"
+            time.sleep(0.05)
         engine.close()
 
 
 def test_a_stall_is_cut_off(own: Engine, tiny_path: Path) -> None:
     with StandIn(own) as server:
-        engine = remote(tiny_path, server.url, timeout_s=0.15)
+        engine = remote(tiny_path, server.url, timeout_s=0.3)
         engine.infer(CROPS)
-        server.stall_s = 2.0
+        server.stall_s = 4.0
+        begin_s = time.perf_counter()
         for _ in range(4):
-            begin_s = time.perf_counter()
             assert not engine.infer(CROPS).any()
-            assert time.perf_counter() - begin_s < 0.15 + 0.5
+        assert time.perf_counter() - begin_s < 3.0, "before the first answer came"
         engine.close()
+
+
+GOOD = {"name": "keypoints", "datatype": "FP32", "shape": [3, 17, 3]}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        None,
+        {},
+        {"inputs": None, "outputs": []},
+        {"inputs": [1], "outputs": [2]},
+        {"inputs": [{"name": "crops", "datatype": "UINT8", "shape": "x"}], "outputs": []},
+        {"inputs": [{"name": "crops", "datatype": "UINT8", "shape": [None]}], "outputs": []},
+    ],
+)
+def test_a_description_that_is_none_is_a_sentence(
+    own: Engine, tiny_path: Path, monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    with StandIn(own) as server:
+        monkeypatch.setattr(server, "metadata", lambda: said)
+        with pytest.raises(EngineError, match="not the protocol"):
+            remote(tiny_path, server.url)
+
+
+@pytest.mark.parametrize(
+    "said", [None, [], {"parameters": "x"}, {"parameters": {"a": "b"}}, {"max_batch_size": "x"}]
+)
+def test_a_configuration_that_is_none_is_a_sentence(
+    own: Engine, tiny_path: Path, said: object
+) -> None:
+    with StandIn(own) as server:
+        server.config = json.dumps(said)
+        with pytest.raises(EngineError, match="not the protocol"):
+            remote(tiny_path, server.url)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {},
+        {"outputs": []},
+        {"outputs": [{**GOOD, "name": "other"}]},
+        {"outputs": [GOOD]},
+        {"outputs": [{**GOOD, "parameters": {"binary_data_size": 12}}]},
+        {"outputs": [{**GOOD, "datatype": "BYTES", "parameters": {"binary_data_size": 612}}]},
+        {"outputs": [{**GOOD, "datatype": "INT32", "parameters": {"binary_data_size": 612}}]},
+        {"outputs": [{**GOOD, "shape": [1], "parameters": {"binary_data_size": 612}}]},
+        {"outputs": [{**GOOD, "shape": [51, 3], "parameters": {"binary_data_size": 612}}]},
+    ],
+)
+def test_an_answer_that_is_none_is_a_sentence_and_a_camera_goes_on(
+    own: Engine, tiny_path: Path, head: dict[str, object]
+) -> None:
+    with StandIn(own) as server:
+        server.head = head
+        with pytest.raises(EngineError):
+            remote(tiny_path, server.url).infer(CROPS)
+        server.head = None
+        engine = remote(tiny_path, server.url, timeout_s=10.0)
+        assert engine.infer(CROPS).any()
+        server.head = head
+        assert not engine.infer(CROPS).any()
+        engine.close()
+
+
+def test_certificates_that_are_none_are_a_sentence(tiny_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("garbage\n")
+    for scheme in ("https", "grpcs"):
+        with pytest.raises(UsageError, match="holds no certificate"):
+            remote(tiny_path, f"{scheme}://127.0.0.1:1", ca=tmp_path / "ca.pem")
 
 
 def test_wrong_shapes_and_names_are_a_sentence(own: Engine, tiny_path: Path) -> None:

@@ -118,6 +118,44 @@ def test_a_mistake_of_the_caller_replaces_nothing() -> None:
         engine.infer(np.zeros((1, 64, 48, 3), np.uint8))
 
 
+class Stumbling(FakeEngine):
+    """Fails at its second batch, and never again."""
+
+    batches = 0
+
+    def start(self, crops: Any) -> None:
+        self.batches += 1
+        if self.batches == 2:
+            raise EngineError("out of memory", fix="none")
+        super().start(crops)
+
+
+def test_an_engine_that_nothing_replaces_stays_open() -> None:
+    engine = RecoveringEngine(Stumbling(), (), say=print)
+    batch = np.zeros((1, *engine.spec.input_hw, 3), np.uint8)
+    engine.infer(batch)
+    with pytest.raises(EngineError, match="out of memory"):
+        engine.infer(batch)
+    assert engine.infer(batch).shape == (1, 17, 3)
+    assert not engine.is_lost
+
+
+def test_the_last_of_several_tells_that_it_is_lost() -> None:
+    class Deaf(FakeEngine):
+        def start(self, crops: Any) -> None:
+            raise EngineError("no device", fix="none")
+
+    def none() -> FakeEngine:
+        raise EngineError("no driver", fix="none")
+
+    for successors in ((Deaf,), (none,)):
+        engine = RecoveringEngine(Deaf(), successors, say=lambda _: None)
+        assert not engine.is_lost
+        with pytest.raises(EngineError, match="no d"):
+            engine.infer(np.zeros((1, *engine.spec.input_hw, 3), np.uint8))
+        assert engine.is_lost
+
+
 def test_a_reopened_gpu_that_takes_no_batch_is_left_for_the_cpu() -> None:
     class Deaf(FakeEngine):
         def start(self, crops: Any) -> None:
