@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +21,7 @@ from steadypose.batch.outcome import DONE, FAILED, SKIPPED
 from steadypose.batch.work import Worker
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError
+from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.model.recovering import RecoveringEngine
 from tests.support.clips import write_clips
@@ -74,17 +76,11 @@ def test_a_lost_gpu_is_told_and_its_clip_made_again_by_one_engine(
 def test_what_was_passed_over_is_told_with_the_first_clip(
     tiny_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from steadypose.batch import work
-
-    opening = work.open_for
-
-    def open_for(settings: Any) -> Any:
-        taken = opening(settings)
+    def opening(settings: Any) -> Any:
+        taken = open_for(settings)
         return replace(taken, opened=replace(taken.opened, passed_over=("tensorrt: no GPU",)))
 
-    monkeypatch.setattr(work, "open_for", open_for)
+    monkeypatch.setattr("steadypose.batch.work.open_for", opening)
     (path,) = write_clips(tmp_path / "clips", ["a.mp4"])
     worker = worker_of(tiny_path, tmp_path / "out")
     assert worker.work(clip_of(path)).engine_notes == ("tensorrt: no GPU",)
