@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 # An installed torch is kept: without an NVIDIA GPU install its CPU build first.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo run test test-all test-more test-core test-export test-networks test-lowest test-camera fuzz mutants lint format bench \
+.PHONY: demo run test test-all test-more test-core test-export test-networks test-lowest test-camera fuzz soak mutants lint format bench \
     doctor reference setup setup-dev setup-export setup-all clean
 
 setup: $(VENV)/.app
@@ -113,6 +113,10 @@ bench: setup-dev
 	$(PY) -m benchmarks.accuracy.app
 	$(PY) -m benchmarks.loop.startup
 	$(PY) -m benchmarks.loop.recording --minutes 6
+
+# Ten minutes of trouble, then everything is counted; an hour: make soak SOAK="--minutes 60".
+soak: setup-dev
+	$(PY) -m benchmarks.loop.soak $(SOAK)
 
 # The library's reference, from its docstrings: out/api/index.html.
 reference: setup-dev

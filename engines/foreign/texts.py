@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ def read_toml(path: Path, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
 
 def _read(path: Path, most_bytes: int) -> bytes:
     with open_regular(path) as file:
-        data = file.read(most_bytes + 1)
+        # Room is made for all that is asked for, however small the file.
+        data = file.read(min(most_bytes, os.fstat(file.fileno()).st_size) + 1)
     if len(data) > most_bytes:
         raise ValueError(f"it has more than {most_bytes} bytes")
     return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping, Set
 from pathlib import Path
@@ -25,7 +26,8 @@ _MOST_GROWTH = 4  # layers may share weights; none of the published files has an
 # What torch raises for files that are damaged or something else altogether.
 _DAMAGE = (
     *(RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError),
-    *(AttributeError, TypeError, struct.error, zipfile.BadZipFile, NotImplementedError),
+    *(AttributeError, TypeError, struct.error, zipfile.BadZipFile),
+    *(NotImplementedError, MemoryError, OverflowError, AssertionError),
 )
 # Mean and deviation of the training's input (OpenMMLab 1.x): ours are in the recipe.
 _STATISTICS = r"^data_preprocessor\."
@@ -136,6 +138,7 @@ def _what_is_wrong(error: Exception) -> str:
 
 def _load(path: Path) -> Any:
     """Unpickle with nothing but tensors allowed; everything else is replaced."""
+    warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:

@@ -3,9 +3,11 @@
     python -m tests.fuzz                       # every reader for ten minutes
     python -m tests.fuzz --seconds 60 --total  # all of them for a minute together
     python -m tests.fuzz jsonl parquet
+    python -m tests.fuzz --cases 10000         # so many inputs for each, however long it takes
 
-A reader runs in a process of its own, with 1 GB of memory beyond what it has at the start. What
-it stumbles over is kept in .hypothesis/fuzz; it becomes a test before it is mended.
+A reader runs in a process of its own, with 500 MB of memory beyond what it has at the start, and
+2 s of the processor for each input. What it stumbles over is kept in .hypothesis/fuzz; it becomes a
+test before it is mended.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from steadypose.realtime.model.places import ROOT
 from tests.fuzz.readers import READERS
 from tests.fuzz.trying import try_reader
 
-_MORE_BYTES = 1 << 30
+_MORE_BYTES = 500 << 20
 _BLOCK = 150  # inputs between two looks at the clock
 _KEPT = ROOT / ".hypothesis" / "fuzz"
 
@@ -36,20 +38,22 @@ def main() -> int:
     parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(READERS))
     parser.add_argument("--seconds", type=float, default=600.0, help="for each (default: 600)")
     parser.add_argument("--total", action="store_true", help="for all of them together")
+    parser.add_argument("--cases", type=int, help="inputs for each, instead of seconds")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child is not None:
-        return _feed(given.readers[0], given.seconds, given.child)
+        return _feed(given.readers[0], given.seconds, given.cases, given.child)
     names = [name for name in given.readers or READERS if READERS[name].is_here]
     seconds = given.seconds / len(names) if given.total else given.seconds
-    return sum(not _watch(name, seconds) for name in names)
+    return sum(not _watch(name, seconds, given.cases) for name in names)
 
 
-def _watch(name: str, seconds: float) -> bool:
+def _watch(name: str, seconds: float, cases: int | None) -> bool:
     """Run a reader's child; returns whether it came through."""
     with tempfile.TemporaryDirectory() as folder:
         current = Path(folder) / "input"
         command = [sys.executable, "-m", "tests.fuzz", name, "--seconds", str(seconds)]
+        command += ["--cases", str(cases)] if cases is not None else []
         done = subprocess.run(
             [*command, "--child", str(current)],
             cwd=ROOT,
@@ -65,7 +69,7 @@ def _watch(name: str, seconds: float) -> bool:
     return done.returncode == 0
 
 
-def _feed(name: str, seconds: float, current: Path) -> int:
+def _feed(name: str, seconds: float, cases: int | None, current: Path) -> int:
     reader = READERS[name]
     end_s = time.monotonic() + seconds
     count = 0
@@ -78,7 +82,7 @@ def _feed(name: str, seconds: float, current: Path) -> int:
         current.write_bytes(data)
 
     try:
-        while time.monotonic() < end_s:
+        while count < cases if cases is not None else time.monotonic() < end_s:
             try_reader(reader, examples=_BLOCK, start=random.getrandbits(32), tried=tried)
     except BaseException:
         traceback.print_exc()

@@ -16,6 +16,8 @@ from steadypose.engines.engine_file import EngineInfo, read_info, sidecar_of
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
+from steadypose.realtime.command.config.reading import read_words
+from steadypose.realtime.command.options.command_line import build_parser
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import MODELS, ROOT
@@ -28,6 +30,7 @@ from steadypose.realtime.report.page import build_page
 from steadypose.realtime.report.sidecar_text import find_run_info
 from steadypose.realtime.sources.address import is_half_an_address, shown, shown_option
 from steadypose.realtime.sources.opening import SourceOptions, open_source
+from tests.fuzz import training_readers as training
 from tests.realtime.record.test_formats import random_run
 
 Read = Callable[[Path], object]
@@ -168,6 +171,10 @@ def _read_training(path: Path) -> None:
     load_config(path)
 
 
+def _read_options(path: Path) -> None:
+    read_words(path, build_parser())
+
+
 def _read_published(path: Path) -> None:
     zoo.read_table(path)
 
@@ -215,6 +222,15 @@ flip_pairs = []
 sigmas = [0.1, 0.1]
 """
 
+_RUN = b"""camera = 0
+fps = 29.97
+headless = true
+camera-control = "brightness=3,auto_exposure=1"
+roi = "0,0,640,480"
+split = "10min"
+csv = "out.csv"
+"""
+
 READERS = {
     "spec": Reader(
         lambda p: ModelSpec.from_json(p.read_text("latin-1")), lambda: [_spec().to_json().encode()]
@@ -235,6 +251,13 @@ READERS = {
     "wrap_toml": Reader(_read_wrap, lambda: [_WRAP], ".toml", "onnx"),
     "training_toml": Reader(
         _read_training, lambda: _texts("training/configs/*.toml"), ".toml", "torch"
+    ),
+    "run_toml": Reader(_read_options, lambda: [_RUN], ".toml"),
+    "coco_labels": Reader(training.read_labels, training.labels, ".json"),
+    "matlab_labels": Reader(training.read_matlab, training.matlab, ".mat", "scipy"),
+    "weights": Reader(training.read_weights, training.weights, ".pth", "torch"),
+    "safetensors": Reader(
+        training.read_weights, training.safetensors, ".safetensors", "safetensors"
     ),
     "published": Reader(_read_published, lambda: _texts("realtime/model/published.json"), ".json"),
     "video": Reader(_read_video, _videos),

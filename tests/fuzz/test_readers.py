@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from steadypose.engines.foreign.texts import read_json
 from tests.fuzz.readers import READERS
 from tests.fuzz.trying import read_one, try_reader
 
@@ -31,7 +33,11 @@ def test_spoilt_bytes_are_a_result_or_a_sentence(name: str) -> None:
     try_reader(READERS[name], examples=25, start=1)
 
 
-FOUND: dict[str, list[bytes]] = {}
+FOUND: dict[str, list[bytes]] = {
+    # A length of a gigabyte in a few bytes; a version that torch warns of.
+    "weights": [b"\x80\x02X1e99\x05\x00\x00\x00shortq\x05.", b"\x80\x01N."],
+    "matlab_labels": [b"", bytes(200)],  # errors of scipy's own
+}
 
 
 @pytest.mark.parametrize(
@@ -40,3 +46,15 @@ FOUND: dict[str, list[bytes]] = {}
 def test_what_was_found_once_stays_mended(name: str, data: bytes, tmp_path: Path) -> None:
     pytest.importorskip(READERS[name].package)
     read_one(READERS[name], tmp_path / f"x{READERS[name].suffix}", data)
+
+
+def test_no_more_room_is_made_than_a_file_needs(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    tracemalloc.start()
+    try:
+        assert read_json(path, most_bytes=1 << 30) == {}
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10 << 20

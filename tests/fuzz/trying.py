@@ -16,6 +16,7 @@ from steadypose.engines.errors import SteadyposeError
 from tests.fuzz.readers import Reader
 
 MOST_S = 10
+MOST_CPU_S = 2.0
 TOKENS = (
     *(b"", b"0", b"-1", b"1e999", b"NaN", b"Infinity", b"9" * 400, b"1" * 5000, b"null"),
     *(b"true", b'"', b"'", b"\\", b"[" * 3000, b"{" * 3000, b'{"a":' * 2000, b",", b"\n"),
@@ -59,15 +60,18 @@ def at_most(seconds: int) -> Iterator[None]:
         return
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise TooSlow(f"more than {seconds} s")
+        raise TooSlow(f"more than {seconds} s, or {MOST_CPU_S:g} s of the processor")
 
-    before = signal.signal(signal.SIGALRM, end)
+    before = [signal.signal(number, end) for number in (signal.SIGALRM, signal.SIGPROF)]
     signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_PROF, MOST_CPU_S)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in zip((signal.SIGALRM, signal.SIGPROF), before, strict=True):
+            signal.signal(number, handler)
 
 
 def try_reader(

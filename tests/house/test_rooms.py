@@ -29,7 +29,7 @@ ROOMS = {
     "export/wrap": "output",
     "training": "configs datasets examples measures people runs",
     "benchmarks": "accuracy gpu loop presence reading results smoothing",
-    "benchmarks/loop": "compared",
+    "benchmarks/loop": "compared soak",
 }
 MOST_ENTRIES, MOST_MODULES, MOST_LINES = 12, 14, 300
 

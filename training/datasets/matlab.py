@@ -26,7 +26,7 @@ def read_mat(path: Path) -> dict[str, Any]:
         raise SourceError(
             f"cannot read {path}: {error.strerror or error}", fix="check the path in the config"
         ) from error
-    except (ValueError, NotImplementedError, TypeError) as error:
+    except Exception as error:  # scipy's parser promises nothing about what it raises
         raise SourceError(
             f"{path} is no Matlab file that scipy reads: {error}",
             fix="use the published file (Matlab 5 format)",
