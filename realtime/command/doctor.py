@@ -118,7 +118,9 @@ def _window() -> str:
 
 
 def _video_backends() -> str:
-    names = {cv2.videoio_registry.getBackendName(b) for b in cv2.videoio_registry.getBackends()}
+    registry = cv2.videoio_registry
+    # Of some it only knows that a plugin could bring them.
+    names = {registry.getBackendName(b) for b in registry.getBackends() if registry.hasBackend(b)}
     return ", ".join(sorted(names))
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -111,6 +112,16 @@ def test_the_doctor_names_a_cameras_sizes(tmp_path: Path, monkeypatch: pytest.Mo
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert doctor._modes("/dev/video0") == "MJPG 640x480 1280x720; YUYV 640x480"
+
+
+def test_the_doctor_names_only_video_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = cv2.videoio_registry
+    monkeypatch.setattr(registry, "getBackends", lambda: [cv2.CAP_FFMPEG, cv2.CAP_GSTREAMER])
+    for is_there in (False, True):
+        known = {cv2.CAP_FFMPEG, cv2.CAP_GSTREAMER} if is_there else {cv2.CAP_FFMPEG}
+        monkeypatch.setattr(registry, "hasBackend", known.__contains__)
+        assert ("GSTREAMER" in doctor._video_backends()) == is_there
+        assert "FFMPEG" in doctor._video_backends()
 
 
 @pytest.mark.parametrize("is_smoothed", [False, True])
