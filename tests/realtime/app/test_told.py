@@ -164,7 +164,7 @@ def test_what_fails_before_the_run_leaves_nothing_open(monkeypatch: pytest.Monke
     def broken(*_: object, **__: object) -> None:
         raise SourceError("no", fix="none")
 
-    monkeypatch.setattr(cli, "describe_run", broken)
+    monkeypatch.setattr(assembly, "describe_run", broken)
     with pytest.raises(SourceError):
         cli._run_with(FakeEngine(), demo(3), [])
     assert closed == ["source"]
