@@ -16,7 +16,7 @@ import pytest
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
 from steadypose.engines.errors import SourceError
 from steadypose.realtime import cli
-from steadypose.realtime.command import console, doctor
+from steadypose.realtime.command import assembly, console, doctor
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.sources.opening import SourceOptions
