@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -49,7 +49,7 @@ class App:
         is_smooth: Show and record filtered positions.
         is_predicting: Draw people in the window as predicted for the moment of display.
         is_mirrored: Mirror the window only; recordings are unchanged.
-        is_picture_hidden: Window, video and snapshots show people and no picture.
+        is_picture_hidden: Whoever gets a frame, a person or a program, gets it black.
         max_frames: Stop after this many.
         angles: Measures joint angles, to be shown and recorded.
         progress: Called about four times a second with the number of frames done.
@@ -75,6 +75,7 @@ class App:
     _caption: Caption = field(default_factory=Caption)
     _is_paused: bool = False
     _has_help: bool = False
+    _black: NDArray[np.uint8] | None = None
     _is_done: bool = False
     _shown: TrackedFrame | None = None
     _progress_s: float = 0.0
@@ -118,11 +119,18 @@ class App:
 
     def _take(self, crops: Crops) -> TrackedFrame:
         poses = self.pipeline.poses(is_smooth=self.is_smooth)
+        if self.is_picture_hidden:  # here, so that no way out can be forgotten
+            crops.frame = replace(crops.frame, image_bgr=self._black_as(crops.frame.image_bgr))
         if self.angles is None:
             return TrackedFrame(crops, poses)
         certainty = self.pipeline.covariances() if self.is_smooth else None
         angles = self.angles.of_poses(poses, certainty, crops.frame.time_s)
         return TrackedFrame(crops, poses, angles)
+
+    def _black_as(self, image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self._black is None or self._black.shape != image_bgr.shape:
+            self._black = np.zeros_like(image_bgr)
+        return self._black
 
     def _is_finished(self) -> bool:
         """Decide what to do when no frame is available or in flight."""
@@ -197,7 +205,6 @@ class App:
             hud,
             is_predicted=is_window,
             is_mirrored=is_window and self.is_mirrored,
-            is_picture_hidden=self.is_picture_hidden,
         )
 
     def _figures(self, age_ms: float) -> tuple[str, ...]:
@@ -285,7 +292,7 @@ class App:
         """Save the frame shown last, with its recorded poses."""
         if self._shown is None:
             return
-        paint = self._shown.painter(is_picture_hidden=self.is_picture_hidden)
+        paint = self._shown.painter()
         self._try(partial(self.outputs.save_snapshot, paint()))
 
     def _try(self, work: Callable[[], str]) -> None:

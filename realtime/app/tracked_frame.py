@@ -36,7 +36,6 @@ class TrackedFrame:
         *,
         is_predicted: bool = False,
         is_mirrored: bool = False,
-        is_picture_hidden: bool = False,
     ) -> Paint:
         """Make a function that draws this frame as of now; any thread may call it.
 
@@ -44,11 +43,8 @@ class TrackedFrame:
             hud: Draws what lies over the people.
             is_predicted: Draw where people are when it is seen, not what is recorded.
             is_mirrored: Exchange left and right.
-            is_picture_hidden: Draw on black, so that nothing of the picture is seen.
         """
         image = self.crops.frame.image_bgr
-        if is_picture_hidden:
-            image = np.zeros_like(image)
         poses = (self.drawn if is_predicted else None) or self.poses
 
         def paint() -> NDArray[np.uint8]:

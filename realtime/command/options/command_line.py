@@ -112,7 +112,7 @@ def build_parser() -> Parser:
     output.add_argument(
         "--skeleton-only",
         action=Switch,
-        help="show and record people on black: no picture in window, video and snapshots",
+        help="show, record and send people on black: no picture leaves the program",
     )
     output.add_argument(
         "--angles",

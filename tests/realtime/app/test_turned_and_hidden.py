@@ -8,13 +8,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
+from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.options.command_line import build_parser
 from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.record.live.sender import Live
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.sidecar import sidecar_path
 from steadypose.realtime.sources.opening import SourceOptions, open_source
@@ -121,7 +125,6 @@ def test_without_the_picture_window_and_snapshot_show_people_on_black(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    from steadypose.engines.backends.fake_engine import FakeEngine
 
     shown = {}
     for is_hidden in (False, True):
@@ -142,6 +145,25 @@ def test_without_the_picture_window_and_snapshot_show_people_on_black(
     assert np.median(gray) == 200
     assert np.median(black) == 0
     assert (black.max(axis=2) > 60).any(), "people are drawn"
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_without_the_picture_none_is_sent_to_other_programs(*, is_hidden: bool) -> None:
+    sent: list[NDArray[np.uint8]] = []
+
+    class Channel(Live):
+        """What page, virtual camera and all the others are given."""
+
+        def offer(self, frame: Frame, *_: object) -> None:
+            sent.append(frame.image_bgr)
+
+    outputs = Outputs(COCO17, 30.0, is_live=False, live=Channel())
+    source = gray_source(6)
+    app = App(source, Pipeline(FakeEngine()), NullDisplay(), outputs, is_picture_hidden=is_hidden)
+    app.run()
+    source.close()
+    assert len(sent) == 6
+    assert all(picture.any() != is_hidden for picture in sent)
 
 
 def test_without_the_picture_the_video_shows_none(tmp_path: Path, tiny_path: Path) -> None:
