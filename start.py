@@ -6,6 +6,7 @@ With options it does the same for them: python start.py --camera 0 --csv me.csv
 # ruff: noqa: PTH100, PTH103, PTH118, PTH120, PTH110, PTH112, PTH204, RUF005, UP030, UP032, S603
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -26,7 +27,8 @@ def main(words):
     if reason is not None:
         run.say(*reason)
     python = os.path.join(HERE, run.environment_python())
-    if not os.path.exists(python):
+    # One that was left half-made has no pip; made again, it has.
+    if not (os.path.exists(python) and os.path.exists(INSTALLED)):
         _do("making .venv", [sys.executable, "-m", "venv", os.path.join(HERE, ".venv")], _VENV)
     if _is_older(INSTALLED, REQUIREMENTS):
         pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
@@ -58,8 +60,14 @@ def _do(what, command, fix):
 
 def _wait(command, folder):
     # type: (list[str], str | None) -> int
-    """Run a command; Ctrl-C reaches it, too, and it closes its files."""
+    """Run a command; what ends this program ends it, too, and it closes its files."""
+    running = []  # type: list[subprocess.Popen[bytes]]
+    for name in ("SIGTERM", "SIGHUP"):  # Ctrl-C reaches it without help
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: [one.send_signal(number) for one in running])
     child = subprocess.Popen(command, cwd=folder)
+    running.append(child)
     while True:
         try:
             code = child.wait()

@@ -65,6 +65,7 @@ def replace_file(
     fresh = target.with_name(f"{target.name[:40]}.{secrets.token_hex(8)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOT_THROUGH_LINKS
     os.close(os.open(fresh, flags, 0o666 if like is None else mode_of(like) | 0o600))
+    kept: Path | None = None
     try:
         write(fresh)
         if is_synced:
@@ -81,10 +82,13 @@ def replace_file(
         except OSError as error:
             if not is_open_elsewhere(error):
                 raise
-            raise kept_beside(fresh, target) from error
+            told = kept_beside(fresh, target)
+            kept = told.kept
+            raise told from error
     finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
+        if kept != fresh:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
 
 
 def replace_text(path: Path, text: str, *, owner: Claim | None = None) -> None:

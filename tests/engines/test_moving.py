@@ -62,6 +62,26 @@ def test_what_is_refused_twice_is_written(
         claim.release()
 
 
+def test_what_can_be_moved_nowhere_is_kept_where_the_sentence_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scanner holds the new file itself."""
+    monkeypatch.setattr(moving, "_TRIED_S", 0.0)
+
+    def busy(self: Path, _to: Path) -> Path:
+        error = PermissionError(errno.EACCES, "Permission denied", str(self))
+        error.winerror = 32  # type: ignore[attr-defined]
+        raise error
+
+    monkeypatch.setattr(Path, "replace", busy)
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(moving.OpenElsewhereError) as told:
+        replace_text(path, "new")
+    assert told.value.kept.read_text() == "new"
+    assert path.read_text() == "old"
+
+
 def test_it_is_tried_for_two_seconds() -> None:
     assert moving._TRIED_S == 2.0
 
