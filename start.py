@@ -62,10 +62,16 @@ def _wait(command, folder):
     # type: (list[str], str | None) -> int
     """Run a command; what ends this program ends it, too, and it closes its files."""
     running = []  # type: list[subprocess.Popen[bytes]]
+
+    def pass_on(number, _frame):
+        # type: (int, object) -> None
+        for one in running:
+            one.send_signal(number)
+
     for name in ("SIGTERM", "SIGHUP"):  # Ctrl-C reaches it without help
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda number, _: [one.send_signal(number) for one in running])
+            signal.signal(number, pass_on)
     child = subprocess.Popen(command, cwd=folder)
     running.append(child)
     while True:
