@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ from steadypose.realtime.app.clock import Clock
 from steadypose.realtime.app.display import WITHOUT_SCREEN, Display, without_screen
 from steadypose.realtime.app.draw import draw_hud
 from steadypose.realtime.app.keys import find_key
-from steadypose.realtime.app.tracked_frame import TrackedFrame
+from steadypose.realtime.app.tracked_frame import TrackedFrame, blackened
 from steadypose.realtime.app.trouble import Trouble
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.live.state import Page, RunState
@@ -75,7 +75,6 @@ class App:
     _caption: Caption = field(default_factory=Caption)
     _is_paused: bool = False
     _has_help: bool = False
-    _black: NDArray[np.uint8] | None = None
     _is_done: bool = False
     _shown: TrackedFrame | None = None
     _progress_s: float = 0.0
@@ -120,17 +119,12 @@ class App:
     def _take(self, crops: Crops) -> TrackedFrame:
         poses = self.pipeline.poses(is_smooth=self.is_smooth)
         if self.is_picture_hidden:  # here, so that no way out can be forgotten
-            crops.frame = replace(crops.frame, image_bgr=self._black_as(crops.frame.image_bgr))
+            crops.frame = blackened(crops.frame)
         if self.angles is None:
             return TrackedFrame(crops, poses)
         certainty = self.pipeline.covariances() if self.is_smooth else None
         angles = self.angles.of_poses(poses, certainty, crops.frame.time_s)
         return TrackedFrame(crops, poses, angles)
-
-    def _black_as(self, image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self._black is None or self._black.shape != image_bgr.shape:
-            self._black = np.zeros_like(image_bgr)
-        return self._black
 
     def _is_finished(self) -> bool:
         """Decide what to do when no frame is available or in flight."""

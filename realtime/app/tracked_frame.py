@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.realtime.app.draw import draw_angles, draw_poses, mirrored
-from steadypose.realtime.datatypes import FloatArray, Pose
+from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.picture import Paint
 from steadypose.realtime.tracking.pipeline import Crops
 
@@ -56,3 +56,8 @@ class TrackedFrame:
             return canvas
 
         return paint
+
+
+def blackened(frame: Frame) -> Frame:
+    """The same frame without its picture."""
+    return replace(frame, image_bgr=np.zeros_like(frame.image_bgr))
