@@ -8,6 +8,7 @@ from pathlib import Path
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16", "int8")
 
+MOST_THREADS = 256
 BF16_GAIN = 0.85
 """Share of fp32's time that bf16 may take on a CPU: what is as fast in fp32 is more exact there."""
 

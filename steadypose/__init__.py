@@ -94,4 +94,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """What there is, for completion."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -1,4 +1,7 @@
-"""People in Rerun's viewer: python rerun_viewer.py [source] [file]; pip install rerun-sdk."""
+"""People in Rerun's viewer: python rerun_viewer.py [source] [file]; pip install rerun-sdk.
+
+The viewer is a program beside Python's own: activate the environment, so that it is found.
+"""
 
 import sys
 

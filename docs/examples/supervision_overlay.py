@@ -1,6 +1,6 @@
 """Draw with supervision: python supervision_overlay.py [source] [picture].
 
-It needs supervision (pip install supervision).
+It needs supervision (pip install supervision). Without a screen give a picture to write.
 """
 
 import sys
@@ -20,11 +20,12 @@ def main(source: str = "0", picture: str = "") -> None:
             image = limbs.annotate(frame.image_bgr.copy(), people)
             image = dots.annotate(image, people)
             if picture:
-                cv2.imwrite(picture, image)
                 continue
             cv2.imshow("supervision", image)
             if cv2.waitKey(1) == ord("q"):
                 break
+        if picture:
+            cv2.imwrite(picture, image)
 
 
 if __name__ == "__main__":

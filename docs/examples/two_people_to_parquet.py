@@ -3,6 +3,7 @@
 It needs pyarrow. For all keypoints there is a command: steadypose run --persons 2 --parquet FILE.
 """
 
+import contextlib
 import sys
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -32,4 +33,5 @@ def main(source: str = "0", file: str = "wrists.parquet") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with contextlib.suppress(KeyboardInterrupt):
+        main(*sys.argv[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ class Angle(NamedTuple):
 
     Attributes:
         degrees: 180 is a straight elbow, knee or hip, 0 a hanging arm or an upright trunk; it
-            goes on to 181 where a joint passes through straight.
+            goes on to 181 where a joint passes through straight, and below 0 where it folds over.
         std: Standard deviation, degrees, from the covariance of the keypoints; NaN if the filter
             does not know it.
     """
@@ -34,7 +34,7 @@ class Angle(NamedTuple):
     std: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Person:
     """One person in one frame; arrays are read-only.
 
@@ -59,7 +59,12 @@ class Person:
     score: FloatArray
     state: NDArray[np.int8]
     covariance: FloatArray
-    _angles: Callable[[], Mapping[str, Angle]] = field(repr=False)
+    _angles: Callable[[], Mapping[str, Angle]]
+
+    def __repr__(self) -> str:
+        x1, y1, x2, y2 = (round(side) if side == side else side for side in self.box)  # noqa: PLR0124 - NaN
+        here = int((self.state != State.LOST).sum())
+        return f"<Person {self.id}: {here} of {len(self.names)} keypoints in {x1, y1, x2, y2}>"
 
     @property
     def angles(self) -> Mapping[str, Angle]:
@@ -116,7 +121,7 @@ class Person:
         return self.names.index(keypoint)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frame:
     """One frame and the people in it.
 
@@ -133,10 +138,15 @@ class Frame:
     index: int
     time_s: float
     persons: tuple[Person, ...]
-    _poses: tuple[Pose, ...] = field(repr=False)
-    _angles: Callable[[], Sequence[FloatArray]] = field(repr=False)
-    _predict: Callable[[float], tuple[Person, ...]] = field(repr=False)
+    _poses: tuple[Pose, ...]
+    _angles: Callable[[], Sequence[FloatArray]]
+    _predict: Callable[[float], tuple[Person, ...]]
     source: int = 0
+
+    def __repr__(self) -> str:
+        height, width = self.image_bgr.shape[:2]
+        people = ", ".join(map(repr, self.persons)) or "nobody"
+        return f"<Frame {self.index} at {self.time_s:.3f} s, {width}x{height}: {people}>"
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.persons)

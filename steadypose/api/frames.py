@@ -39,6 +39,7 @@ class Frames(Closing):
             lambda crops: hand_out(crops.frame),
             may_read=lambda: not self._stop.is_set(),
         ).run()
+        self.close_at_exit()
 
     @property
     def label(self) -> str:

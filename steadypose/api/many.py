@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
 
+from steadypose.api.closing import Closing
 from steadypose.api.frame import Frame
 from steadypose.api.frames import Frames
 from steadypose.engines.errors import SteadyposeError
 
 
-class ManyFrames:
+class ManyFrames(Closing):
     """Several open sources with one network: iterate over it once.
 
     Each source is followed on a thread of its own, one frame ahead of who iterates; what is
@@ -40,6 +40,7 @@ class ManyFrames:
         ]
         for thread in self._threads:
             thread.daemon = True
+        self.close_at_exit()
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames: of files every one, of cameras the newest; in the order they are ready.
@@ -66,17 +67,6 @@ class ManyFrames:
             last.callback(self._release)
             for source in self.sources:
                 last.callback(source.close)
-
-    def __enter__(self) -> ManyFrames:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _next(self) -> Frame | None:
         with self._news:

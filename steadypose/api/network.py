@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from steadypose.api import options as choosing
+from steadypose.api.closing import Closing
 from steadypose.api.options import Chosen, NetworkOptions
 from steadypose.engines.base import Engine
 from steadypose.realtime.model.sharing import SharedEngine
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Network:
+class Network(Closing):
     """One network for several trackers, each of which may run on a thread of its own.
 
     It works on a thread that belongs to it; what several threads hand over meanwhile is one
@@ -30,6 +30,7 @@ class Network:
     def __init__(self, **options: Unpack[NetworkOptions]) -> None:
         chosen = Chosen.of(options)
         self._shared = SharedEngine(lambda: choosing.open_model(chosen))
+        self.close_at_exit()
 
     @property
     def label(self) -> str:
@@ -43,14 +44,3 @@ class Network:
     def close(self) -> None:
         """Free the network once the batches that were handed over are done. Safe to call twice."""
         self._shared.close()
-
-    def __enter__(self) -> Network:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -9,10 +9,11 @@ from typing import Any, Protocol, TypedDict
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.options import MOST_THREADS, EngineOptions, default_threads
 from steadypose.realtime.model.best_built import open_best
+from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.opening import open_chosen
-from steadypose.realtime.model.places import QUALITIES
+from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.smooth.presets import NAMES, make_smoother
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.roster import CANDIDATES, MOST_PERSONS
@@ -31,7 +32,7 @@ class NetworkOptions(TypedDict, total=False):
 
     Attributes:
         quality: ``fast``, ``balanced`` or ``best``; None: the default.
-        model: A model file instead.
+        model: A model file, or the name of one that is here, instead.
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``tensorrt``.
         threads: CPU threads of the network; 0: all, at most 8.
     """
@@ -47,7 +48,7 @@ class Options(NetworkOptions, total=False):
 
     Attributes:
         quality: ``fast``, ``balanced`` or ``best``; None: the default.
-        model: A model file instead.
+        model: A model file, or the name of one that is here, instead.
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``tensorrt``.
         threads: CPU threads of the network; 0: all, at most 8.
         persons: How many people to track, 1 to 10; 1 if it is left out.
@@ -96,9 +97,21 @@ class Chosen:
         if self.smooth not in NAMES:
             fix = f"one of {', '.join(NAMES)}"
             raise UsageError(f"there is no filter {self.smooth!r}", fix=fix)
+        for name in ("persons", "threads"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise UsageError(f"{name}={value!r} is no whole number", fix="give a number")
+        if not 0 <= self.threads <= MOST_THREADS:
+            raise UsageError(
+                f"{self.threads} threads are not possible", fix=f"from 0 (all) to {MOST_THREADS}"
+            )
         if not 1 <= self.persons <= MOST_PERSONS:
             fix = f"from 1 to {MOST_PERSONS}"
             raise UsageError(f"{self.persons} persons cannot be tracked", fix=fix)
+        if self.quality is not None and self.model is not None:
+            raise UsageError("quality and model both name a network", fix="give one of them")
+        if self.network is not None and not hasattr(self.network, "share"):
+            raise UsageError(f"{self.network!r:.60} is no network", fix="give an sp.Network")
         own = (self.quality, self.model, self.backend, self.threads)
         if self.network is not None and own != (None, None, "auto", 0):
             raise UsageError(
@@ -140,5 +153,7 @@ def open_model(chosen: Chosen) -> Engine:
     backend = chosen.backend
     if chosen.model is None and chosen.quality is None:
         return open_best(backend=backend, options=options, is_auto_build=False).opened.engine
-    path = Path(chosen.model) if chosen.model is not None else QUALITIES[chosen.quality or ""]
+    path = QUALITIES[chosen.quality or DEFAULT_QUALITY]
+    if chosen.model is not None:
+        path = choose_model(str(chosen.model), is_fetching=False)
     return open_chosen(path, backend=backend, options=options, is_auto_build=False).engine

@@ -47,6 +47,8 @@ class Tracker(Closing):
         self._index = 0
         self._begin_s: float | None = None
         self._last_s: float | None = None
+        self._is_closed = False
+        self.close_at_exit()
 
     def __call__(self, image_bgr: NDArray[np.uint8], *, time_s: float | None = None) -> Frame:
         """Find the people of the next picture.
@@ -57,9 +59,19 @@ class Tracker(Closing):
             time_s: When it was taken, seconds on any clock that only grows; None: now.
 
         Raises:
-            Error: It is no such picture, or its time lies before the last one's.
+            Error: It is no such picture, its time lies before the last one's, or the tracker
+                is closed.
         """
+        if not isinstance(image_bgr, np.ndarray):
+            raise UsageError(
+                f"{image_bgr!r:.60} is no picture",
+                fix="pass an array; cv2.imread gives None where it cannot read the file",
+            )
+        if time_s is not None and not isinstance(time_s, (int, float, np.number)):
+            raise UsageError(f"{time_s!r:.60} is no time", fix="pass seconds, or leave time_s out")
         with self._turn:
+            if self._is_closed:
+                raise UsageError("this tracker is closed", fix="make a new sp.Tracker")
             return self._next(image_bgr, time_s)
 
     def _next(self, image_bgr: NDArray[np.uint8], time_s: float | None) -> Frame:
@@ -71,8 +83,9 @@ class Tracker(Closing):
             raise UsageError(f"{time_s} is no time", fix="pass seconds, or leave time_s out")
         if self._last_s is not None and time_s < self._last_s:
             raise UsageError(
-                f"time runs backwards: {time_s:g} s after {self._last_s:g} s",
-                fix="pass pictures in the order they were taken, one Tracker for each camera",
+                f"time runs backwards by {self._last_s - time_s:g} s",
+                fix="pass pictures in the order they were taken, one Tracker for each camera, and "
+                "time_s always or never",
             )
         frame = datatypes.Frame(image_bgr, self._index, time_s, time.perf_counter())
         self._last_s = time_s
@@ -83,4 +96,5 @@ class Tracker(Closing):
     def close(self) -> None:
         """Free the network, once the picture that is worked on is done. Safe to call twice."""
         with self._turn:
+            self._is_closed = True
             self._engine.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from steadypose.engines import registry
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import PRECISIONS, RemoteOptions
+from steadypose.engines.options import MOST_THREADS, PRECISIONS, RemoteOptions
 from steadypose.realtime.command.options.parser import Number, Switch, file_name
 from steadypose.realtime.command.options.values import secret, secret_in
 from steadypose.realtime.command.settings import DEFAULTS
@@ -131,7 +131,7 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
     )
     engine.add_argument(
         "--threads",
-        type=Number(0, 256),
+        type=Number(0, MOST_THREADS),
         default=DEFAULTS.threads,
         metavar="N",
         help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "

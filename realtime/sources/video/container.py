@@ -28,6 +28,7 @@ _WEB_PROTOCOLS = "http,https,httpproxy,tls,tcp,crypto"
 _STREAM_PROTOCOLS = f"{_WEB_PROTOCOLS},rtsp,rtsps,rtp,srtp,udp,rtmp,rtmps,rtmpt,srt"
 _AT_ONCE = 1 << 18  # bytes of a file that are read in one go
 _MOST_THREADS = 8
+_DECODES_TITLES = int(av.__version__.partition(".")[0]) < 19
 
 
 @dataclass(slots=True)
@@ -193,8 +194,9 @@ def _refuse(*_: object) -> object:
 def _open(source: object, decode: str, **how: Any) -> tuple[Any, str]:
     """Open with the chosen decoder; (container, what decodes)."""
     logging.getLogger("libav").setLevel(logging.CRITICAL)
-    # Titles of strangers need not be UTF-8.
-    how["metadata_errors"] = "replace"
+    # Titles of strangers need not be UTF-8; from 19 on PyAV knows that itself.
+    if _DECODES_TITLES:
+        how["metadata_errors"] = "replace"
     plain = av.open(source, "r", **how)
     if decode in {"auto", "cpu"}:
         return plain, "cpu"
