@@ -161,7 +161,7 @@ def test_a_tracker_follows_pictures_of_ones_own() -> None:
     with sp.Tracker() as tracker:
         people = [tracker(picture(), time_s=n / 30).persons for n in range(10)]
         assert {one.id for one in people[-1]} == {1}
-        with pytest.raises(sp.Error, match=r"time runs backwards: 0.1 s after 0.3 s"):
+        with pytest.raises(sp.Error, match=r"time runs backwards by 0\.2 s"):
             tracker(picture(), time_s=0.1)
         for wrong_s in (float("nan"), float("inf")):
             with pytest.raises(sp.Error, match="is no time"):
