@@ -35,7 +35,7 @@ from steadypose.realtime.command.console import answer, report, say
 from steadypose.realtime.command.ending import finish, resume
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
-from steadypose.realtime.command.options.engine import backend_of, device_of
+from steadypose.realtime.command.options.engine import backend_of, device_of, remote_of
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.several import each_of, finish_together
@@ -78,6 +78,7 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
                     chosen,
                     backend=backend_of(arguments),
                     is_trusting=trust,
+                    remote=remote_of(arguments),
                     **device_of(arguments),
                 )
             except SteadyposeError as error:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from steadypose.engines.engine_file import SUFFIX, read_info
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import write_model_file
 from steadypose.engines.foreign.names import RULE, is_name
+from steadypose.engines.foreign.texts import read_json
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.wording.advice import command
-from steadypose.export.wrap.repository import KINDS, Serving, files_of
+from steadypose.export.wrap.repository import KINDS, LIST, Serving, files_of
 from steadypose.realtime.command.options.parser import Number, Parser, file_name, run_command
 from steadypose.realtime.model.places import DEFAULT_MODEL
 
@@ -87,26 +89,51 @@ def _work(argv: Sequence[str] | None) -> list[str]:
         delay_us=arguments.delay,
     )
     files = files_of(model, name, serving, kind=arguments.kind)
-    for inside in files:
-        _check_own(arguments.output / inside, is_of_text=inside.endswith(".pbtxt"))
+    listed = _listed(arguments.output / LIST)
+    _check_own(arguments.output, name, files, is_listed=name in listed)
     for inside, content in files.items():
         data = content.read_bytes() if isinstance(content, Path) else content
+        if inside == LIST:
+            data = _among(listed, name, data)
         write_model_file(data, arguments.output / inside)
     return [str(arguments.output / inside) for inside in files]
 
 
-def _check_own(path: Path, *, is_of_text: bool) -> None:
-    """Refuse to replace a configuration that somebody wrote.
+def _check_own(folder: Path, name: str, files: Iterable[str], *, is_listed: bool) -> None:
+    """Refuse to replace what somebody else wrote.
 
     Raises:
-        UsageError: It is none of this command.
+        UsageError: A file of this model is there, and is none of this command.
     """
-    if is_of_text and path.exists() and not path.read_bytes().startswith(_MARK):
+    text = folder / name / "config.pbtxt"
+    if is_listed or (text.exists() and text.read_bytes().startswith(_MARK)):
+        return
+    for path in (folder / inside for inside in files if inside != LIST):
+        if path.exists():
+            raise UsageError(
+                f"{path} would be replaced, and steadypose did not write it",
+                fix="choose another folder, or --name",
+            )
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """What OpenVINO Model Server's list of models holds: each by its name; none without a list.
+
+    Raises:
+        UsageError: There is another file of that name.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return {entry["config"]["name"]: entry for entry in read_json(path)["model_config_list"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} would be replaced, and steadypose did not write it",
-            fix="choose another folder, or --name",
-        )
+            f"{path} would be replaced, and is no list of models", fix="choose another folder"
+        ) from error
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _among(listed: dict[str, Any], name: str, data: bytes) -> bytes:
+    """A list with one model, with the others that were there."""
+    (own,) = json.loads(data)["model_config_list"]
+    entries = [*({**listed, name: own}).values()]
+    return (json.dumps({"model_config_list": entries}, indent=2) + "\n").encode()

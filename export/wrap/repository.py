@@ -13,6 +13,8 @@ from steadypose.engines.file_io import sha256_of
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import METADATA_KEY, ModelSpec
 
+LIST = "config.json"
+"""OpenVINO Model Server's list of its models."""
 KINDS = ("triton", "openvino")
 _PYTHON = Path(__file__).with_name("triton_model.py")
 
@@ -54,7 +56,7 @@ def files_of(model: Path, name: str, serving: Serving, *, kind: str) -> dict[str
         if is_built:
             raise UsageError("OpenVINO runs no TensorRT engine", fix="give the model file (.onnx)")
         read_spec(model)
-        return {f"{name}/1/model.onnx": model, "config.json": _ovms(name, serving).encode()}
+        return {f"{name}/1/model.onnx": model, LIST: _ovms(name, serving).encode()}
     if is_built != (serving.backend == "tensorrt"):
         raise UsageError(
             f"--run {serving.backend} does not go with {model.name}",

@@ -16,7 +16,7 @@ from steadypose.engines import registry
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.model_file import read_spec
-from steadypose.engines.options import EngineOptions, default_threads, usable_cpus
+from steadypose.engines.options import EngineOptions, RemoteOptions, default_threads, usable_cpus
 from steadypose.realtime.app.display import gui_backend, why_headless
 from steadypose.realtime.command.machine import cpu_name
 from steadypose.realtime.model.best_built import open_best
@@ -38,6 +38,7 @@ def examine(
     is_trusting: bool = False,
     device: int = 0,
     openvino_device: str = "CPU",
+    remote: RemoteOptions | None = None,
 ) -> list[str]:
     """Everything a bug report needs, one line each.
 
@@ -48,12 +49,14 @@ def examine(
         is_trusting: Try an engine that somebody else built.
         device: Number of the GPU.
         openvino_device: See ``EngineOptions``.
+        remote: The servers of such a run.
     """
     options = EngineOptions(
         threads=default_threads(),
         is_trusting=is_trusting,
         device=device,
         openvino_device=openvino_device,
+        remote=remote or RemoteOptions(),
     )
     taken = []
     if model is None:

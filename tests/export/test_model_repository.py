@@ -63,6 +63,35 @@ def test_openvino_model_server_gets_a_list_of_models(tiny_path: Path, tmp_path: 
     assert (entry["config"]["name"], entry["config"]["base_path"]) == ("tiny", "/models/tiny")
 
 
+def test_other_models_stay_in_the_list(tiny_path: Path, tmp_path: Path) -> None:
+    theirs = {"config": {"name": "theirs", "base_path": "/models/theirs", "nireq": 7}}
+    listed = tmp_path / "config.json"
+    listed.write_text(json.dumps({"model_config_list": [theirs]}))
+    for words in ([], ["--instances", "3"], ["--name", "second"]):
+        given = [str(tmp_path), "--model", str(tiny_path), "--for", "openvino", *words]
+        assert main(given) == 0
+    entries = json.loads(listed.read_text())["model_config_list"]
+    assert entries[0] == theirs
+    assert [entry["config"]["name"] for entry in entries] == ["theirs", "tiny", "second"]
+    assert entries[1]["config"]["nireq"] == 3
+
+
+@pytest.mark.parametrize("kind", ["triton", "openvino"])
+def test_a_model_that_somebody_else_put_there_is_not_replaced(
+    tiny_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    theirs = tmp_path / "tiny/1/model.onnx"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    given = [str(tmp_path), "--model", str(tiny_path), "--for", kind]
+    assert main(given) == 2
+    assert "steadypose did not write it" in capsys.readouterr().err
+    theirs.unlink()
+    (tmp_path / "config.json").write_text('["no list of models"]')
+    assert main(given) == 2
+    assert "is no list of models" in capsys.readouterr().err
+
+
 def test_mistakes_are_a_sentence(
     tiny_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,10 +10,11 @@ from steadypose.engines.backends.remote.contract import Client, check_served
 from steadypose.engines.backends.remote.engine import RemoteEngine
 from steadypose.engines.backends.remote.places import Place, place_of
 from steadypose.engines.backends.remote.server import Server
-from steadypose.engines.errors import EngineError, UsageError
+from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
 from steadypose.engines.file_io import sha256_of
 from steadypose.engines.options import EngineOptions, RemoteOptions
 from steadypose.engines.spec import ModelSpec
+from steadypose.engines.wording import advice
 
 
 def open_remote(path: Path, spec: ModelSpec, options: EngineOptions) -> RemoteEngine:
@@ -69,7 +70,14 @@ def _check_ca(path: Path) -> None:
 def _load(places: list[Place]) -> None:
     """Import what the places need, where a missing package becomes a sentence."""
     for place in places:
-        _class_of(place)
+        try:
+            _class_of(place)
+        except ImportError as error:
+            raise EngineUnavailableError(
+                f"backend 'remote' needs {error.name or 'tritonclient'}, which is not installed "
+                "or does not load",
+                fix=advice.install("requirements-remote.txt"),
+            ) from error
 
 
 def _class_of(place: Place) -> type[Client]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,12 @@ from steadypose.engines.backends.remote.contract import (
 from steadypose.engines.backends.remote.engine import RemoteEngine
 from steadypose.engines.backends.remote.places import Place, place_of
 from steadypose.engines.backends.remote.server import Server
-from steadypose.engines.errors import EngineError, ModelFileError, UsageError
+from steadypose.engines.errors import (
+    EngineError,
+    EngineUnavailableError,
+    ModelFileError,
+    UsageError,
+)
 from steadypose.engines.options import EngineOptions, RemoteOptions
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
@@ -288,3 +294,18 @@ def test_options_of_servers(tmp_path: Path) -> None:
         options("--server-token", "secret")
     with pytest.raises(UsageError, match="is for --backend remote"):
         to_settings(build_parser().parse_args(["--server", "a:1"]), None)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "http://127.0.0.1:9"])
+def test_a_missing_client_is_a_sentence_with_its_file(
+    monkeypatch: pytest.MonkeyPatch, tiny_path: Path, address: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "tritonclient", None)
+    for module in ("grpc_client", "http_client"):
+        monkeypatch.delitem(
+            sys.modules, f"steadypose.engines.backends.remote.{module}", raising=False
+        )
+    options = EngineOptions(remote=RemoteOptions((address,)))
+    with pytest.raises(EngineUnavailableError, match="needs tritonclient") as caught:
+        open_engine(tiny_path, backend="remote", options=options)
+    assert "requirements-remote.txt" in caught.value.fix
