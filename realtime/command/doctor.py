@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
@@ -246,4 +247,11 @@ def _faster(took_ms: dict[str, float]) -> list[str]:
     taken, best = next(iter(took_ms), ""), min(took_ms, key=took_ms.__getitem__, default="")
     if best == taken or took_ms[best] > CLEARLY * took_ms[taken]:
         return []
+    if _is_busy():
+        return [f"{best} was quicker than {taken}, but the machine was busy: try again later"]
     return [f"{best} is quicker here than {taken}, which auto takes: try --backend {best}"]
+
+
+def _is_busy() -> bool:
+    """Whether others want the processors; a network on several threads suffers most from it."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > max(1.0, 0.75 * usable_cpus())

@@ -51,10 +51,24 @@ def test_a_busy_moment_does_not_count() -> None:
         ({}, ""),
     ],
 )
-def test_a_clearly_quicker_backend_is_named(took_ms: dict[str, float], said: str) -> None:
+def test_a_clearly_quicker_backend_is_named(
+    monkeypatch: pytest.MonkeyPatch, took_ms: dict[str, float], said: str
+) -> None:
+    monkeypatch.setattr(doctor, "_is_busy", lambda: False)
     text = "".join(doctor._faster(took_ms))
     assert text.startswith(said)
     assert bool(text) == bool(said)
+
+
+@pytest.mark.posix("the system's load")
+def test_on_a_busy_machine_no_other_backend_is_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+    took_ms = {"openvino": 10.0, "onnxruntime": 5.0}
+    for load, advised in ((0.2, True), (8.0, False)):
+        monkeypatch.setattr(doctor.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        monkeypatch.setattr(doctor, "usable_cpus", lambda: 2)
+        (text,) = doctor._faster(took_ms)
+        assert ("try --backend onnxruntime" in text) == advised
+        assert ("the machine was busy" in text) != advised
 
 
 def test_the_doctor_tells_what_a_crop_takes_on_each_backend() -> None:
