@@ -10,6 +10,7 @@ from typing import Any
 
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.foreign import texts
+from steadypose.engines.foreign.files import is_there
 from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.skeletons.sides import right_twin
 from steadypose.engines.skeletons.skeleton import UNKNOWN_SIGMA, Skeleton
@@ -64,7 +65,7 @@ def read_skeleton(text: str, folder: Path = Path()) -> ChosenSkeleton:
     if text in SKELETONS:
         return ChosenSkeleton(SKELETONS[text])
     path = folder / text
-    if path.suffix.lower() != ".toml" and not path.is_file():
+    if path.suffix.lower() != ".toml" and not is_there(path):
         raise UsageError(
             f"skeleton {text!r} is not known",
             fix=f"use one of {', '.join(SKELETONS)}, or a TOML file with a [skeleton] table",

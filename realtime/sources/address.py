@@ -78,6 +78,8 @@ def is_pipeline(text: str) -> bool:
 
 def outline(pipeline: str) -> str:
     """The elements of a pipeline without their properties, of which one may be a password."""
+    if '"' in pipeline or "'" in pipeline:
+        pipeline = re.sub(r"""(["']).*\1""", "", pipeline, flags=re.DOTALL)
     words = [part.split(",")[0].split() or [HIDDEN] for part in pipeline.split("!")]
     return " ! ".join(word if _ELEMENT.fullmatch(word) else HIDDEN for word, *_ in words)
 

@@ -9,7 +9,7 @@ import cv2
 
 from steadypose.engines.errors import SourceError
 from steadypose.realtime.sources.address import outline
-from steadypose.realtime.sources.capture.device import CvDevice
+from steadypose.realtime.sources.capture.device import CvDevice, quiet
 from steadypose.realtime.sources.capture.mode import CameraMode, fps_of, granted
 
 _SAYS_BGR = re.compile(r"format\s*=\s*(\(string\)\s*)?BGR\b")
@@ -31,7 +31,8 @@ def pipeline_opener(pipeline: str) -> Callable[[], CvDevice]:
                 fix="put one that can before it (JetPack and Debian's python3-opencv have one), "
                 "or give the camera or address itself",
             )
-        capture = cv2.VideoCapture(as_bgr(pipeline), cv2.CAP_GSTREAMER)
+        with quiet():
+            capture = cv2.VideoCapture(as_bgr(pipeline), cv2.CAP_GSTREAMER)
         if not capture.isOpened():
             capture.release()
             raise SourceError(

@@ -117,6 +117,8 @@ def test_properties_are_never_shown_as_one_may_be_a_password(
     assert shown_option(pipeline) == "rtspsrc ! decodebin ! appsink"
     assert shown_option(f"--source={pipeline}") == "--source=rtspsrc ! decodebin ! appsink"
     assert "secret" not in outline("location=secret ! Secret! !rtsp://secret ! appsink")
+    for quoted in ('user-pw="a ! hunter2 ! b"', "user-pw='a ! hunter2' x='! hunter2 !'"):
+        assert "hunter2" not in outline(f"rtspsrc {quoted} ! decodebin ! appsink")
     monkeypatch.setenv("CAMERA", pipeline)
     assert spelled_out("env:CAMERA") == pipeline
 
