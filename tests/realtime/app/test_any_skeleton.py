@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
+from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.skeletons.people import COCO17, HALPE26
 from steadypose.engines.skeletons.sides import right_twin, side_of, without_side
@@ -222,3 +223,9 @@ def test_an_animal_is_not_framed_by_a_persons_proportions() -> None:
     seen = np.ones(17, bool)
     assert Framing(animal).plausible(xy, seen).all()
     assert not Framing(COCO17).plausible(np.resize(xy, (17, 2)), seen).all()
+
+
+@pytest.mark.parametrize("name", ["cat", "a" * 400])
+def test_a_name_that_no_skeleton_has_is_a_sentence(name: str) -> None:
+    with pytest.raises(UsageError, match="is not known"):
+        read_skeleton(name)
