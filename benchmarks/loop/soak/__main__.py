@@ -41,6 +41,7 @@ from steadypose.realtime.tracking.pipeline import Pipeline
 PLAN = {"lost": 40, "resized": 8, "stalled": 6, "deaf": 6, "full": 4}
 """How often each trouble happens, however long it all takes."""
 _MOST_MIB, _MOST_AGE_MS = 15.0, 200.0
+_WARM_RUNS = 6
 
 
 class Soak:
@@ -66,7 +67,8 @@ class Soak:
 
     def run(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """All shifts; (handles, threads) before and after."""
-        self._shift(seconds=3.0)  # everything is loaded
+        for _ in range(_WARM_RUNS):  # everything is loaded, and the allocator has its arenas
+            self._shift(seconds=3.0)
         self.shifts.clear()
         before = _held()
         trouble = threading.Thread(target=self._trouble)
