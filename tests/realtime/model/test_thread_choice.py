@@ -204,7 +204,7 @@ def test_what_comes_at_its_own_time(
     monkeypatch: pytest.MonkeyPatch, text: str, *, wanted: bool
 ) -> None:
     monkeypatch.setattr(
-        "steadypose.realtime.sources.camera.connect", lambda _: pytest.fail("connected")
+        "steadypose.realtime.sources.video.web.open_address", lambda *_, **__: pytest.fail("asked")
     )
     assert is_camera(SourceOptions(text)) is wanted
 
