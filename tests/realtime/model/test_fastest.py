@@ -64,7 +64,7 @@ def test_a_clearly_quicker_backend_is_named(
 def test_on_a_busy_machine_no_other_backend_is_advised(monkeypatch: pytest.MonkeyPatch) -> None:
     took_ms = {"openvino": 10.0, "onnxruntime": 5.0}
     for load, advised in ((0.2, True), (8.0, False)):
-        monkeypatch.setattr(doctor.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0))
         monkeypatch.setattr(doctor, "usable_cpus", lambda: 2)
         (text,) = doctor._faster(took_ms)
         assert ("try --backend onnxruntime" in text) == advised
