@@ -12,7 +12,7 @@ from steadypose.engines.engine_file import SUFFIX, read_info
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import write_model_file
 from steadypose.engines.foreign.names import RULE, is_name
-from steadypose.engines.foreign.texts import read_json
+from steadypose.engines.foreign.texts import parse_json, read_json
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.wording.advice import command
 from steadypose.export.wrap.repository import KINDS, LIST, Serving, files_of
@@ -134,6 +134,6 @@ def _listed(path: Path) -> dict[str, Any]:
 
 def _among(listed: dict[str, Any], name: str, data: bytes) -> bytes:
     """A list with one model, with the others that were there."""
-    (own,) = json.loads(data)["model_config_list"]
+    (own,) = parse_json(data)["model_config_list"]
     entries = [*({**listed, name: own}).values()]
     return (json.dumps({"model_config_list": entries}, indent=2) + "\n").encode()
