@@ -46,13 +46,6 @@ def server(tmp_path: Path) -> Iterator[WebServer]:
     found.close()
 
 
-@pytest.fixture
-def visitor(server: WebServer) -> Iterator[Visitor]:
-    found = Visitor(server)
-    yield found
-    found.close()
-
-
 # Who asks, and where
 
 

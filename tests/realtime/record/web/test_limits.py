@@ -34,13 +34,6 @@ def server() -> Iterator[WebServer]:
     found.close()
 
 
-@pytest.fixture
-def visitor(server: WebServer) -> Iterator[Visitor]:
-    found = Visitor(server)
-    yield found
-    found.close()
-
-
 def until(is_so: object, within_s: float = 5.0) -> bool:
     """Whether something is so in time."""
     assert callable(is_so)

@@ -42,13 +42,6 @@ def server() -> Iterator[WebServer]:
     found.close()
 
 
-@pytest.fixture
-def visitor(server: WebServer) -> Iterator[Visitor]:
-    found = Visitor(server)
-    yield found
-    found.close()
-
-
 def frames_of(watcher: Socket) -> Iterator[tuple[int, bytes]]:
     """Number and JPEG of each frame, until the run ends."""
     while (found := watcher.read())[0] != CLOSE:
