@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # it needs aiohttp, and the modules are passed over without
 
 @pytest.fixture
 def visitor(server: WebServer) -> Iterator[Visitor]:
-    from tests.support.visitor import Visitor  # noqa: PLC0415
+    from tests.support.visitor import Visitor
 
     found = Visitor(server)
     yield found

@@ -371,6 +371,7 @@ def test_a_camera_that_sends_rubbish_is_no_camera(server: WebServer, visitor: Vi
 def test_those_who_ask_for_nothing_are_cut_and_keep_nobody_out(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert visitor.ask("/healthz").status == 200  # it has begun to serve
     door = visitor.server.desk.door
     assert door is not None
     monkeypatch.setattr(door, "_within_s", 0.5)
