@@ -24,7 +24,7 @@ _LATE_S = 1.0  # an older buffer is believed only by a clock that was right befo
 @contextmanager
 def quiet() -> Iterator[None]:
     """OpenCV writes no warning of its own around our one sentence; afterwards it may again."""
-    logging = cv2.utils.logging
+    logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has it at the top
     before = logging.setLogLevel(0)
     try:
         yield
