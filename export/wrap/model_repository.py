@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,7 @@ def _among(listed: dict[str, Any], name: str, data: bytes) -> bytes:
     (own,) = parse_json(data)["model_config_list"]
     entries = [*({**listed, name: own}).values()]
     return (json.dumps({"model_config_list": entries}, indent=2) + "\n").encode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -49,6 +49,11 @@ class Door:
         if transport is not None and (timer := self._silent.pop(transport, None)):
             timer.cancel()
 
+    def shut(self) -> None:
+        """Cut whoever is still there: one who does not read would never be gone."""
+        for transport in self.transports:
+            _cut(transport)
+
     def _came(self, transport: asyncio.Transport) -> bool:
         """Whether there is room, be it that of one that is silent."""
         if len(self.transports) >= self._most:

@@ -156,6 +156,9 @@ class WebServer:
         while self.desk.watchers.taken and time.perf_counter() < until_s:
             await asyncio.sleep(0.01)
         await runner.cleanup()
+        door.shut()
+        while door.transports:
+            await asyncio.sleep(0)
 
 
 def is_loopback(host: str) -> bool:

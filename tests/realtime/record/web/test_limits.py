@@ -269,3 +269,22 @@ def test_one_who_waits_for_a_picture_learns_that_the_run_has_ended(
     go_on.set()
     assert first.until("end") == {"type": "end"}
     closing.join()
+
+
+def test_whoever_comes_at_the_very_end_is_cut(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(_: object) -> None:
+        """As if the connection had come when everything else was closed."""
+
+    monkeypatch.setattr("aiohttp.web.AppRunner.cleanup", nothing)
+    late = visitor.connect()
+    assert visitor.ask("/healthz").status == 200
+    door = visitor.server.desk.door
+    assert door is not None
+    assert until(lambda: door.transports)
+    visitor.server.close()
+    visitor.server._thread.join(10)
+    assert not visitor.server._thread.is_alive()
+    assert not door.transports
+    assert read_answer(late)[0].status == 0
