@@ -41,6 +41,7 @@ from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.several import each_of, finish_together
 from steadypose.realtime.command.stop import Stop
 from steadypose.realtime.command.written_files import check_written
+from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
 from steadypose.realtime.model.recovering import recovering
 from steadypose.realtime.model.sharing import SharedEngine
@@ -137,13 +138,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     loop = LoopThread(is_apart=not settings.is_headless and why_headless() is None)
     taken = loop.do(partial(open_for, settings))
     opened = taken.opened
-    engine = recovering(
-        opened,
-        taken.model,
-        settings.engine_options(settings.threads),
-        say=say,
-        skeleton=settings.skeleton.skeleton if settings.skeleton else None,
-    )
+    engine = _with_successors(taken, settings)
     for reason in opened.passed_over:
         say(f"passed over {reason}")
     if taken.reason:
@@ -214,7 +209,8 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
         check_outputs(one)
     if settings.benchmark is not None:
         check_written([(settings.benchmark, "--benchmark")], read=[], is_forced=settings.is_forced)
-    shared = SharedEngine(lambda: _open_engine(replace(settings, threads=_all_threads(settings))))
+    alike = replace(settings, threads=_all_threads(settings))
+    shared = SharedEngine(lambda: _with_successors(open_for(alike), alike))
     with ExitStack() as opened:
         opened.callback(shared.close)
         say(f"engine: {shared.spec.name} on {shared.label}, shared by {len(each)} sources")
@@ -251,8 +247,8 @@ def _all_threads(settings: Settings) -> int:
     return settings.threads or default_threads()
 
 
-def _open_engine(settings: Settings) -> Engine:
-    taken = open_for(settings)
+def _with_successors(taken: Taken, settings: Settings) -> Engine:
+    """The engine that was opened, and what goes on for it where it is lost."""
     return recovering(
         taken.opened,
         taken.model,
