@@ -5,8 +5,9 @@
 Boxes are the labelled ones. The 300 everyday pictures (training/configs/people_held_out.txt) were
 left out of training with all other pictures of their sources; their labels are MoveNet Thunder's in
 two passes, so they measure how close a network comes to it. LSPET 9001 to 9500 was labelled by
-people. Further model files, such as the published weights, get a row each. Times are of one thread
-and one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as this one does it.
+people. ``--wheel`` adds a man seen by four cameras at once (benchmarks/accuracy/four_cameras.py).
+Further model files, such as the published weights, get a row each. Times are of one thread and
+one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as this one does it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.accuracy.four_cameras import FourCameras
 from benchmarks.common import guarded, included, parser, publish, table
 from benchmarks.loop.compared.avx2_only import avx2_only
 from steadypose.engines.errors import EngineError
@@ -29,6 +31,7 @@ from steadypose.engines.registry import open_engine
 from steadypose.realtime.model.places import POSE_RESNET, QUALITIES, ROOT
 from steadypose.realtime.tracking.similarity import oks_matrix
 from training.datasets.pack import HELD_OUT, PackDataset
+from training.examples.sample import PoseDataset
 from training.measures.measure import Found, measure
 from training.measures.metrics import pck
 
@@ -98,7 +101,7 @@ def figures(found: Found) -> list[str]:
     return [f"{pck(error, counted, t):.3f}" for t in (0.2, 0.1)] + [f"{matched(found):.3f}"]
 
 
-def row_of(model: Path, name: str, sets: Sequence[tuple[PackDataset, bool]]) -> list[str]:
+def row_of(model: Path, name: str, sets: Sequence[tuple[PoseDataset, bool]]) -> list[str]:
     """One row of the table."""
     engine = open_engine(model, backend="openvino", options=EngineOptions("fp32", 2)).engine
     cells = []
@@ -117,6 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     made = parser(__doc__)
     made.add_argument("models", nargs="*", type=Path, metavar="MODEL", help="further model files")
     made.add_argument("--data", type=Path, required=True, help="folder of the packs")
+    made.add_argument("--wheel", type=Path, metavar="FILE", help="Pose2Sim's, of four_cameras.py")
     return made
 
 
@@ -124,20 +128,25 @@ def main() -> None:
     """Measure all, print and keep the table."""
     arguments = build_parser().parse_args()
     data = included(arguments.data, "--data")
-    sets = (
+    sets: list[tuple[PoseDataset, bool]] = [
         (PackDataset(data / "people.tar", only=HELD_OUT, outside="drop"), True),
         (PackDataset(data / "lspet.tar", first=9001, last=9500, outside="drop"), False),
-    )
+    ]
+    names = ["everyday", "LSPET"]
+    if arguments.wheel is not None:
+        sets.append((FourCameras(included(arguments.wheel, "--wheel")), False))
+        names.append("four cameras")
     named = [(path, f"{quality}: {path.stem}") for quality, path in QUALITIES.items()]
     named += [(path, path.stem) for path in (POSE_RESNET, *arguments.models)]
     head = [
         "network",
-        *(f"{s} {f}" for s in ("everyday", "LSPET") for f in ("@0.2", "@0.1", "AP*")),
+        *(f"{s} {f}" for s in names for f in ("@0.2", "@0.1", "AP*")),
     ]
     head += ["AVX2 fp32, ms", "native, ms", "MB"]
     rows = [row_of(path, name, sets) for path, name in named]
     text = (
-        "300 everyday pictures, LSPET 9001 to 9500; boxes given, openvino fp32; PCK of the torso; "
+        f"300 everyday pictures, LSPET 9001 to 9500{', 64 of four cameras' * (len(names) > 2)}; "
+        "boxes given, openvino fp32; PCK of the torso; "
         "AP*: mean over COCO's thresholds of the share of people matched; times: one thread, one "
         "crop, the fastest of 60 calls"
     )

@@ -21,6 +21,7 @@ from benchmarks.loop.compared.programs import Run, prepare_mediapipe, run_mediap
 from steadypose.engines.options import default_threads
 from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
+from steadypose.realtime.model.threads import threads_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,12 @@ class Row:
     def name(self) -> str:
         """For the table."""
         default = " (default)" if self.quality == DEFAULT_QUALITY else ""
-        return f"{self.quality}{default}, {self.threads} thread{'s' * (self.threads > 1)}"
+        own = " (its default)" if self.threads == self._own_threads else ""
+        return f"{self.quality}{default}, {self.threads} thread{'s' * (self.threads > 1)}{own}"
+
+    @property
+    def _own_threads(self) -> int:
+        return min(2, threads_of(QUALITIES[self.quality]))
 
     def run(self, clip: Path, folder: Path) -> None:
         """Run the app once."""

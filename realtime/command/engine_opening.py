@@ -9,7 +9,7 @@ from steadypose.engines.registry import Opened, open_engine
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.best_built import Taken, open_best
 from steadypose.realtime.model.opening import open_chosen
-from steadypose.realtime.model.threads import open_on_fewest
+from steadypose.realtime.model.threads import open_on_fewest, threads_of
 from steadypose.realtime.sources.opening import is_camera
 
 
@@ -17,7 +17,7 @@ def open_for(settings: Settings) -> Taken:
     """The engine; a camera's on as few threads as keep up, where nobody said how many."""
     is_elsewhere = settings.openvino_device != "CPU"  # where threads have no effect
     if settings.threads or is_elsewhere or not is_camera(settings.source):
-        return _open_on(settings.threads or default_threads(), settings)
+        return _open_on(settings.threads or threads_of(settings.model), settings)
     taken = _open_on(1, settings)  # file and backend are chosen, and built, once
 
     def reopen(threads: int) -> Opened:

@@ -1,19 +1,32 @@
-"""Find by trial the fewest CPU threads on which a network keeps up with a camera."""
+"""How many CPU threads a network gets where nobody said so."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from steadypose.engines.base import Engine
+from steadypose.engines.options import default_threads
 from steadypose.engines.registry import Opened
+from steadypose.realtime.model.places import QUALITIES
 
 _SHARE = 0.5  # of the time between two frames that the network may take; search and drawing follow
 _CALLS = 8
 _USUAL_HZ = 30.0
+
+
+def threads_of(model: Path) -> int:
+    """CPU threads for a source that waits, such as a file.
+
+    ``--quality fast`` is the network that costs least, so it has one thread: several would save
+    little of its time and take more of the processor's (benchmarks/loop/speed.py). Every
+    other network has all, at most eight.
+    """
+    return 1 if model == QUALITIES["fast"] else default_threads()
 
 
 def open_on_fewest(

@@ -9,11 +9,12 @@ from typing import Any, Protocol, TypedDict
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import MOST_THREADS, EngineOptions, default_threads
+from steadypose.engines.options import MOST_THREADS, EngineOptions
 from steadypose.realtime.model.best_built import open_best
 from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
+from steadypose.realtime.model.threads import threads_of
 from steadypose.realtime.smooth.presets import NAMES, make_smoother
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.roster import CANDIDATES, MOST_PERSONS
@@ -34,7 +35,7 @@ class NetworkOptions(TypedDict, total=False):
         quality: ``fast``, ``balanced`` or ``best``; None: the default.
         model: A model file, or the name of one that is here, instead.
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``tensorrt``.
-        threads: CPU threads of the network; 0: all, at most 8.
+        threads: CPU threads of the network; 0: all, at most 8, and one for ``fast``.
     """
 
     quality: str | None
@@ -50,7 +51,7 @@ class Options(NetworkOptions, total=False):
         quality: ``fast``, ``balanced`` or ``best``; None: the default.
         model: A model file, or the name of one that is here, instead.
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``tensorrt``.
-        threads: CPU threads of the network; 0: all, at most 8.
+        threads: CPU threads of the network; 0: all, at most 8, and one for ``fast``.
         persons: How many people to track, 1 to 10; 1 if it is left out.
         smooth: ``steady``, ``balanced`` (if it is left out), ``responsive`` or ``off``.
         network: An ``sp.Network`` that others share, in the place of one of its own.
@@ -149,11 +150,11 @@ def open_model(chosen: Chosen) -> Engine:
     Raises:
         SteadyposeError: There is no such model, or no backend can run it.
     """
-    options = EngineOptions(threads=chosen.threads or default_threads())
-    backend = chosen.backend
-    if chosen.model is None and chosen.quality is None:
-        return open_best(backend=backend, options=options, is_auto_build=False).opened.engine
     path = QUALITIES[chosen.quality or DEFAULT_QUALITY]
     if chosen.model is not None:
         path = choose_model(str(chosen.model), is_fetching=False)
+    options = EngineOptions(threads=chosen.threads or threads_of(path))
+    backend = chosen.backend
+    if chosen.model is None and chosen.quality is None:
+        return open_best(backend=backend, options=options, is_auto_build=False).opened.engine
     return open_chosen(path, backend=backend, options=options, is_auto_build=False).engine

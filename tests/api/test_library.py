@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 import steadypose as sp
 from steadypose.api import options as choosing
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
+from steadypose.engines.options import EngineOptions
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.smooth.angles import JOINTS
 from tests.support.drawn import write_picture
@@ -275,6 +277,23 @@ def test_a_shared_network_is_closed_once_and_last(clip: Path) -> None:
     with pytest.raises(sp.Error, match="closed"):
         left(picture(), time_s=0.0)
     network.close()
+
+
+@pytest.mark.parametrize(("quality", "wanted"), [("fast", 1), ("best", 3), (None, 3)])
+def test_the_fast_network_takes_one_processor(
+    monkeypatch: pytest.MonkeyPatch, quality: str | None, wanted: int
+) -> None:
+    asked = []
+
+    def opened(*_: object, options: EngineOptions, **__: object) -> SimpleNamespace:
+        asked.append(options.threads)
+        return SimpleNamespace(engine=None, opened=SimpleNamespace(engine=None))
+
+    monkeypatch.setattr("steadypose.realtime.model.threads.default_threads", lambda: 3)
+    monkeypatch.setattr(choosing, "open_chosen", opened)
+    monkeypatch.setattr(choosing, "open_best", opened)
+    choosing.open_model(choosing.Chosen(quality=quality))
+    assert asked == [wanted]
 
 
 @pytest.mark.slow

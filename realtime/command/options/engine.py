@@ -134,8 +134,8 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         type=Number(0, MOST_THREADS),
         default=DEFAULTS.threads,
         metavar="N",
-        help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8 "
-        "(default: 0)",
+        help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8, "
+        "and one with --quality fast (default: 0)",
     )
     engine.add_argument(
         "--auto-build",

@@ -15,6 +15,7 @@ from steadypose.realtime.command import engine_opening
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.best_built import Taken
+from steadypose.realtime.model.places import QUALITIES
 from steadypose.realtime.model.threads import open_on_fewest
 from steadypose.realtime.sources.opening import SourceOptions, is_camera
 from tests.conftest import TINY_SPEC
@@ -150,6 +151,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     monkeypatch.setattr(engine_opening, "open_chosen", chosen)
     monkeypatch.setattr(engine_opening, "open_engine", again)
     monkeypatch.setattr(engine_opening, "default_threads", lambda: 6)
+    monkeypatch.setattr("steadypose.realtime.model.threads.default_threads", lambda: 6)
     return calls
 
 
@@ -179,6 +181,21 @@ def test_threads_that_were_given_and_files_need_no_trial(
 ) -> None:
     open_for(Settings(model=Path("x.onnx"), source=SourceOptions(text), threads=threads))
     assert asked == [("x.onnx", "auto", wanted, False)]
+
+
+@pytest.mark.parametrize(("quality", "wanted"), [("fast", 1), ("balanced", 6), ("best", 6)])
+def test_the_network_that_costs_least_takes_one_processor_of_a_file(
+    asked: list[tuple[object, ...]], quality: str, wanted: int
+) -> None:
+    model = QUALITIES[quality]
+    open_for(Settings(model=model, source=SourceOptions("a.mp4")))
+    assert asked == [(model.name, "auto", wanted, False)]
+
+
+def test_two_threads_that_were_asked_of_it_are_given(asked: list[tuple[object, ...]]) -> None:
+    model = QUALITIES["fast"]
+    open_for(Settings(model=model, source=SourceOptions("a.mp4"), threads=2))
+    assert asked == [(model.name, "auto", 2, False)]
 
 
 # What a camera is.
