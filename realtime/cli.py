@@ -32,14 +32,14 @@ from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
 from steadypose.realtime.command.assembly import assemble
 from steadypose.realtime.command.config.reading import parse_with_config
 from steadypose.realtime.command.console import answer, report, say
-from steadypose.realtime.command.ending import finish, resume
+from steadypose.realtime.command.ending import finish, finish_instead, resume
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.options.engine import backend_of, device_of, remote_of
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.several import each_of, finish_together
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.command.written_files import check_written
 from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
@@ -195,6 +195,9 @@ def _run_with(
         run_app = app.run
         if isinstance(display, ApartDisplay):
             run_app = partial(display.run, app.run, end=app.quit)
+            if stop is not None:
+                instead = partial(finish_instead, display.wait, app, settings)
+                run_app = partial(stop.run, run_app, app.quit, instead)
         if stop is not None and stop.owns_process and isinstance(window, Window):
             stop.needs_hard_end = window.guard(partial(resume, run_app, app, settings, stop))
         opened.pop_all()
@@ -235,7 +238,7 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
                 say=partial(_say_of, name),
             )
             members.append(Member(name, app))
-        return finish_together(members, grid, settings, shared.batches)
+        return finish_together(members, grid, settings, shared.batches, stop)
 
 
 def _say_of(name: str, text: str) -> None:

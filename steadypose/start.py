@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from steadypose.engines.wording import telling
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stopping.signals import Stop
 
 
 def main() -> NoReturn:

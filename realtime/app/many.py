@@ -53,8 +53,18 @@ def run_together(members: Sequence[Member], grid: Grid) -> None:
         while any(member.thread.is_alive() for member in members):
             grid.serve(_LOOK_S)
     except BaseException:
-        for member in members:
-            member.app.quit()
-        for member in members:
-            member.thread.join()
+        end_all(members)
+        wait_for_all(members)
         raise
+
+
+def end_all(members: Sequence[Member]) -> None:
+    """Let all loops end after the frame in flight; any thread may."""
+    for member in members:
+        member.app.quit()
+
+
+def wait_for_all(members: Sequence[Member]) -> None:
+    """Wait until all loops have ended; any thread may."""
+    for member in members:
+        member.thread.join()

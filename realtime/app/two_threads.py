@@ -123,6 +123,17 @@ class ApartDisplay:
             raise
         done.result()
 
+    def wait(self) -> None:
+        """Wait for the loop that was begun, and leave the screen alone; on any thread.
+
+        Raises:
+            BaseException: What the loop raised.
+        """
+        if self._done is not None:
+            while not self._done.done():
+                _wait(self._done)
+            self._done.result()
+
     def _serve(self, done: Future[None]) -> None:
         """Show the newest picture, and hand over the keys that were pressed."""
         with self._news:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.wording import telling
+from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.console import clear, report, say
 from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.command.summary import summary, write_figures
 
 
-def resume(run: Callable[[], None], app: App, settings: Settings, stop: Stop) -> int:
-    """``finish`` from within the end of the process; nothing may be raised out of it."""
+def code_of(work: Callable[[], int]) -> int:
+    """What ends the process where nobody could catch anything; says what went wrong."""
     try:
-        code = finish(run, app, settings, stop)
+        code = work()
     except (SteadyposeError, KeyboardInterrupt) as error:
         code = report(error)
     except BaseException:
@@ -25,6 +27,29 @@ def resume(run: Callable[[], None], app: App, settings: Settings, stop: Stop) ->
         code = 1
     telling.flush()
     return code
+
+
+def resume(run: Callable[[], None], app: App, settings: Settings, stop: Stop) -> int:
+    """``finish`` from within the end of the process; nothing may be raised out of it."""
+    return code_of(partial(finish, run, app, settings, stop))
+
+
+def finish_instead(wait: Callable[[], None], app: App, settings: Settings, name: str) -> int:
+    """``finish`` where native code keeps the main thread, and the window with it.
+
+    Args:
+        wait: Waits for the loop, which has been told to end.
+        app: What is closed and reported, but for its window.
+        settings: Of the run.
+        name: Of the signal that ended it.
+    """
+
+    def run() -> None:
+        wait()
+        raise KeyboardInterrupt(name)
+
+    app.display = NullDisplay()
+    return code_of(partial(finish, run, app, settings))
 
 
 def finish(run: Callable[[], None], app: App, settings: Settings, stop: Stop | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,11 @@ from steadypose.engines.foreign.claims import is_plain
 from steadypose.engines.wording import telling
 from steadypose.engines.wording.printable import visible_values
 from steadypose.realtime.app.grid import Grid
-from steadypose.realtime.app.many import Member, run_together
+from steadypose.realtime.app.many import Member, end_all, run_together, wait_for_all
 from steadypose.realtime.command.console import clear, say
+from steadypose.realtime.command.ending import code_of
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.command.summary import figures, summary
 from steadypose.realtime.record.live.opening import LiveOptions
 
@@ -54,7 +56,11 @@ def _own(path: Path, name: str) -> Path:
 
 
 def finish_together(
-    members: Sequence[Member], grid: Grid, settings: Settings, batches: Sequence[int]
+    members: Sequence[Member],
+    grid: Grid,
+    settings: Settings,
+    batches: Sequence[int],
+    stop: Stop,
 ) -> int:
     """Run all, close everything, report.
 
@@ -63,16 +69,49 @@ def finish_together(
         grid: Their window.
         settings: Of the run.
         batches: Filled meanwhile: how many sources each common batch was for.
+        stop: Signal handler.
 
     Raises:
         SteadyposeError: The first failure; what was recorded is kept.
     """
+
+    def close_all(run: Callable[[], None], *rest: Callable[[], None]) -> int:
+        problems = _problems_of((run, *_closings(members), *rest))
+        return _report(members, settings, batches, problems)
+
+    def instead(name: str) -> int:
+        def run() -> None:
+            wait_for_all(members)
+            raise KeyboardInterrupt(name)
+
+        return code_of(partial(close_all, run))
+
+    run = partial(stop.run, partial(run_together, members, grid), partial(end_all, members))
+    return close_all(partial(run, instead), grid.close)
+
+
+def _problems_of(steps: Iterable[Callable[[], None]]) -> list[BaseException]:
     problems: list[BaseException] = []
-    for step in _steps(members, grid):
+    for step in steps:
         try:
             step()
         except BaseException as error:
             problems.append(error)
+    return problems
+
+
+def _closings(members: Sequence[Member]) -> Iterator[Callable[[], None]]:
+    for member in members:
+        yield member.app.outputs.close
+        yield member.app.source.close
+
+
+def _report(
+    members: Sequence[Member],
+    settings: Settings,
+    batches: Sequence[int],
+    problems: list[BaseException],
+) -> int:
     problems += [member.failure for member in members if member.failure is not None]
     clear()
     for member in members:
@@ -86,14 +125,6 @@ def finish_together(
     if problems:
         raise problems[0]
     return 0
-
-
-def _steps(members: Sequence[Member], grid: Grid) -> Iterator[partial[None]]:
-    yield partial(run_together, members, grid)
-    for member in members:
-        yield partial(member.app.outputs.close)
-        yield partial(member.app.source.close)
-    yield partial(grid.close)
 
 
 def _write_figures(members: Sequence[Member], batches: Sequence[int], path: Path) -> None:

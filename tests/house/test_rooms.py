@@ -19,7 +19,7 @@ ROOMS = {
     "engines": "backends foreign skeletons wording",
     "engines/backends": "remote tensorrt",
     "realtime": "app command model record report smooth sources tracking",
-    "realtime/command": "config options",
+    "realtime/command": "config options stopping",
     "realtime/record": "formats live",
     "realtime/record/live": "web",
     "realtime/record/live/web": "page",

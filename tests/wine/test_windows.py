@@ -98,27 +98,37 @@ def screen() -> Iterator[Screen]:
     found.close()
 
 
-def test_a_title_bar_that_is_held_does_not_stop_the_recording(
-    screen: Screen, tmp_path: Path
-) -> None:
-    """Windows runs a loop of its own while the button is down, and OpenCV does not return."""
-    key = r"HKCU\Software\Wine\X11 Driver"  # title bars as Windows draws them
+@pytest.fixture
+def plain_titles(screen: Screen) -> Screen:
+    """A screen on which title bars are as Windows draws them."""
+    key = r"HKCU\Software\Wine\X11 Driver"
     subprocess.run(
         [WINE, "reg", "add", key, "/v", "Decorated", "/d", "N", "/f"],
         check=True,
         capture_output=True,
         env=screen.environment,
     )
-    table = tmp_path / "a.csv"
+    return screen
+
+
+def hold(screen: Screen) -> None:
+    """Press the mouse on the title bar: Windows runs a loop of its own while the button is down."""
+    place = screen.do("xdotool", "getwindowgeometry", "--shell", screen.window())
+    at = dict(line.split("=") for line in place.split())
+    grip = (str(int(at["X"]) + 200), str(int(at["Y"]) + 12))
+    screen.do("xdotool", "mousemove", *grip, "mousedown", "1")
+    time.sleep(0.5)
+
+
+def test_a_title_bar_that_is_held_does_not_stop_the_recording(
+    plain_titles: Screen, tmp_path: Path
+) -> None:
+    screen, table = plain_titles, tmp_path / "a.csv"
     options = ["--source", "demo", "--threads", "1", "--csv", windows(table)]
     with start("run.py", *options, environment=screen.environment) as process:
         try:
             until(lambda: screen.window() and rows(table) > 20, most_s=100)
-            place = screen.do("xdotool", "getwindowgeometry", "--shell", screen.window())
-            at = dict(line.split("=") for line in place.split())
-            grip = (str(int(at["X"]) + 200), str(int(at["Y"]) + 12))
-            screen.do("xdotool", "mousemove", *grip, "mousedown", "1")
-            time.sleep(0.5)
+            hold(screen)
             before = rows(table)
             time.sleep(4.0)
             held = rows(table) - before
@@ -129,3 +139,64 @@ def test_a_title_bar_that_is_held_does_not_stop_the_recording(
             process.kill()
     assert process.returncode == 0, said
     assert held > 60  # of 120; none where the window rules the loop
+
+
+# Ctrl-C, as the system brings it: on a thread of its own, once a file is there.
+_INTERRUPTED = """
+import os, signal, sys, threading, time
+from steadypose.start import main
+
+def interrupt():
+    while not os.path.exists(os.environ["STOP_AT"]):
+        time.sleep(0.05)
+    signal.raise_signal(signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+main()
+"""
+
+
+def test_ctrl_c_while_the_title_bar_is_held_finishes_the_files(
+    plain_titles: Screen, tmp_path: Path
+) -> None:
+    screen, table, flag = plain_titles, tmp_path / "a.csv", tmp_path / "now"
+    options = ["--source", "demo", "--threads", "1", "--csv", windows(table)]
+    told = screen.environment | {"STOP_AT": windows(flag)}
+    with start("-c", _INTERRUPTED, *options, environment=told) as process:
+        try:
+            until(lambda: screen.window() and rows(table) > 20, most_s=100)
+            hold(screen)
+            flag.touch()
+            begin_s = time.monotonic()
+            said, _ = process.communicate(timeout=30)
+            took_s = time.monotonic() - begin_s
+        finally:
+            process.kill()
+            screen.do("xdotool", "mouseup", "1")
+    assert process.returncode == 2, said
+    assert "error: interrupted (SIGINT)" in said
+    assert f"({rows(table)} rows)" in said
+    assert '"ended": "' in (tmp_path / "a.meta.json").read_text()
+    assert took_s < 5.0, took_s
+
+
+def test_the_end_of_the_session_finishes_the_files(plain_titles: Screen, tmp_path: Path) -> None:
+    """It is told to windows alone where user32.dll is loaded."""
+    screen, table = plain_titles, tmp_path / "a.csv"
+    options = ["--source", "demo", "--threads", "1", "--csv", windows(table)]
+    with start("run.py", *options, environment=screen.environment) as process:
+        try:
+            until(lambda: screen.window() and rows(table) > 20, most_s=100)
+            subprocess.run(
+                [WINE, "wineboot", "--end-session"],
+                check=False,
+                timeout=60,
+                capture_output=True,
+                env=screen.environment,
+            )
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert "error: interrupted (SIGBREAK)" in said, said
+    assert f"({rows(table)} rows)" in said
+    assert '"ended": "' in (tmp_path / "a.meta.json").read_text()

@@ -83,7 +83,7 @@ def test_ctrl_c_ends_the_wait_for_a_network_that_never_answers(
 
 BLOCKED = """
 import hashlib, signal
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stopping.signals import Stop
 stop = Stop()
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, stop)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from steadypose.engines.wording import telling
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.model.places import ROOT
 from tests.realtime.app.test_cli import RUN, environment
 from tests.realtime.app.test_interrupts import HOOK

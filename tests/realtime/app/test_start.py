@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from steadypose.realtime import cli
-from steadypose.realtime.command.stop import Stop, hear_closing
+from steadypose.realtime.command.stopping.signals import Stop
+from steadypose.realtime.command.stopping.windows import Closing
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.record.sidecar import find_sidecar
 from steadypose.realtime.report.__main__ import main as report
@@ -130,30 +131,21 @@ def test_a_description_may_name_files_that_cannot_be(tmp_path: Path) -> None:
     assert find_sidecar(tmp_path / "a.csv") == tmp_path / "a.meta.json"
 
 
-class Kernel:
-    """What the program asks of Windows' kernel32."""
-
-    handler: Callable[[int], bool]
-
-    def SetConsoleCtrlHandler(self, handler: Callable[[int], bool], add: int) -> int:  # noqa: N802
-        assert add == 1
-        self.handler = handler
-        return 1
+SAYINGS: dict[str, Callable[[Closing], object]] = {
+    "console closed": lambda closing: closing.on_event(2),
+    "user logs off": lambda closing: closing.on_event(5),
+    "shutdown": lambda closing: closing.on_event(6),
+    "session ends": lambda closing: closing.on_message(0x16, 1),
+}
 
 
-@pytest.mark.parametrize("event", [2, 5, 6])
-def test_a_closed_console_of_windows_waits_for_the_files(event: int) -> None:
-    """The process ends when the handler returns: it must not return before."""
-    stop, kernel, told = Stop(), Kernel(), list[str]()
+@pytest.mark.parametrize("way", SAYINGS)
+def test_windows_waits_for_the_files_however_it_ends_a_program(way: str) -> None:
+    """The process ends when it has its answer: there must be none before."""
+    stop, told = Stop(), list[object]()
     earlier = signal.signal(signal.SIGTERM, stop)
-    kept = hear_closing(kernel, lambda handler: handler, signal.SIGTERM, stop.is_over)
-    assert kept is kernel.handler
-
-    def close() -> None:
-        assert kernel.handler(event)
-        told.append("returned")
-
-    thread = threading.Thread(target=close)
+    closing = Closing(signal.SIGTERM, stop.is_over)
+    thread = threading.Thread(target=lambda: told.append(SAYINGS[way](closing)))
     try:
         with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
             thread.start()
@@ -163,14 +155,16 @@ def test_a_closed_console_of_windows_waits_for_the_files(event: int) -> None:
         assert not told  # files are being closed
         stop.is_over.set()
         thread.join(5.0)
-        assert told == ["returned"]
+        assert told == [0 if way == "session ends" else True]
     finally:
         stop.is_over.set()
         signal.signal(signal.SIGTERM, earlier)
 
 
-def test_ctrl_c_and_ctrl_break_of_windows_come_as_signals() -> None:
-    kernel = Kernel()
-    hear_closing(kernel, lambda handler: handler, signal.SIGTERM, threading.Event())
-    assert not kernel.handler(0)
-    assert not kernel.handler(1)
+def test_what_is_no_end_ends_nothing() -> None:
+    closing = Closing(signal.SIGTERM, threading.Event())
+    assert not closing.on_event(0)  # Ctrl-C and Ctrl-Break of Windows come as signals
+    assert not closing.on_event(1)
+    assert closing.on_message(0x11, 0) == 1  # the session may end, and another has a say
+    assert closing.on_message(0x16, 0) == 0  # it goes on
+    assert closing.on_message(0x0F, 0) is None

@@ -20,7 +20,7 @@ from steadypose.realtime.app.loop import App
 from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.command.summary import summary
 from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.sources.live import LiveSource

@@ -300,7 +300,9 @@ def test_a_failed_auto_build_goes_on_with_the_default(
 def test_a_run_says_its_row_on_stderr(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("steadypose.realtime.command.stop.signal.signal", lambda *_: None)
+    monkeypatch.setattr(
+        "steadypose.realtime.command.stopping.signals.signal.signal", lambda *_: None
+    )
     machine.make(NAMES[0])
     assert cli.main(["--source", "demo", "--max-frames", "2", "--headless"]) == 0
     said = capsys.readouterr().err.splitlines()
