@@ -2,13 +2,14 @@
 
 Both show the same simulated camera in a real window, in turns; then somebody holds the window.
 
-    xvfb-run python -m benchmarks.loop.window [--runs 5] [--seconds 8]
+    xvfb-run python -m benchmarks.loop.window [--runs 5] [--seconds 8] [--output FILE]
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import cv2
@@ -32,6 +33,7 @@ from steadypose.realtime.tracking.pipeline import Pipeline
 
 _CAMERA_HZ = 30.0
 _HELD_S = 3.0
+_SLICE, _SLICE_S = 90, 1.0  # frames of a run without a camera, and about how long that takes
 
 
 class HeldWindow(Window):
@@ -51,7 +53,22 @@ class HeldWindow(Window):
         return super().pressed()
 
 
-def shown(engine: Engine, source: Source, display: Display, *, is_apart: bool, limit: int) -> App:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run has told.
+
+    Attributes:
+        app: Its loop.
+        dropped: What the camera had given up when the loop ended, frames.
+        cpu_ms: CPU time of all threads, milliseconds a frame.
+    """
+
+    app: App
+    dropped: int
+    cpu_ms: float
+
+
+def shown(engine: Engine, source: Source, display: Display, *, is_apart: bool, limit: int) -> Run:
     """Run the loop with a display.
 
     Args:
@@ -63,13 +80,22 @@ def shown(engine: Engine, source: Source, display: Display, *, is_apart: bool, l
     """
     outputs = Outputs(engine.spec.skeleton, source.fps, source.is_live)
     app = App(source, Pipeline(engine), display, outputs, max_frames=limit)
+    dropped = 0
+
+    def loop() -> None:
+        nonlocal dropped
+        app.run()
+        dropped = source.dropped  # the window may still be held
+
+    begin_s = time.process_time()
     if is_apart:
         apart = app.display = ApartDisplay(display, LoopThread(is_apart=True))
-        apart.run(app.run, end=app.quit)
+        apart.run(loop, end=app.quit)
     else:
-        app.run()
+        loop()
+    cpu_s = time.process_time() - begin_s
     source.close()
-    return app
+    return Run(app, dropped, 1e3 * cpu_s / app.clock.frames)
 
 
 def camera() -> Source:
@@ -77,16 +103,58 @@ def camera() -> Source:
     return LiveSource(partial(SimulatedCamera, _CAMERA_HZ))
 
 
-def median(runs: list[float]) -> str:
-    """The middle one of several runs, and how far they spread."""
-    return f"{np.median(runs):.2f} ({min(runs):.2f} to {max(runs):.2f})"
+class Pairs:
+    """A figure of both ways, measured in turns so that the machine's moods meet both."""
+
+    def __init__(self, name: str, figure: Callable[[Run], float]) -> None:
+        self.name, self._figure = name, figure
+        self._found: dict[bool, list[float]] = {False: [], True: []}
+
+    def add(self, run: Run, *, is_apart: bool) -> None:
+        """Take the figure of a run."""
+        self._found[is_apart].append(self._figure(run))
+
+    def row(self) -> list[str]:
+        """Both medians, and the median of the differences within pairs with its quartiles."""
+        alone, apart = np.array(self._found[False]), np.array(self._found[True])
+        low, middle, high = np.percentile(apart - alone, (25, 50, 75))
+        share = 100 * np.median(apart / alone - 1)
+        both = [f"{np.median(found):.2f}" for found in (alone, apart)]
+        difference = f"{middle:+.2f} ({low:+.2f} to {high:+.2f}), {share:+.1f} %"
+        return [self.name, *both, difference]
+
+
+def compare(
+    engine: Engine,
+    window: Window,
+    make: Callable[[], Source],
+    pairs: list[Pairs],
+    *,
+    runs: int,
+    limit: int,
+) -> None:
+    """Run both ways in turns, the first one changing.
+
+    Args:
+        engine: Of all runs.
+        window: Stays open.
+        make: Opens a source.
+        pairs: Take the figures.
+        runs: Of each way.
+        limit: Frames of a run.
+    """
+    for number in range(runs):
+        for is_apart in (False, True) if number % 2 else (True, False):
+            run = shown(engine, make(), window, is_apart=is_apart, limit=limit)
+            for pair in pairs:
+                pair.add(run, is_apart=is_apart)
 
 
 def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
-    made.add_argument("--runs", type=int, default=5)
-    made.add_argument("--seconds", type=float, default=8.0)
+    made.add_argument("--runs", type=int, default=5, help="of each way, with the camera")
+    made.add_argument("--seconds", type=float, default=8.0, help="of each")
     made.add_argument("--threads", type=int, default=1, help="of the network on the CPU")
     arguments = made.parse_args()
     reason = why_headless()
@@ -96,38 +164,37 @@ def main() -> None:
     engine = open_engine(
         DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
     ).engine
-    frames = int(arguments.seconds * _CAMERA_HZ)
-    figures: dict[str, tuple[Callable[[], Source], Callable[[App], float]]] = {
-        "age on screen, 30 Hz camera, ms p50": (camera, lambda a: a.clock.percentile("age", 50)),
-        "age on screen, 30 Hz camera, ms p95": (camera, lambda a: a.clock.percentile("age", 95)),
-        "frames a second, no camera": (
-            lambda: KeptFrames((360, 640), frames),
-            lambda a: a.clock.fps,
-        ),
-    }
-    found: dict[tuple[str, bool], list[float]] = {}
     window = HeldWindow()
-    for number in range(arguments.runs):
-        for is_apart in (False, True) if number % 2 else (True, False):
-            for name, (source, figure) in figures.items():
-                app = shown(engine, source(), window, is_apart=is_apart, limit=frames)
-                found.setdefault((name, is_apart), []).append(figure(app))
-    rows = [
-        [name, *(median(found[name, is_apart]) for is_apart in (False, True))] for name in figures
+    ages = [
+        Pairs(
+            f"age on screen, 30 Hz camera, ms p{percent}",
+            lambda run, percent=percent: run.app.clock.percentile("age", percent),
+        )
+        for percent in (50, 95)
     ]
+    speeds = [
+        Pairs("frames a second, no camera", lambda run: run.app.clock.fps),
+        Pairs("CPU time of all threads, ms a frame", lambda run: run.cpu_ms),
+    ]
+    frames = int(arguments.seconds * _CAMERA_HZ)
+    compare(engine, window, camera, ages, runs=arguments.runs, limit=frames)
+    kept = partial(KeptFrames, (360, 640), _SLICE)
+    slices = max(2, round(arguments.runs * arguments.seconds / _SLICE_S))
+    compare(engine, window, kept, speeds, runs=slices, limit=_SLICE)
     lost = []
     for is_apart in (False, True):
-        filmed = camera()
         window.hold()
-        app = shown(engine, filmed, window, is_apart=is_apart, limit=frames)
-        lost.append(f"{filmed.dropped} of {app.clock.frames + filmed.dropped}")
-    rows.append([f"frames lost while the window is held for {_HELD_S:g} s", *lost])
+        run = shown(engine, camera(), window, is_apart=is_apart, limit=int(6 * _CAMERA_HZ))
+        lost.append(f"{run.dropped} of {run.app.clock.frames + run.dropped}")
     window.close()
     label = engine.label
     engine.close()
+    rows = [pair.row() for pair in (*ages, *speeds)]
+    rows.append([f"frames lost while the window is held for {_HELD_S:g} s", *lost, ""])
+    head = ("", "one thread", "the loop on its own", "difference in pairs: median (quartiles)")
     publish(
-        f"{label}, {arguments.runs} runs in turns: median (least to most)\n\n"
-        + table(("", "one thread", "the loop on its own"), rows),
+        f"{label}, in turns: {arguments.runs} runs each with the camera, {slices} of {_SLICE} "
+        f"frames without\n\n{table(head, rows)}",
         arguments.output,
     )
 

@@ -126,7 +126,7 @@ class Stop:
         end, finish = self._instead
         end()
         time.sleep(_HEAR_S)
-        if self._instead is not None and self._is_heard.acquire(blocking=False):
+        if self._is_heard.acquire(blocking=False):
             code = finish(signal.Signals(number).name)
             self.is_over.set()
             _end_now(code)

@@ -57,9 +57,10 @@ def hear_windows(closing: Closing) -> list[Any]:
     """Let both ways lead there; on the main thread.
 
     Returns:
-        What the caller must keep.
+        What the caller must keep; nothing on other systems.
     """
-    assert sys.platform == "win32"
+    if sys.platform != "win32":
+        return []
     import ctypes  # noqa: PLC0415 - elsewhere it is not needed so early
 
     handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)(closing.on_event)
@@ -70,7 +71,8 @@ def hear_windows(closing: Closing) -> list[Any]:
 
 def _serve_window(closing: Closing) -> None:
     """Be told of the session's end; a window belongs to the thread that makes it."""
-    assert sys.platform == "win32"
+    if sys.platform != "win32":
+        return
     import ctypes  # noqa: PLC0415
     from ctypes import wintypes as win  # noqa: PLC0415
 
