@@ -150,6 +150,10 @@ def compare(
                 pair.add(run, is_apart=is_apart)
 
 
+def _age_ms(percent: float, run: Run) -> float:
+    return run.app.clock.percentile("age", percent)
+
+
 def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
@@ -168,7 +172,7 @@ def main() -> None:
     ages = [
         Pairs(
             f"age on screen, 30 Hz camera, ms p{percent}",
-            lambda run, percent=percent: run.app.clock.percentile("age", percent),
+            partial(_age_ms, percent),
         )
         for percent in (50, 95)
     ]

@@ -53,65 +53,62 @@ class Closing:
         self._is_over.wait(_CLOSE_S)
 
 
-def hear_windows(closing: Closing) -> list[Any]:
-    """Let both ways lead there; on the main thread.
+if sys.platform == "win32":
 
-    Returns:
-        What the caller must keep; nothing on other systems.
-    """
-    if sys.platform != "win32":
-        return []
-    import ctypes  # noqa: PLC0415 - elsewhere it is not needed so early
+    def hear_windows(closing: Closing) -> list[Any]:
+        """Let both ways lead there; on the main thread.
 
-    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)(closing.on_event)
-    ctypes.WinDLL("kernel32").SetConsoleCtrlHandler(handler, 1)  # the last one is asked first
-    threading.Thread(target=_serve_window, args=(closing,), name="session", daemon=True).start()
-    return [handler]
+        Returns:
+            What the caller must keep.
+        """
+        import ctypes  # noqa: PLC0415 - elsewhere it is not needed so early
 
+        handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)(closing.on_event)
+        ctypes.WinDLL("kernel32").SetConsoleCtrlHandler(handler, 1)  # the last one is asked first
+        threading.Thread(target=_serve_window, args=(closing,), name="session", daemon=True).start()
+        return [handler]
 
-def _serve_window(closing: Closing) -> None:
-    """Be told of the session's end; a window belongs to the thread that makes it."""
-    if sys.platform != "win32":
-        return
-    import ctypes  # noqa: PLC0415
-    from ctypes import wintypes as win  # noqa: PLC0415
+    def _serve_window(closing: Closing) -> None:
+        """Be told of the session's end; a window belongs to the thread that makes it."""
+        import ctypes  # noqa: PLC0415
+        from ctypes import wintypes as win  # noqa: PLC0415
 
-    user32, kernel32 = ctypes.WinDLL("user32"), ctypes.WinDLL("kernel32")
-    kernel32.GetModuleHandleW.restype = win.HMODULE
-    user32.CreateWindowExW.argtypes = (
-        *(win.DWORD, win.LPCWSTR, win.LPCWSTR, win.DWORD),
-        *(ctypes.c_int,) * 4,
-        *(win.HWND, win.HMENU, win.HINSTANCE, win.LPVOID),
-    )
-    user32.CreateWindowExW.restype = win.HWND
-    words = (win.HWND, win.UINT, win.WPARAM, win.LPARAM)
-    user32.DefWindowProcW.argtypes, user32.DefWindowProcW.restype = words, ctypes.c_ssize_t
-    to_procedure = ctypes.WINFUNCTYPE(ctypes.c_ssize_t, *words)
-
-    def procedure(window: int, message: int, wide: int, long: int) -> int:
-        answer = closing.on_message(message, wide)
-        if answer is None:
-            answer = int(user32.DefWindowProcW(window, message, wide, long))
-        return answer
-
-    class WindowClass(ctypes.Structure):
-        _fields_ = (
-            ("style", win.UINT),
-            ("procedure", to_procedure),
-            ("class_extra", ctypes.c_int),
-            ("window_extra", ctypes.c_int),
-            ("instance", win.HINSTANCE),
-            ("icon", win.HANDLE),
-            ("cursor", win.HANDLE),
-            ("background", win.HANDLE),
-            ("menu", win.LPCWSTR),
-            ("name", win.LPCWSTR),
+        user32, kernel32 = ctypes.WinDLL("user32"), ctypes.WinDLL("kernel32")
+        kernel32.GetModuleHandleW.restype = win.HMODULE
+        user32.CreateWindowExW.argtypes = (
+            *(win.DWORD, win.LPCWSTR, win.LPCWSTR, win.DWORD),
+            *(ctypes.c_int,) * 4,
+            *(win.HWND, win.HMENU, win.HINSTANCE, win.LPVOID),
         )
+        user32.CreateWindowExW.restype = win.HWND
+        words = (win.HWND, win.UINT, win.WPARAM, win.LPARAM)
+        user32.DefWindowProcW.argtypes, user32.DefWindowProcW.restype = words, ctypes.c_ssize_t
+        to_procedure = ctypes.WINFUNCTYPE(ctypes.c_ssize_t, *words)
 
-    name, instance = "steadypose session", kernel32.GetModuleHandleW(None)
-    kind = WindowClass(procedure=to_procedure(procedure), instance=instance, name=name)
-    user32.RegisterClassW(ctypes.byref(kind))
-    user32.CreateWindowExW(0, name, name, 0, 0, 0, 0, 0, None, None, instance, None)
-    message = win.MSG()
-    while user32.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
-        user32.DispatchMessageW(ctypes.byref(message))
+        def procedure(window: int, message: int, wide: int, long: int) -> int:
+            answer = closing.on_message(message, wide)
+            if answer is None:
+                answer = int(user32.DefWindowProcW(window, message, wide, long))
+            return answer
+
+        class WindowClass(ctypes.Structure):
+            _fields_ = (
+                ("style", win.UINT),
+                ("procedure", to_procedure),
+                ("class_extra", ctypes.c_int),
+                ("window_extra", ctypes.c_int),
+                ("instance", win.HINSTANCE),
+                ("icon", win.HANDLE),
+                ("cursor", win.HANDLE),
+                ("background", win.HANDLE),
+                ("menu", win.LPCWSTR),
+                ("name", win.LPCWSTR),
+            )
+
+        name, instance = "steadypose session", kernel32.GetModuleHandleW(None)
+        kind = WindowClass(procedure=to_procedure(procedure), instance=instance, name=name)
+        user32.RegisterClassW(ctypes.byref(kind))
+        user32.CreateWindowExW(0, name, name, 0, 0, 0, 0, 0, None, None, instance, None)
+        message = win.MSG()
+        while user32.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
+            user32.DispatchMessageW(ctypes.byref(message))
