@@ -75,11 +75,18 @@ def read_words(path: Path, parser: Parser) -> list[tuple[str, str]]:
             said = f"{near[0]} is what you mean; " if near else ""
             raise UsageError(f"{path} has an unknown entry {key!r}", fix=f"{said}{fix}")
         action = actions[key]
-        word = _word(path, key, value, action)
-        if word is not None:
-            _parse(parser, [word], path)
-            words.append((action.dest, word))
+        many = isinstance(value, list) and may_be_repeated(action)
+        for one in value if many else [value]:
+            word = _word(path, key, one, action)
+            if word is not None:
+                _parse(parser, [word], path)
+                words.append((action.dest, word))
     return words
+
+
+def may_be_repeated(action: argparse.Action) -> bool:
+    """Whether an option is typed again for more of the same: a file has a list for that."""
+    return isinstance(action, argparse._AppendAction)  # noqa: SLF001 - argparse has no other sign
 
 
 def entries(parser: Parser) -> dict[str, argparse.Action]:
@@ -108,7 +115,10 @@ def _word(path: Path, key: str, value: Any, action: argparse.Action) -> str | No
         return f"--{key}={path}"  # the table stands in this file
     kinds = getattr(action.type, "kinds", (str,))
     if isinstance(value, bool) or not isinstance(value, kinds):
-        raise _wrong(path, key, value, getattr(action.type, "title", "text between quotes"))
+        wanted = getattr(action.type, "title", "text between quotes")
+        raise _wrong(
+            path, key, value, f"{wanted}, or a list of them" if may_be_repeated(action) else wanted
+        )
     return f"--{key}={value}"
 
 

