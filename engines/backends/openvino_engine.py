@@ -136,6 +136,8 @@ def _cpu_config(options: EngineOptions) -> dict[str, Any]:
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": "1",
         "INFERENCE_NUM_THREADS": options.threads,  # 0: as many as OpenVINO likes
+        # Pinned, the first thread of every program would wait for the same core.
+        "ENABLE_CPU_PINNING": False,
     }
 
 
