@@ -24,6 +24,8 @@ class RemoteOptions:
         patience_s: How long a file waits for servers to come back.
         is_live: Frames come at their own time: none waits longer than ``timeout_s``.
         ca: Certificates (PEM) that vouch for the servers; None: the system's.
+        cert: Certificate (PEM) that is shown to servers that ask for one; None: there is none.
+        key: Its private key; None: it is in the same file.
         token: Sent as ``authorization: Bearer``; not shown.
     """
 
@@ -33,6 +35,8 @@ class RemoteOptions:
     patience_s: float = 30.0
     is_live: bool = True
     ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
     token: str = field(default="", repr=False)
 
     def headers(self) -> dict[str, str]:

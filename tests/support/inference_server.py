@@ -1,4 +1,4 @@
-"""A small server of the Open Inference Protocol over HTTP, as OpenVINO Model Server answers.
+"""Small servers of the Open Inference Protocol, that answer as OpenVINO Model Server does.
 
 Source: https://github.com/kserve/open-inference-protocol, with the binary tensor extension.
 """
@@ -9,6 +9,7 @@ import json
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -59,13 +60,20 @@ class StandIn:
         batches: Sizes of those that were computed.
         headers: Of the last request.
         config: Answer to who asks for the configuration, as Triton does; empty: there is none.
+        guests: Certificates of those who may come in, where it asks for one.
         head: Said of each answer instead of the truth.
     """
 
     def __init__(
-        self, engine: Engine, *, name: str = "tiny", rows: int = 0, tls: Path | None = None
+        self,
+        engine: Engine,
+        *,
+        name: str = "tiny",
+        rows: int = 0,
+        tls: Path | None = None,
+        guests: Path | None = None,
     ) -> None:
-        self.engine, self.name, self.tls = engine, name, tls
+        self.engine, self.name, self.tls, self.guests = engine, name, tls, guests
         self.rows = rows or engine.spec.output_rows
         self.stall_s = 0.0
         self.batches: list[int] = []
@@ -90,6 +98,9 @@ class StandIn:
         if self.tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.tls)
+            if self.guests is not None:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(self.guests)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -101,10 +112,16 @@ class StandIn:
             self._server = None
 
     def metadata(self) -> dict[str, Any]:
-        height, width = self.engine.spec.input_hw
+        return self.described(self.engine, self.name, rows=self.rows)
+
+    @staticmethod
+    def described(engine: Engine, name: str, *, rows: int = 0) -> dict[str, Any]:
+        """What it says of its model."""
+        height, width = engine.spec.input_hw
+        rows = rows or engine.spec.output_rows
         crops = {"name": "crops", "datatype": "UINT8", "shape": [-1, height, width, 3]}
-        found = {"name": "keypoints", "datatype": "FP32", "shape": [-1, self.rows, 3]}
-        said = {"name": self.name, "versions": ["1"], "platform": "OpenVINO"}
+        found = {"name": "keypoints", "datatype": "FP32", "shape": [-1, rows, 3]}
+        said = {"name": name, "versions": ["1"], "platform": "OpenVINO"}
         return {**said, "inputs": [crops], "outputs": [found]}
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -172,3 +189,53 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+class GrpcStandIn:
+    """The same by gRPC. Like OpenVINO Model Server it tells no configuration of a model."""
+
+    def __init__(self, engine: Engine, *, name: str = "tiny", credentials: Any = None) -> None:
+        import grpc
+        from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+        about, headers = StandIn.described(engine, name), dict[str, str]()
+
+        class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
+            def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
+                if request.name != name:
+                    context.abort(grpc.StatusCode.NOT_FOUND, "no such model")
+                return service_pb2.ModelMetadataResponse(**about)
+
+            def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+                headers.update({key: str(value) for key, value in context.invocation_metadata()})
+                (given,) = request.inputs
+                crops = np.frombuffer(request.raw_input_contents[0], TYPES[given.datatype])
+                found = np.ascontiguousarray(
+                    rows_of(engine, crops.reshape(list(given.shape)).copy()), np.float32
+                )
+                answer = service_pb2.ModelInferResponse(
+                    model_name=name, raw_output_contents=[found.tobytes()]
+                )
+                answer.outputs.add(name="keypoints", datatype="FP32", shape=found.shape)
+                return answer
+
+        self.headers = headers
+        self._server = grpc.server(ThreadPoolExecutor(2))
+        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Servicer(), self._server)
+        at = "127.0.0.1:0"
+        if credentials is None:
+            self.port = self._server.add_insecure_port(at)
+        else:
+            self.port = self._server.add_secure_port(at, credentials)
+        self._server.start()
+
+    def __enter__(self) -> GrpcStandIn:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.stop(None).wait()

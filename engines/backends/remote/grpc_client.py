@@ -32,7 +32,13 @@ class GrpcClient:
         self._headers = options.headers()
         about: dict[str, Any] = {"channel_args": _CHANNEL}
         if place.is_secure:
-            about |= {"ssl": True, "root_certificates": options.ca and str(options.ca)}
+            cert, key = options.cert, options.key or options.cert
+            about |= {
+                "ssl": True,
+                "root_certificates": options.ca and str(options.ca),
+                "certificate_chain": cert and str(cert),
+                "private_key": key and str(key),
+            }
         self._client = triton.InferenceServerClient(place.address, **about)
 
     def describe(self, model: str, *, timeout_s: float) -> Served:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +10,7 @@ import tritonclient.http as triton
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.remote.contract import INPUT, OUTPUT, Served, Tensor
-from steadypose.engines.backends.remote.places import Place, refusal, unreachable
+from steadypose.engines.backends.remote.places import Place, refusal, tls_of, unreachable
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import RemoteOptions
 
@@ -75,11 +74,7 @@ class HttpClient:
             self._timeout_s = timeout_s
             about: dict[str, Any] = {"connection_timeout": timeout_s, "network_timeout": timeout_s}
             if self._place.is_secure:
-                ca = self._options.ca
-                about |= {
-                    "ssl": True,
-                    "ssl_context_factory": lambda: ssl.create_default_context(cafile=ca),
-                }
+                about |= {"ssl": True, "ssl_context_factory": lambda: tls_of(self._options)}
             self._made = triton.InferenceServerClient(self._place.address, **about)
         return self._made
 

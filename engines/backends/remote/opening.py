@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from functools import partial
 from pathlib import Path
 
 from steadypose.engines.backends.remote.contract import Client, check_served
 from steadypose.engines.backends.remote.engine import RemoteEngine
-from steadypose.engines.backends.remote.places import Place, place_of
+from steadypose.engines.backends.remote.places import Place, place_of, tls_of
 from steadypose.engines.backends.remote.server import Server
 from steadypose.engines.errors import EngineError, EngineUnavailableError, UsageError
 from steadypose.engines.file_io import sha256_of
@@ -38,8 +37,8 @@ def open_remote(path: Path, spec: ModelSpec, options: EngineOptions) -> RemoteEn
             fix="leave --precision out",
         )
     places = [place_of(text) for text in remote.servers]
-    if remote.ca is not None:
-        _check_ca(remote.ca)
+    if remote.ca is not None or remote.cert is not None:
+        tls_of(remote)
     model, sha256 = remote.model or spec.name, sha256_of(path)
     servers = []
     for place in places:
@@ -55,16 +54,6 @@ def open_remote(path: Path, spec: ModelSpec, options: EngineOptions) -> RemoteEn
         patience_s=None if remote.is_live else remote.patience_s,
         label={"grpc": "gRPC", "http": "HTTP"}.get(protocols, "gRPC and HTTP"),
     )
-
-
-def _check_ca(path: Path) -> None:
-    try:
-        ssl.create_default_context(cafile=path)
-    except (OSError, ValueError) as error:  # ssl's own errors are of the first kind
-        raise UsageError(
-            f"--server-ca {path} holds no certificate that can be read",
-            fix="give a PEM file: it has lines BEGIN CERTIFICATE and END CERTIFICATE",
-        ) from error
 
 
 def _load(places: list[Place]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass
 
 from steadypose.engines.backends.remote.contract import Unreachable
 from steadypose.engines.errors import EngineError, UsageError
+from steadypose.engines.options import RemoteOptions
 
 _FORM = re.compile(r"(?:(grpcs?|https?)://)?((?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5}))/?", re.ASCII)
 _SECURE = frozenset({"grpcs", "https"})
@@ -52,6 +54,30 @@ def _without_secret(text: str) -> str:
     """What was typed, without the name and password that people write before an @."""
     head, mark, _ = text.partition("://")
     return f"{head}{mark}…" if mark and "@" in text else "…" if "@" in text else text[:80]
+
+
+def tls_of(options: RemoteOptions) -> ssl.SSLContext:
+    """Whom to believe, and what to show.
+
+    Raises:
+        UsageError: A file holds no certificate, or no key that fits it.
+    """
+    try:
+        context = ssl.create_default_context(cafile=options.ca)
+    except (OSError, ValueError) as error:  # ssl's own errors are of the first kind
+        raise UsageError(
+            f"--server-ca {options.ca} holds no certificate that can be read",
+            fix="give a PEM file: it has lines BEGIN CERTIFICATE and END CERTIFICATE",
+        ) from error
+    if options.cert is not None:
+        try:  # a key that needs a password is none, where nobody can be asked
+            context.load_cert_chain(options.cert, options.key, lambda: b"")
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"--server-cert {options.cert} holds no certificate with a key that fits it",
+                fix="give a PEM file with both, or the key as --server-key; without a password",
+            ) from error
+    return context
 
 
 def unreachable(place: Place, why: str) -> Unreachable:

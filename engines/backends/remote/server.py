@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from steadypose.engines.backends.remote.contract import Client, Served, check_rows
 from steadypose.engines.errors import EngineError, SteadyposeError
 
-_BACK_OFF_S = (0.05, 0.1, 0.2, 0.4)
+_RESTS_S = (0.05, 0.1, 0.2, 0.4)  # of one on whom all depends: back soon is seen soon
+_ASIDE_S = (0.4, 1.0, 2.0, 5.0)  # of one for whom others stand in
+_STEADY_S = 5.0
 
 
 class Server:
@@ -41,16 +43,27 @@ class Server:
         self._connect, self._check, self._model, self._rows = connect, check, model, rows
         self._client: Client | None = None
         self._most = 1
-        self._retry_s = 0.0
+        self.is_aside = False
+        """Whether it failed, and has not answered since."""
         self._failures = 0
+        self._failed_s = self._back_s = 0.0
         self._running: Future[NDArray[np.float32]] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ask {where}")
 
     @property
-    def is_due(self) -> bool:
-        """Whether it may be asked now: it is not late with an answer, and not resting."""
-        is_late = self._running is not None and not self._running.done()
-        return not is_late and time.perf_counter() >= self._retry_s
+    def may_be_asked(self) -> bool:
+        """Whether it is neither late with an answer nor resting."""
+        return not self._is_late and (not self.is_aside or self._has_rested(_RESTS_S))
+
+    @property
+    def is_probe_due(self) -> bool:
+        """Whether it has been aside long enough to be looked at again, where others answer."""
+        return self.is_aside and not self._is_late and self._has_rested(_ASIDE_S)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it has answered for some seconds without a failure."""
+        return not self._failures
 
     def ask(self, crops: NDArray[np.uint8], *, timeout_s: float) -> Future[NDArray[np.float32]]:
         """Begin with a batch, which is not changed by anybody; it may fail as ``Client.infer``.
@@ -64,18 +77,30 @@ class Server:
 
     def succeeded(self) -> None:
         """Note an answer that came in time."""
-        self._failures = 0
+        now_s = time.perf_counter()
+        if self.is_aside:
+            self.is_aside, self._back_s = False, now_s
+        if now_s - self._back_s >= _STEADY_S:
+            self._failures = 0
 
     def failed(self) -> None:
         """Note that it did not answer; it rests, longer each time."""
-        pause_s = _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
+        self.is_aside = True
         self._failures += 1
-        self._retry_s = time.perf_counter() + pause_s
+        self._failed_s = time.perf_counter()
 
     def close(self) -> None:
         """End the connection, without waiting for an answer that is late."""
         self._thread.submit(self._drop)
-        self._thread.shutdown(wait=self._running is None or self._running.done())
+        self._thread.shutdown(wait=not self._is_late)
+
+    @property
+    def _is_late(self) -> bool:
+        return self._running is not None and not self._running.done()
+
+    def _has_rested(self, rests_s: Sequence[float]) -> bool:
+        rest_s = rests_s[min(self._failures, len(rests_s)) - 1]
+        return time.perf_counter() >= self._failed_s + rest_s
 
     def _infer(self, crops: NDArray[np.uint8], timeout_s: float) -> NDArray[np.float32]:
         end_s = time.perf_counter() + timeout_s

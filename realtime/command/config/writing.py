@@ -39,6 +39,8 @@ EXAMPLES: dict[str, Any] = {
     "server": "127.0.0.1:8001",
     "server-model": "pose",
     "server-ca": "ca.pem",
+    "server-cert": "me.pem",
+    "server-key": "me.key",
     "server-token": "env:POSE_TOKEN",
     "skeleton": "halpe26",
     "csv": "out.csv",

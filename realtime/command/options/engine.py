@@ -176,6 +176,18 @@ def _add_servers(engine: argparse._ArgumentGroup) -> None:
         help="remote: certificates (PEM) that vouch for the server (default: the system's)",
     )
     engine.add_argument(
+        "--server-cert",
+        type=file_name,
+        metavar="FILE",
+        help="remote: certificate (PEM), with its key, for a server that asks for one",
+    )
+    engine.add_argument(
+        "--server-key",
+        type=file_name,
+        metavar="FILE",
+        help="remote: private key of --server-cert, if it is in another file",
+    )
+    engine.add_argument(
         "--server-token",
         type=secret,
         metavar="WHERE",
@@ -191,12 +203,18 @@ def remote_of(arguments: argparse.Namespace) -> RemoteOptions:
     """
     if arguments.server and arguments.backend != "remote":
         raise UsageError("--server is for --backend remote", fix="add --backend remote")
-    if arguments.server_ca is not None and not arguments.server_ca.is_file():
-        raise UsageError(f"--server-ca {arguments.server_ca} is no file", fix="check its name")
+    for name in ("ca", "cert", "key"):
+        path = getattr(arguments, f"server_{name}")
+        if path is not None and not path.is_file():
+            raise UsageError(f"--server-{name} {path} is no file", fix="check its name")
+    if arguments.server_key is not None and arguments.server_cert is None:
+        raise UsageError("--server-key has no certificate", fix="add --server-cert FILE")
     return RemoteOptions(
         tuple(arguments.server or ()),
         arguments.server_model or "",
         arguments.server_timeout / 1e3,
         ca=arguments.server_ca,
+        cert=arguments.server_cert,
+        key=arguments.server_key,
         token=secret_in(arguments.server_token) if arguments.server_token else "",
     )

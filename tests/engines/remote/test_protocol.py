@@ -16,7 +16,7 @@ from steadypose.engines.errors import EngineError, ModelFileError, UsageError
 from steadypose.engines.options import EngineOptions, RemoteOptions
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.cli import main
-from tests.support.inference_server import StandIn
+from tests.support.inference_server import GrpcStandIn, StandIn
 from tests.support.triton import free_port
 
 pytest.importorskip("tritonclient.http")
@@ -165,8 +165,9 @@ def test_nobody_there_is_a_sentence(
     assert "does not answer" in lines[0]
 
 
-def test_tls(own: Engine, tiny_path: Path, tmp_path: Path) -> None:
-    pem = tmp_path / "server.pem"
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """A certificate of 127.0.0.1 that vouches for itself, with its key: ``cert``, ``key``, both."""
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     words += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = subprocess.run(
@@ -176,9 +177,14 @@ def test_tls(own: Engine, tiny_path: Path, tmp_path: Path) -> None:
     )
     if made.returncode:
         pytest.skip("openssl makes no certificate here")
+    pem = tmp_path / "both.pem"
     pem.write_bytes((tmp_path / "key").read_bytes() + (tmp_path / "cert").read_bytes())
-    with StandIn(own, tls=pem) as server:
-        engine = remote(tiny_path, server.url, ca=tmp_path / "cert", timeout_s=5.0)
+    return tmp_path
+
+
+def test_tls(own: Engine, tiny_path: Path, pair: Path) -> None:
+    with StandIn(own, tls=pair / "both.pem") as server:
+        engine = remote(tiny_path, server.url, ca=pair / "cert", timeout_s=5.0)
         assert engine.infer(CROPS).any()
         engine.close()
         with pytest.raises(EngineError, match="does not answer"):  # nobody vouches for it
@@ -188,3 +194,41 @@ def test_tls(own: Engine, tiny_path: Path, tmp_path: Path) -> None:
         assert "https://" in plain.value.fix
     with StandIn(own) as server, pytest.raises(EngineError, match="does not answer"):
         remote(tiny_path, server.url.replace("http", "https"))
+
+
+def test_a_server_that_asks_who_calls_is_shown_a_certificate(
+    own: Engine, tiny_path: Path, pair: Path
+) -> None:
+    both, cert, key = pair / "both.pem", pair / "cert", pair / "key"
+    grpc = pytest.importorskip("grpc")
+    private, chain = key.read_bytes(), cert.read_bytes()
+    asking = grpc.ssl_server_credentials(
+        [(private, chain)], root_certificates=chain, require_client_auth=True
+    )
+    with (
+        StandIn(own, tls=both, guests=cert) as by_http,
+        GrpcStandIn(own, credentials=asking) as by_grpc,
+    ):
+        for url in (by_http.url, f"grpcs://127.0.0.1:{by_grpc.port}"):
+            for shown in ({"cert": both}, {"cert": cert, "key": key}):
+                engine = remote(tiny_path, url, ca=cert, timeout_s=5.0, **shown)
+                assert engine.infer(CROPS).any()
+                engine.close()
+            with pytest.raises(EngineError, match="does not answer"):
+                remote(tiny_path, url, ca=cert)
+    with pytest.raises(UsageError, match=r"--server-cert .* holds no certificate with a key"):
+        remote(tiny_path, "https://127.0.0.1:1", ca=cert, cert=cert)
+
+
+def test_by_grpc_the_same_poses_come_back_without_a_configuration(
+    own: Engine, tiny_path: Path
+) -> None:
+    pytest.importorskip("grpc")
+    with GrpcStandIn(own) as server:
+        at = f"127.0.0.1:{server.port}"
+        engine = remote(tiny_path, at, token="t0k3n", timeout_s=5.0)  # noqa: S106 - of a test
+        np.testing.assert_array_equal(engine.infer(CROPS), own.infer(CROPS))
+        assert server.headers["authorization"] == "Bearer t0k3n"
+        engine.close()
+        with pytest.raises(EngineError, match="refuses the model 'other'"):
+            remote(tiny_path, at, model="other")

@@ -14,6 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FAKE_SPEC, FakeEngine
+from steadypose.engines.backends.remote import engine as engine_module
+from steadypose.engines.backends.remote import server as server_module
 from steadypose.engines.backends.remote.contract import (
     SHA256,
     Served,
@@ -83,7 +85,7 @@ Opener = Callable[..., RemoteEngine]
 
 @pytest.fixture
 def opened() -> Iterator[Opener]:
-    engines = []
+    engines, all_clients = [], list[Scripted]()
 
     def make(
         *clients: Scripted, timeout_s: float = 5.0, patience_s: float | None = None
@@ -96,9 +98,12 @@ def opened() -> Iterator[Opener]:
             FAKE_SPEC, servers, timeout_s=timeout_s, patience_s=patience_s, label="x", first_s=5.0
         )
         engines.append(engine)
+        all_clients.extend(clients)
         return engine
 
     yield make
+    for client in all_clients:
+        client.is_free.set()
     for engine in engines:
         engine.close()
 
@@ -125,6 +130,120 @@ def test_another_server_stands_in_within_the_same_frame(opened: Opener) -> None:
     clients[1].is_away = True
     assert engine.infer(ONE)[0, 0, 2] > 0
     assert len(clients[0].batches) == 2
+
+
+@pytest.mark.parametrize("patience_s", [None, 10.0])
+def test_of_two_one_that_stalls_costs_no_frame_and_one_sentence(
+    opened: Opener, patience_s: float | None
+) -> None:
+    clients = Scripted(), Scripted()
+    engine = opened(*clients, timeout_s=0.4, patience_s=patience_s)
+    said: list[str] = []
+    engine.listen(said.append)
+    engine.infer(ONE)
+    clients[1].is_free.clear()
+    took_s = []
+    for _ in range(40):
+        begin_s = time.perf_counter()
+        assert engine.infer(ONE)[0, 0, 2] > 0, "the other has looked at it"
+        took_s.append(time.perf_counter() - begin_s)
+        time.sleep(0.02)
+    assert sum(took > 0.15 for took in took_s) == 1, "it is waited for once"
+    assert len(said) == 1
+    assert "s1 did not answer within 0." in said[0]
+    assert said[0].endswith("; the run goes on without it, by s0")
+
+
+def test_one_that_was_put_aside_is_looked_at_again_and_takes_its_turns(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_ASIDE_S", (0.05,))
+    monkeypatch.setattr(server_module, "_STEADY_S", 0.2)
+    clients = Scripted(), Scripted()
+    engine = opened(*clients)
+    said: list[str] = []
+    engine.listen(said.append)
+    engine.infer(ONE)
+    clients[1].is_away = True
+    for _ in range(20):
+        assert engine.infer(ONE)[0, 0, 2] > 0
+        time.sleep(0.01)
+    assert clients[1].connects > 1, "it is asked beside the other"
+    assert said == ["it does not answer; the run goes on without it, by s0"]
+    clients[1].is_away = False
+    for _ in range(200):
+        engine.infer(ONE)
+        if len(said) > 1:
+            break
+        time.sleep(0.01)
+    assert said[1:] == ["s1 answers again"]
+    before = len(clients[1].batches)
+    for _ in range(4):
+        engine.infer(ONE)
+    assert len(clients[1].batches) == before + 2
+
+
+def test_one_that_comes_and_goes_is_told_once(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_ASIDE_S", (0.01,))
+    clients = Scripted(), Scripted()
+    engine = opened(*clients)
+    said: list[str] = []
+    engine.listen(said.append)
+    for round_ in range(40):
+        clients[1].is_away = round_ % 10 < 5
+        assert engine.infer(ONE)[0, 0, 2] > 0
+        time.sleep(0.01)
+    assert len(said) == 1
+
+
+def test_where_all_are_away_each_is_asked_again_soon(opened: Opener) -> None:
+    clients = Scripted(), Scripted()
+    engine = opened(*clients)
+    said: list[str] = []
+    engine.listen(said.append)
+    engine.infer(ONE)
+    for client in clients:
+        client.is_away = True
+    for _ in range(30):
+        engine.infer(ONE)
+        time.sleep(0.02)
+    assert not engine.infer(ONE).any()
+    clients[1].is_away = False
+    begin_s = time.perf_counter()
+    while not engine.infer(ONE).any():
+        time.sleep(0.01)
+        assert time.perf_counter() < begin_s + 5
+    assert "nobody is seen until one answers" in said[1]
+    assert said[2:] == ["s1 answers again"]
+
+
+def test_a_server_that_stalls_from_the_beginning_is_passed_over(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_FIRST_HELP_S", 0.05)
+    clients = Scripted(), Scripted()
+    clients[0].is_free.clear()
+    assert opened(*clients).infer(ONE)[0, 0, 2] > 0
+
+
+def test_one_that_comes_back_with_another_model_stays_aside(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_ASIDE_S", (0.02,))
+    clients = Scripted(), Scripted()
+    engine = opened(*clients)
+    engine.infer(ONE)
+    clients[1].is_away = True
+    for _ in range(3):
+        engine.infer(ONE)
+    clients[1].is_away = False
+    clients[1].served = Served(OURS.inputs, OURS.outputs, {SHA256: "cd"}, 8)
+    for _ in range(30):
+        assert engine.infer(ONE)[0, 0, 2] > 0
+        time.sleep(0.01)
+    assert not clients[1].batches
 
 
 @pytest.mark.parametrize("patience_s", [None, 5.0])
