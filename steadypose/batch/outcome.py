@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from steadypose.batch.order import Clip
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+class Beat(Enum):
+    """What a worker says while it works on a clip."""
+
+    READS = "a frame is waited for, and comes soon"
+    WORKS = "something takes as long as it takes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -14,9 +15,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from steadypose.batch.order import Clip, Order
-from steadypose.batch.outcome import FAILED, Outcome
+from steadypose.batch.outcome import FAILED, Beat, Outcome
 from steadypose.engines.errors import EngineError, SteadyposeError
 
+STUCK_S = 300.0
+"""Longest time between two frames of a clip."""
+
+_BEAT_S = 1.0
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -28,10 +33,17 @@ class _Member:
     line: Connection
     clip: Clip | None = None
     is_ready: bool = False
+    reads_since_s: float | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a clip has given no frame for too long."""
+        since_s = self.reads_since_s
+        return since_s is not None and time.perf_counter() - since_s > STUCK_S
 
 
 class Processes:
-    """See ``Crew``.
+    """See ``Crew``. Over a clip that gives no frame for ``STUCK_S`` a worker is ended.
 
     Args:
         order: What they do.
@@ -80,13 +92,18 @@ class Processes:
                 continue
             if isinstance(said, SteadyposeError):
                 raise said
-            if isinstance(said, Outcome):
-                member.clip = None
+            if isinstance(said, Beat):
+                member.reads_since_s = time.perf_counter() if said is Beat.READS else None
+            elif isinstance(said, Outcome):
+                member.clip = member.reads_since_s = None
                 outcomes.append(said)
                 if said.is_last:
                     outcomes += self._replace(member)
             else:
                 member.is_ready, self._engine = True, said
+        for member in [member for member in self._members if member.is_stuck]:
+            member.process.kill()
+            outcomes += self._replace(member, f"it gave no frame for {STUCK_S:g} s")
         return outcomes
 
     def close(self) -> None:
@@ -98,8 +115,12 @@ class Processes:
             member.line.close()
         self._members.clear()
 
-    def _replace(self, member: _Member) -> list[Outcome]:
+    def _replace(self, member: _Member, why: str = "") -> list[Outcome]:
         """Hire another for one that is dead; its clip has failed.
+
+        Args:
+            member: Dead.
+            why: What it died of, if that is known.
 
         Raises:
             EngineError: It died before it could begin.
@@ -117,7 +138,7 @@ class Processes:
         self._members.append(self._hire())
         if member.clip is None:
             return []
-        what = f"the worker died over it ({how})"
+        what = why or f"the worker died over it ({how})"
         fix = f"follow it alone: steadypose run --headless --source {member.clip.shown}"
         return [Outcome(member.clip, FAILED, what=what, fix=fix)]
 
@@ -158,7 +179,7 @@ def _serve(line: Connection, order: Order) -> None:
     from steadypose.batch.work import Worker  # noqa: PLC0415 - from here on signals are harmless
 
     try:
-        worker = Worker(order)
+        worker = Worker(order, _Beats(line))
     except SteadyposeError as error:
         line.send(error)
         return
@@ -169,6 +190,20 @@ def _serve(line: Connection, order: Order) -> None:
             line.send(outcome)
             if outcome.is_last:
                 return
+
+
+class _Beats:
+    """Passes on what is done, about once a second where it is the same."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self._last, self._last_s = Beat.WORKS, 0.0
+
+    def __call__(self, beat: Beat) -> None:
+        now_s = time.perf_counter()
+        if beat is not self._last or now_s - self._last_s > _BEAT_S:
+            self._last, self._last_s = beat, now_s
+            self._line.send(beat)
 
 
 def _end_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from steadypose.realtime.app.tracked_frame import TrackedFrame
@@ -23,6 +24,7 @@ class Run:
         is_smooth: Record filtered positions.
         max_frames: Stop after this many.
         angles: Measures joint angles.
+        beat: Called with each frame.
         frames: How many were recorded.
     """
 
@@ -32,6 +34,7 @@ class Run:
     is_smooth: bool
     max_frames: int | None
     angles: LiveAngles | None
+    beat: Callable[[], object]
     frames: int = 0
 
     def follow(self) -> None:
@@ -49,6 +52,7 @@ class Run:
             if self.outputs.wants_video:
                 self.outputs.write_picture(result.painter(), frame.time_s)
             self.frames += 1
+            self.beat()
 
     def _take(self, crops: Crops) -> TrackedFrame:
         poses = self.pipeline.poses(is_smooth=self.is_smooth)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import cv2
 
 from steadypose.batch.mark import check_same_source, lacks, mark, marked
 from steadypose.batch.order import Clip, Order
-from steadypose.batch.outcome import DONE, FAILED, SKIPPED, Outcome
+from steadypose.batch.outcome import DONE, FAILED, SKIPPED, Beat, Outcome
 from steadypose.batch.run import Run
 from steadypose.batch.store import Store, open_store
 from steadypose.engines.errors import NobodyError, SourceError, SteadyposeError
@@ -40,15 +42,16 @@ class Worker:
 
     Args:
         order: What to do.
+        beat: Told again and again what is done, so that it is known where a clip hangs.
 
     Raises:
         SteadyposeError: The engine or the target cannot be opened.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, beat: Callable[[Beat], object] = lambda _: None) -> None:
         sys.setswitchinterval(0.0005)
         cv2.setNumThreads(1)
-        self._order = order
+        self._order, self._beat = order, beat
         self._notes: list[str] = []
         self._store: Store = open_store(order.out)
         settings = replace(order.settings, threads=order.threads)
@@ -128,9 +131,11 @@ class Worker:
         video = folder / Path(order.recordings(clip)[-1]).name if order.has_video else None
         source = replace(self._settings.source, text=str(clip.path))
         settings = replace(self._settings, source=source, tables=tables, video=video)
+        self._beat(Beat.READS)
         run = self._open(settings)
         problem: BaseException | None = None
-        for step in (run.follow, run.outputs.close, run.source.close):
+        steps = (run.follow, partial(self._beat, Beat.WORKS), run.outputs.close, run.source.close)
+        for step in steps:
             try:
                 step()
             except BaseException as error:
@@ -181,6 +186,7 @@ class Worker:
             is_smooth=settings.smoother != "off",
             max_frames=settings.max_frames,
             angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
+            beat=partial(self._beat, Beat.READS),
         )
 
     def _add_report(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
+from steadypose.batch import processes
 from steadypose.batch.__main__ import main
 from steadypose.batch.clips import find_clips
 from steadypose.batch.options import build_parser, to_order
@@ -291,6 +292,34 @@ def test_a_worker_that_dies_over_a_clip_costs_that_clip(
     assert done.returncode == 2
     assert "3 done, 1 failed" in done.stdout
     assert "the worker died over it (signal 11)" in done.stderr
+    assert (out / "day1/c.csv").exists()
+
+
+@pytest.mark.posix("a process that is killed")
+def test_a_clip_over_which_a_decoder_hangs_costs_that_clip(
+    clips: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, time\n"
+        "seen = []\n"
+        "def watch(event, given):\n"
+        "    if event == 'open' and str(given[0]).endswith('b.mp4'):\n"
+        "        seen.append(given)\n"
+        "        if len(seen) > 1 and 'multiprocessing.spawn' in sys.modules:\n"
+        "            time.sleep(1000)\n"  # the first reads its hash
+        "sys.addaudithook(watch)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    monkeypatch.setattr(processes, "STUCK_S", 4.0)
+    out = tmp_path / "out"
+    assert main([str(clips), "--out", str(out), "--model", str(model), "--workers", "1"]) == 2
+    said = capsys.readouterr()
+    assert "3 done, 1 failed" in said.out
+    assert "b.mp4: it gave no frame for 4 s" in said.err
     assert (out / "day1/c.csv").exists()
 
 
