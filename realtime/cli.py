@@ -38,17 +38,16 @@ from steadypose.realtime.command.options.command_line import build_parser, to_se
 from steadypose.realtime.command.options.engine import backend_of, device_of, remote_of
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.several import each_of, finish_together
+from steadypose.realtime.command.several import each_of, finish_together, joint_of
 from steadypose.realtime.command.stopping.signals import Stop
-from steadypose.realtime.command.written_files import check_written
 from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
 from steadypose.realtime.model.recovering import recovering
 from steadypose.realtime.model.sharing import SharedEngine
 from steadypose.realtime.record.formats.tables import TableFormat
-from steadypose.realtime.record.live.opening import open_live
-from steadypose.realtime.record.live.sender import Live
-from steadypose.realtime.sources.opening import open_source
+from steadypose.realtime.record.joint import JointTable
+from steadypose.realtime.record.live.opening import open_live, open_page
+from steadypose.realtime.sources.opening import BROWSER, open_source
 
 sys.setswitchinterval(0.0005)
 
@@ -207,24 +206,40 @@ def _run_with(
 def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     """Several sources: a loop for each on a thread of its own, one engine, one window."""
     cv2.setNumThreads(1)
-    each = each_of(settings)
-    for one in each:
+    each, together = each_of(settings), joint_of(settings)
+    for one in (*each, together):
         check_outputs(one)
-    if settings.benchmark is not None:
-        check_written([(settings.benchmark, "--benchmark")], read=[], is_forced=settings.is_forced)
     alike = replace(settings, threads=_all_threads(settings))
     shared = SharedEngine(lambda: _with_successors(open_for(alike), alike))
     with ExitStack() as opened:
         opened.callback(shared.close)
+        skeleton, names = shared.spec.skeleton, settings.names
         say(f"engine: {shared.spec.name} on {shared.label}, shared by {len(each)} sources")
         window, reason = open_display(is_headless=settings.is_headless)
         if reason is not None:
             say(f"no window: {reason}")
-        grid = Grid(window, settings.names)
+        page = None
+        if settings.live.serve is not None:
+            page = open_page(settings.live, settings.live.serve, skeleton, draw_poses, names)
+            opened.callback(page.close)
+            say(f"page: {page.url}")
+        joint = next((JointTable(t, skeleton, together.split) for t in together.tables), None)
+        grid = Grid(window, names)
         members = []
-        for name, one, tile in zip(settings.names, each, grid.tiles, strict=True):
+        for name, one, tile in zip(names, each, grid.tiles, strict=True):
             stop.check()
-            source = open_source(replace(one.source, is_watched=window.is_window))
+            seat = page.seats[name] if page is not None else None
+            live = open_live(
+                replace(one.live, serve=None),
+                skeleton,
+                persons=one.persons,
+                source=name,
+                seat=seat,
+            )
+            opened.callback(live.close)
+            is_watched = window.is_window or page is not None
+            inlet = page.inlet if page is not None and one.source.text == BROWSER else None
+            source = open_source(replace(one.source, is_watched=is_watched, inlet=inlet))
             opened.callback(source.close)
             say(f"{name}: {source.label}")
             app = assemble(
@@ -232,13 +247,16 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
                 engine=shared.share(),
                 source=source,
                 display=tile,
-                live=Live(),
+                live=live,
                 typed=typed,
                 second_pass=_smooth_again,
                 say=partial(_say_of, name),
             )
+            if joint is not None:
+                joint.take(app.outputs, name)
             members.append(Member(name, app))
-        return finish_together(members, grid, settings, shared.batches, stop)
+        last = [part.close for part in (joint, page) if part is not None]
+        return finish_together(members, grid, settings, shared.batches, stop, last, joint)
 
 
 def _say_of(name: str, text: str) -> None:

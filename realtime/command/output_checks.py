@@ -32,7 +32,9 @@ def check_outputs(settings: Settings) -> None:
             video has another suffix; a package is missing.
         RecordError: A file cannot be written, or av is missing for a video.
     """
-    read = [*source_files(settings.source.text), settings.model, sidecar_of(settings.model)]
+    sources = (settings.source, *settings.further)
+    read = [path for source in sources for path in source_files(source.text)]
+    read += [settings.model, sidecar_of(settings.model)]
     read += [*SHIPPED, PUBLISHED]  # a later run reads them
     read += [settings.config] if settings.config else []
     read += settings.skeleton.files if settings.skeleton else []

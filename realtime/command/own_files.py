@@ -10,14 +10,16 @@ from steadypose.engines.engine_file import SUFFIX, sidecar_of
 from steadypose.engines.errors import ModelFileError
 from steadypose.engines.model_file import read_metadata
 from steadypose.engines.spec import METADATA_KEY
-from steadypose.realtime.record.formats.csv_rows import LONG_HEAD, WIDE_HEAD
+from steadypose.realtime.record.formats.csv_rows import LONG_HEAD, SOURCE, WIDE_HEAD
 from steadypose.realtime.record.formats.trc import TRC_HEAD
 from steadypose.realtime.record.picture import JPEG, MADE_BY, PNG
 from steadypose.realtime.record.sidecar import find_sidecar, read_sidecar
 
 _PIECE = 1 << 16  # bytes of the beginning and of the end that are looked at
 _DESCRIBED = re.compile(rb'\{\s*"format"\s*:\s*"steadypose"')
-_CSV = tuple(",".join(head).encode() for head in (WIDE_HEAD, LONG_HEAD))
+_CSV = tuple(
+    ",".join([*of, *head]).encode() for head in (WIDE_HEAD, LONG_HEAD) for of in ((), (SOURCE,))
+)
 _TRC = (b"PathFileType\t4\t(X/Y/Z)\t", "\t".join(TRC_HEAD).encode())
 _FLAT = {b"", b"nan", b"0.00", b"0.00000"}  # the third coordinate, of which a camera knows nothing
 _FIGURES = (b'"cpu_ms_per_frame"', b'"engine_ms_p50"', b'"stages_ms"')

@@ -44,6 +44,7 @@ class Settings:
         region: Where people are looked for; None: everywhere.
         is_headless: Open no window even where one could be.
         is_forced: Replace files that no run wrote.
+        is_one_csv: Write one CSV for all sources.
         tables: Tables to write, in the order of ``TABLES``.
         split: Where recordings go on in another file.
         video: Annotated video to write.
@@ -78,6 +79,7 @@ class Settings:
     region: Region | None = None
     is_headless: bool = False
     is_forced: bool = False
+    is_one_csv: bool = False
     tables: tuple[Table, ...] = ()
     split: Limit | None = None
     video: Path | None = None
@@ -90,8 +92,8 @@ class Settings:
 
     def engine_options(self, threads: int) -> EngineOptions:
         """How to open the engine, on some threads."""
-        source = self.source
-        is_live = is_camera(source) or source.is_paced
+        every = (self.source, *self.further)
+        is_live = any(is_camera(source) or source.is_paced for source in every)
         return EngineOptions(
             self.precision,
             threads,

@@ -20,7 +20,9 @@ from steadypose.realtime.command.ending import code_of
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.command.summary import figures, summary
-from steadypose.realtime.record.live.opening import LiveOptions
+from steadypose.realtime.record.formats.tables import Table
+from steadypose.realtime.record.joint import JointTable
+from steadypose.realtime.record.outputs import counted
 
 
 def each_of(settings: Settings) -> list[Settings]:
@@ -29,26 +31,52 @@ def each_of(settings: Settings) -> list[Settings]:
     Raises:
         UsageError: Something is asked for that there is only once.
     """
-    if settings.live != LiveOptions(is_normalized=settings.live.is_normalized):
+    if settings.live.has_virtual_camera:
         raise UsageError(
-            "poses of several sources cannot be sent live by one process",
-            fix="record them, or start a process for each source",
+            "--virtual-camera shows one picture, and there are several sources",
+            fix="start a process for the source that is to be shown, or look at --serve",
         )
     for path in settings.recordings:
         if not is_plain(path):
             raise UsageError(
                 f"several sources need files, and {path} is none", fix="give the name of a file"
             )
-    return [
+    every = (settings.source, *settings.further)
+    tables = [t for t in settings.tables if not _is_joint(t, settings)]
+    own = [
         replace(
             settings,
             source=source,
-            tables=tuple(replace(t, path=_own(t.path, name)) for t in settings.tables),
+            further=tuple(other for other in every if other is not source),
+            tables=tuple(replace(t, path=_own(t.path, name)) for t in tables),
             video=None if settings.video is None else _own(settings.video, name),
             benchmark=None,
         )
-        for source, name in zip((settings.source, *settings.further), settings.names, strict=True)
+        for source, name in zip(every, settings.names, strict=True)
     ]
+    return [one if one.recordings else replace(one, split=None) for one in own]
+
+
+def joint_of(settings: Settings) -> Settings:
+    """What is written for all sources together: figures, and the table of ``--one-csv``.
+
+    Raises:
+        UsageError: No such table is asked for, or it is to get a second pass.
+    """
+    tables = tuple(t for t in settings.tables if _is_joint(t, settings))
+    if settings.is_one_csv and not tables:
+        raise UsageError("--one-csv has no CSV to write", fix="add --csv out.csv")
+    if tables and settings.is_offline_smoothed:
+        raise UsageError(
+            "--offline-smooth needs a table for each source",
+            fix="leave out one of it and --one-csv",
+        )
+    split = settings.split if tables else None
+    return replace(settings, tables=tables, video=None, split=split, is_offline_smoothed=False)
+
+
+def _is_joint(table: Table, settings: Settings) -> bool:
+    return settings.is_one_csv and table.format.open_joint is not None
 
 
 def _own(path: Path, name: str) -> Path:
@@ -61,6 +89,8 @@ def finish_together(
     settings: Settings,
     batches: Sequence[int],
     stop: Stop,
+    last: Sequence[Callable[[], None]] = (),
+    joint: JointTable | None = None,
 ) -> int:
     """Run all, close everything, report.
 
@@ -70,14 +100,16 @@ def finish_together(
         settings: Of the run.
         batches: Filled meanwhile: how many sources each common batch was for.
         stop: Signal handler.
+        last: What is closed after all of them.
+        joint: The table of all.
 
     Raises:
         SteadyposeError: The first failure; what was recorded is kept.
     """
 
     def close_all(run: Callable[[], None], *rest: Callable[[], None]) -> int:
-        problems = _problems_of((run, *_closings(members), *rest))
-        return _report(members, settings, batches, problems)
+        problems = _problems_of((run, *_closings(members), *last, *rest))
+        return _report(members, settings, batches, problems, joint)
 
     def instead(name: str) -> int:
         def run() -> None:
@@ -111,6 +143,7 @@ def _report(
     settings: Settings,
     batches: Sequence[int],
     problems: list[BaseException],
+    joint: JointTable | None,
 ) -> int:
     problems += [member.failure for member in members if member.failure is not None]
     clear()
@@ -120,6 +153,9 @@ def _report(
         if member.failure is not None and member.failure is not problems[0]:
             say(f"{member.name}: {getattr(member.failure, 'what', member.failure)}")
         telling.tell([f"{member.name}: {line}" for line in summary(member.app)], to_error=False)
+    if joint is not None and joint.files:
+        names = [str(joint.path), *(path.name for path in joint.files[1:])]
+        telling.tell(f"all: {', '.join(names)} ({counted(joint.rows, 'row')})", to_error=False)
     if settings.benchmark is not None:
         _write_figures(members, batches, settings.benchmark)
     if problems:

@@ -65,9 +65,22 @@ class Outputs:
     _snapshots: list[Path] = field(default_factory=list)
     _is_open: bool = False
     _frames: int = 0
+    _joint: Callable[[Frame, Entry], None] | None = None
+    _joint_files: Callable[[], tuple[Path, ...]] = tuple
 
     def __post_init__(self) -> None:
-        self.is_recording = bool(self._paths())
+        self.is_recording = self._has_files
+
+    def join(
+        self, put: Callable[[Frame, Entry], None], files: Callable[[], tuple[Path, ...]]
+    ) -> None:
+        """Record to a table of several sources, too.
+
+        Args:
+            put: Takes the people of each frame.
+            files: Asked what has been written there.
+        """
+        self._joint, self._joint_files, self.is_recording = put, files, True
 
     @property
     def wants_video(self) -> bool:
@@ -92,6 +105,8 @@ class Outputs:
         entry = Entry(frame.index, frame.time_s, poses, angles)
         for _, recorder in self._tables:
             recorder.put(entry)
+        if self._joint is not None:
+            self._joint(frame, entry)
 
     def write_picture(self, paint: Callable[[], NDArray[np.uint8]], time_s: float) -> None:
         """Record an annotated picture; ``paint`` makes it, on the writing thread.
@@ -119,7 +134,7 @@ class Outputs:
         Raises:
             RecordError: The folder cannot be written.
         """
-        if not self._paths():
+        if not self._has_files:
             folder = output_folder()
             name = f"steadypose-{datetime.now():%Y%m%d-%H%M%S}"
             table, video = folder / f"{name}.{TABLES[0].name}", folder / f"{name}.mp4"
@@ -133,7 +148,7 @@ class Outputs:
         """Everything that has been written so far, or is being written."""
         recorded = [path for recorder in self._recorders() for path in recorder.paths]
         beside = [self._sidecar.path] if self._sidecar is not None else []
-        return (*recorded, *beside, *self._snapshots)
+        return (*recorded, *beside, *self._joint_files(), *self._snapshots)
 
     def save_snapshot(self, image_bgr: NDArray[np.uint8]) -> str:
         """Write a picture under ``out/``, named after the time; returns a sentence for the screen.
@@ -190,7 +205,12 @@ class Outputs:
         if (video := self._video) is not None:
             lost = f", {video.given_up} given up" if video.given_up else ""
             parts.append(f"{_named(video.paths)} ({counted(video.rows, 'frame')}{lost})")
-        return ", ".join(parts) or "nothing recorded"
+        nothing = "those of all sources" if self._joint else "nothing recorded"
+        return ", ".join(parts) or nothing
+
+    @property
+    def _has_files(self) -> bool:
+        return bool(self._paths()) or self._joint is not None
 
     def _paths(self) -> list[Path]:
         tables = [table.path for table in self.tables]

@@ -15,6 +15,7 @@ from steadypose.engines.file_io import write_error
 from steadypose.engines.foreign.claims import Claims
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.record.background import BackgroundWriter
+from steadypose.realtime.record.formats.csv_rows import OfSource
 from steadypose.realtime.record.formats.entry import Entry, Sink
 from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.parts import Limit, part_path
@@ -181,6 +182,33 @@ def record_table(
         may_drop=False,
         claims=claims,
         beside=table.format.beside,
+    )
+
+
+def record_joint(
+    table: Table, skeleton: Skeleton, limit: Limit | None, claims: Claims
+) -> Recorder[OfSource]:
+    """Record the people of several sources into one file; none is given up.
+
+    Args:
+        table: With ``open_joint``.
+        skeleton: Gives its columns.
+        limit: Where to go on in another file.
+        claims: Released by the caller.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+    open_joint = table.format.open_joint
+    assert open_joint is not None, "who asks has looked"
+    return Recorder(
+        table.path,
+        lambda path: open_joint(path, skeleton),
+        time_of=lambda item: item[1].time_s,
+        limit=limit,
+        capacity=_TABLE_CAPACITY,
+        may_drop=False,
+        claims=claims,
     )
 
 

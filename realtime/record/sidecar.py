@@ -75,19 +75,28 @@ class Sidecar:
         self._thread = threading.Thread(target=self._begin, name=f"write {path.name}", daemon=True)
         self._thread.start()
 
-    def finish(self, *, frames: int, dropped: int, files: list[dict[str, Any]]) -> None:
+    def finish(
+        self,
+        *,
+        frames: int,
+        dropped: int,
+        files: list[dict[str, Any]],
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write what became of it.
 
         Args:
             frames: How many were recorded, also with nobody in sight.
             dropped: How many the source gave up.
             files: Name and rows of each file, parts in order.
+            more: What replaces what the start said.
 
         Raises:
             RecordError: It cannot be written; what the start wrote is still there.
         """
         self._thread.join()
         self._content |= {"ended": _now(), "frames": frames, "dropped": dropped, "files": files}
+        self._content |= more or {}
         if self._failure is None:
             self._write()
         if self._claim is not None:

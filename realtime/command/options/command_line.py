@@ -50,6 +50,7 @@ def to_settings(arguments: argparse.Namespace, model: Path | None) -> Settings:
             for name in NAMES
             if getattr(arguments, name) is not None
         ),
+        is_one_csv=arguments.one_csv,
         split=arguments.split,
         video=arguments.save_video,
         benchmark=arguments.benchmark,
@@ -122,6 +123,11 @@ def build_parser() -> Parser:
     )
     output.add_argument("--headless", action=Switch, help="open no window")
     add_tables(output)
+    output.add_argument(
+        "--one-csv",
+        action=Switch,
+        help="of several sources: one CSV for all, with a column 'source', instead of one for each",
+    )
     output.add_argument(
         "--split",
         type=parse_limit,

@@ -10,7 +10,7 @@ from steadypose.realtime.command.options.parser import ANY, Number, Switch
 from steadypose.realtime.command.options.values import Camera, camera_controls
 from steadypose.realtime.sources.address import spelled_out
 from steadypose.realtime.sources.camera import CameraMode
-from steadypose.realtime.sources.opening import DECODERS, TRANSPORTS, SourceOptions
+from steadypose.realtime.sources.opening import BROWSER, DECODERS, TRANSPORTS, SourceOptions
 
 MOST_SOURCES = 16
 
@@ -27,9 +27,13 @@ def sources_of(arguments: argparse.Namespace) -> tuple[SourceOptions, ...]:
             f"{len(given)} sources are too many for one process",
             fix=f"up to {MOST_SOURCES}; start another for the rest",
         )
+    if arguments.one_csv and len(given) == 1:
+        raise UsageError("--one-csv is for several sources", fix="leave it out")
     cameras = list(map(str, arguments.camera or ()))
     if twice := next((name for name in cameras if cameras.count(name) > 1), None):
         raise UsageError(f"--camera {twice} is given twice", fix="name each camera once")
+    if (arguments.source or []).count(BROWSER) > 1:
+        raise UsageError(f"--source {BROWSER} is given twice", fix="a page has one camera")
     return tuple(_source_of(text, arguments) for text in given)
 
 

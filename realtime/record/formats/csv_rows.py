@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -32,7 +32,13 @@ ANGLES_HEAD = (*LONG_HEAD, "angle", "angle_std", "trunk", "trunk_std")
 """Of a long CSV with angles: that of the joint at the keypoint, and the trunk's."""
 
 
-def csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink:
+SOURCE = "source"
+"""First column of a CSV with the people of several sources: which one a row is of."""
+
+OfSource = tuple[str, Entry]
+
+
+def csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink[Entry]:
     """Open a CSV file. A keypoint that is lost is an empty cell.
 
     Args:
@@ -45,8 +51,25 @@ def csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink:
     Raises:
         RecordError: The file cannot be written.
     """
-    to_lines = {"wide": _wide_lines, "long": _long_lines, "angles": _angle_lines}[layout]
-    return LineSink(path, ",".join(map(to_cell, header(skeleton, layout))), to_lines)
+    return LineSink(path, _head(skeleton, layout), _LINES[layout])
+
+
+def joint_csv_sink(path: Path, skeleton: Skeleton, *, layout: Layout) -> LineSink[OfSource]:
+    """Open a CSV file for people of several sources: ``SOURCE`` is its first column.
+
+    Raises:
+        RecordError: The file cannot be written.
+    """
+
+    def to_lines(item: OfSource) -> Iterator[str]:
+        source, entry = item
+        return (f"{to_cell(source)},{line}" for line in _LINES[layout](entry))
+
+    return LineSink(path, f"{SOURCE},{_head(skeleton, layout)}", to_lines)
+
+
+def _head(skeleton: Skeleton, layout: Layout) -> str:
+    return ",".join(map(to_cell, header(skeleton, layout)))
 
 
 def header(skeleton: Skeleton, layout: Layout) -> list[str]:
@@ -101,6 +124,13 @@ def long_rows(index: int, time_s: float, pose: Pose) -> Iterator[str]:
     )
     for name, xy, score, raw, state in columns:
         yield f"{head},{name},{_xy(xy)},{_score(score)},{_xy(raw)},{STATE_NAMES[state]}\n"
+
+
+_LINES: dict[Layout, Callable[[Entry], Iterable[str]]] = {
+    "wide": _wide_lines,
+    "long": _long_lines,
+    "angles": _angle_lines,
+}
 
 
 @lru_cache(maxsize=8)

@@ -22,7 +22,7 @@ from steadypose.realtime.record.formats.whole_file import LineSink
 from steadypose.realtime.smooth.angles import NAMES
 
 
-def jsonl_sink(path: Path, skeleton: Skeleton) -> LineSink:
+def jsonl_sink(path: Path, skeleton: Skeleton) -> LineSink[Entry]:
     """Open a JSON lines file.
 
     The first line describes the file; each other line is ``{"frame", "time_s",

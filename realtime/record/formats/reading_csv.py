@@ -28,7 +28,7 @@ from steadypose.realtime.record.formats.blocks import (
     make_block,
     whole_lines,
 )
-from steadypose.realtime.record.formats.csv_rows import LONG_HEAD
+from steadypose.realtime.record.formats.csv_rows import LONG_HEAD, SOURCE
 from steadypose.realtime.record.formats.entry import STATES
 
 _CHUNK_ROWS = 34_000
@@ -45,11 +45,13 @@ class _Sheet(NamedTuple):
         delimiter: Between cells; decimals may have a comma where it is another.
         width: Columns in all.
         columns: Name and position of those that are read, in our order.
+        is_joint: Its first column tells several sources apart.
     """
 
     delimiter: str
     width: int
     columns: dict[str, int]
+    is_joint: bool
 
     def number(self, cell: str) -> float:
         """NaN where it is empty."""
@@ -162,7 +164,8 @@ def _understand(head: list[str], delimiter: str, reading: ReadState) -> _Sheet:
         if head.count(name) != 1:
             what = "is missing" if name not in head else "stands there twice"
             raise NotARecordingError(f"{reading.path}, line 1: the column {name} {what}")
-    return _Sheet(delimiter, len(head), {name: head.index(name) for name in names})
+    columns = {name: head.index(name) for name in names}
+    return _Sheet(delimiter, len(head), columns, is_joint=head[0] == SOURCE)
 
 
 def _chunks(lines: Iterator[list[str]], sheet: _Sheet, reading: ReadState) -> Iterator[_Rows]:
@@ -174,6 +177,11 @@ def _chunks(lines: Iterator[list[str]], sheet: _Sheet, reading: ReadState) -> It
     numbered = ((row, lines.line_num + 1) for row in lines)  # type: ignore[attr-defined]
     filled = (pair for pair in numbered if any(cell.strip() for cell in pair[0]))
     while chunk := list(islice(filled, _CHUNK_ROWS)):
+        if sheet.is_joint and len(found := {row[0] for row, _ in chunk}) > 1:
+            raise RecordError(
+                f"{reading.path} holds people of several sources: {', '.join(sorted(found))[:200]}",
+                fix=f"keep the rows of one {SOURCE}, or record without --one-csv",
+            )
         for row, line in chunk:
             if len(row) > sheet.width and not any(row[sheet.width :]):
                 del row[sheet.width :]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.record.formats.blocks import Block, ReadState
-from steadypose.realtime.record.formats.csv_rows import csv_sink
+from steadypose.realtime.record.formats.csv_rows import OfSource, csv_sink, joint_csv_sink
 from steadypose.realtime.record.formats.entry import Entry, Sink
 from steadypose.realtime.record.formats.journal import JOURNAL, arrow
 from steadypose.realtime.record.formats.jsonl import jsonl_sink
@@ -42,6 +42,7 @@ class TableFormat:
         takes_pipe: It is written from its beginning to its end, so it may be a pipe.
         check: Called with an option before anything starts; raises UsageError where a package
             is missing.
+        open_joint: Opens a file for several sources, where the format has a column for them.
     """
 
     name: str
@@ -54,6 +55,7 @@ class TableFormat:
     beside: str = ""
     takes_pipe: bool = True
     check: Callable[[str], object] | None = None
+    open_joint: Callable[[Path, Skeleton], Sink[OfSource]] | None = None
 
     @property
     def option(self) -> str:
@@ -87,8 +89,13 @@ TABLES = (
         *("csv", "row", "a row per person", partial(csv_sink, layout="wide"), _CSV),
         layout="wide",
         has_raw=False,
+        open_joint=partial(joint_csv_sink, layout="wide"),
     ),
-    TableFormat("csv", "row", _PER_KEYPOINT, partial(csv_sink, layout="long"), _CSV, layout="long"),
+    TableFormat(
+        *("csv", "row", _PER_KEYPOINT, partial(csv_sink, layout="long"), _CSV),
+        layout="long",
+        open_joint=partial(joint_csv_sink, layout="long"),
+    ),
     TableFormat("jsonl", "frame", "an object per frame", jsonl_sink, {b"{": jsonl_blocks}),
     TableFormat(
         *("parquet", "row", f"{_PER_KEYPOINT} (pip install pyarrow)", ParquetSink, _ARROW),
@@ -122,7 +129,8 @@ def with_angles(form: TableFormat) -> TableFormat:
     """The format, with joint angles where it can hold them."""
     if (form.name, form.layout) != ("csv", "long"):
         return form
-    return replace(form, open=partial(csv_sink, layout="angles"))
+    joint = partial(joint_csv_sink, layout="angles")
+    return replace(form, open=partial(csv_sink, layout="angles"), open_joint=joint)
 
 
 def fullest(name: str) -> TableFormat:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from steadypose.engines.file_io import give_rights, write_error
 from steadypose.engines.foreign.claims import is_plain, is_standard_output
 from steadypose.engines.wording.telling import reserve_output
-from steadypose.realtime.record.formats.entry import Entry
+
+Item = TypeVar("Item")
+"""A frame's people, of whatever kind a table takes."""
 
 
 class WholeFile:
@@ -70,7 +73,7 @@ class WholeFile:
             os.close(self._file)
 
 
-class LineSink:
+class LineSink(Generic[Item]):
     """Writes the lines of each frame; only whole lines reach the disk.
 
     Args:
@@ -82,7 +85,7 @@ class LineSink:
         RecordError: The file cannot be written.
     """
 
-    def __init__(self, path: Path, head: str, to_lines: Callable[[Entry], Iterable[str]]) -> None:
+    def __init__(self, path: Path, head: str, to_lines: Callable[[Item], Iterable[str]]) -> None:
         self.size_bytes = len(head) + 1
         self.progress = 0
         self._to_lines = to_lines
@@ -95,7 +98,7 @@ class LineSink:
         """Lines of frames, written and waiting; those that could not be written do not count."""
         return max(0, self._written + len(self._lines) - 1)
 
-    def add(self, item: Entry) -> None:
+    def add(self, item: Item) -> None:
         """Take a frame."""
         lines = list(self._to_lines(item))
         self._lines += lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from steadypose.realtime.record.live.udp import UdpChannel
 from steadypose.realtime.record.picture import Draw
 
 if TYPE_CHECKING:
+    from steadypose.realtime.record.live.web.seat import Seat
     from steadypose.realtime.record.live.web.server import WebServer
 
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\[\]:\s\x00-\x1f]+)?:)?(\d{1,5})")
@@ -82,7 +83,13 @@ def parse_address(text: str) -> Address:
 
 
 def open_live(
-    options: LiveOptions, skeleton: Skeleton, *, persons: int, draw: Draw = lambda *_: None
+    options: LiveOptions,
+    skeleton: Skeleton,
+    *,
+    persons: int,
+    draw: Draw = lambda *_: None,
+    source: str = "",
+    seat: Seat | None = None,
 ) -> Live:
     """Open all channels.
 
@@ -91,6 +98,8 @@ def open_live(
         skeleton: Gives the keypoints' names.
         persons: How many people there can be at once.
         draw: Draws people into pictures that leave.
+        source: Which of several sources it is for, as receivers are told; empty: there is one.
+        seat: Its place on the page of all sources, if they have one.
 
     Raises:
         UsageError: A package is missing, or an address is unknown.
@@ -98,12 +107,12 @@ def open_live(
     names = skeleton.keypoints
     ways: list[tuple[str, Callable[[], Channel]]] = []
     if (udp := options.udp) is not None:
-        ways.append((f"--udp {udp}", lambda: UdpChannel(udp, names)))
+        ways.append((f"--udp {udp}", lambda: UdpChannel(udp, names, source)))
     if (osc := options.osc) is not None:
-        ways.append((f"--osc {osc}", lambda: _open_osc(osc)))
+        ways.append((f"--osc {osc}", lambda: _open_osc(osc, source)))
     if (lsl := options.lsl) is not None:
-        is_share = options.is_normalized
-        ways.append((f"--lsl {lsl}", lambda: _open_lsl(lsl, names, persons, is_share=is_share)))
+        is_share, called = options.is_normalized, f"{lsl} {source}".strip()
+        ways.append((f"--lsl {lsl}", lambda: _open_lsl(called, names, persons, is_share=is_share)))
     with ExitStack() as opened:
         channels = []
         for way, open_channel in ways:
@@ -120,18 +129,34 @@ def open_live(
         if options.has_virtual_camera:
             shows.append(_open_virtual_camera(draw))
             opened.callback(shows[-1].close)
-        page = None
-        if options.serve is not None:
-            is_share = options.is_normalized
-            page = _open_page(options.serve, skeleton, draw, is_share=is_share)
+        page: Seat | WebServer | None = seat
+        if page is None and options.serve is not None:
+            page = open_page(options, options.serve, skeleton, draw)
+        if page is not None:
             shows.append(page)
         opened.pop_all()
     return Live(channels, is_normalized=options.is_normalized, shows=shows, page=page)
 
 
-def _open_page(
-    options: ServeOptions, skeleton: Skeleton, draw: Draw, *, is_share: bool
+def open_page(
+    live: LiveOptions,
+    options: ServeOptions,
+    skeleton: Skeleton,
+    draw: Draw,
+    sources: Sequence[str] = (),
 ) -> WebServer:
+    """Begin to serve the page.
+
+    Args:
+        live: What was asked for.
+        options: Of the page.
+        skeleton: Gives the keypoints' names.
+        draw: Draws people into the stream of pictures.
+        sources: Names of several sources; empty: there is one.
+
+    Raises:
+        UsageError: A package is missing, or nothing can be served there.
+    """
     try:
         from steadypose.realtime.record.live.web.server import WebServer  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
@@ -144,8 +169,9 @@ def _open_page(
             draw=draw,
             token=options.token,
             has_pictures=options.has_pictures,
-            is_normalized=is_share,
+            is_normalized=live.is_normalized,
             takes_camera=options.takes_camera,
+            sources=sources,
         )
     except NeedsTokenError as error:
         raise UsageError(
@@ -159,12 +185,12 @@ def _open_page(
         ) from error
 
 
-def _open_osc(to: Address) -> Channel:
+def _open_osc(to: Address, source: str) -> Channel:
     try:
         from steadypose.realtime.record.live.osc import OscChannel  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
         raise _missing("--osc", "python-osc") from error
-    return OscChannel(to)
+    return OscChannel(to, source)
 
 
 def _open_lsl(name: str, names: tuple[str, ...], persons: int, *, is_share: bool) -> Channel:

@@ -29,14 +29,18 @@ class OscChannel:
     ``/steadypose/left``                    i the id of somebody who was there in the bundle before
     ======================================  ======================================================
 
+    Of several sources each has addresses of its own: ``/steadypose/cam0/frame`` and so on.
+
     Args:
         to: Nobody needs to listen there.
+        source: Which of several; empty: there is one.
 
     Raises:
         OSError: The name is unknown.
     """
 
-    def __init__(self, to: Address) -> None:
+    def __init__(self, to: Address, source: str = "") -> None:
+        self._root = f"/steadypose/{source}" if source else "/steadypose"
         self.name = f"--osc {to}"
         self._client = UDPClient(to.host, to.port)
         self._present: set[int] = set()
@@ -48,20 +52,23 @@ class OscChannel:
         times = (("d", message.time_s), ("d", message.unix_s()))
         head = [("i", message.frame), *times, ("i", width), ("i", height)]
         ids = [("i", pose.track_id) for pose in message.poses]
-        parts = [_message("/steadypose/frame", *head, *ids), *_left(self._present - present)]
+        parts = [_message(f"{self._root}/frame", *head, *ids), *self._left(self._present - present)]
         for pose in message.poses:
-            parts.extend(_person(pose))
+            parts.extend(_person(f"{self._root}/{pose.track_id}", pose))
         self._send(parts)
         self._present = present
 
     def close(self) -> None:
         """See ``Channel.close``."""
         try:
-            self._send(list(_left(self._present)))
+            self._send(list(self._left(self._present)))
         except OSError:
             return  # nobody is there any more
         finally:
             self._client._sock.close()  # noqa: SLF001 - it has no method for that
+
+    def _left(self, ids: set[int]) -> Iterator[OscMessage]:
+        return (_message(f"{self._root}/left", ("i", person)) for person in sorted(ids))
 
     def _send(self, parts: list[OscMessage]) -> None:
         bundle, size = OscBundleBuilder(IMMEDIATELY), 0
@@ -76,8 +83,7 @@ class OscChannel:
             self._client.send(done)
 
 
-def _person(pose: Pose) -> Iterator[OscMessage]:
-    at = f"/steadypose/{pose.track_id}"
+def _person(at: str, pose: Pose) -> Iterator[OscMessage]:
     lost = []
     columns = (pose.skeleton.keypoints, pose.xy.tolist(), pose.score.tolist(), pose.state.tolist())
     for name, (x, y), score, state in zip(*columns, strict=True):
@@ -87,10 +93,6 @@ def _person(pose: Pose) -> Iterator[OscMessage]:
             floats = (("f", value) for value in (x, y, score))
             yield _message(f"{at}/{name}", *floats, ("i", state))
     yield _message(f"{at}/lost", *lost)
-
-
-def _left(ids: set[int]) -> Iterator[OscMessage]:
-    return (_message("/steadypose/left", ("i", person)) for person in sorted(ids))
 
 
 def _message(address: str, *arguments: tuple[str, str | float]) -> OscMessage:

@@ -15,17 +15,20 @@ class UdpChannel:
     """Sends what a recording's JSON line says, and what a receiver without its head needs.
 
     A datagram is ``{"frame", "time_s", "unix_s", "size_wh", "unit", "names", "persons"}``;
-    ``persons`` is that of ``formats.jsonl``, ``unix_s`` the capture time by the wall clock.
+    ``persons`` is that of ``formats.jsonl``, ``unix_s`` the capture time by the wall clock. Where
+    there are several sources it says which one, as ``source``.
 
     Args:
         to: Nobody needs to listen there.
         names: Of the keypoints.
+        source: Which of several; empty: there is one.
 
     Raises:
         OSError: The name is unknown.
     """
 
-    def __init__(self, to: Address, names: tuple[str, ...]) -> None:
+    def __init__(self, to: Address, names: tuple[str, ...], source: str = "") -> None:
+        self._source = {"source": source} if source else {}
         self.name = f"--udp {to}"
         self._names = list(names)
         found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_DGRAM)
@@ -36,6 +39,7 @@ class UdpChannel:
     def send(self, message: Message) -> None:
         """See ``Channel.send``."""
         line = {
+            **self._source,
             **frame_object(
                 Entry(message.frame, message.time_s, message.poses),
                 places=5 if message.is_normalized else 2,

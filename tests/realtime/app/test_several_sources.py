@@ -72,8 +72,8 @@ def test_mistakes_are_a_sentence(words: tuple[str, ...], what: str) -> None:
 
 
 def test_what_there_is_only_once_is_refused() -> None:
-    with pytest.raises(UsageError, match="cannot be sent live"):
-        each_of(settings_of("--camera", "0", "--camera", "1", "--udp", "9000"))
+    with pytest.raises(UsageError, match="shows one picture"):
+        each_of(settings_of("--camera", "0", "--camera", "1", "--virtual-camera"))
     with pytest.raises(UsageError, match="need files"):
         each_of(settings_of("--camera", "0", "--camera", "1", "--csv", "-"))
 

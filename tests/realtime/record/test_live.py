@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -242,6 +243,27 @@ def test_osc_is_received_by_another_library_as_it_was_recorded() -> None:
         assert_osc_person(pose, dict(frame))
     left = [(address, values) for address, values in got if address == "/steadypose/left"]
     assert left == [("/steadypose/left", (1,)), ("/steadypose/left", (2,))]
+
+
+def test_of_several_sources_each_has_osc_addresses_of_its_own(
+    ear: socket.socket,
+) -> None:
+    pytest.importorskip("pythonosc")
+    from pythonosc.osc_bundle import OscBundle
+
+    to = Address(*ear.getsockname())
+    live = open_live(LiveOptions(osc=to), COCO17, persons=1, source="hall")
+    live._senders[0].offer(message(1, 1))
+    live.close()
+    heard = []
+    ear.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            heard += [m.address for m in OscBundle(ear.recv(1 << 16))]
+    assert heard[0] == "/steadypose/hall/frame"
+    assert "/steadypose/hall/1/nose" in heard
+    assert heard[-1] == "/steadypose/hall/left"
+    assert all(address.startswith("/steadypose/hall/") for address in heard)
 
 
 def assert_osc_person(pose: Pose, told: dict[str, tuple[Any, ...]]) -> None:

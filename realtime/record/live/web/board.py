@@ -84,11 +84,19 @@ class Board:
         draw: Draws people onto a picture.
         has_pictures: False: poses only.
         is_normalized: Send shares of the frame's sides instead of pixels.
+        source: Which of several the frames are from; empty: there is one.
     """
 
     def __init__(
-        self, skeleton: Skeleton, draw: Draw, *, has_pictures: bool, is_normalized: bool
+        self,
+        skeleton: Skeleton,
+        draw: Draw,
+        *,
+        has_pictures: bool,
+        is_normalized: bool,
+        source: str = "",
     ) -> None:
+        self._source = source
         self.has_pictures = has_pictures
         self.encoded = 0
         self.notice = NOTHING_YET
@@ -155,7 +163,7 @@ class Board:
             message = replace(message, angles=found)
         if self._is_normalized:
             message = normalized(message)
-        return frame_text(message, has_picture=self.has_pictures)
+        return frame_text(message, has_picture=self.has_pictures, source=self._source)
 
     def _encode(self, message: Message, is_drawn: bool) -> asyncio.Future[bytes]:  # noqa: FBT001
         if self.is_over:

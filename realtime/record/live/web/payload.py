@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -23,8 +24,20 @@ from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.smooth.angles import NAMES
 
 
-def hello_text(skeleton: Skeleton, *, has_picture: bool, takes_camera: bool) -> str:
-    """The first object: what will not change."""
+def hello_text(
+    skeleton: Skeleton,
+    *,
+    has_picture: bool,
+    takes_camera: bool,
+    source: str = "",
+    sources: Sequence[str] = (),
+) -> str:
+    """The first object: what will not change.
+
+    Of several sources it says which one this is, and ``sources``: who asks for another adds
+    ``source=NAME`` to the address.
+    """
+    several = {"source": source, "sources": list(sources)} if sources else {}
     return _json(
         {
             "type": "hello",
@@ -34,11 +47,12 @@ def hello_text(skeleton: Skeleton, *, has_picture: bool, takes_camera: bool) -> 
             "limbs": [list(limb) for limb in skeleton.limbs],
             "has_picture": has_picture,
             "takes_camera": takes_camera,
+            **several,
         }
     )
 
 
-def frame_text(message: Message, *, has_picture: bool) -> str:
+def frame_text(message: Message, *, has_picture: bool, source: str = "") -> str:
     """The object of a frame.
 
     A person is what TensorFlow.js' pose-detection makes of one, ``{id, score, keypoints: [{x, y,
@@ -48,6 +62,7 @@ def frame_text(message: Message, *, has_picture: bool) -> str:
     Args:
         message: Positions in pixels or in shares of the sides.
         has_picture: A binary message with the picture follows.
+        source: Which of several it is from; empty: there is one.
     """
     places = 5 if message.is_normalized else 2
     people = [_person(pose, places) for pose in message.poses]
@@ -56,6 +71,7 @@ def frame_text(message: Message, *, has_picture: bool) -> str:
     return _json(
         {
             "type": "frame",
+            **({"source": source} if source else {}),
             "frame": message.frame,
             "time_s": round_time(message.time_s),
             "unix_s": round_time(message.unix_s()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from importlib.resources import files
 
@@ -49,23 +49,43 @@ _LOCKED = "open the address that the program has printed: it has the token at it
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(desk: Desk) -> web.Application:
-    """Everything there is; whatever else is asked for is not found."""
+def make_app(desks: Mapping[str, Desk]) -> web.Application:
+    """Everything there is; whatever else is asked for is not found.
+
+    Args:
+        desks: Of each source by its name; what is asked for without a name is the first's.
+    """
+    desk = next(iter(desks.values()))
     app = web.Application(middlewares=[_guard_of(desk)], client_max_size=MOST_BODY)
     app.on_response_prepare.append(_add_headers_of(desk))
-    app.router.add_get("/healthz", partial(_health, desk))
+    app.router.add_get("/healthz", partial(_health, desks))
     for path, (name, kind) in _PAGE.items():
         app.router.add_get(path, _resource(name, kind))
     # What goes on for a while has no head to ask for.
     add_long = partial(app.router.add_get, allow_head=False)
-    add_long("/ws", partial(_watch, desk))
-    app.router.add_post("/press", partial(_press, desk))
-    add_long("/recordings/{name}", partial(_recording, desk))
+    add_long("/ws", _of_source(desks, lambda desk, request: sockets.watch(request, desk)))
+    app.router.add_post("/press", partial(_press, desks))
+    add_long("/recordings/{name}", _of_source(desks, _recording))
     if desk.board.has_pictures:
-        add_long("/stream.mjpg", partial(send_stream, desk))
+        add_long("/stream.mjpg", _of_source(desks, send_stream))
     if desk.inlet is not None:
         add_long("/camera", partial(_camera, desk))
     return app
+
+
+def _of_source(
+    desks: Mapping[str, Desk],
+    handle: Callable[[Desk, web.Request], Awaitable[web.StreamResponse]],
+) -> Handler:
+    """Answer for the source that ``?source=NAME`` names."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        name = request.query.get("source", next(iter(desks)))
+        if name not in desks:
+            raise web.HTTPNotFound(text="this run has no such source\n")
+        return await handle(desks[name], request)
+
+    return answer
 
 
 def _guard_of(desk: Desk) -> Middleware:
@@ -147,13 +167,11 @@ def _resource(name: str, kind: str) -> Handler:
     return give
 
 
-async def _health(desk: Desk, _: web.Request) -> web.StreamResponse:
-    status = "stalled" if desk.is_stalled else "ok" if desk.told_s else "waiting"
-    return web.json_response({"status": status}, status=503 if desk.is_stalled else 200)
-
-
-async def _watch(desk: Desk, request: web.Request) -> web.StreamResponse:
-    return await sockets.watch(request, desk)
+async def _health(desks: Mapping[str, Desk], _: web.Request) -> web.StreamResponse:
+    is_stalled = any(desk.is_stalled for desk in desks.values())
+    has_begun = any(desk.told_s for desk in desks.values())
+    status = "stalled" if is_stalled else "ok" if has_begun else "waiting"
+    return web.json_response({"status": status}, status=503 if is_stalled else 200)
 
 
 async def _camera(desk: Desk, request: web.Request) -> web.StreamResponse:
@@ -161,7 +179,7 @@ async def _camera(desk: Desk, request: web.Request) -> web.StreamResponse:
     return await sockets.take_camera(request, desk, desk.inlet)
 
 
-async def _press(desk: Desk, request: web.Request) -> web.StreamResponse:
+async def _press(desks: Mapping[str, Desk], request: web.Request) -> web.StreamResponse:
     """Press a button: ``{"button": "record"}``; a form of another page cannot say so."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="send JSON\n")
@@ -176,9 +194,10 @@ async def _press(desk: Desk, request: web.Request) -> web.StreamResponse:
     name = told.get("button") if isinstance(told, dict) else None
     if not isinstance(name, str) or name not in BUTTONS:
         raise web.HTTPBadRequest(text=f"a button is one of {', '.join(BUTTONS)}\n")
-    if not desk.pace.allows():
+    if not next(iter(desks.values())).pace.allows():
         raise web.HTTPTooManyRequests(text="slower\n")
-    desk.presses.append(BUTTONS[name])
+    for desk in desks.values():  # as a key in the window acts on all sources
+        desk.presses.append(BUTTONS[name])
     return web.Response(status=204)
 
 

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from aiohttp import web
@@ -22,6 +23,7 @@ from steadypose.realtime.record.live.web.gate import Gate
 from steadypose.realtime.record.live.web.log import make_log
 from steadypose.realtime.record.live.web.payload import hello_text
 from steadypose.realtime.record.live.web.routes import make_app
+from steadypose.realtime.record.live.web.seat import Seat
 from steadypose.realtime.record.live.web.within import timeout
 from steadypose.realtime.record.picture import Draw
 from steadypose.realtime.sources.browser import Inlet
@@ -40,7 +42,8 @@ class WebServer:
         token: What opens the page; None: a new one is made. Needed where others can connect.
         has_pictures: False: poses only.
         is_normalized: Send shares of the frame's sides instead of pixels.
-        takes_camera: The page's own camera is what the run reads.
+        takes_camera: The page's own camera is what the first source reads.
+        sources: Names of several sources, among which who watches chooses; empty: there is one.
 
     Raises:
         OSError: Nobody can listen there.
@@ -57,6 +60,7 @@ class WebServer:
         has_pictures: bool = True,
         is_normalized: bool = False,
         takes_camera: bool = False,
+        sources: Sequence[str] = (),
     ) -> None:
         self.inlet = Inlet() if takes_camera else None
         self._socket = _listen(at)
@@ -68,12 +72,30 @@ class WebServer:
         self.name = f"--serve {Address(at.host, port)}"
         gate = Gate(host, port, token, names=(at.host,))
         self.token = gate.token
-        board = Board(skeleton, draw, has_pictures=has_pictures, is_normalized=is_normalized)
-        hello = hello_text(skeleton, has_picture=has_pictures, takes_camera=takes_camera)
-        self.desk = Desk(gate, board, hello, f"steadypose-{port}", self.inlet)
+        self.desks: dict[str, Desk] = {}
+        for source in sources or ("",):
+            inlet = None if self.desks else self.inlet
+            hello = hello_text(
+                skeleton,
+                has_picture=has_pictures,
+                takes_camera=inlet is not None,
+                source=source,
+                sources=sources,
+            )
+            board = Board(
+                skeleton,
+                draw,
+                has_pictures=has_pictures,
+                is_normalized=is_normalized,
+                source=source,
+            )
+            self.desks[source] = Desk(gate, board, hello, f"steadypose-{port}", inlet)
+        self.seats = {
+            source: Seat(desk, self.name, self.url, self._call)
+            for source, desk in self.desks.items()
+        }
+        self._first = next(iter(self.seats.values()))
         self._end = asyncio.Event()
-        self._slot: Message | None = None
-        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
         self._ready: Future[asyncio.AbstractEventLoop] = Future()
         self._thread.start()
@@ -84,21 +106,22 @@ class WebServer:
         """What is opened in a browser, with the token."""
         return f"http://{self.address}/?token={self.token}"
 
+    @property
+    def desk(self) -> Desk:
+        """Of the first source."""
+        return self._first.desk
+
     def send(self, message: Message) -> None:
-        """See ``Channel.send``; where the server is slow, the newest frame wins."""
-        with self._lock:
-            is_waiting, self._slot = self._slot is not None, message
-        if not is_waiting:
-            self._call(self._post)
+        """See ``Channel.send``: of the first source."""
+        self._first.send(message)
 
     def tell(self, state: RunState) -> None:
-        """See ``Page.tell``."""
-        self.desk.state, self.desk.told_s = state, time.perf_counter()
+        """See ``Page.tell``: of the first source."""
+        self._first.tell(state)
 
     def pressed(self) -> list[str]:
-        """See ``Page.pressed``."""
-        presses = self.desk.presses
-        return [presses.popleft() for _ in range(len(presses))]
+        """See ``Page.pressed``: of the first source."""
+        return self._first.pressed()
 
     def close(self) -> None:
         """See ``Channel.close``: whoever watches learns that it is over. Safe to call twice."""
@@ -107,16 +130,9 @@ class WebServer:
         self._call(self._end.set)
         self._thread.join(2 * _FAREWELL_S)
 
-    def _call(self, what: object) -> None:
-        assert callable(what)
+    def _call(self, what: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(what)
-
-    def _post(self) -> None:
-        with self._lock:
-            message, self._slot = self._slot, None
-        if message is not None:
-            self.desk.board.post(message)
 
     def _run(self) -> None:
         # Made here: on Windows a loop of the main thread would take the wake-up of Ctrl-C.
@@ -134,7 +150,7 @@ class WebServer:
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         runner = web.AppRunner(
-            make_app(self.desk),
+            make_app(self.desks),
             access_log=None,
             logger=make_log(),
             lingering_time=_FAREWELL_S,
@@ -142,18 +158,23 @@ class WebServer:
         )
         await runner.setup()
         assert runner.server is not None, "setup has made it"
-        self.desk.door = door = Door(runner.server)
+        door = Door(runner.server)
+        desks = list(self.desks.values())
+        for desk in desks:
+            desk.door = door
         server = await loop.create_server(door, sock=self._socket)
         while not self._end.is_set():
-            self.desk.renew()
+            for desk in desks:
+                desk.renew()
             with contextlib.suppress(asyncio.TimeoutError):
                 async with timeout(_RENEW_S):
                     await self._end.wait()
         server.close()
-        self.desk.renew(within_s=0)
-        self.desk.board.close()
+        for desk in desks:
+            desk.renew(within_s=0)
+            desk.board.close()
         until_s = time.perf_counter() + _FAREWELL_S
-        while self.desk.watchers.taken and time.perf_counter() < until_s:
+        while any(desk.watchers.taken for desk in desks) and time.perf_counter() < until_s:
             await asyncio.sleep(0.01)
         await runner.cleanup()
         door.shut()

@@ -36,7 +36,8 @@ async def watch(request: web.Request, desk: Desk) -> web.StreamResponse:
 
     ``?picture=1`` asks for a binary message with a JPEG after each frame's JSON; with ``?seen=1``
     at most two frames are on their way at once, and ``{"type": "seen", "frame": N}`` says that
-    one has arrived. ``{"type": "clock", "t": T}`` is answered with ``unix_s``.
+    one has arrived. Of several sources ``?source=NAME`` chooses one. ``{"type": "clock", "t": T}``
+    is answered with ``unix_s``.
     """
     with desk.watching():
         ws = web.WebSocketResponse(

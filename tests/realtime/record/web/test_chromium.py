@@ -157,6 +157,28 @@ def test_the_page_shows_people_where_they_are_and_presses_buttons(
     assert server.pressed() == ["r", " "]
 
 
+def test_the_page_chooses_among_several_sources(browser: str) -> None:
+    at = Address("127.0.0.1", 0)
+    server = WebServer(at, COCO17, draw=draw_poses, sources=("hall", "door"))
+
+    async def work(tab: Tab) -> None:
+        await tab.until("document.getElementById('sources')?.hidden === false")
+        server.seats["hall"].send(message(1, 1))
+        await tab.until("document.querySelectorAll('#people li').length === 1")
+        await tab.value(
+            "(() => {const s = document.getElementById('source'); s.value = 'door';"
+            " s.dispatchEvent(new Event('change'))})()"
+        )
+        await tab.until("document.title === 'steadypose: door'")
+        server.seats["hall"].send(message(2, 1))
+        server.seats["door"].send(message(9, 3, 4))
+        await tab.until("document.querySelectorAll('#people li').length === 2")
+        await tab.until(f"{STATUS} === 'connected'")
+
+    visit(browser, server.url, work)
+    server.close()
+
+
 def test_the_page_comes_back_after_a_restart(browser: str, server: WebServer) -> None:
     async def work(tab: Tab) -> None:
         await tab.until(f"{STATUS} === 'connected'")

@@ -22,17 +22,49 @@ let hasEnded = false;
 
 history.replaceState(null, "", "/"); // the token is in the cookie now
 
-const link = new Link("/ws?picture=1&seen=1", {
-  open: () => {
-    clock.begin(link);
-    status("connected");
-  },
-  text: heard,
-  data: (jpeg) => show(waiting, jpeg),
-  state: (text, isLocked) => {
-    if (!hasEnded || isLocked) status(text, true);
-  },
-});
+let source = null; // of several, the one that is watched
+let link = watch();
+
+// Watch the run, or one of its sources; a page that watched another one forgets it.
+function watch() {
+  const which = source === null ? "" : `&source=${encodeURIComponent(source)}`;
+  const made = new Link(`/ws?picture=1&seen=1${which}`, {
+    open: () => {
+      clock.begin(made);
+      status("connected");
+    },
+    text: (said) => made === link && heard(said),
+    data: (jpeg) => made === link && show(waiting, jpeg),
+    state: (text, isLocked) => {
+      if (made === link && (!hasEnded || isLocked)) status(text, true);
+    },
+  });
+  return made;
+}
+
+function choose(name) {
+  if (name === source) return;
+  source = name;
+  link.end();
+  view.trails.clear();
+  newest?.picture?.close();
+  newest = waiting = chosen = null;
+  ages = [];
+  link = watch();
+}
+
+function listSources() {
+  const list = at("source");
+  const names = hello.sources ?? [];
+  at("sources").hidden = names.length < 2;
+  fit(list, names.length, () => document.createElement("option"));
+  names.forEach((name, index) => (list.children[index].textContent = name));
+  if (names.length) {
+    source = list.value = hello.source;
+    document.title = `steadypose: ${source}`;
+  }
+}
+
 const camera = new Camera(clock, (text) => {
   at("offer").hidden = !text;
   at("offer-text").textContent = text;
@@ -52,6 +84,7 @@ function heard(said) {
   } else if (said.type === "hello") {
     hello = said;
     hasEnded = false;
+    listSources();
     if (hello.takes_camera && !camera.isOn) {
       at("offer").hidden = false;
       if (Camera.wasOn()) camera.begin();
@@ -73,6 +106,10 @@ async function show(frame, jpeg) {
     } catch {
       picture = null;
     }
+  }
+  if (frame.source !== undefined && frame.source !== source) {
+    picture?.close();
+    return; // another source was chosen while it was decoded
   }
   link.send({ type: "seen", frame: frame.frame });
   newest?.picture?.close();
@@ -201,7 +238,8 @@ function showFiles() {
   state.files.forEach((file, index) => {
     const [link, size] = list.children[index].children;
     if (link.download !== file.name) {
-      link.href = `/recordings/${encodeURIComponent(file.name)}`;
+      const which = source === null ? "" : `?source=${encodeURIComponent(source)}`;
+      link.href = `/recordings/${encodeURIComponent(file.name)}${which}`;
       link.download = link.textContent = file.name;
     }
     size.textContent = bytes(file.size_bytes);
@@ -235,3 +273,4 @@ for (const button of document.querySelectorAll("[data-button]")) {
 }
 at("paths").onchange = draw;
 at("camera").onclick = () => camera.begin();
+at("source").onchange = () => choose(at("source").value);
