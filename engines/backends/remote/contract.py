@@ -47,6 +47,10 @@ class Unreachable(EngineError):  # noqa: N818 - a kind of answer, not a mistake
     """Nobody answers there, or not in time."""
 
 
+class TooLate(Unreachable):
+    """Somebody is there who does not answer in time; the connection stands."""
+
+
 class Client(Protocol):
     """A connection to one server; used on one thread."""
 

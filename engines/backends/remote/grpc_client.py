@@ -10,11 +10,12 @@ import tritonclient.grpc as triton
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.remote.contract import INPUT, OUTPUT, Served, Tensor
-from steadypose.engines.backends.remote.places import Place, refusal, unreachable
+from steadypose.engines.backends.remote.places import Place, refusal, too_late, unreachable
 from steadypose.engines.errors import EngineError
 from steadypose.engines.options import RemoteOptions
 
-_AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
+_AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.CANCELLED")
+_LATE = "StatusCode.DEADLINE_EXCEEDED"
 # Back within a second is seen within a second.
 _CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -79,6 +80,8 @@ class GrpcClient:
         self._client.close()
 
     def _failed(self, error: Any, model: str) -> EngineError:
+        if error.status() == _LATE:
+            return too_late(self._place)
         if error.status() in _AWAY:
             return unreachable(self._place, error.message())
         return refusal(self._place, model, error.message())

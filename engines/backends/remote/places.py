@@ -6,7 +6,7 @@ import re
 import ssl
 from dataclasses import dataclass
 
-from steadypose.engines.backends.remote.contract import Unreachable
+from steadypose.engines.backends.remote.contract import TooLate, Unreachable
 from steadypose.engines.errors import EngineError, UsageError
 from steadypose.engines.options import RemoteOptions
 
@@ -82,12 +82,18 @@ def tls_of(options: RemoteOptions) -> ssl.SSLContext:
 
 def unreachable(place: Place, why: str) -> Unreachable:
     """Nobody answers there."""
+    return Unreachable(f"{place.shown} does not answer: {_short(why)}", fix=_fix_of(place))
+
+
+def too_late(place: Place) -> TooLate:
+    """Nobody answers there in time."""
+    return TooLate(f"{place.shown} does not answer in time", fix=_fix_of(place))
+
+
+def _fix_of(place: Place) -> str:
     other = place.protocol if place.is_secure else f"{place.protocol}s"
-    return Unreachable(
-        f"{place.shown} does not answer: {_short(why)}",
-        fix=f"check that it runs, the port (Triton: 8001 gRPC, 8000 HTTP), and whether it is "
-        f"{other}://",
-    )
+    ports = "Triton: 8001 gRPC, 8000 HTTP"
+    return f"check that it runs, the port ({ports}), and whether it is {other}://"
 
 
 def refusal(place: Place, model: str, why: str) -> EngineError:

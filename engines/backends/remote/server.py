@@ -10,12 +10,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.backends.remote.contract import Client, Served, check_rows
+from steadypose.engines.backends.remote.contract import (
+    Client,
+    Served,
+    TooLate,
+    check_rows,
+)
 from steadypose.engines.errors import EngineError, SteadyposeError
 
 _RESTS_S = (0.05, 0.1, 0.2, 0.4)  # of one on whom all depends: back soon is seen soon
 _ASIDE_S = (0.4, 1.0, 2.0, 5.0)  # of one for whom others stand in
 _STEADY_S = 5.0
+_MOST_LATE = 3
 
 
 class Server:
@@ -42,7 +48,8 @@ class Server:
         self.where = where
         self._connect, self._check, self._model, self._rows = connect, check, model, rows
         self._client: Client | None = None
-        self._most = 1
+        self._is_known = False
+        self._most, self._late = 1, 0
         self.is_aside = False
         """Whether it failed, and has not answered since."""
         self._failures = 0
@@ -106,10 +113,11 @@ class Server:
         end_s = time.perf_counter() + timeout_s
         try:
             if self._client is None:
-                self._client = self._connect()
+                self._client, self._is_known = self._connect(), False
+            if not self._is_known:
                 served = self._client.describe(self._model, timeout_s=timeout_s)
                 self._check(served)
-                self._most = served.most or sys.maxsize
+                self._most, self._is_known = served.most or sys.maxsize, True
             pieces = []
             for first in range(0, len(crops), max(1, self._most)):
                 left_s = max(1e-3, end_s - time.perf_counter())
@@ -117,6 +125,12 @@ class Server:
                 found = self._client.infer(self._model, piece, timeout_s=left_s)
                 check_rows(found, (len(piece), self._rows, 3), where=self.where)
                 pieces.append(found)
+            self._late = 0
+        except TooLate:
+            self._late += 1
+            if self._late > _MOST_LATE:  # the connection may be dead without a word
+                self._drop()
+            raise
         except SteadyposeError:
             self._drop()
             raise

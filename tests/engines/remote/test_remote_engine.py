@@ -20,6 +20,7 @@ from steadypose.engines.backends.remote.contract import (
     SHA256,
     Served,
     Tensor,
+    TooLate,
     Unreachable,
     check_served,
 )
@@ -50,7 +51,7 @@ class Scripted:
         self.is_free = threading.Event()
         self.is_free.set()
         self.is_away = False
-        self.is_refusing = False
+        self.is_refusing = self.is_late = False
         self.batches: list[int] = []
         self.connects = 0
 
@@ -73,6 +74,8 @@ class Scripted:
         pass
 
     def _answer(self, timeout_s: float) -> None:
+        if self.is_late:
+            raise TooLate("it does not answer in time", fix="wait")
         if self.is_away:
             raise Unreachable("it does not answer", fix="wait")
         if self.is_refusing:
@@ -309,6 +312,22 @@ def test_a_server_that_stalls_delays_no_frame_beyond_the_bound(opened: Opener) -
     assert len(said) == 2
     assert "did not answer within 0.3 s; the run goes on" in said[0]
     assert said[1] == "s0 answers again"
+
+
+def test_a_connection_outlives_a_stall_but_not_a_long_one(opened: Opener) -> None:
+    client = Scripted()
+    engine = opened(client)
+    assert engine.infer(ONE).any()
+    client.is_late = True
+    late = 0
+    while client.connects == 1:
+        late += not engine.infer(ONE).any()
+        time.sleep(0.06)
+        assert late < 50
+    assert late >= 3, "a stall of a moment leaves it"
+    client.is_late = False
+    while not engine.infer(ONE).any():
+        time.sleep(0.06)
 
 
 def test_who_comes_back_is_looked_at_again(opened: Opener) -> None:

@@ -50,6 +50,7 @@ function choose(name) {
   newest?.picture?.close();
   newest = waiting = chosen = null;
   ages = [];
+  listedMs = 0;
   link = watch();
 }
 
