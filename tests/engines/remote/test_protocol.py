@@ -200,7 +200,9 @@ def test_a_server_that_asks_who_calls_is_shown_a_certificate(
     own: Engine, tiny_path: Path, pair: Path
 ) -> None:
     both, cert, key = pair / "both.pem", pair / "cert", pair / "key"
-    grpc = pytest.importorskip("grpc")
+    pytest.importorskip("tritonclient.grpc")
+    import grpc
+
     private, chain = key.read_bytes(), cert.read_bytes()
     asking = grpc.ssl_server_credentials(
         [(private, chain)], root_certificates=chain, require_client_auth=True
@@ -223,7 +225,7 @@ def test_a_server_that_asks_who_calls_is_shown_a_certificate(
 def test_by_grpc_the_same_poses_come_back_without_a_configuration(
     own: Engine, tiny_path: Path
 ) -> None:
-    pytest.importorskip("grpc")
+    pytest.importorskip("tritonclient.grpc")
     with GrpcStandIn(own) as server:
         at = f"127.0.0.1:{server.port}"
         engine = remote(tiny_path, at, token="t0k3n", timeout_s=5.0)  # noqa: S106 - of a test
