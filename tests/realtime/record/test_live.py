@@ -261,7 +261,7 @@ def test_of_several_sources_each_has_osc_addresses_of_its_own(
         while True:
             heard += [m.address for m in OscBundle(ear.recv(1 << 16))]
     assert heard[0] == "/steadypose/hall/frame"
-    assert "/steadypose/hall/1/nose" in heard
+    assert "/steadypose/hall/1/lost" in heard
     assert heard[-1] == "/steadypose/hall/left"
     assert all(address.startswith("/steadypose/hall/") for address in heard)
 
