@@ -15,6 +15,8 @@ SteadyposeError
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from steadypose.engines.wording.printable import visible
 
 
@@ -33,6 +35,10 @@ class SteadyposeError(Exception):
         self.what = visible(what)
         self.fix = visible(fix)
         super().__init__(f"{self.what}\n  fix: {self.fix}")
+
+    def say_as(self, words: Callable[[str], str]) -> None:
+        """Say both sentences in other words, for whoever else is told."""
+        SteadyposeError.__init__(self, words(self.what), fix=words(self.fix))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep both sentences when the error crosses a process border."""

@@ -20,10 +20,13 @@ from pathlib import Path
 if not __package__:  # run as a script: names are found from the root, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from steadypose.export.trt.options import parse, trial_of
 from steadypose.realtime.command.options.parser import require, run_command
 from steadypose.realtime.command.own_files import BAD
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & set(sys.argv[1:]):  # needs none of what building needs
+        parse(None, description=__doc__)
     require("onnx", requirements="requirements-export.txt")
 
 import onnx
@@ -45,7 +48,6 @@ from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job, targets_of
 from steadypose.export.trt.network import choose_network
-from steadypose.export.trt.options import parse, trial_of
 from steadypose.export.trt.precision import network_nodes
 from steadypose.export.trt.prepared import prepare
 from steadypose.export.trt.process import run_builder

@@ -26,12 +26,13 @@ import steadypose.limits  # noqa: F401 - before OpenCV is loaded
 from steadypose.version import __version__
 
 if TYPE_CHECKING:
-    from steadypose.api.frame import Angle, Frame, Person
+    from steadypose.api.frame import Frame
     from steadypose.api.frames import Frames
     from steadypose.api.many import ManyFrames
     from steadypose.api.network import Network
     from steadypose.api.opening import open  # noqa: A004 - sp.open reads as it works
     from steadypose.api.options import NetworkOptions, Options
+    from steadypose.api.person import Angle, Person
     from steadypose.api.recordings import Recording, convert, read, report, resmooth
     from steadypose.api.tracker import Tracker
     from steadypose.engines.errors import SteadyposeError as Error
@@ -59,14 +60,14 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "Angle": ("steadypose.api.frame", "Angle"),
+    "Angle": ("steadypose.api.person", "Angle"),
     "CameraMode": ("steadypose.realtime.sources.camera", "CameraMode"),
     "Network": ("steadypose.api.network", "Network"),
     "NetworkOptions": ("steadypose.api.options", "NetworkOptions"),
     "Options": ("steadypose.api.options", "Options"),
     "Error": ("steadypose.engines.errors", "SteadyposeError"),
     "Frame": ("steadypose.api.frame", "Frame"),
-    "Person": ("steadypose.api.frame", "Person"),
+    "Person": ("steadypose.api.person", "Person"),
     "Frames": ("steadypose.api.frames", "Frames"),
     "ManyFrames": ("steadypose.api.many", "ManyFrames"),
     "open": ("steadypose.api.opening", "open"),

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import NoReturn
 
+from steadypose.engines.wording.advice import command as typed
 from steadypose.engines.wording.printable import quoted, to_command
 from steadypose.engines.wording.telling import tell, tell_raw
 from steadypose.start import main as run_app
@@ -70,6 +71,9 @@ def main() -> NoReturn:
         tell((f"error: there is no command {first!r}", f"  fix: {_fix(first)}"))
         sys.exit(2)
     chosen = COMMANDS[first]
+    if chosen.options and {"-h", "--help"} & set(words[1:]):
+        tell_raw(_help_of(first, chosen), to_error=False)
+        sys.exit(0)
     sys.argv = [f"steadypose {first}", *chosen.options, *words[1:]]
     if not chosen.module:
         run_app()
@@ -91,6 +95,21 @@ def overview() -> str:
             "",
             "steadypose COMMAND --help lists the options of one; steadypose --version.",
             "examples: steadypose run --camera 0 --csv out.csv; steadypose run --source demo",
+            "",
+        ]
+    )
+
+
+def _help_of(name: str, command: Command) -> str:
+    """Of a word that stands for an option of the app, whose own help is long."""
+    return "\n".join(
+        [
+            f"usage: {typed(name)} [options]",
+            "",
+            f"{command.help[0].upper()}{command.help[1:]}.",
+            "",
+            f"The same as {typed('run')} {' '.join(command.options)}, whose options may follow: "
+            f"{typed('run')} --help.",
             "",
         ]
     )

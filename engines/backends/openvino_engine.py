@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
-from openvino import opset13 as opset
 
 from steadypose.engines.backends.base_engine import BaseEngine
 from steadypose.engines.backends.openvino_device import (
@@ -21,6 +19,7 @@ from steadypose.engines.backends.openvino_device import (
     config_of,
     label_of,
 )
+from steadypose.engines.backends.quiet_openvino import openvino, opset
 from steadypose.engines.errors import EngineError, ModelFileError
 from steadypose.engines.options import BF16_GAIN, EngineOptions, count_threads
 from steadypose.engines.spec import ModelSpec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +42,10 @@ class Smoother(Protocol):
         An ellipse of 90 % holds the true position nine times in ten: how nearly is in
         docs/smoothing.md.
         """
+        ...
+
+    def uncertainty_later(self) -> Callable[[], FloatArray]:
+        """The ``uncertainty`` of this moment, worked out only when it is called."""
         ...
 
     def describe(self) -> dict[str, Any]:

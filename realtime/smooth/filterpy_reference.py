@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ class FilterpySmoother:
         for (slot, k), kalman in self._filters.items():
             found[slot, k] = kalman.P[::2, ::2]
         return found
+
+    def uncertainty_later(self) -> Callable[[], FloatArray]:
+        """See ``Smoother.uncertainty_later``."""
+        found = self.uncertainty()
+        return lambda: found
 
     def predict(self, time_s: float) -> None:
         """See ``Smoother.predict``."""

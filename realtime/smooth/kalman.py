@@ -17,6 +17,7 @@ Markovian Switching Coefficients (IEEE TAC 33, 1988); Huber 1964 for the robust 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,20 @@ class KalmanSmoother(Presence):
 
     def uncertainty(self) -> FloatArray:
         """Covariance of the mixture of all modes; see ``Smoother.uncertainty``."""
-        away = self.mean[:, 0] - self._mixed[0]
-        spread = np.einsum("mn,man,mbn->nab", self.weight, away, away)
-        spread += (self.weight * self.covariance[:, 0]).sum(axis=0)[:, None, None] * np.eye(2)
-        found: FloatArray = self.noise.doubt * spread.reshape(*self.xy.shape, 2)
-        return found
+        return self.uncertainty_later()()
+
+    def uncertainty_later(self) -> Callable[[], FloatArray]:
+        """See ``Smoother.uncertainty_later``."""
+        belief, mixed, weight = self._belief.copy(), self._mixed.copy(), self.weight.copy()
+
+        def work_out() -> FloatArray:
+            away = belief[:, :2] - mixed[0]
+            spread = np.einsum("mn,man,mbn->nab", weight, away, away)
+            spread += (weight * belief[:, 4]).sum(axis=0)[:, None, None] * np.eye(2)
+            found: FloatArray = self.noise.doubt * spread.reshape(*self.xy.shape, 2)
+            return found
+
+        return work_out
 
     def forecast(self, time_s: float) -> FloatArray:
         """Positions at a later time; see ``Smoother.forecast``."""

@@ -6,6 +6,7 @@ Source: Casiez, Roussel, Vogel: 1 Euro Filter (CHI 2012).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,6 +61,11 @@ class OneEuroSmoother(Presence):
     def uncertainty(self) -> FloatArray:
         """Not known."""
         return np.full((*self.xy.shape, 2), np.nan)
+
+    def uncertainty_later(self) -> Callable[[], FloatArray]:
+        """See ``Smoother.uncertainty_later``."""
+        found = self.uncertainty()
+        return lambda: found
 
     def predict(self, time_s: float) -> None:
         """See ``Smoother.predict``."""

@@ -170,12 +170,12 @@ class Pipeline:
         self.completed += 1
         self.tracker.update(time_s, tracks, found[:count], found[count:], crops.others)
 
-    def process(self, frame: Frame) -> list[Pose]:
-        """All steps in a row: people in a frame, filtered, in order of their ids."""
+    def process(self, frame: Frame, *, is_smooth: bool = True) -> list[Pose]:
+        """All steps in a row: people in a frame, in order of their ids."""
         crops = self.prepare(frame)
         self.start(crops)
         self.complete(crops, self.finish(crops))
-        return self.poses()
+        return self.poses(is_smooth=is_smooth)
 
     def poses(self, *, is_smooth: bool = True) -> list[Pose]:
         """People in the last completed frame, in order of their ids."""
@@ -184,6 +184,10 @@ class Pipeline:
     def covariances(self) -> list[FloatArray]:
         """(K, 2, 2) of each of those people's filtered positions, pixels²; NaN while lost."""
         return self.tracker.covariances()
+
+    def covariances_later(self) -> Callable[[], list[FloatArray]]:
+        """The same, worked out only when it is called, at any time."""
+        return self.tracker.covariances_later()
 
     def poses_ahead(self, time_s: float) -> list[Pose]:
         """The same people as they will be at ``time_s``, a little after that frame."""

@@ -6,7 +6,7 @@ tracks by OKS, so a crop that catches a neighbour does not swap ids.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -139,9 +139,18 @@ class Tracker:
 
     def covariances(self) -> list[FloatArray]:
         """(K, 2, 2) of each confirmed person's filtered positions, pixels²; NaN while lost."""
-        found = self.smoother.uncertainty()
-        found[self.smoother.state == State.LOST] = np.nan
-        return [found[track.slot] for track in self.confirmed]
+        return self.covariances_later()()
+
+    def covariances_later(self) -> Callable[[], list[FloatArray]]:
+        """The ``covariances`` of this moment, worked out only when they are called."""
+        slots = [track.slot for track in self.confirmed]
+        state, uncertainty = self.smoother.state.copy(), self.smoother.uncertainty_later()
+
+        def work_out() -> list[FloatArray]:
+            found, is_lost = uncertainty(), state == State.LOST
+            return [np.where(is_lost[slot, :, None, None], np.nan, found[slot]) for slot in slots]
+
+        return work_out
 
     def poses_ahead(self, time_s: float) -> list[Pose]:
         """Confirmed people, predicted for a time shortly after the last update.

@@ -2,123 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.api import elsewhere
+from steadypose.api.given import checked_time
+from steadypose.api.person import Behind, Kept, Person, frozen
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.app.draw import draw_angles, draw_poses
-from steadypose.realtime.datatypes import FloatArray, Pose, State
+from steadypose.realtime.datatypes import Pose
 
 if TYPE_CHECKING:
     from supervision import KeyPoints
-
-_NAMES = {State.LOST: "lost", State.PREDICTED: "predicted", State.MEASURED: "measured"}
-
-
-class Angle(NamedTuple):
-    """A joint's angle in the picture plane.
-
-    Attributes:
-        degrees: 180 is a straight elbow, knee or hip, 0 a hanging arm or an upright trunk; it
-            goes on to 181 where a joint passes through straight, and below 0 where it folds over.
-        std: Standard deviation, degrees, from the covariance of the keypoints; NaN if the filter
-            does not know it.
-    """
-
-    degrees: float
-    std: float
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Person:
-    """One person in one frame; arrays are read-only.
-
-    Coordinates are pixels of the frame: x right, y down, (0, 0) is the centre of the top-left
-    pixel. K keypoints, in the order of ``names``.
-
-    Attributes:
-        id: Stable across frames, from 1.
-        names: (K,) keypoint names.
-        xy: (K, 2) float64 filtered positions, NaN while lost.
-        raw_xy: (K, 2) float64 positions from the network, NaN while there is none.
-        score: (K,) float64 in [0, 1].
-        state: (K,) int8: 0 lost, 1 predicted, 2 measured.
-        covariance: (K, 2, 2) float64 of ``xy``, pixels²; NaN while lost, or if the filter does
-            not know it. How honest it is: docs/smoothing.md.
-    """
-
-    id: int
-    names: tuple[str, ...]
-    xy: FloatArray
-    raw_xy: FloatArray
-    score: FloatArray
-    state: NDArray[np.int8]
-    covariance: FloatArray
-    _angles: Callable[[], Mapping[str, Angle]]
-
-    def __repr__(self) -> str:
-        x1, y1, x2, y2 = (round(side) if side == side else side for side in self.box)  # noqa: PLR0124 - NaN
-        here = int((self.state != State.LOST).sum())
-        return f"<Person {self.id}: {here} of {len(self.names)} keypoints in {x1, y1, x2, y2}>"
-
-    @property
-    def angles(self) -> Mapping[str, Angle]:
-        """Of ``left_elbow``, ``right_knee``, shoulders, hips and ``trunk``: those that are known.
-
-        They are measured when they are asked for, and go on from the frame asked last: ask
-        every frame, in order. ``Frame.at`` has none.
-        """
-        return self._angles()
-
-    def __getitem__(self, keypoint: str) -> tuple[float, float]:
-        """Filtered position of a keypoint, pixels; (NaN, NaN) while it is lost.
-
-        Raises:
-            UsageError: There is no such keypoint.
-        """
-        x, y = self.xy[self._row(keypoint)]
-        return float(x), float(y)
-
-    def state_of(self, keypoint: str) -> str:
-        """``measured``, ``predicted`` or ``lost``.
-
-        Raises:
-            UsageError: There is no such keypoint.
-        """
-        return _NAMES[State(int(self.state[self._row(keypoint)]))]
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of the keypoints that are not lost; NaN if all are."""
-        here = self.xy[self.state != State.LOST]
-        if not len(here):
-            return (float("nan"),) * 4
-        (x1, y1), (x2, y2) = here.min(axis=0), here.max(axis=0)
-        return float(x1), float(y1), float(x2), float(y2)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as a recording in JSON lines has them; None for what is lost."""
-        return {
-            "id": self.id,
-            "keypoints": {
-                name: None if np.isnan(x) else [float(x), float(y), float(score), _NAMES[state]]
-                for name, (x, y), score, state in zip(
-                    self.names, self.xy, self.score, map(State, self.state.tolist()), strict=True
-                )
-            },
-        }
-
-    def _row(self, keypoint: str) -> int:
-        if keypoint not in self.names:
-            raise UsageError(
-                f"there is no keypoint {keypoint!r}", fix=f"one of {', '.join(self.names)}"
-            )
-        return self.names.index(keypoint)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -139,14 +38,19 @@ class Frame:
     time_s: float
     persons: tuple[Person, ...]
     _poses: tuple[Pose, ...]
-    _angles: Callable[[], Sequence[FloatArray]]
-    _predict: Callable[[float], tuple[Person, ...]]
+    _behind: Behind
+    _ahead: Callable[[float], tuple[Person, ...]]
     source: int = 0
 
     def __repr__(self) -> str:
         height, width = self.image_bgr.shape[:2]
         people = ", ".join(map(repr, self.persons)) or "nobody"
         return f"<Frame {self.index} at {self.time_s:.3f} s, {width}x{height}: {people}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        known = self._behind.covariances(), self._behind.angles()
+        plain = self.image_bgr, self.index, self.time_s, self.source
+        return _restored, (*plain, self._poses, *known)
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.persons)
@@ -158,16 +62,16 @@ class Frame:
             time_s: On the clock of ``time_s``; meant for up to a tenth of a second ahead.
 
         Raises:
-            UsageError: A later frame was taken in: ask the newest one.
+            UsageError: A later frame was taken in: ask the newest one. Or it is no time.
         """
-        return self._predict(time_s)
+        return self._ahead(checked_time(time_s))
 
     def draw(self, *, angles: bool = False) -> NDArray[np.uint8]:
         """A copy of the picture with the skeletons on it, and joint angles if they are wanted."""
         canvas = self.image_bgr.copy()
         draw_poses(canvas, self._poses)
         if angles:
-            draw_angles(canvas, self._poses, self._angles())
+            draw_angles(canvas, self._poses, self._behind.angles())
         return canvas
 
     def to_dict(self) -> dict[str, Any]:
@@ -207,3 +111,42 @@ class Frame:
     def limbs(self) -> tuple[tuple[int, int], ...]:
         """Pairs of keypoints that are drawn as lines; empty where nobody is."""
         return self._poses[0].skeleton.limbs if self._poses else ()
+
+
+def people_of(poses: tuple[Pose, ...], behind: Behind) -> tuple[Person, ...]:
+    """What the library hands out of a frame's poses: copies, in C's order, read-only."""
+    return tuple(
+        Person(
+            pose.track_id,
+            pose.skeleton.keypoints,
+            frozen(pose.xy.copy()),
+            frozen(pose.raw_xy.copy()),
+            frozen(pose.score.copy()),
+            frozen(pose.state.copy()),
+            row,
+            behind,
+        )
+        for row, pose in enumerate(poses)
+    )
+
+
+def _restored(
+    image_bgr: NDArray[np.uint8],
+    index: int,
+    time_s: float,
+    source: int,
+    poses: tuple[Pose, ...],
+    covariances: Any,
+    angles: Any,
+) -> Frame:
+    """A frame from another process: arrays come out of a pickle writable."""
+    behind = Kept(list(map(frozen, covariances)), angles)
+    people = people_of(poses, behind)
+    return Frame(frozen(image_bgr), index, time_s, people, poses, behind, _no_tracker, source)
+
+
+def _no_tracker(time_s: float) -> tuple[Person, ...]:
+    raise UsageError(
+        f"what comes at {time_s:g} s is not known to a copy of a frame",
+        fix="ask the frame itself, before it is sent away",
+    )

@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from steadypose.api.closing import Closing
 from steadypose.api.frame import Frame
 from steadypose.api.handing_out import HandOut
+from steadypose.api.wording import as_arguments
+from steadypose.engines.errors import SteadyposeError
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.stream import Stream
-
-if TYPE_CHECKING:
-    pass
 
 
 class Frames(Closing):
@@ -36,7 +34,7 @@ class Frames(Closing):
         self._frames = Stream(
             source,
             pipeline,
-            lambda crops: hand_out(crops.frame),
+            lambda crops: hand_out(crops.frame, pipeline.poses(is_smooth=is_smooth)),
             may_read=lambda: not self._stop.is_set(),
         ).run()
         self.close_at_exit()
@@ -93,6 +91,9 @@ class Frames(Closing):
                     frame = next(self._frames)
                 except StopIteration:
                     return
+                except SteadyposeError as error:
+                    error.say_as(as_arguments)
+                    raise
             if frame is not None and not self._stop.is_set():
                 yield frame
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steadypose.api.frame import Angle, Frame, Person
+from steadypose.api.frame import Frame, people_of
+from steadypose.api.person import Kept, Person, frozen
 from steadypose.engines.errors import UsageError
 from steadypose.realtime import datatypes
 from steadypose.realtime.datatypes import FloatArray, Pose
@@ -30,78 +30,63 @@ class HandOut:
         self._is_smooth = is_smooth
         self._meter = LiveAngles(pipeline.engine.spec.skeleton.keypoints)
 
-    def __call__(self, frame: datatypes.Frame) -> Frame:
-        """The frame that the pipeline has just completed."""
-        pipeline, number = self._pipeline, self._pipeline.completed
-        poses = tuple(pipeline.poses(is_smooth=self._is_smooth))
-        image = frame.image_bgr.view()
-        image.flags.writeable = False
+    def __call__(self, frame: datatypes.Frame, found: Sequence[Pose]) -> Frame:
+        """The frame that the pipeline has just completed, and whom it found."""
+        pipeline, poses = self._pipeline, tuple(found)
+        is_known = self._is_smooth and poses
+        certainty = pipeline.covariances_later() if is_known else _unknown(poses)
+        behind = _WhenAsked(self._meter, poses, certainty, frame.time_s)
+        image = frozen(frame.image_bgr.view())
+        people = people_of(poses, behind)
+        ahead = partial(self._ahead, pipeline.completed, poses)
+        return Frame(image, frame.index, frame.time_s, people, poses, behind, ahead)
 
-        def predict(time_s: float) -> tuple[Person, ...]:
-            if pipeline.completed != number:
-                raise UsageError(
-                    "this frame is not the newest any more",
-                    fix="ask a frame before fetching the next",
-                )
-            ahead = pipeline.poses_ahead(time_s) if self._is_smooth else list(poses)
-            return tuple(to_person(pose, _unknown(pose), dict) for pose in ahead)
+    def _ahead(self, number: int, poses: tuple[Pose, ...], time_s: float) -> tuple[Person, ...]:
+        """See ``Frame.at``.
 
-        certainty = pipeline.covariances() if self._is_smooth else list(map(_unknown, poses))
-        angles = _Angles(self._meter, poses, certainty, frame.time_s)
-        people = tuple(
-            to_person(pose, covariance, lambda row=row: angles.of_person(row))  # type: ignore[misc]
-            for row, (pose, covariance) in enumerate(zip(poses, certainty, strict=True))
-        )
-        return Frame(image, frame.index, frame.time_s, people, poses, angles.all, predict)
+        Args:
+            number: Of the frame: how many were completed with it.
+            poses: Of the frame.
+            time_s: When.
+        """
+        if self._pipeline.completed != number:
+            raise UsageError(
+                "this frame is not the newest any more", fix="ask a frame before fetching the next"
+            )
+        if self._is_smooth:
+            poses = tuple(self._pipeline.poses_ahead(time_s))
+        nothing = np.full((len(NAMES), 2), np.nan)
+        return people_of(poses, Kept(list(map(frozen, _unknown(poses)())), [nothing] * len(poses)))
 
 
-class _Angles:
-    """The angles of a frame's people, measured when the first is asked for."""
+class _WhenAsked:
+    """Covariances and angles of a frame's people, worked out when the first is asked for."""
+
+    __slots__ = ("_angles", "_covariances", "_later", "_meter", "_poses", "_time_s")
 
     def __init__(
         self,
         meter: LiveAngles,
         poses: Sequence[Pose],
-        covariances: Sequence[FloatArray],
+        later: Callable[[], list[FloatArray]],
         time_s: float,
     ) -> None:
-        self._given = (meter, poses, covariances, time_s)
-        self._found: Sequence[FloatArray] | None = None
+        self._meter, self._poses, self._later, self._time_s = meter, poses, later, time_s
+        self._covariances: Sequence[FloatArray] | None = None
+        self._angles: Sequence[FloatArray] | None = None
 
-    def all(self) -> Sequence[FloatArray]:
-        """(J, 2) of each person."""
-        if self._found is None:
-            meter, poses, covariances, time_s = self._given
-            self._found = meter.of_poses(poses, covariances, time_s)
-        return self._found
+    def covariances(self) -> Sequence[FloatArray]:
+        """See ``Behind``."""
+        if self._covariances is None:
+            self._covariances = [frozen(each.copy()) for each in self._later()]
+        return self._covariances
 
-    def of_person(self, row: int) -> Mapping[str, Angle]:
-        """By name, those that are known."""
-        pairs = zip(NAMES, self.all()[row].tolist(), strict=True)
-        return {name: Angle(*pair) for name, pair in pairs if pair[0] == pair[0]}
-
-
-def to_person(
-    pose: Pose, covariance: FloatArray, angles: Callable[[], Mapping[str, Angle]]
-) -> Person:
-    """What the library hands out of a pose, its (K, 2, 2) covariance, and its angles."""
-    return Person(
-        id=pose.track_id,
-        names=pose.skeleton.keypoints,
-        xy=_read_only(pose.xy),
-        raw_xy=_read_only(pose.raw_xy),
-        score=_read_only(pose.score),
-        state=_read_only(pose.state),
-        covariance=_read_only(covariance),
-        _angles=angles,
-    )
+    def angles(self) -> Sequence[FloatArray]:
+        """See ``Behind``."""
+        if self._angles is None:
+            self._angles = self._meter.of_poses(self._poses, self.covariances(), self._time_s)
+        return self._angles
 
 
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    copy = array.copy()
-    copy.flags.writeable = False
-    return copy
-
-
-def _unknown(pose: Pose) -> FloatArray:
-    return np.full((len(pose.xy), 2, 2), np.nan)
+def _unknown(poses: Sequence[Pose]) -> Callable[[], list[FloatArray]]:
+    return lambda: [np.full((len(pose.xy), 2, 2), np.nan) for pose in poses]

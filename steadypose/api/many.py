@@ -48,8 +48,9 @@ class ManyFrames(Closing):
         Raises:
             Error: A source broke; all frames of the others were handed out before.
         """
-        for thread in self._threads:
-            thread.start()
+        for thread in self._threads if not self._is_closed else ():
+            if thread.ident is None:
+                thread.start()
         while (frame := self._next()) is not None:
             yield frame
             self._taken[frame.source].set()

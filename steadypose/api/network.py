@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from steadypose.api import options as choosing
 from steadypose.api.closing import Closing
 from steadypose.api.options import Chosen, NetworkOptions
+from steadypose.api.wording import in_arguments
 from steadypose.engines.base import Engine
 from steadypose.realtime.model.sharing import SharedEngine
 
@@ -27,6 +28,7 @@ class Network(Closing):
         Error: An option cannot be used, or the model cannot be opened.
     """
 
+    @in_arguments()
     def __init__(self, **options: Unpack[NetworkOptions]) -> None:
         chosen = Chosen.of(options)
         self._shared = SharedEngine(lambda: choosing.open_model(chosen))

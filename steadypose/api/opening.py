@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 from steadypose.api.frames import Frames
 from steadypose.api.many import ManyFrames
 from steadypose.api.options import Chosen, Options, open_model
+from steadypose.api.wording import in_arguments
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.model.sharing import SharedEngine
 from steadypose.realtime.sources.address import spelled_out
@@ -43,6 +44,7 @@ def open(  # noqa: A001 - see below
 ) -> ManyFrames: ...
 
 
+@in_arguments()
 def open(  # noqa: A001 - sp.open reads as it works
     source: Place | list[Place] | tuple[Place, ...] = 0,
     *,
@@ -63,9 +65,24 @@ def open(  # noqa: A001 - sp.open reads as it works
     Raises:
         Error: The source or the model cannot be opened, or an option cannot be used.
     """
-    if not isinstance(source, Place):
-        return _open_many(list(source), mode, options, is_paced=realtime)
+    _check(source, mode, realtime)
+    if isinstance(source, (list, tuple)):
+        return _open_many(source, mode, options, is_paced=realtime)
     return _open_one(source, mode, Chosen.of(options), is_paced=realtime)
+
+
+def _check(source: Any, mode: Any, realtime: Any) -> None:
+    for one in source if isinstance(source, (list, tuple)) else [source]:
+        if not isinstance(one, Place) or isinstance(one, bool):
+            raise UsageError(
+                f"source={one!r:.60} is no source",
+                fix="give a camera's number, a path, an address, or a list of them",
+            )
+    if mode is not None and not isinstance(mode, CameraMode):
+        fix = "give sp.CameraMode(width=640, height=480)"
+        raise UsageError(f"mode={mode!r:.60} is no camera mode", fix=fix)
+    if not isinstance(realtime, bool):
+        raise UsageError(f"realtime={realtime!r:.60} is neither True nor False", fix="give one")
 
 
 def _open_many(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
+
+import numpy as np
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import UsageError
@@ -18,6 +21,35 @@ from steadypose.realtime.model.threads import threads_of
 from steadypose.realtime.smooth.presets import NAMES, make_smoother
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.roster import CANDIDATES, MOST_PERSONS
+
+_BACKENDS = ("auto", "openvino", "onnxruntime", "tensorrt")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, (str, Path)) and bool(Path(value).name)
+
+
+def _is_network(value: object) -> bool:
+    return hasattr(value, "share") and not isinstance(value, type)
+
+
+_KINDS: dict[str, tuple[Callable[[object], bool], str, str]] = {
+    "quality": (_is_word, "quality", f"one of {', '.join(QUALITIES)}"),
+    "model": (_is_model, "name of a model or of its file", "give one, or leave model out"),
+    "backend": (_is_word, "backend", f"one of {', '.join(_BACKENDS)}"),
+    "threads": (_is_count, "whole number", "give a number"),
+    "persons": (_is_count, "whole number", "give a number"),
+    "smooth": (_is_word, "filter", f"one of {', '.join(NAMES)}"),
+    "network": (_is_network, "network", "give an sp.Network"),
+}
 
 
 class Shared(Protocol):
@@ -87,9 +119,20 @@ class Chosen:
                 near = difflib.get_close_matches(name, known, n=1)
                 said = f"{near[0]} is what you mean" if near else f"one of {', '.join(known)}"
                 raise UsageError(f"there is no option {name!r}", fix=said)
+        for name in ("persons", "threads"):
+            if isinstance(options.get(name), np.integer):
+                options = {**options, name: int(options[name])}
         chosen = cls(**options)
+        chosen._check_kinds()
         chosen._check()
         return chosen
+
+    def _check_kinds(self) -> None:
+        for name, (is_one, kind, fix) in _KINDS.items():
+            value = getattr(self, name)
+            is_left_out = value is None and type(self).__dataclass_fields__[name].default is None
+            if not is_left_out and not is_one(value):
+                raise UsageError(f"{name}={value!r:.60} is no {kind}", fix=fix)
 
     def _check(self) -> None:
         if self.quality is not None and self.quality not in QUALITIES:
@@ -97,11 +140,10 @@ class Chosen:
             raise UsageError(f"there is no quality {self.quality!r}", fix=fix)
         if self.smooth not in NAMES:
             fix = f"one of {', '.join(NAMES)}"
-            raise UsageError(f"there is no filter {self.smooth!r}", fix=fix)
-        for name in ("persons", "threads"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise UsageError(f"{name}={value!r} is no whole number", fix="give a number")
+            raise UsageError(f"smooth={self.smooth!r} is no filter", fix=fix)
+        if self.backend not in _BACKENDS:
+            fix = f"one of {', '.join(_BACKENDS)}"
+            raise UsageError(f"there is no backend {self.backend!r}", fix=fix)
         if not 0 <= self.threads <= MOST_THREADS:
             raise UsageError(
                 f"{self.threads} threads are not possible", fix=f"from 0 (all) to {MOST_THREADS}"
@@ -111,8 +153,6 @@ class Chosen:
             raise UsageError(f"{self.persons} persons cannot be tracked", fix=fix)
         if self.quality is not None and self.model is not None:
             raise UsageError("quality and model both name a network", fix="give one of them")
-        if self.network is not None and not hasattr(self.network, "share"):
-            raise UsageError(f"{self.network!r:.60} is no network", fix="give an sp.Network")
         own = (self.quality, self.model, self.backend, self.threads)
         if self.network is not None and own != (None, None, "auto", 0):
             raise UsageError(

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steadypose.api import elsewhere
+from steadypose.api.given import path_of
+from steadypose.api.wording import in_arguments
 from steadypose.realtime.convert import convert as _convert
 from steadypose.realtime.record.formats import reading
 from steadypose.realtime.report.__main__ import write_report
@@ -36,13 +38,14 @@ class Recording(reading.Recording):
         return elsewhere.to_pandas(self)
 
 
+@in_arguments()
 def read(path: str | Path) -> Recording:
     """Read a recording of any format, person by person.
 
     Raises:
         Error: The file is missing, damaged or something else, or there is no person in it.
     """
-    found = reading.read_recording(Path(path))
+    found = reading.read_recording(path_of(path, "path"))
     return Recording(found.path, found.keypoints, found.people, found.is_cut)
 
 
@@ -60,9 +63,10 @@ def convert(source: str | Path, output: str | Path, *options: str) -> str:
     Raises:
         Error: It cannot be read or written.
     """
-    return _convert([*options, "--", str(source), str(output)])
+    return _convert([*options, "--", *_both(source, output)])
 
 
+@in_arguments()
 def resmooth(source: str | Path, output: str | Path, *, force: bool = False) -> str:
     """Smooth a recording once more, with knowledge of what came after.
 
@@ -77,9 +81,10 @@ def resmooth(source: str | Path, output: str | Path, *, force: bool = False) -> 
     Raises:
         Error: It cannot be read or written, or has no raw positions.
     """
-    return _resmooth([*(["--force"] if force else []), "--", str(source), str(output)])
+    return _resmooth([*(["--force"] if force else []), "--", *_both(source, output)])
 
 
+@in_arguments()
 def report(
     recording: str | Path,
     output: str | Path | None = None,
@@ -101,5 +106,9 @@ def report(
     Raises:
         Error: It cannot be read or written, or has no such person.
     """
-    page = None if output is None else Path(output)
-    return write_report(Path(recording), page, person=person, is_forced=force)
+    page = None if output is None else path_of(output, "output")
+    return write_report(path_of(recording, "recording"), page, person=person, is_forced=force)
+
+
+def _both(source: str | Path, output: str | Path) -> tuple[str, str]:
+    return str(path_of(source, "source")), str(path_of(output, "output"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -12,9 +11,11 @@ from numpy.typing import NDArray
 
 from steadypose.api.closing import Closing
 from steadypose.api.frame import Frame
+from steadypose.api.given import check_picture, checked_time
 from steadypose.api.handing_out import HandOut
 from steadypose.api.options import Chosen, Options
-from steadypose.engines.errors import UsageError
+from steadypose.api.wording import as_arguments, in_arguments
+from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.realtime import datatypes
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Tracker(Closing):
         Error: An option cannot be used, or the model cannot be opened.
     """
 
+    @in_arguments()
     def __init__(self, **options: Unpack[Options]) -> None:
         chosen = Chosen.of(options)
         self._engine = chosen.open_engine()
@@ -41,6 +43,7 @@ class Tracker(Closing):
         except BaseException:
             self._engine.close()
             raise
+        self._is_smooth = chosen.is_smooth
         self._hand_out = HandOut(pipeline, is_smooth=chosen.is_smooth)
         self._pipeline = pipeline
         self._turn = threading.Lock()
@@ -62,25 +65,23 @@ class Tracker(Closing):
             Error: It is no such picture, its time lies before the last one's, or the tracker
                 is closed.
         """
-        if not isinstance(image_bgr, np.ndarray):
-            raise UsageError(
-                f"{image_bgr!r:.60} is no picture",
-                fix="pass an array; cv2.imread gives None where it cannot read the file",
-            )
-        if time_s is not None and not isinstance(time_s, (int, float, np.number)):
-            raise UsageError(f"{time_s!r:.60} is no time", fix="pass seconds, or leave time_s out")
+        check_picture(image_bgr)
+        if time_s is not None:
+            time_s = checked_time(time_s)
         with self._turn:
             if self._is_closed:
                 raise UsageError("this tracker is closed", fix="make a new sp.Tracker")
-            return self._next(image_bgr, time_s)
+            try:
+                return self._next(image_bgr, time_s)
+            except SteadyposeError as error:
+                error.say_as(as_arguments)
+                raise
 
     def _next(self, image_bgr: NDArray[np.uint8], time_s: float | None) -> Frame:
         if time_s is None:
             now_s = time.perf_counter()
             self._begin_s = now_s if self._begin_s is None else self._begin_s
             time_s = now_s - self._begin_s
-        if not math.isfinite(time_s):
-            raise UsageError(f"{time_s} is no time", fix="pass seconds, or leave time_s out")
         if self._last_s is not None and time_s < self._last_s:
             raise UsageError(
                 f"time runs backwards by {self._last_s - time_s:g} s",
@@ -90,8 +91,8 @@ class Tracker(Closing):
         frame = datatypes.Frame(image_bgr, self._index, time_s, time.perf_counter())
         self._last_s = time_s
         self._index += 1
-        self._pipeline.process(frame)
-        return self._hand_out(frame)
+        poses = self._pipeline.process(frame, is_smooth=self._is_smooth)
+        return self._hand_out(frame, poses)
 
     def close(self) -> None:
         """Free the network, once the picture that is worked on is done. Safe to call twice."""

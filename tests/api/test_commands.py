@@ -78,6 +78,30 @@ def test_every_command_has_its_help_or_says_what_it_needs(name: str) -> None:
         assert "requirements-export.txt" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["models", "doctor"])
+def test_a_word_for_an_option_of_the_app_has_a_help_of_its_own(name: str) -> None:
+    done = steadypose(name, "--help")
+    assert done.returncode == 0
+    assert COMMANDS[name].help[1:] in done.stdout
+    assert len(done.stdout.splitlines()) < 8
+    assert steadypose(name, "-h").stdout == done.stdout
+
+
+@pytest.mark.slow
+def test_help_for_building_needs_no_package_that_builds() -> None:
+    code = (
+        "import runpy, sys\n"
+        "sys.modules['onnx'] = sys.modules['torch'] = sys.modules['onnxruntime'] = None\n"
+        "sys.argv = ['steadypose', 'build-engine', '--help']\n"
+        "runpy.run_module('steadypose', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--precision" in done.stdout
+
+
 @pytest.mark.slow
 def test_a_run_and_what_comes_after_it(tmp_path: Path) -> None:
     given = ("--source", "demo", "--headless", "--max-frames", "3")

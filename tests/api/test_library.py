@@ -246,6 +246,8 @@ def test_angles_are_asked_by_name_and_say_how_certain_they_are(clip: Path) -> No
     assert one.angles == found  # asked twice, told the same
     (later,) = frame.at(frame.time_s + 0.05)
     assert later.angles == {}
+    assert np.isnan(later.covariance).all()
+    assert not later.covariance.flags.writeable
     assert (frame.draw(angles=True) != frame.draw()).any()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 
 import steadypose as sp
+from steadypose.api.given import check_picture
+from steadypose.api.wording import as_arguments
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 
 PICTURE = np.zeros((120, 160, 3), np.uint8)
@@ -20,6 +24,15 @@ PICTURE = np.zeros((120, 160, 3), np.uint8)
     ("options", "said"),
     [
         ({"persons": "2"}, "persons='2' is no whole number"),
+        ({"persons": None}, "persons=None is no whole number"),
+        ({"quality": ["fast"]}, "quality=['fast'] is no quality"),
+        ({"smooth": None}, "smooth=None is no filter"),
+        ({"backend": 3}, "backend=3 is no backend"),
+        ({"backend": "remote"}, "there is no backend 'remote'"),
+        ({"model": ""}, "model='' is no name of a model"),
+        ({"model": b"x"}, "model=b'x' is no name of a model"),
+        ({"model": "nowhere.onnx"}, "check the path given to model, or leave it out"),
+        ({"network": sp.Network}, "is no network"),
         ({"persons": 2.0}, "persons=2.0 is no whole number"),
         ({"threads": "2"}, "threads='2' is no whole number"),
         ({"threads": True}, "threads=True is no whole number"),
@@ -42,6 +55,81 @@ def test_an_option_of_the_wrong_kind_is_told_before_anything_is_opened(
 def test_a_model_is_named_as_on_the_command_line() -> None:
     with sp.Tracker(model=DEFAULT_MODEL.stem) as tracker:
         assert tracker(PICTURE, time_s=0.0).persons == ()
+
+
+@pytest.mark.parametrize("source", [None, 1.5, b"demo", True, {"demo"}, [None], ["demo", 2.0]])
+def test_what_is_no_source_is_told_by_its_name(source: Any) -> None:
+    with pytest.raises(sp.Error, match=r"^source=.* is no source"):
+        sp.open(source)
+
+
+def test_other_arguments_of_a_source_are_told_by_their_names() -> None:
+    with pytest.raises(sp.Error, match=r"^mode='640x480' is no camera mode"):
+        sp.open("demo", mode="640x480")  # type: ignore[call-overload]
+    with pytest.raises(sp.Error, match=r"^realtime='yes' is neither"):
+        sp.open("demo", realtime="yes")  # type: ignore[call-overload]
+    with pytest.raises(sp.Error, match=r"^fourcc 'abc' does not have four letters"):
+        sp.CameraMode(fourcc="abc")
+    with pytest.raises(sp.Error, match=r"^width '640' is no number"):
+        sp.CameraMode(width="640")  # type: ignore[arg-type]
+    with pytest.raises(sp.Error, match=r"^source is empty"):
+        sp.open("")
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    with sp.Tracker(persons=np.int64(2), threads=np.int32(1)) as tracker:  # type: ignore[arg-type]
+        assert type(tracker(PICTURE, time_s=np.float32(1.5)).time_s) is float  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("picture", "said", "fix"),
+    [
+        (PICTURE[..., 0], "uint8 (120, 160), expected", "COLOR_GRAY2BGR"),
+        (np.zeros((9, 9, 4), np.uint8), "uint8 (9, 9, 4), expected", "image[..., :3]"),
+        (PICTURE / 255, "float64 (120, 160, 3), expected", "astype(np.uint8)"),
+        (PICTURE[:0], "uint8 (0, 160, 3), expected", "without pixels"),
+        (None, "None is no picture", "cv2.imread"),
+        (PICTURE.tolist(), "of type list is no picture", "np.asarray"),
+    ],
+)
+def test_a_picture_of_another_kind_is_told_by_its_name_with_the_way_out(
+    picture: Any, said: str, fix: str
+) -> None:
+    with pytest.raises(sp.Error) as caught:
+        check_picture(picture)
+    assert caught.value.what.startswith("image_bgr ")
+    assert said in caught.value.what
+    assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("path", [None, 3, "", b"a.csv"])
+def test_what_is_no_name_of_a_file_is_told(path: Any) -> None:
+    with pytest.raises(sp.Error, match=r"^path=.* is no name of a file"):
+        sp.read(path)
+    with pytest.raises(sp.Error, match=r"^source=.* is no name of a file"):
+        sp.resmooth(path, "b.csv")
+    with pytest.raises(sp.Error, match=r"^recording=.* is no name of a file"):
+        sp.report(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "argument"),
+    [
+        ("--source is empty", "source is empty"),
+        ("try --source demo", 'try source="demo"'),
+        ("--quality fast is what you mean", 'quality="fast" is what you mean'),
+        ("pip install x, or run with --backend openvino", "or run with backend="),
+        ("x is here already; add --force to replace it", "add force=True to replace it"),
+        ("not here; or add --fetch to this command", "not here"),
+        ("--parquet me.parquet needs pyarrow", "me.parquet needs pyarrow"),
+        ("build it again: python export/build_trt.py --device 1", "build_trt.py --device 1"),
+        ("choose one that --list-cameras shows", "run.py --list-cameras"),
+        ("take another --person", "take another person"),
+    ],
+)
+def test_a_mistake_is_told_in_the_words_of_whoever_made_it(option: str, argument: str) -> None:
+    assert argument in as_arguments(option)
+    assert as_arguments(as_arguments(option)) == as_arguments(option)
 
 
 def test_what_is_no_picture_or_no_time_is_told_and_the_tracker_goes_on() -> None:
@@ -75,6 +163,26 @@ def test_a_source_that_is_left_open_does_not_abort_python(ending: str, tmp_path:
     assert "terminate called" not in done.stderr
 
 
+def test_nothing_is_sent_or_left_in_the_users_home(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    code = (
+        "import sys, steadypose as sp\n"
+        "with sp.open('demo') as frames: next(iter(frames))\n"
+        "import openvino; print(openvino.convert_model, 'openvino_telemetry' in sys.modules)\n"
+    )
+    given = {name: value for name, value in os.environ.items() if name in {"SYSTEMROOT", "PATH"}}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**given, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)},
+    )
+    assert "convert_model" in done.stdout  # OpenVINO itself is whole
+    assert done.stdout.endswith(" False\n")
+    assert not (tmp_path / "intel").exists()
+
+
 def test_a_frame_is_shown_on_a_line() -> None:
     with sp.open("demo:2", persons=2) as frames:
         frame = next(iter(frames))
@@ -82,6 +190,59 @@ def test_a_frame_is_shown_on_a_line() -> None:
     assert shown.startswith(f"<Frame 0 at 0.000 s, 640x360: <Person {frame.persons[0].id}: ")
     assert "\n" not in shown
     assert len(shown) < 250
+
+
+def test_frames_go_to_other_processes_whole() -> None:
+    with sp.open("demo:2", persons=2) as frames:
+        for frame in frames:
+            if frame.index == 4:
+                break
+        there = pickle.loads(pickle.dumps(frame))  # noqa: S301 - our own
+        assert repr(there) == repr(frame)
+        np.testing.assert_array_equal(there.image_bgr, frame.image_bgr)
+        assert len(there.persons) == 2
+        for one, other in zip(frame.persons, there.persons, strict=True):
+            for name in ("xy", "raw_xy", "score", "state", "covariance"):
+                sent, got = getattr(one, name), getattr(other, name)
+                np.testing.assert_array_equal(got, sent)
+                assert got.dtype == sent.dtype
+                assert not got.flags.writeable
+                assert sent.flags.c_contiguous
+            assert one.angles == other.angles
+        np.testing.assert_array_equal(there.draw(angles=True), frame.draw(angles=True))
+        with pytest.raises(sp.Error, match="not known to a copy"):
+            there.at(frame.time_s + 0.05)
+        for wrong in ("x", None, float("nan")):
+            with pytest.raises(sp.Error, match=r"^time_s=.* is no time"):
+                frame.at(wrong)  # type: ignore[arg-type]
+
+
+def test_a_frame_keeps_what_was_not_asked_while_others_come() -> None:
+    at_once, later = [], []
+    with sp.open("demo") as frames:
+        for frame in frames:
+            at_once.append([one.covariance.copy() for one in frame.persons])
+            if frame.index == 12:
+                break
+    with sp.open("demo") as frames:
+        for frame in frames:
+            later.append(frame)
+            if frame.index == 12:
+                break
+    assert any(at_once)
+    for known, frame in zip(at_once, later, strict=True):
+        for one, covariance in zip(frame.persons, known, strict=True):
+            assert one.covariance is one.covariance
+            np.testing.assert_array_equal(one.covariance, covariance)
+
+
+def test_many_sources_are_followed_once_however_often_one_begins() -> None:
+    many = sp.open(["demo", "demo"])
+    assert next(iter(many)).index == 0
+    assert next(iter(many)).index <= 1
+    many.close()
+    many.close()
+    assert list(many) == []
 
 
 def test_completion_offers_what_there_is() -> None:

@@ -70,10 +70,15 @@ class CameraMode:
     controls: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.fourcc is not None and len(self.fourcc) != 4:
+        letters: object = self.fourcc  # programs give what they like
+        if letters is not None and not (isinstance(letters, str) and len(letters) == 4):
             raise UsageError(
-                f"--fourcc {self.fourcc!r} does not have four letters", fix="try --fourcc MJPG"
+                f"fourcc {self.fourcc!r} does not have four letters", fix="give one such as MJPG"
             )
+        for name in ("width", "height", "fps"):
+            value: object = getattr(self, name)
+            if value is not None and not (isinstance(value, (int, float)) and value > 0):
+                raise UsageError(f"{name} {value!r} is no number of a camera's", fix="such as 640")
 
 
 def ask(capture: cv2.VideoCapture, mode: CameraMode) -> None:
