@@ -4,6 +4,7 @@
     python -m tests.fuzz --seconds 60 --total  # all of them for a minute together
     python -m tests.fuzz jsonl parquet
     python -m tests.fuzz --cases 10000         # so many inputs for each, however long it takes
+    python -m tests.fuzz --cases 10000 --further  # those of earlier calls count; stop at any time
 
 A reader runs in a process of its own, with 500 MB of memory beyond what it has at the start, and
 2 s of the processor for each input. What it stumbles over is kept in .hypothesis/fuzz; it becomes a
@@ -23,6 +24,7 @@ import time
 import traceback
 from pathlib import Path
 
+from steadypose.engines.file_io import replace_text
 from steadypose.realtime.model.places import ROOT
 from tests.fuzz.readers import READERS
 from tests.fuzz.trying import try_reader
@@ -39,21 +41,36 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="for each (default: 600)")
     parser.add_argument("--total", action="store_true", help="for all of them together")
     parser.add_argument("--cases", type=int, help="inputs for each, instead of seconds")
+    parser.add_argument(
+        "--further", action="store_true", help="go on where earlier calls with --further were"
+    )
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--counted", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child is not None:
-        return _feed(given.readers[0], given.seconds, given.cases, given.child)
+        name, seconds = given.readers[0], given.seconds
+        return _feed(name, seconds, given.cases, current=given.child, counted=given.counted)
     names = [name for name in given.readers or READERS if READERS[name].is_here]
     seconds = given.seconds / len(names) if given.total else given.seconds
-    return sum(not _watch(name, seconds, given.cases) for name in names)
+    failed = 0
+    for name in names:
+        counted = _KEPT / f"{name}.count" if given.further else None
+        done = int(counted.read_text()) if counted is not None and counted.exists() else 0
+        if given.cases is not None and done >= given.cases:
+            print(f"{name}: {done} inputs before")
+            continue
+        failed += not _watch(name, seconds, given.cases, counted)
+    return failed
 
 
-def _watch(name: str, seconds: float, cases: int | None) -> bool:
+def _watch(name: str, seconds: float, cases: int | None, counted: Path | None) -> bool:
     """Run a reader's child; returns whether it came through."""
+    _KEPT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         current = Path(folder) / "input"
         command = [sys.executable, "-m", "tests.fuzz", name, "--seconds", str(seconds)]
         command += ["--cases", str(cases)] if cases is not None else []
+        command += ["--counted", str(counted)] if counted is not None else []
         done = subprocess.run(
             [*command, "--child", str(current)],
             cwd=ROOT,
@@ -62,21 +79,22 @@ def _watch(name: str, seconds: float, cases: int | None) -> bool:
         )
         if done.returncode and current.exists():
             data = current.read_bytes()
-            _KEPT.mkdir(parents=True, exist_ok=True)
             kept = _KEPT / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
             kept.write_bytes(data)
             print(f"{name}: exit code {done.returncode}; the input is {kept.relative_to(ROOT)}")
     return done.returncode == 0
 
 
-def _feed(name: str, seconds: float, cases: int | None, current: Path) -> int:
+def _feed(
+    name: str, seconds: float, cases: int | None, *, current: Path, counted: Path | None
+) -> int:
     reader = READERS[name]
     end_s = time.monotonic() + seconds
-    count = 0
+    count = begun = int(counted.read_text()) if counted is not None and counted.exists() else 0
 
     def tried(data: bytes) -> None:
         nonlocal count
-        if not count:
+        if count == begun:
             _limit_memory()  # now everything is loaded
         count += 1
         current.write_bytes(data)
@@ -84,6 +102,8 @@ def _feed(name: str, seconds: float, cases: int | None, current: Path) -> int:
     try:
         while count < cases if cases is not None else time.monotonic() < end_s:
             try_reader(reader, examples=_BLOCK, start=random.getrandbits(32), tried=tried)
+            if counted is not None:
+                replace_text(counted, str(count))
     except BaseException:
         traceback.print_exc()
         return 1
