@@ -94,6 +94,8 @@ class BackgroundWriter(Generic[Item]):
         if not self._is_closed:
             self._is_closed = True
             self._end_thread()
+            if not self._thread.is_alive():
+                self._let_go()
         self.check()
 
     def _end_thread(self) -> None:
@@ -116,6 +118,13 @@ class BackgroundWriter(Generic[Item]):
                 f"the disk of {self.path()} does not answer; the last {left} entries are lost",
                 fix="record to a local disk",
             )
+
+    def _let_go(self) -> None:
+        """Hold nobody any more who holds this: an encoder's memory is freed at once."""
+        path = self.path()
+        self.path = lambda: path
+        self._write, self._idle = lambda _item: None, None
+        self._finish, self._progress = lambda: None, lambda: 0
 
     def _run(self) -> None:
         try:

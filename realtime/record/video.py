@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import cv2
@@ -14,6 +16,9 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import RecordError
 from steadypose.realtime.record.picture import MADE_BY, Picture
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _CLOCK = 90_000  # ticks a second, the customary video clock
 
@@ -46,8 +51,9 @@ class VideoSink:
         self._safe_size = self.size_bytes = 0
         self._has_failed = self._is_torn = self._is_closed = False
         try:
+            self._file = _File(path, "wb")
             self._container = av.open(
-                str(path),
+                self._file,
                 "w",
                 format="mp4",
                 options={
@@ -106,6 +112,8 @@ class VideoSink:
             self._container.close()
         except OSError as error:
             failure = failure or error
+        self._file.close()
+        self._stream = None  # the encoder's memory is large
         if failure is not None or self._is_torn:
             _cut_to_whole_fragments(self.path, self._safe_size)
             self.rows = _frames_in(self.path)
@@ -153,6 +161,17 @@ class VideoSink:
             self._is_torn = True
             self._container.mux(packet)
             self._is_torn = False
+
+
+class _File(io.FileIO):
+    """The file of a container. PyAV leaves one that it opens itself open where its head fails."""
+
+    def write(self, data: ReadableBuffer) -> int:
+        """Write all of it, or raise; a container takes less for all."""
+        left = memoryview(data)
+        while left:
+            left = left[super().write(left) :]
+        return memoryview(data).nbytes
 
 
 def _size_of(path: Path) -> int:

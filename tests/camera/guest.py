@@ -39,6 +39,11 @@ mount -t proc proc /new/proc; mount -t sysfs sys /new/sys; mount -t devtmpfs dev
 mount -t tmpfs tmp /new/tmp; mkdir /new/tmp/shared /new/tmp/kernel
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288 shared /new/tmp/shared
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=524288 kernel /new/tmp/kernel
+root="$(cat /new/tmp/shared/root)"
+if [ ! -d "/new$root" ]; then # a clone below /tmp, which is the guest's own
+  mkdir -p "/new$root" /layer/up2 /layer/work2
+  mount -t overlay -o "lowerdir=/host$root,upperdir=/layer/up2,workdir=/layer/work2" o "/new$root"
+fi
 chroot /new /bin/sh /tmp/shared/command; echo "$?" >/new/tmp/shared/exit
 poweroff -f
 """
@@ -110,6 +115,7 @@ def boot(kernel: Kernel, shared: Path, command: list[str], *, within_s: float) -
         "ip link set lo up 2>/dev/null\n"
         f"cd {shlex.quote(str(ROOT))} && {shlex.join(words)}\n"
     )
+    (shared / "root").write_text(str(ROOT))
     initrd = shared / "initrd"
     _pack(kernel, initrd)
     machine = [

@@ -10,6 +10,7 @@ the next one begins. All formats and the video are recorded, and every row is co
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import socket
@@ -173,8 +174,13 @@ def _let_write(*, is_let: bool) -> None:
 
 
 def _held() -> tuple[int, int]:
-    """Open files, and threads."""
-    return len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
+    """Open files, and threads; which files they are goes to the standard error output."""
+    files = []
+    for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names alone
+        with contextlib.suppress(OSError):  # the list's own
+            files.append(os.readlink(f"/proc/self/fd/{number}"))  # noqa: PTH115
+    print("open:", *sorted(files), file=sys.stderr)
+    return len(files), threading.active_count()
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import os
 import time
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -264,3 +267,56 @@ def test_a_video_of_tiny_pictures_is_a_video(tmp_path: Path, size_hw: tuple[int,
     assert len(frames) == 3
     assert frames[0].shape == tuple(max(2, side // 2 * 2) for side in size_hw)
     assert abs(float(frames[0].mean()) - 200) < 8
+
+
+def open_files() -> set[str]:
+    """Where the open files of this process lead."""
+    names = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            names.add(str(link.readlink()))
+    return names
+
+
+@pytest.mark.posix("limits of a process, and its open files")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("pictures", [0, 1, 40])
+def test_a_film_on_a_full_disk_is_closed_all_the_same(tmp_path: Path, pictures: int) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "a.mp4"
+    sink = VideoSink(path, fps=30.0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for index in range(pictures):
+        sink.add((lambda: GRAY, index / 30))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            sink.add((lambda: GRAY, pictures / 30))
+            sink.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with contextlib.suppress(OSError):
+        sink.close()
+    assert str(path) not in open_files()
+
+
+@pytest.mark.parametrize("kind", ["film", "table"])
+def test_what_was_recorded_frees_its_memory_when_it_is_closed(tmp_path: Path, kind: str) -> None:
+    """Encoders hold megabytes: they do not wait for a collection of garbage."""
+    gc.collect()
+    gc.disable()
+    try:
+        if kind == "film":
+            film = record_video(tmp_path / "a.mp4", fps=30.0, is_live=False)
+            film.put((lambda: GRAY, 0.0))
+            film.close()
+            left = weakref.ref(film)
+            del film
+        else:
+            table = csv_recorder(tmp_path / "a.csv")
+            table.close()
+            left = weakref.ref(table)
+            del table
+        assert left() is None
+    finally:
+        gc.enable()
