@@ -26,7 +26,7 @@ from benchmarks.common import guarded, parser, publish, table
 from benchmarks.loop.recording import resident_mib
 from benchmarks.loop.soak.counting import Shift, check
 from benchmarks.loop.soak.troubled import SIZES, TroubledCamera
-from steadypose.engines.errors import RecordError
+from steadypose.engines.errors import RecordError, SourceError
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.app.display import NullDisplay
@@ -86,7 +86,7 @@ class Soak:
         shift = Shift(self._folder / f"{len(self.shifts):03}")
         shift.folder.mkdir(exist_ok=True)
         self.shifts.append(shift)
-        source = LiveSource(self._camera.open)
+        source = self._plugged_in()
         options = LiveOptions(udp=Address("127.0.0.1", self._ear.port))
         skeleton = self._engine.spec.skeleton
         outputs = Outputs(
@@ -117,6 +117,14 @@ class Soak:
         _let_write(is_let=True)  # somebody freed the disk
         shift.frames = app.clock.frames
         shift.ages_ms = app.clock.column("age").tolist()
+
+    def _plugged_in(self) -> LiveSource:
+        """Open the camera; whoever finds it away tries again."""
+        while True:
+            try:
+                return LiveSource(self._camera.open)
+            except SourceError:
+                time.sleep(0.2)
 
     def _trouble(self) -> None:
         """On a thread: one trouble after the other, evenly, in an order that is the same always."""
