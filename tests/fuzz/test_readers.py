@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from steadypose.engines.foreign.texts import read_json
 from tests.fuzz.readers import READERS
-from tests.fuzz.trying import read_one, try_reader
+from tests.fuzz.trying import TooSlow, at_most, read_one, try_reader
 
 HERE = [
     pytest.param(name, marks=[pytest.mark.export] if reader.package == "torch" else [])
@@ -58,3 +59,18 @@ def test_no_more_room_is_made_than_a_file_needs(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert most < 10 << 20
+
+
+@pytest.mark.posix("alarms")
+def test_a_reader_that_sleeps_is_ended_and_one_that_others_keep_from_working_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(TooSlow), at_most(1):
+        time.sleep(5.0)
+    starved_s = iter([0.0, 0.9, 0.9])  # at the beginning, and at each alarm
+    monkeypatch.setattr("tests.fuzz.trying._starved_s", lambda: next(starved_s))
+    begin_s = time.monotonic()
+    with pytest.raises(TooSlow), at_most(1):
+        while time.monotonic() < begin_s + 10.0:
+            time.sleep(0.05)
+    assert time.monotonic() - begin_s > 1.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -59,7 +60,15 @@ def at_most(seconds: int) -> Iterator[None]:
         yield
         return
 
+    excused_s = _starved_s()
+
     def end(number: int, frame: FrameType | None) -> None:
+        nonlocal excused_s
+        more_s = _starved_s() - excused_s
+        if number == signal.SIGALRM and more_s > 0.5:  # others had the processor meanwhile
+            excused_s += more_s
+            signal.alarm(math.ceil(more_s))
+            return
         raise TooSlow(f"more than {seconds} s, or {MOST_CPU_S:g} s of the processor")
 
     before = [signal.signal(number, end) for number in (signal.SIGALRM, signal.SIGPROF)]
@@ -72,6 +81,14 @@ def at_most(seconds: int) -> Iterator[None]:
         signal.alarm(0)
         for number, handler in zip((signal.SIGALRM, signal.SIGPROF), before, strict=True):
             signal.signal(number, handler)
+
+
+def _starved_s() -> float:
+    """How long this thread has waited for a processor, where the system says so."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def try_reader(
