@@ -26,6 +26,7 @@ from steadypose.realtime.sources.pictures import is_too_large
 NETWORK_TIMEOUT_S = 5.0
 _WEB_PROTOCOLS = "http,https,httpproxy,tls,tcp,crypto"
 _STREAM_PROTOCOLS = f"{_WEB_PROTOCOLS},rtsp,rtsps,rtp,srtp,udp,rtmp,rtmps,rtmpt,srt"
+_RECEIVED_BYTES = 4 << 20  # Linux grants at most what net.core.rmem_max says
 _AT_ONCE = 1 << 18  # bytes of a file that are read in one go
 _MOST_THREADS = 8
 _DECODES_TITLES = int(av.__version__.partition(".")[0]) < 19
@@ -168,6 +169,8 @@ def _network_options(url: str, transport: str) -> dict[str, str]:
     options = {"protocol_whitelist": _STREAM_PROTOCOLS, "fflags": "nobuffer"}
     if url.lower().startswith("rtsp"):
         options["rtsp_transport"] = transport
+        if transport == "udp":  # a key frame comes at once, while another is being decoded
+            options["buffer_size"] = str(_RECEIVED_BYTES)
     return options
 
 

@@ -75,6 +75,23 @@ def test_frames_come_young(camera: NetworkCamera, transport: str) -> None:
     assert np.median(ages) < 0.3
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_datagrams_have_room_while_a_picture_is_decoded(
+    monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
+    """What comes in meanwhile waits in the system, whose usual room is less than a key frame."""
+    asked: dict[str, str] = {}
+
+    def refuse(*_: object, options: dict[str, str], **__: object) -> None:
+        asked.update(options)
+        raise OSError
+
+    monkeypatch.setattr("av.open", refuse)
+    with pytest.raises(SourceError):
+        opened("rtsp://127.0.0.1:1/live", transport)
+    assert int(asked.get("buffer_size", 0)) == (4 << 20 if transport == "udp" else 0)
+
+
 def test_no_queue_grows_where_the_reader_is_slow(camera: NetworkCamera) -> None:
     source = opened(camera.address())
     ages = ages_of(source, 20, pause_s=0.2)
