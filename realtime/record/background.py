@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -83,6 +84,8 @@ class BackgroundWriter(Generic[Item]):
         if self._failure is not None:
             if isinstance(self._failure, OSError):
                 raise write_error(self.path(), self._failure) from self._failure
+            if isinstance(self._failure, RecordError):  # a fresh one, which holds nobody here
+                raise RecordError(self._failure.what, fix=self._failure.fix) from self._failure
             raise self._failure
 
     def close(self) -> None:
@@ -125,6 +128,10 @@ class BackgroundWriter(Generic[Item]):
         self.path = lambda: path
         self._write, self._idle = lambda _item: None, None
         self._finish, self._progress = lambda: None, lambda: 0
+        failure: BaseException | None = self._failure
+        while failure is not None:
+            traceback.clear_frames(failure.__traceback__)
+            failure = failure.__cause__ or failure.__context__
 
     def _run(self) -> None:
         try:

@@ -138,7 +138,8 @@ class ParquetSink:
         pa = self._arrow
         with (
             pa.OSFile(str(self._journal.path)) as file,
-            pa.parquet.ParquetWriter(path, self._schema) as writer,
+            pa.OSFile(str(path), "wb") as made,  # a writer leaves its own open on a full disk
+            pa.parquet.ParquetWriter(made, self._schema) as writer,
         ):
             waiting, rows = [], 0
             # The journal has no end mark, for it may go on: reading stops at the last batch.

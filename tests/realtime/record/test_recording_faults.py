@@ -300,6 +300,54 @@ def test_a_film_on_a_full_disk_is_closed_all_the_same(tmp_path: Path, pictures: 
     assert str(path) not in open_files()
 
 
+@pytest.mark.posix("limits of a process, and its open files")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("name", ["wide.csv", "all.jsonl", "all.parquet"])
+def test_a_table_on_a_full_disk_is_closed_and_free_all_the_same(tmp_path: Path, name: str) -> None:
+    resource = pytest.importorskip("resource")
+    form = FORMATS[name]
+    if form.name == "parquet":
+        pytest.importorskip("pyarrow")
+    gc.collect()
+    gc.disable()
+    try:
+        table = record_table(Table(form, tmp_path / name), COCO17)
+        table.put(Entry(0, 0.0, [make_pose(track_id=1)]))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            with pytest.raises(RecordError) as raised:
+                table.close()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        left = weakref.ref(table)
+        del table, raised
+        assert not [file for file in open_files() if str(tmp_path) in file]
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.posix("limits of a process, and its open files")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_a_parquet_file_that_finds_no_room_is_closed_and_its_journal_stays(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    sink: Any = FORMATS["all.parquet"].open(path, COCO17)
+    sink.add(Entry(0, 0.0, [make_pose(track_id=1)]))
+    sink.flush()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(RecordError, match="could not be made") as raised:
+            sink.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [file for file in open_files() if str(tmp_path) in file], raised
+    assert len(read_recording(journal_path(path)).people) == 1
+
+
 @pytest.mark.parametrize("kind", ["film", "table"])
 def test_what_was_recorded_frees_its_memory_when_it_is_closed(tmp_path: Path, kind: str) -> None:
     """Encoders hold megabytes: they do not wait for a collection of garbage."""
