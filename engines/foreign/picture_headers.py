@@ -24,6 +24,7 @@ class PictureHeader:
     Attributes:
         orientation: Of Exif, 1 to 8: how it is to be turned.
         frames: More than one: it is an animation (PNG, WebP).
+        pages: Of a TIFF.
         most_value: The largest value of a sample, where the file tells.
         is_whole: Its end is there, as far as the format has one.
         orientations_at: Where in the file the pages of a TIFF have theirs.
@@ -32,6 +33,7 @@ class PictureHeader:
 
     orientation: int = 1
     frames: int = 1
+    pages: int = 1
     most_value: int | None = None
     is_whole: bool = True
     orientations_at: list[int] = field(default_factory=list)
@@ -137,6 +139,7 @@ def _read_tiff(data: bytes, header: PictureHeader) -> None:
     seen = set()
     while at and at not in seen:
         seen.add(at)
+        header.pages = len(seen)
         (count,) = struct.unpack_from(f"{order}H", data, at)
         for entry in range(at + 2, at + 2 + 12 * count, 12):
             tag, kind, number = struct.unpack_from(f"{order}HHI", data, entry)

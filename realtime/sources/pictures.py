@@ -159,7 +159,7 @@ def _pages(path: Path) -> Iterator[_Page]:
     if path.suffix.lower() in {".tif", ".tiff"}:
         yield from _tiff_pages(path, data, header)
     elif header.frames > 1 and data.startswith(b"RIFF"):
-        yield from _webp_frames(path, header)
+        yield from _webp_frames(path, data, header)
     elif header.frames > 1:
         yield from _png_frames(path, header)
     else:
@@ -176,10 +176,18 @@ def _tiff_pages(path: Path, data: bytes, header: PictureHeader) -> Iterator[_Pag
         for image in images or (None,):
             yield _turned(_checked(image), header.orientation), 0.0, header.most_value
         return
-    for number in range(max(1, cv2.imcount(str(path), _FLAGS))):  # which turns them itself
-        _, images = cv2.imreadmulti(str(path), number, 1, flags=_FLAGS)
-        if not images:  # gray numbers with a point are read only as they are
-            _, images = cv2.imreadmulti(str(path), number, 1, flags=cv2.IMREAD_UNCHANGED)
+    is_plain = str(path).isascii()  # OpenCV finds no other names on Windows
+    pages = cv2.imcount(str(path), _FLAGS) if is_plain else header.pages
+
+    def read(number: int, flags: int) -> Sequence[NDArray[Any]]:  # it turns them itself
+        if is_plain:
+            return cv2.imreadmulti(str(path), number, 1, flags=flags)[1]
+        buffer = np.frombuffer(data, np.uint8)
+        return cv2.imdecodemulti(buffer, flags, range=(number, number + 1))[1]
+
+    for number in range(max(1, pages)):
+        # Gray numbers with a point are read only as they are.
+        images = read(number, _FLAGS) or read(number, cv2.IMREAD_UNCHANGED)
         yield _coloured(_checked(images[0] if images else None)), 0.0, header.most_value
 
 
@@ -189,11 +197,15 @@ def _coloured(image: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(image[..., :3])
 
 
-def _webp_frames(path: Path, header: PictureHeader) -> Iterator[_Page]:
+def _webp_frames(path: Path, data: bytes, header: PictureHeader) -> Iterator[_Page]:
     if not hasattr(cv2, "imreadanimation"):
         raise _TooOldError(f"OpenCV {cv2.__version__} cannot read animated WebP, newer ones can")
     for first in range(0, header.frames, _FRAMES_AT_ONCE):
-        _, film = cv2.imreadanimation(str(path), first, _FRAMES_AT_ONCE)
+        if str(path).isascii() or not hasattr(cv2, "imdecodeanimation"):
+            _, film = cv2.imreadanimation(str(path), first, _FRAMES_AT_ONCE)
+        else:  # see above
+            buffer = np.frombuffer(data, np.uint8)
+            _, film = cv2.imdecodeanimation(buffer, first, _FRAMES_AT_ONCE)
         for image, lasts_ms in zip(film.frames, film.durations, strict=False):
             image_bgr = np.ascontiguousarray(_checked(image)[..., :3])
             yield _turned(image_bgr, header.orientation), float(lasts_ms) / 1e3, None

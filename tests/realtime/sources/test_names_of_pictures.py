@@ -26,6 +26,13 @@ def as_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
         return name.isascii() and write(name, *more)
 
     monkeypatch.setattr(cv2, "imwrite", imwrite)
+    for reader, nothing in (("imreadmulti", (False, ())), ("imcount", 0), ("imreadanimation", 0)):
+        real = getattr(cv2, reader, None)
+
+        def read_named(name: str, *more: Any, real: Any = real, nothing: Any = nothing, **how: Any):  # type: ignore[no-untyped-def]
+            return real(name, *more, **how) if name.isascii() else nothing
+
+        monkeypatch.setattr(cv2, reader, read_named, raising=False)
 
 
 @pytest.mark.usefixtures("as_on_windows")
@@ -46,6 +53,32 @@ def test_pictures_and_snapshots_under_any_path(
     outputs = Outputs(COCO17, 30.0, is_live=True)
     assert outputs.save_snapshot(np.full((20, 30, 3), 90, np.uint8)).startswith("saved ")
     assert len(list(folder.glob("snapshot-*.png"))) == 1
+
+
+PAGES = [np.full((20, 30, 3), 60 * number, np.uint8) for number in range(3)]
+
+
+@pytest.mark.usefixtures("as_on_windows")
+@pytest.mark.parametrize("kind", ["tiff", "webp"])
+def test_all_pages_of_a_picture_under_any_path(tmp_path: Path, kind: str) -> None:
+    plain, path = tmp_path / f"a.{kind}", tmp_path / f"Jürgen.{kind}"
+    if kind == "tiff":
+        cv2.imwritemulti(str(plain), PAGES)
+    else:
+        if not hasattr(cv2, "imdecodeanimation"):
+            pytest.skip("needs a newer OpenCV")
+        film = cv2.Animation()
+        film.frames, film.durations = PAGES, [100, 100, 100]
+        cv2.imwriteanimation(str(plain), film)
+    plain.rename(path)
+    source = open_source(SourceOptions(str(path)))
+    found = []
+    while not source.is_over:
+        frame = source.read(5.0)
+        if frame is not None:
+            found.append(round(float(frame.image_bgr.mean())))
+    source.close()
+    assert np.allclose(found, [0, 60, 120], atol=3)
 
 
 def test_a_picture_larger_than_any_is_not_taken_into_memory(tmp_path: Path) -> None:
