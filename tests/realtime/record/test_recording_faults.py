@@ -358,7 +358,7 @@ def test_what_was_recorded_frees_its_memory_when_it_is_closed(tmp_path: Path, ki
             film = record_video(tmp_path / "a.mp4", fps=30.0, is_live=False)
             film.put((lambda: GRAY, 0.0))
             film.close()
-            left = weakref.ref(film)
+            left: weakref.ref[Any] = weakref.ref(film)
             del film
         else:
             table = csv_recorder(tmp_path / "a.csv")
