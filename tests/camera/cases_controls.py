@@ -116,4 +116,5 @@ def test_the_capture_time_is_that_of_the_very_picture() -> None:
     told_s = np.array([read(code) for code in codes])
     captured_s = np.array([frame.captured_s for frame in frames])
     apart_s = captured_s - told_s
-    assert np.ptp(np.percentile(apart_s, [5, 95])) < 0.02  # the emulation has its own pauses
+    # The emulation has its own pauses; a neighbour's time would be that of all after a gap, 30 %.
+    assert np.mean(np.abs(apart_s - np.median(apart_s)) < 0.02) > 0.8
