@@ -161,7 +161,8 @@ def test_a_private_folder_is_made_for_its_user_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", [0o700, 0o755, 0o750])
 def test_a_folder_that_others_only_read_is_private_enough(tmp_path: Path, given: int) -> None:
     tmp_path.chmod(given)
-    private_folder(tmp_path)
+    assert private_folder(tmp_path) == tmp_path
+    assert mode(tmp_path) == given
 
 
 @pytest.mark.parametrize("given", [0o777, 0o1777, 0o707])

@@ -74,7 +74,7 @@ def test_a_run_and_its_report_take_any_skeleton(tmp_path: Path, skeleton: Skelet
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
     assert len(rows) >= FRAMES - 3, "the figure was found late, or lost"
     for name in skeleton.keypoints:
-        assert float(rows[-1][f"{name}_x"]) == float(rows[-1][f"{name}_x"])
+        assert np.isfinite(float(rows[-1][f"{name}_x"]))
         assert float(rows[-1][f"{name}_score"]) > 0.2
     told = json.loads((tmp_path / "a.meta.json").read_text())
     names = skeleton.keypoints

@@ -285,13 +285,22 @@ def test_time_never_goes_back_where_two_clocks_take_turns() -> None:
 
 
 def test_the_newest_frame_wins_and_the_others_are_counted() -> None:
-    source = LiveSource(FakeCamera)
-    time.sleep(0.3)
-    frame = source.read(1.0)
+    waits, end = threading.Event(), threading.Event()
+
+    class Thirty(FakeCamera):
+        def read(self) -> tuple[NDArray[np.uint8], float] | None:
+            if self.count == 30:
+                waits.set()
+                end.wait(10.0)
+            return super().read()
+
+    source = LiveSource(lambda: Thirty(1000.0))
+    assert waits.wait(10.0)
+    frame = source.read(0.0)
     assert frame is not None
-    assert time.perf_counter() - frame.captured_s < 0.1
-    assert source.dropped == frame.index
-    assert frame.index > 20
+    assert frame.index == source.dropped == 29
+    assert (frame.image_bgr == 30).all()
+    end.set()
     source.close()
 
 

@@ -1,0 +1,100 @@
+"""A web address without a length: how long it is looked at, and what is a film then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from steadypose.realtime.sources.video import web
+
+
+class Sender:
+    """An opened address on a clock of its own: a packet each tenth of a second.
+
+    Args:
+        film_s: Of the film (or the camera's picture), in each packet.
+        size: Of a packet, bytes.
+        formats: FFmpeg's names.
+        packets: After so many it is over.
+    """
+
+    def __init__(
+        self,
+        film_s: float = 0.1,
+        *,
+        size: int = 1000,
+        formats: frozenset[str] = frozenset({"mpegts"}),
+        packets: int = 10_000,
+    ) -> None:
+        self.now_s, self.sent, self.formats = 100.0, 0, formats
+        self._film_s, self._size, self._count = film_s, size, packets
+        self.container: Any = SimpleNamespace(demux=self._demux)
+        self.stream = SimpleNamespace(index=0, time_base=Fraction(1, 1000))
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def _demux(self) -> Iterator[Any]:
+        while self.sent < self._count:
+            self.sent += 1
+            self.now_s += 0.1
+            pts = round(1000 * self._film_s * self.sent)
+            yield SimpleNamespace(size=self._size, stream_index=0, pts=pts)
+
+
+@pytest.fixture
+def sender(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Sender:
+    made = Sender(**request.param)
+    monkeypatch.setattr(web, "time", made)
+    return made
+
+
+def is_film(sender: Sender) -> bool:
+    return web._is_soon_over(sender)  # type: ignore[arg-type]
+
+
+PICTURES = frozenset({"mpjpeg"})
+
+
+@pytest.mark.parametrize(
+    ("sender", "packets"),
+    [({}, 11), ({"formats": PICTURES}, 3), ({"size": 10_000_000}, 7)],
+    indirect=["sender"],
+    ids=["a second", "a quarter where pictures come", "64 MB"],
+)
+def test_a_camera_is_looked_at_for_a_moment_only(sender: Sender, packets: int) -> None:
+    assert not is_film(sender)
+    assert sender.sent == packets
+
+
+@pytest.mark.parametrize("sender", [{"film_s": 1.25}], indirect=True)
+def test_a_camera_that_first_sends_the_ten_seconds_it_kept_is_no_film(sender: Sender) -> None:
+    assert not is_film(sender)  # 12.5 s of picture within 1.1
+
+
+@pytest.mark.parametrize("sender", [{"film_s": 1.4}], indirect=True)
+def test_what_comes_faster_than_any_camera_keeps_is_a_film(sender: Sender) -> None:
+    assert is_film(sender)  # 14 s of picture within 1.1
+
+
+@pytest.mark.parametrize("sender", [{"film_s": 1.4, "formats": PICTURES}], indirect=True)
+def test_pictures_for_a_browser_are_a_camera_at_any_speed(sender: Sender) -> None:
+    assert not is_film(sender)
+
+
+@pytest.mark.parametrize("sender", [{"packets": 4}], indirect=True)
+def test_what_ends_while_it_is_looked_at_is_a_film_of_which_nothing_is_missing(
+    sender: Sender,
+) -> None:
+    assert is_film(sender)
+    assert [packet.pts for packet in sender.container.demux()] == [100, 200, 300, 400]
+
+
+@pytest.mark.parametrize("sender", [{"packets": 20}], indirect=True)
+def test_what_was_looked_at_is_read_first_and_nothing_twice(sender: Sender) -> None:
+    assert not is_film(sender)
+    assert [packet.pts for packet in sender.container.demux()] == [100 * n for n in range(1, 21)]
