@@ -210,7 +210,10 @@ def test_datagrams_say_what_the_recording_says(
 def test_nobody_has_to_listen(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--source", "demo", "--headless", "--max-frames", "5", "--udp", "127.0.0.1:9"]
     assert cli.main(argv) == 0
-    assert "live: --udp 127.0.0.1:9 (" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "live: --udp 127.0.0.1:9 (" in told.out
+    assert "poses are sent live: --udp 127.0.0.1:9\n" in told.err
+    assert "nothing will be saved" not in told.err  # nobody asked for a file
 
 
 # OSC
