@@ -1,0 +1,201 @@
+"""The page's own rules, on a clock of the test: how much, how many and for how long."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from aiohttp import web
+
+from steadypose.realtime.record.live.web import desk as desks
+from steadypose.realtime.record.live.web import gate as gates
+from steadypose.realtime.record.live.web import shelf as shelves
+from steadypose.realtime.record.live.web.desk import Desk, Pace, Places
+from steadypose.realtime.record.live.web.gate import Gate
+from steadypose.realtime.record.live.web.shelf import Shelf
+
+DAY_S = 24 * 60 * 60
+
+
+class Clock:
+    """Both of a process' clocks, turned by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_700_000_000.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def time(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    for module in (desks, gates, shelves):
+        monkeypatch.setattr(module, "time", found)
+    return found
+
+
+def test_ten_buttons_may_be_pressed_at_once_and_ten_a_second_from_then_on(clock: Clock) -> None:
+    pace = Pace(10)
+    assert [pace.allows() for _ in range(12)] == [True] * 10 + [False] * 2
+    clock.now_s += 0.25
+    assert [pace.allows() for _ in range(3)] == [True, True, False]
+    clock.now_s += 0.06  # half of one was left
+    assert [pace.allows() for _ in range(2)] == [True, False]
+    clock.now_s += 3600  # who waits saves no more than ten
+    assert sum(pace.allows() for _ in range(30)) == 10
+
+
+def test_one_more_than_fit_in_is_told_and_finds_a_place_once_somebody_goes() -> None:
+    places = Places(2, "full")
+    with places.take():
+        with places.take():
+            with pytest.raises(web.HTTPServiceUnavailable) as told, places.take():
+                pass
+            assert told.value.text == "full\n"
+            assert places.taken == 2
+        with places.take():
+            assert places.taken == 2
+    with pytest.raises(ZeroDivisionError), places.take():
+        raise ZeroDivisionError
+    assert places.taken == 0
+
+
+def desk_of(told_s: float | None) -> Desk:
+    gate = Gate("127.0.0.1", 8000)
+    return Desk(gate, SimpleNamespace(), "", "c", told_s=told_s)  # type: ignore[arg-type]
+
+
+def test_a_run_that_said_nothing_for_ten_seconds_is_called_stalled(clock: Clock) -> None:
+    desk = desk_of(clock.now_s)
+    clock.now_s += 9.9
+    assert not desk.is_stalled
+    clock.now_s += 0.2
+    assert desk.is_stalled
+    assert not desk_of(None).is_stalled, "it has not begun"
+
+
+def test_a_browser_is_known_for_a_day_and_no_longer(clock: Clock) -> None:
+    gate = Gate("127.0.0.1", 8000)
+    cookie = gate.new_cookie()
+    clock.now_s += DAY_S - 1
+    assert gate.is_cookie(cookie)
+    clock.now_s += 2
+    assert not gate.is_cookie(cookie)
+
+
+def test_a_cookie_that_somebody_changed_is_none(clock: Clock) -> None:
+    gate = Gate("127.0.0.1", 8000)
+    until, _, signed = gate.new_cookie().partition(".")
+    longer = (f"{int(until) + 1}.{signed}", f"{until}0.{signed}")
+    for forged in (*longer, f"{until}.{signed[:-1]}", f"{until}.{signed}0", until, ""):
+        assert not gate.is_cookie(forged)
+    assert gate.is_cookie(f"{until}.{signed}")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_known"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("localhost:65535", True),
+        ("127.0.0.1:1", True),
+        ("[::1]:8000", True),
+        ("studio.example", True),
+        ("192.168.0.5", False),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("localhost:", False),
+        ("localhost:123456", False),
+        ("user@localhost", False),
+        ("", False),
+    ],
+)
+def test_a_page_on_this_machine_alone_answers_to_this_machines_names(
+    host: str, *, is_known: bool
+) -> None:
+    assert Gate("127.0.0.1", 8000, names=("Studio.Example",)).knows_host(host) == is_known
+
+
+def test_a_page_for_the_network_answers_to_any_number_and_to_its_own_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gates.socket, "gethostname", lambda: "studio.lan")
+    gate = Gate("0.0.0.0", 8000)  # noqa: S104
+    known = ("192.168.0.5", "studio.lan", "studio.local", "localhost")
+    assert [host for host in (*known, "evil.example", "studio") if gate.knows_host(host)] == [
+        *known
+    ]
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_own"),
+    [
+        ("http://localhost:8000", True),
+        ("https://localhost:8000", True),
+        ("http://LOCALHOST:8000", True),
+        ("http://localhost:8001", False),
+        ("ftp://localhost:8000", False),
+        ("http://localhost:8000/", False),
+        ("http://localhost:8000?a", False),
+        ("http://localhost:8000#a", False),
+        ("http://[::1", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_only_a_page_from_here_may_change_something(origin: str, *, is_own: bool) -> None:
+    assert Gate("127.0.0.1", 8000).is_own_page(origin, "localhost:8000") == is_own
+
+
+def test_a_list_of_files_is_as_young_as_was_asked_and_names_what_is_there_now(
+    clock: Clock, tmp_path: Path
+) -> None:
+    path, gone = tmp_path / "a.csv", tmp_path / "b.csv"
+    path.write_bytes(b"12")
+    shelf = Shelf()
+    shelf.put([path, gone])
+    want = [{"name": "a.csv", "size_bytes": 2}]
+    assert shelf.listed(1.0) == (want, 0)
+    path.write_bytes(b"1234")
+    clock.now_s += 1.0
+    assert shelf.listed(1.0) == (want, 0)
+    clock.now_s += 0.1
+    assert shelf.listed(1.0) == ([{"name": "a.csv", "size_bytes": 4}], 0)
+    gone.write_bytes(b"")
+    shelf.put([path, gone, tmp_path])  # other files: asked at once; a folder is none
+    assert [file["name"] for file in shelf.listed(1.0)[0]] == ["a.csv", "b.csv"]
+
+
+def test_files_of_one_name_are_told_apart_by_a_number(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "a.csv" for folder in "xyz"]
+    for size, path in enumerate(paths):
+        path.parent.mkdir()
+        path.write_bytes(b"." * size)
+    shelf = Shelf()
+    shelf.put(paths)
+    found = {file["name"]: file["size_bytes"] for file in shelf.listed()[0]}
+    assert found == {"a.csv": 0, "a-2.csv": 1, "a-3.csv": 2}
+
+
+@pytest.mark.parametrize(("count", "more"), [(100, 0), (101, 1), (130, 30)])
+def test_a_hundred_files_are_listed_and_the_oldest_left_out(
+    tmp_path: Path, count: int, more: int
+) -> None:
+    paths = [tmp_path / f"{number:03}.csv" for number in range(count)]
+    for age, path in enumerate(paths):
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))  # the first is the youngest
+    shelf = Shelf()
+    shelf.put(paths)
+    listed, left_out = shelf.listed()
+    assert left_out == more
+    assert [file["name"] for file in listed] == [path.name for path in paths[:100]]
