@@ -6,6 +6,7 @@ import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,8 +83,25 @@ def test_what_can_be_moved_nowhere_is_kept_where_the_sentence_says(
     assert path.read_text() == "old"
 
 
-def test_it_is_tried_for_two_seconds() -> None:
-    assert moving._TRIED_S == 2.0
+def test_it_is_tried_for_two_seconds_twenty_times_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, tries = [50.0], []
+
+    def pause(pause_s: float) -> None:
+        now_s[0] += pause_s
+
+    def busy() -> None:
+        tries.append(now_s[0] - 50.0)
+        error = PermissionError(errno.EACCES, "Permission denied")
+        error.winerror = 32  # type: ignore[attr-defined]
+        raise error
+
+    given = SimpleNamespace(monotonic=lambda: now_s[0], sleep=pause)
+    monkeypatch.setattr(moving, "time", given)
+    with pytest.raises(PermissionError):
+        moving.patiently(busy)
+    assert tries[-1] == pytest.approx(2.0, abs=0.06)
+    assert len(tries) in {41, 42}
+    assert tries[1] == pytest.approx(0.05)
 
 
 def test_what_is_refused_for_ever_is_kept_beside_under_a_name_that_opens(
