@@ -115,22 +115,33 @@ def test_what_nobody_could_check_is_not_claimed(
     assert "is there" not in error.what.replace("there is none", "")
 
 
-def test_macos_is_tried_again_once_the_question_is_answered(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("answers_s", [0.7, 29.5, 30.5])
+def test_macos_is_tried_again_once_the_question_is_answered_within_half_a_minute(
+    monkeypatch: pytest.MonkeyPatch, answers_s: float
 ) -> None:
-    captures = Refusing(opens_at=2)
-    until_s = time.perf_counter() + 0.7
+    captures, now_s = Refusing(opens_at=2), [100.0]
+
+    def pause(pause_s: float) -> None:
+        now_s[0] += pause_s
 
     def may() -> Permission:
-        return Permission.GIVEN if time.perf_counter() > until_s else Permission.NOT_ASKED
+        return Permission.GIVEN if now_s[0] > 100.0 + answers_s else Permission.NOT_ASKED
 
+    clock = SimpleNamespace(perf_counter=lambda: now_s[0], sleep=pause)
     monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr(opening, "time", clock)
     monkeypatch.setattr(opening, "permission", may)
+    monkeypatch.setattr(refusal, "permission", may)
     monkeypatch.setattr(cv2, "VideoCapture", captures)
-    device = open_camera(0, CameraMode())
-    assert device.label.startswith("camera 0, 640x480")
-    assert len(captures.tries) == 2
-    assert opening.ASKED_FOR_S == 30.0
+    if answers_s < 30.0:
+        device = open_camera(0, CameraMode())
+        assert device.label.startswith("camera 0, 640x480")
+        assert now_s[0] == pytest.approx(100.0 + answers_s, abs=0.25), "as soon as it is answered"
+    else:
+        with pytest.raises(SourceError, match="got no answer"):
+            open_camera(0, CameraMode())
+        assert now_s[0] == pytest.approx(130.0, abs=0.25)
+    assert len(captures.tries) == 1 + (answers_s < 30.0)
 
 
 @pytest.mark.parametrize(
