@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -726,8 +727,12 @@ def test_a_failed_auto_build_is_a_sentence(
 ) -> None:
     from steadypose.realtime.model import opening as engine_opening
 
-    failed = type("Done", (), {"returncode": 2})()
-    monkeypatch.setattr("steadypose.realtime.model.opening.subprocess.run", lambda *_, **__: failed)
+    run = subprocess.run
+
+    def failing(_: list[str], **given: Any) -> Any:
+        return run([sys.executable, "-c", "raise SystemExit(2)"], **given)
+
+    monkeypatch.setattr("steadypose.realtime.model.opening.subprocess.run", failing)
     with pytest.raises(EngineError, match=r"building one failed \(exit code 2\)"):
         engine_opening.open_chosen(
             tiny_path, backend="tensorrt", options=EngineOptions(), is_auto_build=True

@@ -229,3 +229,22 @@ def test_an_animal_is_not_framed_by_a_persons_proportions() -> None:
 def test_a_name_that_no_skeleton_has_is_a_sentence(name: str) -> None:
     with pytest.raises(UsageError, match="is not known"):
         read_skeleton(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (None, "cannot read .*: No such file"),
+        ("[skeleton", "is no TOML"),
+        ("name = 'cat'", r"has no \[skeleton\] table"),
+        ("skeleton = 'coco17'", r"has no \[skeleton\] table"),
+    ],
+)
+def test_a_file_that_holds_no_skeleton_is_a_sentence(
+    tmp_path: Path, text: str | None, what: str
+) -> None:
+    path = tmp_path / "cat.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError, match=what):
+        read_skeleton(str(path))
