@@ -192,5 +192,6 @@ def test_a_file_that_a_spreadsheet_has_open_is_said_to_be(
     assert write_error(path, error).what.endswith("Permission denied")
     path.touch()
     assert write_error(path, error).what.endswith("Permission denied")
-    monkeypatch.setattr("os.name", "nt")
-    assert "it is open in another program" in write_error(path, error).what
+    with monkeypatch.context() as windows:  # pytest's own plugins ask for it, too
+        windows.setattr("os.name", "nt")
+        assert "it is open in another program" in write_error(path, error).what

@@ -104,14 +104,15 @@ def test_every_command_that_writes_refuses_it(
 
 
 def test_fixes_are_what_is_typed_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.name", "posix")
-    assert advice.make_folder("out/new one") == "mkdir -p 'out/new one'"
-    assert advice.environment_python() == ".venv/bin/python"
-    assert advice.without_variable("X") == "unset X"
-    monkeypatch.setattr("os.name", "nt")
-    assert advice.make_folder("out/new one") == 'mkdir "out/new one"'  # -p would be a folder
-    assert advice.environment_python() == r".venv\Scripts\python"
-    assert advice.without_variable("X") == "Remove-Item Env:X"
+    with monkeypatch.context() as here:  # pytest's own plugins ask for it, too
+        here.setattr("os.name", "posix")
+        assert advice.make_folder("out/new one") == "mkdir -p 'out/new one'"
+        assert advice.environment_python() == ".venv/bin/python"
+        assert advice.without_variable("X") == "unset X"
+        here.setattr("os.name", "nt")
+        assert advice.make_folder("out/new one") == 'mkdir "out/new one"'  # -p would be a folder
+        assert advice.environment_python() == r".venv\Scripts\python"
+        assert advice.without_variable("X") == "Remove-Item Env:X"
 
 
 def test_git_is_advised_where_there_is_a_history(monkeypatch: pytest.MonkeyPatch) -> None:
