@@ -87,6 +87,10 @@ def in_a_training_graph(model: onnx.ModelProto) -> None:
     model.training_info.add().algorithm.initializer.append(outside())
 
 
+def in_a_training_graphs_beginning(model: onnx.ModelProto) -> None:
+    model.training_info.add().initialization.initializer.append(outside())
+
+
 def by_a_location_alone(model: onnx.ModelProto) -> None:
     tensor = outside()
     tensor.ClearField("data_location")
@@ -106,7 +110,14 @@ def by_compiled_code(model: onnx.ModelProto) -> None:
 WAYS = [
     *(in_an_initializer, in_a_sparse_initializer, in_the_indices_of_a_sparse_initializer),
     *(in_an_attribute, in_a_list_of_attributes, in_a_sparse_attribute, in_a_nested_graph),
-    *(in_a_function, in_a_training_graph, by_a_location_alone, by_a_mark_alone, by_compiled_code),
+    *(
+        in_a_function,
+        in_a_training_graph,
+        in_a_training_graphs_beginning,
+        by_a_location_alone,
+        by_a_mark_alone,
+        by_compiled_code,
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -16,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from steadypose.engines import registry
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError
+from steadypose.engines.foreign import patience
 from steadypose.engines.foreign.patience import NoAnswerError, answer_within
 from steadypose.engines.options import EngineOptions
 from steadypose.realtime.model.places import ROOT
@@ -157,3 +159,19 @@ def test_waiting_for_an_answer_costs_nothing() -> None:
     for _ in range(100):
         answer_within(lambda: None, 5.0)
     assert time.perf_counter() - begin_s < 1.0
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_command_waits_a_second_for_its_network_and_then_goes_without_it(
+    monkeypatch: pytest.MonkeyPatch, *, is_done: bool
+) -> None:
+    told: list[object] = []
+
+    def wait(limit_s: float) -> bool:
+        told.append(limit_s)
+        return is_done
+
+    monkeypatch.setattr(patience, "flush", lambda: told.append("flushed"))
+    monkeypatch.setattr(patience.os, "_exit", told.append)
+    patience._end(SimpleNamespace(wait=wait))  # type: ignore[arg-type]
+    assert told == [1.0] if is_done else [1.0, "flushed", 2]

@@ -44,6 +44,9 @@ class Sender:
             self.now_s += 0.1
             pts = round(1000 * self._film_s * self.sent)
             yield SimpleNamespace(size=self._size, stream_index=0, pts=pts)
+            # Its sound counts in another unit; and where a packet has no time, none is made up.
+            yield SimpleNamespace(size=0, stream_index=1, pts=48 * pts)
+            yield SimpleNamespace(size=0, stream_index=0, pts=None)
 
 
 @pytest.fixture
@@ -55,6 +58,12 @@ def sender(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
 
 def is_film(sender: Sender) -> bool:
     return web._is_soon_over(sender)  # type: ignore[arg-type]
+
+
+def times(sender: Sender) -> list[int]:
+    """Of the film's packets, as they are read on."""
+    read = [packet for packet in sender.container.demux() if packet.stream_index == 0]
+    return [packet.pts for packet in read if packet.pts is not None]
 
 
 PICTURES = frozenset({"mpjpeg"})
@@ -91,10 +100,10 @@ def test_what_ends_while_it_is_looked_at_is_a_film_of_which_nothing_is_missing(
     sender: Sender,
 ) -> None:
     assert is_film(sender)
-    assert [packet.pts for packet in sender.container.demux()] == [100, 200, 300, 400]
+    assert times(sender) == [100, 200, 300, 400]
 
 
 @pytest.mark.parametrize("sender", [{"packets": 20}], indirect=True)
 def test_what_was_looked_at_is_read_first_and_nothing_twice(sender: Sender) -> None:
     assert not is_film(sender)
-    assert [packet.pts for packet in sender.container.demux()] == [100 * n for n in range(1, 21)]
+    assert times(sender) == [100 * n for n in range(1, 21)]

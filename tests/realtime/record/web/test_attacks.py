@@ -141,7 +141,7 @@ def test_bytes_that_are_no_text_are_no_token(visitor: Visitor, secret: str) -> N
 
 def test_the_cookie_is_for_this_site_and_no_script(visitor: Visitor) -> None:
     told = visitor.ask("/?token=" + visitor.server.token).headers["set-cookie"]
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(told.split("; "))
+    assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=86400"} <= set(told.split("; "))
     assert visitor.server.token not in told
 
 
