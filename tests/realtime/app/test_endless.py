@@ -172,6 +172,6 @@ def test_a_command_waits_a_second_for_its_network_and_then_goes_without_it(
         return is_done
 
     monkeypatch.setattr(patience, "flush", lambda: told.append("flushed"))
-    monkeypatch.setattr(patience.os, "_exit", told.append)
+    monkeypatch.setattr("os._exit", told.append)
     patience._end(SimpleNamespace(wait=wait))  # type: ignore[arg-type]
     assert told == [1.0] if is_done else [1.0, "flushed", 2]

@@ -87,7 +87,7 @@ def test_before_the_first_picture_there_is_a_black_one_of_usual_size() -> None:
 class Window(NullDisplay):
     """Notes what is shown, and tells at once that it was seen."""
 
-    is_window = True  # type: ignore[assignment]
+    is_window = True
 
     def __init__(self) -> None:
         self.shown: list[Picture] = []

@@ -25,6 +25,7 @@ from steadypose.realtime.command.options.parser import run_command
 from steadypose.realtime.command.options.values import secret, secret_in, stream_name
 from steadypose.realtime.command.output_checks import _check_offline
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.datatypes import Pose
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.skeletons import skeleton_entry, to_skeleton
@@ -134,14 +135,14 @@ def test_a_pose_of_another_length_than_its_skeleton_is_refused() -> None:
     xy, one = np.zeros((17, 2)), np.zeros(17)
     state = np.zeros(17, np.int8)
     assert Pose(xy, one, xy, state, COCO17, 1).person_score == 0.0
-    for wrong in (
+    for at, score, raw, states in (
         (xy[:16], one, xy, state),
         (xy, one[:16], xy, state),
         (xy, one, xy[:16], state),
         (xy, one, xy, state[:16]),
     ):
         with pytest.raises(ShapeError, match="xy, raw_xy, score, state are"):
-            Pose(*wrong, COCO17, 1)
+            Pose(at, score, raw, states, COCO17, 1)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"sha256": {}, "models": {"a": [["b"]]}}'])
@@ -289,7 +290,7 @@ def test_of_several_sources_each_tells_its_failure_and_the_first_ends_the_run(
     closed: list[bool] = []
     grid = SimpleNamespace(close=lambda: closed.append(True))
     with pytest.raises(RecordError, match="right is full"):
-        several.finish_together(members, grid, Settings(), [])  # type: ignore[arg-type]
+        several.finish_together(members, grid, Settings(), [], Stop())  # type: ignore[arg-type]
     said = capsys.readouterr()
     assert said.out == "left: 5 frames\nright: 5 frames\ntop: 5 frames\n"
     assert "note: left: 2 frames are gone" in said.err
