@@ -7,9 +7,11 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from steadypose.realtime.sources.video import web
+from steadypose.realtime.sources.video.turning import UPRIGHT
 
 
 class Sender:
@@ -107,3 +109,38 @@ def test_what_ends_while_it_is_looked_at_is_a_film_of_which_nothing_is_missing(
 def test_what_was_looked_at_is_read_first_and_nothing_twice(sender: Sender) -> None:
     assert not is_film(sender)
     assert times(sender) == [100 * n for n in range(1, 21)]
+
+
+def test_an_address_is_hung_up_where_somebody_does_not_wait_for_the_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closes: list[bool] = []
+    film = SimpleNamespace(size=0, duration_s=None, close=lambda: closes.append(True))
+
+    def interrupted(_film: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(web, "open_address", lambda _url, **_: film)
+    monkeypatch.setattr(web, "_is_soon_over", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        web.open_web("http://camera/video", is_paced=True)
+    assert closes == [True]
+
+
+def test_a_cameras_pictures_that_are_too_large_or_broken_are_passed_over() -> None:
+    def picture(width: int, height: int, *, is_broken: bool = False) -> SimpleNamespace:
+        return SimpleNamespace(width=width, height=height, is_broken=is_broken)
+
+    def to_bgr(frame: SimpleNamespace) -> object:
+        if frame.is_broken:
+            raise ValueError("no picture")
+        return np.full((frame.height, frame.width, 3), 7, np.uint8)
+
+    camera: Any = object.__new__(web.WebCamera)
+    frames = (picture(65_000, 65_000), picture(64, 48, is_broken=True), picture(64, 48))
+    camera._frames, camera._to_bgr = iter(frames), to_bgr
+    camera._turning = SimpleNamespace(of=lambda _frame: UPRIGHT)
+    found = camera.read()
+    assert found is not None
+    assert found[0].shape == (48, 64, 3)
+    assert camera.read() is None
