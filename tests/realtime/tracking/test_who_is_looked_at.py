@@ -158,15 +158,19 @@ def test_a_network_that_sees_all_of_a_person_in_one_place_is_still_given_a_crop(
     assert stage.box(1).height > 4
 
 
-@pytest.mark.parametrize(("x", "is_looked_for_there"), [(330.0, True), (560.0, False)])
-def test_somebody_roughly_seen_far_away_is_not_taken_for_who_was_lost(
-    x: float, *, is_looked_for_there: bool
+@pytest.mark.parametrize(
+    ("x", "score", "is_looked_for_there"),
+    [(330.0, 0.8, True), (330.0, 0.35, False), (560.0, 0.8, False)],
+    ids=["near", "hardly a person", "far"],
+)
+def test_who_was_lost_is_looked_for_where_somebody_is_roughly_seen_nearby(
+    x: float, score: float, *, is_looked_for_there: bool
 ) -> None:
     stage = Stage()
     stage.meet(person(300))
     stage.wait(4 / 30)
     stage.step()
-    stage.tracker.update(stage.time_s, [], NOBODY, NOBODY, person(x)[None])
+    stage.tracker.update(stage.time_s, [], NOBODY, NOBODY, person(x, score=score)[None])
     assert (abs(stage.box(1).center_xy[0] - x) < 5) == is_looked_for_there
 
 
