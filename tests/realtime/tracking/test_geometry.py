@@ -70,6 +70,14 @@ def test_a_crop_holds_the_padded_box_and_keeps_its_shape(box: BBox) -> None:
     assert place.width / SIZE[1] < 2 * step + 1
 
 
+@given(boxes())
+def test_no_detail_that_the_network_could_see_is_averaged_away(box: BBox) -> None:
+    place = place_crop(box, size_hw=SIZE, padding=1.25)
+    cells = place.width / (1 << place.halvings)
+    assert place.halvings == 0 or cells >= SIZE[1] - 0.5
+    assert cells <= 2 * SIZE[1] + 0.5
+
+
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_moving_box_and_picture_together_changes_nothing(dx: int, dy: int) -> None:
     rng = np.random.default_rng(3)
