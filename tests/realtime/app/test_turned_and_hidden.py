@@ -25,6 +25,7 @@ from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.sources.pictures import decode_picture
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.region import Region
+from steadypose.realtime.tracking.search_windows import scan_windows
 from tests.realtime.app.test_loop import ScriptedDisplay, gray_source
 from tests.realtime.tracking.test_tracking import HW, World, person
 from tests.support import films
@@ -103,6 +104,15 @@ def test_a_region_is_cut_to_the_frame_and_one_outside_is_a_sentence() -> None:
     Region(600, 300, 500, 500).check(HW)
     with pytest.raises(UsageError, match=r"--roi 700,0,10,10 lies outside .* 640x360"):
         Region(700, 0, 10, 10).check(HW)
+
+
+def test_a_picture_that_gets_smaller_than_the_region_is_searched_as_a_whole() -> None:
+    whole = scan_windows((360, 640), (192, 160))
+    for region in (Region(700, 0, 100, 100), Region(0, 400, 100, 100), Region(700, 400, 9, 9)):
+        assert region.windows((360, 640), (192, 160)) == whole
+    inside = Region(320, 60, 320, 300).windows((360, 640), (192, 160))
+    assert min(window.x1 for window in inside) >= 320 - 160
+    assert inside != whole
 
 
 def test_a_region_outside_ends_a_run_with_that_sentence(
