@@ -174,4 +174,4 @@ def test_a_command_waits_a_second_for_its_network_and_then_goes_without_it(
     monkeypatch.setattr(patience, "flush", lambda: told.append("flushed"))
     monkeypatch.setattr("os._exit", told.append)
     patience._end(SimpleNamespace(wait=wait))  # type: ignore[arg-type]
-    assert told == [1.0] if is_done else [1.0, "flushed", 2]
+    assert told == ([1.0] if is_done else [1.0, "flushed", 2])
