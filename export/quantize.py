@@ -7,6 +7,9 @@ Explicit quantise and dequantise nodes, symmetric, weights per channel, no int32
 backend; OpenVINO and ONNX Runtime use the CPU's int8 instructions for it, and float32, in which
 a CPU computes anyway, for the rest. For TensorRT, ``build_trt.py`` makes that rest fp16.
 
+``--method nncf`` is for CPUs: faster there and nearer to the float network, and not for TensorRT.
+docs/model_files.md compares both.
+
 Source: Jacob et al. 2018 (arXiv:1712.05877); the settings are those TensorRT documents
 for explicitly quantised networks.
 """
@@ -47,8 +50,9 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import write_model_file
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import METADATA_KEY
-from steadypose.export.checking.pck import told_loss
+from steadypose.export.checking.pck import told_loss, told_moves
 from steadypose.export.checking.real_crops import gather_crops
+from steadypose.export.nncf_int8 import quantize_with_nncf
 from steadypose.export.trt.precision import network_nodes, to_float
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.sources.opening import source_files
@@ -129,12 +133,21 @@ def _with_constants(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> 
     return {node.name for node in nodes if node.op_type == "Add" and constant & set(node.input)}
 
 
+METHODS = {"onnxruntime": quantize, "nncf": quantize_with_nncf}
+
+
 def quantize_file(argv: Sequence[str] | None) -> str:
     """Do what the command line says; returns what to tell the user."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--onnx", type=Path, required=True, help="model file")
     parser.add_argument("--source", default="demo", help="video or folder to calibrate with")
     parser.add_argument("--count", type=int, default=200, help="crops to calibrate with")
+    parser.add_argument(
+        "--method",
+        choices=tuple(METHODS),
+        default="onnxruntime",
+        help="nncf: for CPUs alone, faster and more exact (default: %(default)s)",
+    )
     parser.add_argument("--output", type=Path, help="default: NAME_int8.onnx beside the model")
     add_force(parser)
     arguments = parser.parse_args(argv)
@@ -150,8 +163,8 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     spec = read_spec(arguments.onnx)
     crops = gather_crops(arguments.source, spec, count=arguments.count)
     model = onnx.load(arguments.onnx)
-    made = quantize(model, crops)
-    loss = told_loss(model, made, spec)
+    made = METHODS[arguments.method](model, crops)
+    loss = f"{told_moves(model, made, crops, keypoints=spec.keypoint_count)}; {told_loss(model, made, spec)}"
     for entry in made.metadata_props:
         if entry.key == METADATA_KEY:
             entry.value = dataclasses.replace(spec, name=f"{spec.name}_int8").to_json()

@@ -38,6 +38,8 @@ from steadypose.export.wrap.graph import foreign_domains, wrap
 from steadypose.export.wrap.network import open_network, prove_batches
 from steadypose.export.wrap.options import WrapOptions, load_toml
 from steadypose.export.wrap.output.choice import choose_reading
+from steadypose.export.wrap.output.people import one_person
+from steadypose.export.wrap.output.reading import PointsReading
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.datatypes import SEEN_SCORE
 from steadypose.realtime.model.skeletons import add_skeleton
@@ -67,9 +69,12 @@ def wrap_file(arguments: argparse.Namespace) -> list[str]:
     if options.skeleton is None:
         guesses.append("the keypoints are COCO's 17 in COCO's order (--skeleton)")
     network = open_network(path, options, guesses)
+    network, options = one_person(network, skeleton, options, guesses)
     reading = choose_reading(network, skeleton, options, guesses)
     network = prove_batches(network, reading.names, guesses)
-    feed = choose_feed(network, options, guesses)
+    is_detector = isinstance(reading, PointsReading) and reading.candidates is not None
+    is_detector |= network.finds_people
+    feed = choose_feed(network, options, guesses, is_detector=is_detector)
     if options.activation is None:
         guesses.append("the outputs are scores, not logits (--activation)")
     if options.padding is None:
@@ -135,6 +140,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     read = parser.add_argument_group("output")
     read.add_argument("--heatmaps", metavar="OUTPUT")
     read.add_argument("--heatmap-layout", choices=layouts, help="(N, K, h, w) or (N, h, w, K)")
+    read.add_argument("--background", choices=("first", "last"), help="heatmap of no keypoint")
     read.add_argument("--stride", type=float, help="crop pixels per heatmap cell")
     read.add_argument("--cells", choices=("half", "corner", "udp"), help="where cells lie")
     read.add_argument("--refine", choices=("quarter", "dark", "none"))
@@ -144,7 +150,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     read.add_argument("--points", metavar="OUTPUT", help="output that holds coordinates")
     read.add_argument("--point", metavar="XYS", help="order of a point's numbers: xys, yxs, xy-s-")
     read.add_argument("--unit", choices=("pixels", "share"), help="of coordinates")
-    read.add_argument("--person-score", metavar="OUTPUT", help="with one score for the person")
+    read.add_argument("--person-score", metavar="OUTPUT", help="with one score for a person")
+    read.add_argument("--point-scores", metavar="OUTPUT", help="with a score for each keypoint")
     read.add_argument("--activation", choices=("none", "sigmoid"), help="sigmoid for logits")
     about = parser.add_argument_group("about the weights")
     about.add_argument("--padding", type=float, help="box factor of the training, 1 to 4")

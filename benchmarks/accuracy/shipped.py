@@ -16,7 +16,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,11 +55,11 @@ print(1e3 * min(took))
 """
 
 
-def call_ms(model: Path, *, is_avx2: bool) -> float:
+def call_ms(model: Path, precision: str, variables: Mapping[str, str]) -> float:
     """Fastest of 60 calls with one crop on one thread, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", _CALLS, str(model), "fp32" if is_avx2 else "auto"],
-        env={**os.environ, **(avx2_only()[0] if is_avx2 else {})},
+        [sys.executable, "-c", _CALLS, str(model), precision],
+        env={**os.environ, **variables},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -101,9 +101,19 @@ def figures(found: Found) -> list[str]:
     return [f"{pck(error, counted, t):.3f}" for t in (0.2, 0.1)] + [f"{matched(found):.3f}"]
 
 
-def row_of(model: Path, name: str, sets: Sequence[tuple[PoseDataset, bool]]) -> list[str]:
-    """One row of the table."""
-    engine = open_engine(model, backend="openvino", options=EngineOptions("fp32", 2)).engine
+def sets_of(data: Path) -> list[tuple[PoseDataset, bool]]:
+    """What was held out from training, and whether a teacher labelled it."""
+    return [
+        (PackDataset(data / "people.tar", only=HELD_OUT, outside="drop"), True),
+        (PackDataset(data / "lspet.tar", first=9001, last=9500, outside="drop"), False),
+    ]
+
+
+def accuracy_of(
+    model: Path, sets: Sequence[tuple[PoseDataset, bool]], precision: str = "fp32"
+) -> list[str]:
+    """Three figures for each set."""
+    engine = open_engine(model, backend="openvino", options=EngineOptions(precision, 2)).engine
     cells = []
     try:
         for dataset, is_taught in sets:
@@ -111,8 +121,14 @@ def row_of(model: Path, name: str, sets: Sequence[tuple[PoseDataset, bool]]) -> 
             cells += figures(of_teacher(found) if is_taught else found)
     finally:
         engine.close()
-    times = [f"{call_ms(model, is_avx2=isa):.1f}" for isa in (True, False)]
-    return [name, *cells, *times, f"{model.stat().st_size / 1e6:.1f}"]
+    return cells
+
+
+def row_of(model: Path, name: str, sets: Sequence[tuple[PoseDataset, bool]]) -> list[str]:
+    """One row of the table."""
+    cells = accuracy_of(model, sets)
+    times = [call_ms(model, "fp32", avx2_only()[0]), call_ms(model, "auto", {})]
+    return [name, *cells, *(f"{ms:.1f}" for ms in times), f"{model.stat().st_size / 1e6:.1f}"]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -128,10 +144,7 @@ def main() -> None:
     """Measure all, print and keep the table."""
     arguments = build_parser().parse_args()
     data = included(arguments.data, "--data")
-    sets: list[tuple[PoseDataset, bool]] = [
-        (PackDataset(data / "people.tar", only=HELD_OUT, outside="drop"), True),
-        (PackDataset(data / "lspet.tar", first=9001, last=9500, outside="drop"), False),
-    ]
+    sets = sets_of(data)
     names = ["everyday", "LSPET"]
     if arguments.wheel is not None:
         sets.append((FourCameras(included(arguments.wheel, "--wheel")), False))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.spec import ModelSpec
-from steadypose.realtime.datatypes import BBox
+from steadypose.realtime.datatypes import SEEN_SCORE, BBox
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.crop import cut, place_crop
 
@@ -134,21 +134,10 @@ def told_loss(
     Both run in ONNX Runtime on the CPU, as they are written: its optimiser computes int8
     between fp16 layers wrongly (seen with 1.31).
     """
-    import onnxruntime  # noqa: PLC0415 - only int8 needs it here
-
     if spec.skeleton != COCO17:
         return "loss in PCK: not measured, the demo knows COCO's 17 keypoints only"
     crops, places, torsos = demo_truth(spec, count=count)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    results = []
-    for graph in (original, changed):
-        session = onnxruntime.InferenceSession(
-            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        found = [session.run(None, {"crops": crops[i : i + 4]})[0] for i in range(0, count, 4)]
-        results.append(np.concatenate(found)[:, :17])
+    results = [_answers(graph, crops)[:, :17] for graph in (original, changed)]
     losses = []
     for threshold in _THRESHOLDS:
         before, after = (pck(found, places, torsos, threshold=threshold) for found in results)
@@ -156,3 +145,42 @@ def told_loss(
             f"PCK@{threshold} {before:.3f} as float, {after:.3f} as int8, loss {before - after:.3f}"
         )
     return f"on {count} crops of the demo, on the CPU: {'; '.join(losses)}"
+
+
+def told_moves(
+    original: onnx.ModelProto, changed: onnx.ModelProto, crops: NDArray[np.uint8], *, keypoints: int
+) -> str:
+    """How far another precision moves keypoints on real pictures, in a sentence.
+
+    This needs no truth and any skeleton will do: of what the original network is sure, where
+    does the changed one see it?
+
+    Args:
+        original: A model file.
+        changed: What was made of it.
+        crops: (N, H, W, 3) uint8 BGR.
+        keypoints: K; rows of further people are passed over.
+    """
+    before, after = (_answers(graph, crops)[:, :keypoints] for graph in (original, changed))
+    is_sure = before[..., 2] >= SEEN_SCORE
+    if not is_sure.any():
+        return "no keypoint is seen on them: take pictures of people"
+    moved = np.linalg.norm(after[..., :2] - before[..., :2], axis=2)[is_sure]
+    half, most = np.percentile(moved, (50, 95))
+    return (
+        f"on them half of {moved.size} seen keypoints move by at most {half:.2f} px, 95 in 100 by "
+        f"at most {most:.2f} px of {crops.shape[1]}"
+    )
+
+
+def _answers(graph: onnx.ModelProto, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    import onnxruntime  # noqa: PLC0415 - only int8 needs it here
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    found = [session.run(None, {"crops": crops[i : i + 4]})[0] for i in range(0, len(crops), 4)]
+    return np.concatenate(found)

@@ -165,15 +165,16 @@ def _points(outputs: dict[str, NDArray[Any]], reading: PointsReading) -> Floats:
     sure = np.ones(count)
     if reading.candidates is not None:
         rows = rows.transpose(0, 2, 1) if reading.candidates == "middle" else rows
-        best = rows[:, :, reading.confidence].argmax(axis=1)
-        rows = rows[np.arange(count), best]
-        sure = rows[:, reading.confidence]
+        every = rows[:, :, list(reading.confidences)].max(axis=2)
+        rows, sure = rows[np.arange(count), every.argmax(axis=1)], every.max(axis=1)
     rows = rows.reshape(count, -1)[:, reading.first :][:, : k * len(reading.point)]
     points = rows.reshape(count, k, -1)
     x, y = (points[..., reading.point.index(letter)] for letter in "xy")
     score = np.ones((count, k))
     if "s" in reading.point:
         score = _scores(points[..., reading.point.index("s")], reading).astype(np.float64)
+    elif reading.point_scores is not None:
+        score = _scores(outputs[reading.point_scores], reading).reshape(count, k).astype(np.float64)
     if reading.person is not None:
         sure = np.minimum(sure, outputs[reading.person].reshape(count))
     score = np.clip(np.minimum(score, sure[:, None]), 0, 1)
@@ -191,7 +192,9 @@ def _scores(values: NDArray[Any], reading: Reading) -> Floats:
 
 def _maps(outputs: dict[str, NDArray[Any]], reading: HeatmapReading) -> Floats:
     values = _scores(outputs[reading.name], reading)
-    return values.transpose(0, 3, 1, 2) if reading.is_nhwc else values
+    values = values.transpose(0, 3, 1, 2) if reading.is_nhwc else values
+    kept = {"first": slice(1, None), "last": slice(-1)}.get(reading.background or "", slice(None))
+    return values[:, kept]
 
 
 def _stands_out(
@@ -218,7 +221,7 @@ def _is_sure(values: NDArray[Any], reading: PointsReading, share: float) -> NDAr
     if reading.candidates is None:
         return np.ones((len(values), reading.keypoints), bool)
     rows = values.transpose(0, 2, 1) if reading.candidates == "middle" else values
-    best = np.partition(rows[:, :, reading.confidence], -2, axis=1)[:, -2:]
+    best = np.partition(rows[:, :, list(reading.confidences)].max(axis=2), -2, axis=1)[:, -2:]
     is_clear = best[:, 1] - best[:, 0] > share * np.abs(best[:, 1])
     return np.repeat(is_clear[:, None], reading.keypoints, axis=1)
 

@@ -52,13 +52,14 @@ def cut_to(model: onnx.ModelProto, names: Sequence[str]) -> None:
         field.extend(copies)
 
 
-def free_reshapes(model: onnx.ModelProto) -> None:
-    """Let every Reshape keep its first side where a batch of 1 is written into its shape.
+def free_reshapes(model: onnx.ModelProto, batch: int = 1) -> None:
+    """Let every Reshape keep its first side where the batch is written into its shape.
 
     Whether that is right is for the caller to prove: the results must stay the same.
 
     Args:
         model: Changed in place.
+        batch: That is written there.
     """
     shapes = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -68,7 +69,7 @@ def free_reshapes(model: onnx.ModelProto) -> None:
         if node.op_type != "Reshape" or node.input[1] not in shapes:
             continue
         sides = numpy_helper.to_array(shapes[node.input[1]])
-        if len(sides) < 2 or sides[0] != 1:
+        if len(sides) < 2 or sides[0] != batch:
             continue
         # -1 may stand there once; where it is taken, 0 copies the input's first side.
         fresh = sides.copy()

@@ -72,8 +72,16 @@ class Feed:
         return np.ascontiguousarray(x)
 
 
-def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> Feed:
+def choose_feed(
+    network: Network, options: WrapOptions, guesses: list[str], *, is_detector: bool = False
+) -> Feed:
     """Decide colour order and value range; decisions are appended to ``guesses``.
+
+    Args:
+        network: For the kind of its input.
+        options: The user's options.
+        guesses: Decisions are appended.
+        is_detector: The network finds people among others.
 
     Raises:
         UsageError: The shorthand is unknown, or the numbers are too large for float32.
@@ -88,6 +96,9 @@ def choose_feed(network: Network, options: WrapOptions, guesses: list[str]) -> F
         if shorthand is None and is_whole:
             shorthand = "none"
             guesses.append("whole numbers are pixels of 0 to 255 (--normalise)")
+        if shorthand is None and is_detector:
+            shorthand = "unit"
+            guesses.append("pixels are divided by 255, as detectors want them (--normalise)")
         if shorthand is None:
             shorthand = "imagenet"
             guesses.append("pixels are normalised as for ImageNet (--normalise)")
@@ -180,8 +191,8 @@ def feed_nodes(feed: Feed, output: str) -> tuple[list[NodeProto], list[TensorPro
     constants["feed/shift"] = np.array(feed.shift, np.float32).reshape(shape)
     add("Mul", "feed/factor")
     add("Add", "feed/shift")
-    if feed.kind is np.float16:
-        add("Cast", to=TensorProto.FLOAT16)
+    if feed.kind is not np.float32:
+        add("Cast", to=helper.np_dtype_to_tensor_dtype(np.dtype(feed.kind)))
     return _ended(nodes, constants, output)
 
 

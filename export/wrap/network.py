@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import onnx.inliner
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from steadypose.engines.errors import ModelFileError, UsageError
 from steadypose.engines.foreign.files import is_there
@@ -21,16 +20,11 @@ from steadypose.engines.spec import METADATA_KEY
 from steadypose.engines.wording.advice import command
 from steadypose.engines.wording.printable import quoted
 from steadypose.export.wrap.cutting import cut_to, free_reshapes, refuse_training
+from steadypose.export.wrap.entry import TYPES, find_input, find_size, free_batch, with_batch
 from steadypose.export.wrap.one_by_one import one_by_one
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.run import Run, bound, check_batches, first_line, make_runner
 
-_TYPES: dict[int, type[Any]] = {
-    TensorProto.FLOAT: np.float32,
-    TensorProto.FLOAT16: np.float16,
-    TensorProto.UINT8: np.uint8,
-    TensorProto.INT32: np.int32,
-}
 _LARGEST = 2_000_000_000  # bytes; protobuf, and so an ONNX file, is limited to 2 GiB
 
 
@@ -47,6 +41,9 @@ class Network:
         is_nhwc: The channels come last.
         is_single: The original file is run with batches of 1 only.
         shapes: Shape of every output for a batch of 1.
+        is_bare: The original file's input is one picture, without a batch.
+        batch: Written into the original file; 0: free.
+        finds_people: It returns as many as there are, of whom one was chosen.
     """
 
     model: onnx.ModelProto
@@ -57,6 +54,9 @@ class Network:
     is_nhwc: bool
     is_single: bool
     shapes: dict[str, tuple[int, ...]]
+    is_bare: bool = False
+    batch: int = 1
+    finds_people: bool = False
 
     @property
     def is_half(self) -> bool:
@@ -82,16 +82,18 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
     if named and set(named) <= {value.name for value in model.graph.output}:
         cut_to(model, named)  # whatever else it gives need not even run
     refuse_training(model)
-    entry = _find_input(model, path)
-    is_nhwc, input_hw = _find_size(entry, options, guesses)
+    entry = find_input(model, path)
+    is_nhwc, input_hw = find_size(entry, options, guesses)
+    is_bare = len(entry.type.tensor_type.shape.dim) == 3
+    if is_bare:
+        entry = with_batch(model, entry, (*input_hw, 3) if is_nhwc else (3, *input_hw))
     first = entry.type.tensor_type.shape.dim[0]
-    if first.HasField("dim_value") and first.dim_value > 1:
-        raise bound(f"it takes batches of {first.dim_value} only")
-    is_single = first.HasField("dim_value") and first.dim_value == 1
-    kind = _TYPES[entry.type.tensor_type.elem_type]
+    batch = first.dim_value if first.HasField("dim_value") else 0
+    kind = TYPES[entry.type.tensor_type.elem_type]
     original = model.SerializeToString()
-    _free_batch(model, entry, (*input_hw, 3) if is_nhwc else (3, *input_hw))
-    run = make_runner(str(path) if not named else original, entry.name, kind)
+    free_batch(model, entry, (*input_hw, 3) if is_nhwc else (3, *input_hw))
+    run = make_runner(original if named or is_bare else str(path), entry.name, kind)
+    run = _repeating(run, batch) if batch > 1 else run
     shape = (1, *input_hw, 3) if is_nhwc else (1, 3, *input_hw)
     outputs = run(_noise(shape, kind))
     return Network(
@@ -101,8 +103,10 @@ def open_network(path: Path, options: WrapOptions, guesses: list[str]) -> Networ
         input_hw=input_hw,
         kind=kind,
         is_nhwc=is_nhwc,
-        is_single=is_single,
+        is_single=batch > 0,
         shapes={name: value.shape for name, value in outputs.items()},
+        is_bare=is_bare,
+        batch=batch,
     )
 
 
@@ -132,21 +136,25 @@ def prove_batches(network: Network, names: Sequence[str], guesses: list[str]) ->
         check_batches(run, inputs, read)
 
     if network.is_single:
-        free_reshapes(network.model)
+        free_reshapes(network.model, max(1, network.batch))
     try:
         prove(network.model)
     except ModelFileError:
         if not network.is_single:
             raise
+        if network.batch > 1:
+            raise bound(f"it takes batches of {network.batch} only") from None
         slow = one_by_one(fixed)
         prove(slow)
         guesses.append(
-            "the fixed batch of 1 cannot be made free: pictures of a batch are computed one "
-            "after another (an export with a free batch is faster)"
+            "the batch of 1 cannot be made free: pictures of a batch are computed one after "
+            "another (an export with a free batch is faster)"
         )
         return replace(network, model=slow)
     if network.is_single:
-        guesses.append("the fixed batch of 1 is made free: batches of 2 and 3 returned the same")
+        guesses.append(
+            f"the fixed batch of {network.batch} is made free: batches of 2 and 3 returned the same"
+        )
         return network
     try:
         network.run(inputs)
@@ -158,6 +166,16 @@ def prove_batches(network: Network, names: Sequence[str], guesses: list[str]) ->
 def try_on_noise(network: Network) -> dict[str, NDArray[Any]]:
     """Its outputs for one picture of noise."""
     return network.run(_noise((1, *_picture(network)), network.kind))
+
+
+def _repeating(run: Run, batch: int) -> Run:
+    """Run one picture in a network of a larger batch, all of whose pictures it is."""
+
+    def run_one(inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        outputs = run(np.repeat(inputs, batch, axis=0))
+        return {n: v[:1] if v.shape[:1] == (batch,) else v for n, v in outputs.items()}
+
+    return run_one
 
 
 def _picture(network: Network) -> tuple[int, int, int]:
@@ -218,71 +236,3 @@ def _load(path: Path) -> onnx.ModelProto:
     model.graph.input.extend(kept)
     model.ir_version = max(model.ir_version, 8)  # before 4, weights had to be inputs as well
     return model
-
-
-def _find_input(model: onnx.ModelProto, path: Path) -> onnx.ValueInfoProto:
-    inputs = list(model.graph.input)
-    if len(inputs) != 1:
-        names = ", ".join(value.name for value in inputs) or "none"
-        raise ModelFileError(
-            f"{path} has {len(inputs)} inputs ({names}), a network for crops has one",
-            fix="export the network alone, without boxes or masks as inputs",
-        )
-    tensor = inputs[0].type.tensor_type
-    if tensor.elem_type not in _TYPES or len(tensor.shape.dim) != 4:
-        kind = TensorProto.DataType.Name(tensor.elem_type).lower()
-        raise ModelFileError(
-            f"input {inputs[0].name!r} is {kind} with {len(tensor.shape.dim)} dimensions, "
-            "wanted is float, float16, uint8 or int32 with 4",
-            fix="export the network without its own preprocessing",
-        )
-    return inputs[0]
-
-
-def _find_size(
-    entry: onnx.ValueInfoProto, options: WrapOptions, guesses: list[str]
-) -> tuple[bool, tuple[int, int]]:
-    """Find whether the channels come last, and the height and width."""
-    dims = [d.dim_value for d in entry.type.tensor_type.shape.dim]  # 0: free
-    shown = "x".join(str(d or "?") for d in dims)
-    fits = {"nchw": dims[1] in {0, 3}, "nhwc": dims[3] in {0, 3}}
-    if options.layout is not None:
-        layout: str = options.layout
-    elif dims[1] == 3 or dims[3] == 3:
-        layout = "nchw" if dims[1] == 3 else "nhwc"
-        guesses.append(f"input {entry.name!r} {shown} is {layout} (--layout)")
-    else:
-        raise UsageError(
-            f"input {entry.name!r} {shown} does not show where its 3 channels are",
-            fix="give --layout nchw or nhwc; networks for grey pictures cannot be wrapped",
-        )
-    if not fits[layout]:
-        raise UsageError(f"input {entry.name!r} {shown} is not {layout}", fix="change --layout")
-    height, width = dims[1:3] if layout == "nhwc" else dims[2:4]
-    if options.input is not None:
-        if any(d not in {0, want} for d, want in zip((height, width), options.input, strict=True)):
-            raise UsageError(
-                f"input {entry.name!r} has the fixed size {height}x{width}", fix="leave out --input"
-            )
-        height, width = options.input
-    if not height or not width:
-        raise UsageError(
-            f"input {entry.name!r} {shown} has a free size",
-            fix="give the size of the training, such as --input 256x192 (height x width)",
-        )
-    return layout == "nhwc", (height, width)
-
-
-def _free_batch(
-    model: onnx.ModelProto, entry: onnx.ValueInfoProto, picture: tuple[int, int, int]
-) -> None:
-    """Make the batch free and the size fixed; discard shapes inferred before."""
-    dims = entry.type.tensor_type.shape.dim
-    dims[0].Clear()
-    dims[0].dim_param = "batch"
-    for dim, value in zip(dims[1:], picture, strict=True):
-        dim.Clear()
-        dim.dim_value = value
-    for output in model.graph.output:
-        output.type.tensor_type.ClearField("shape")
-    del model.graph.value_info[:]

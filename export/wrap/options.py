@@ -35,6 +35,7 @@ class WrapOptions:
         std: Like ``mean``.
         heatmaps: Output that holds the heatmaps.
         heatmap_layout: ``nchw`` (N, K, h, w) or ``nhwc`` (N, h, w, K).
+        background: Heatmap that is no keypoint's: ``first`` or ``last``.
         stride: Crop pixels per heatmap cell.
         cells: Where cell i lies, crop pixels: ``half`` (i + 0.5) * stride - 0.5, ``corner``
             i * stride, ``udp`` i * (W - 1) / (w - 1) (Huang et al. 2020, arXiv:1911.07524).
@@ -45,7 +46,8 @@ class WrapOptions:
         points: Output that holds coordinates.
         point: A letter for each number of a point: ``x``, ``y``, ``s`` a score, ``-`` anything.
         unit: Of coordinates: ``pixels`` of the input, or a ``share`` of its sides.
-        person_score: Output with one score for the whole person, 0 to 1.
+        person_score: Output with one score for the whole person, or for each of several, 0 to 1.
+        point_scores: Output with a score for each keypoint, where the points have none.
         activation: ``sigmoid`` if the outputs are logits.
         padding: Box factor of the training.
         licence: Of the weights.
@@ -63,6 +65,7 @@ class WrapOptions:
     std: tuple[float, ...] | None = None
     heatmaps: str | None = None
     heatmap_layout: Literal["nchw", "nhwc"] | None = None
+    background: Literal["first", "last"] | None = None
     stride: float | None = None
     cells: Cells | None = None
     refine: Literal["quarter", "dark", "none"] | None = None
@@ -73,6 +76,7 @@ class WrapOptions:
     point: str | None = None
     unit: Literal["pixels", "share"] | None = None
     person_score: str | None = None
+    point_scores: str | None = None
     activation: Literal["none", "sigmoid"] | None = None
     padding: float | None = None
     licence: str = "unknown"
@@ -118,7 +122,7 @@ class WrapOptions:
     def named(self) -> list[str]:
         """Outputs that are named."""
         one = [name for name in (self.heatmaps, self.points) if name]
-        scores = [self.person_score] if self.points and self.person_score else []
+        scores = [name for name in (self.person_score, self.point_scores) if self.points and name]
         return [*one, *(self.simcc or ()), *scores]
 
     @classmethod

@@ -20,7 +20,7 @@ from steadypose.export.wrap.network import Network
 from steadypose.export.wrap.options import WrapOptions
 from steadypose.export.wrap.output.choice import choose_reading
 from steadypose.export.wrap.output.reading import HeatmapReading
-from tests.export.test_wrap_onnx import HW, Net, save, wrap
+from tests.export.test_wrap_onnx import HW, Net, heatmap_net, ours, picture, save, wrap
 
 pytestmark = pytest.mark.export
 
@@ -220,3 +220,32 @@ def test_sums_with_a_constant_stay_as_they_are_in_int8() -> None:
     )
     model = helper.make_model(graph)
     assert _with_constants(model, nodes) == {"with a constant", "with a computed constant"}
+
+
+def test_a_heatmap_of_the_background_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its highest cell is nobody's; the others are read as without it."""
+    found = []
+    orders = {"none": [], "last": [*range(17), 0], "first": [5, *range(17)]}
+    for which, order in orders.items():
+        model = heatmap_net(k=17)
+        words = ["--background", which] if order else []
+        if order:
+            (output,) = model.graph.output
+            model.graph.initializer.append(
+                numpy_helper.from_array(np.array(order), "with_one_more")
+            )
+            gathered = helper.make_node("Gather", [output.name, "with_one_more"], ["all"], axis=1)
+            model.graph.node.append(gathered)
+            output.CopyFrom(
+                helper.make_tensor_value_info("all", TensorProto.FLOAT, ["n", 18, 16, 12])
+            )
+        foreign, output_path = save(model, tmp_path / "f.onnx"), tmp_path / f"{which}.onnx"
+        if order:  # 17 and a background, or a skeleton of 18: nobody can tell
+            assert wrap("--onnx", foreign, "--output", output_path) == 2
+            assert "--background last or first" in capsys.readouterr().err
+        assert wrap("--onnx", foreign, "--output", output_path, *words) == 0
+        found.append(ours(output_path, picture()))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])

@@ -82,6 +82,7 @@ OPTIONAL = (
     OptionalPackage(
         "fsspec", "archives that go to a URL", "pip install fsspec", is_in_test_all=False
     ),
+    OptionalPackage("nncf", "int8 for processors", "pip install nncf", is_in_test_all=False),
     OptionalPackage("pandas", "tables for pandas", "pip install pandas", is_in_test_all=False),
     OptionalPackage(
         "tensorflow",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.export.wrap.network import Network
@@ -15,6 +17,7 @@ from steadypose.export.wrap.output.reading import (
 )
 
 Shapes = dict[str, tuple[int, ...]]
+_OF_HEATMAPS = ("heatmap_layout", "background", "stride", "cells", "refine", "sigma")
 _STRIDES = (1, 64)  # plausible crop pixels per cell for a guess
 _FIX = "see docs/foreign_models.md; --heatmaps and --simcc name outputs"
 
@@ -42,13 +45,14 @@ def choose_reading(
 
 def _refuse_unused(options: WrapOptions, reading: Reading) -> None:
     """Refuse options without effect: a misunderstanding that no later check can notice."""
-    points = ["point", "unit", "person_score"]
+    points = ["point", "unit", "person_score", "point_scores"]
     if isinstance(reading, PointsReading):
-        unused = ["heatmap_layout", "stride", "cells", "refine", "sigma", "split_ratio"]
-        unused += [] if "s" in reading.point else ["activation"]
+        unused = [*_OF_HEATMAPS, "split_ratio"]
+        unused += ["point_scores"] if "s" in reading.point else []
+        unused += [] if "s" in reading.point or reading.point_scores else ["activation"]
         kind, fix = "coordinates", "leave out what is for heatmaps or SimCC scores"
     elif isinstance(reading, SimccReading):
-        unused = ["heatmap_layout", "stride", "cells", "refine", "sigma"]
+        unused = list(_OF_HEATMAPS)
         kind = "SimCC scores"
         fix = "leave out what is for heatmaps, or name some with --heatmaps"
     else:
@@ -76,21 +80,31 @@ def _find_reading(
     shapes, k = network.shapes, len(skeleton)
     if options.points:
         return choose_points(options.points, network, skeleton, options, guesses)
-    maps = [n for n in shapes if not options.simcc and _is_map(n, network, k, options)]
+    heatmaps = None if options.simcc else _heatmaps(network, k, options, guesses)
+    if heatmaps is not None:
+        return heatmaps
     if options.heatmaps:
-        if not maps:
-            raise _misfit(network, skeleton)
-        return _heatmap(options.heatmaps, network, k, options, guesses)
-    if maps:
-        if len(maps) > 1:
-            guesses.append(f"of the heatmaps {', '.join(maps)} the last are taken (--heatmaps)")
-        return _heatmap(maps[-1], network, k, options, guesses)
+        raise _misfit(network, skeleton)
     points = [n for n in shapes if not options.simcc and are_points(shapes[n], k)]
     if len(points) > 1:
         guesses.append(f"of the coordinates {', '.join(points)} the first are taken (--points)")
     if points:
         return choose_points(points[0], network, skeleton, options, guesses)
     return _simcc(network, skeleton, options, guesses)
+
+
+def _heatmaps(
+    network: Network, k: int, options: WrapOptions, guesses: list[str]
+) -> HeatmapReading | None:
+    """K heatmaps, or one more with a background, as OpenPose and others learn it."""
+    k += options.background is not None
+    maps = [name for name in network.shapes if _is_map(name, network, k, options)]
+    if not maps:
+        return None
+    if len(maps) > 1:
+        guesses.append(f"of the heatmaps {', '.join(maps)} the last are taken (--heatmaps)")
+    found = _heatmap(maps[-1], network, k, options, guesses)
+    return replace(found, background=options.background)
 
 
 def _layouts(shape: tuple[int, ...], k: int, options: WrapOptions) -> list[str]:
@@ -251,8 +265,11 @@ def _misfit(network: Network, skeleton: Skeleton) -> UsageError:
     what = "no output holds heatmaps or SimCC scores that fit the crop"
     if not has_k:
         what = f"no output has the {k} keypoints of {skeleton.name}"
+    is_one_more = any(len(s) == 4 and k + 1 in {s[1], s[3]} for s in network.shapes.values())
     fix = (
-        _FIX
+        "give another --skeleton, or --background last or first if one heatmap is the background's"
+        if is_one_more
+        else _FIX
         if has_k
         else "give --skeleton, by name or as a table; --points and --point for coordinates"
     )

@@ -101,8 +101,9 @@ def _points(reading: PointsReading, prefix: str) -> Part:
     if reading.candidates is not None:
         if reading.candidates == "middle":
             (row,) = chain.add("Transpose", row, perm=[0, 2, 1])
-        assert reading.confidence is not None
-        (sure,) = chain.add("Gather", row, whole(reading.confidence), axis=2)
+        (sure,) = chain.add("Gather", row, whole(*reading.confidences), axis=2)
+        if len(reading.confidences) > 1:
+            (sure,) = chain.add("ReduceMax", sure, whole(2), keepdims=1)
         best, _ = chain.add("TopK", sure, whole(1), outputs=2, axis=1)
         # A product instead of an index: every runtime has it, and the batch stays free.
         (is_best,) = chain.add("GreaterOrEqual", sure, best)
@@ -128,6 +129,9 @@ def _points(reading: PointsReading, prefix: str) -> Part:
     if "s" in reading.point:
         score = column("s")
         scores += chain.add("Sigmoid", score) if reading.is_logit else [score]
+    elif reading.point_scores is not None:
+        score = _scores(chain, prefix + reading.point_scores, is_logit=reading.is_logit)
+        scores += chain.add("Reshape", score, whole(0, k, 1))
     else:
         (nothing,) = chain.add("Sub", xy[0], xy[0])
         scores += chain.add("Add", nothing, chain.constant(np.array(1, np.float32)))
@@ -147,6 +151,11 @@ def _heatmaps(reading: HeatmapReading, keypoints: int, prefix: str, opset: int) 
     heatmaps = _scores(chain, prefix + reading.name, is_logit=reading.is_logit)
     if reading.is_nhwc:
         (heatmaps,) = chain.add("Transpose", heatmaps, perm=[0, 3, 1, 2])
+    if reading.background is not None:
+        begin = int(reading.background == "first")
+        ends = (begin, begin + keypoints, 1)
+        sides = [chain.constant(np.array([v], np.int64)) for v in ends]
+        (heatmaps,) = chain.add("Slice", heatmaps, *sides)
     decode = export_decode(reading, keypoints)
     if opset > OPSET:
         decode = version_converter.convert_version(decode, opset)

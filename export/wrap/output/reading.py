@@ -20,6 +20,7 @@ class HeatmapReading:
         sigma: Of the training targets, cells.
         is_logit: A sigmoid comes first.
         cells: Name of the rule behind ``step_xy`` and ``offset_xy``.
+        background: Which heatmap is no keypoint's: ``first`` or ``last``.
     """
 
     name: str
@@ -31,6 +32,7 @@ class HeatmapReading:
     sigma: float
     is_logit: bool
     cells: str
+    background: Literal["first", "last"] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,8 +77,9 @@ class PointsReading:
         candidates: None: one person's numbers in a row, in any shape; ``last``: (N, candidates,
             numbers); ``middle``: (N, numbers, candidates).
         first: Place in a row where the points begin.
-        confidence: Place of a candidate's confidence.
+        confidences: Places of a candidate's confidence; of several classes, the highest counts.
         person: Output with one score of the whole person.
+        point_scores: Output with a score for each keypoint.
         scale_xy: Crop pixels of 1, along x and y.
         offset: Crop pixels that are added.
         is_logit: A sigmoid comes before a point's score.
@@ -87,8 +90,9 @@ class PointsReading:
     point: str
     candidates: Literal["last", "middle"] | None
     first: int
-    confidence: int | None
+    confidences: tuple[int, ...]
     person: str | None
+    point_scores: str | None
     scale_xy: tuple[float, float]
     offset: float
     is_logit: bool
@@ -96,12 +100,12 @@ class PointsReading:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the outputs to read."""
-        return (self.name,) if self.person is None else (self.name, self.person)
+        return (self.name, *(name for name in (self.person, self.point_scores) if name))
 
     @property
     def has_scores(self) -> bool:
         """Whether anything says how sure a keypoint is."""
-        return "s" in self.point or self.confidence is not None or self.person is not None
+        return "s" in self.point or bool(self.confidences or self.person or self.point_scores)
 
     def describe(self) -> str:
         """Description for the model file; the app looks at how it begins."""
