@@ -164,7 +164,8 @@ def quantize_file(argv: Sequence[str] | None) -> str:
     crops = gather_crops(arguments.source, spec, count=arguments.count)
     model = onnx.load(arguments.onnx)
     made = METHODS[arguments.method](model, crops)
-    loss = f"{told_moves(model, made, crops, keypoints=spec.keypoint_count)}; {told_loss(model, made, spec)}"
+    moves = told_moves(model, made, crops, keypoints=spec.keypoint_count)
+    loss = f"{moves}; {told_loss(model, made, spec)}"
     for entry in made.metadata_props:
         if entry.key == METADATA_KEY:
             entry.value = dataclasses.replace(spec, name=f"{spec.name}_int8").to_json()

@@ -239,6 +239,7 @@ def test_nobody_in_a_picture_has_no_score(
     [
         (("--person-score", "boxes"), "'boxes' has no score for each person of 'keypoints'"),
         (("--point-scores", "nothing"), "there is no output 'nothing'"),
+        (("--point-scores", "boxes", "--point", "xy-"), "'boxes' has no number for each keypoint"),
     ],
 )
 def test_scores_that_are_none_are_refused(

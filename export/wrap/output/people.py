@@ -64,7 +64,8 @@ def one_person(
     k = len(skeleton)
     found = [n for n, shape in network.shapes.items() if _are_people(shape, k, network)]
     name = options.points or next(iter(found), None)
-    if name not in found or options.heatmaps or options.simcc:
+    is_known = set(options.named) <= set(network.shapes)  # else it is refused later
+    if name not in found or options.heatmaps or options.simcc or not is_known:
         return network, options
     shape = network.shapes[name]
     choice = _choose(name, try_on_noise(network), options)
@@ -115,6 +116,12 @@ def _choose(name: str, values: Arrays, options: WrapOptions) -> _Choice:
     sure = sure or next((n for n, size in rows.items() if size), None)
     sizes = {name: k * width}
     if options.point_scores is not None:
+        sides = values[options.point_scores].shape  # there may be nobody in noise
+        if sides[-1:] != (k,) and sides[-2:] != (k, 1):
+            raise UsageError(
+                f"output {options.point_scores!r} has no number for each keypoint of {name!r}",
+                fix="give another --point-scores, or leave it out",
+            )
         sizes[options.point_scores] = k
     if sure is None:
         return _Choice(sizes, None, 0)
