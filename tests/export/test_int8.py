@@ -122,12 +122,8 @@ def _vit() -> Any:
             self.norms = torch.nn.ModuleList(torch.nn.LayerNorm(32) for _ in range(4))
             self.qkv = torch.nn.ModuleList(torch.nn.Linear(32, 96) for _ in range(2))
             self.out = torch.nn.ModuleList(torch.nn.Linear(32, 32) for _ in range(2))
-            self.mlp = torch.nn.ModuleList(
-                torch.nn.Sequential(
-                    torch.nn.Linear(32, 64), torch.nn.GELU(), torch.nn.Linear(64, 32)
-                )
-                for _ in range(2)
-            )
+            wide, narrow = torch.nn.Linear(32, 64), torch.nn.Linear(64, 32)
+            self.mlp = torch.nn.Sequential(wide, torch.nn.GELU(), narrow)
             self.deconv = torch.nn.ConvTranspose2d(32, 32, 4, stride=2, padding=1)
             self.norm = torch.nn.BatchNorm2d(32)
             self.final = torch.nn.Conv2d(32, 17, 1)
@@ -187,20 +183,14 @@ def _scores_apart(one: Path, other: onnx.ModelProto, tmp_path: Path) -> float:
     )
 
 
-def test_a_transformer_keeps_its_constants_and_its_attention_in_float(
-    vit: Path, tmp_path: Path
-) -> None:
+def test_a_transformer_keeps_its_sums_and_its_attention_in_float(vit: Path, tmp_path: Path) -> None:
     model = onnx.load(vit)
     made = quantize(model, _crops(8))
     makers = {name: node for node in made.graph.node for name in node.output}
-    stored = {tensor.name for tensor in made.graph.initializer}
     for node in made.graph.node:
         given = [makers[n].op_type for n in node.input if n in makers]
-        if node.op_type in {"Softmax", "LayerNormalization", "MatMul"}:
+        if node.op_type in {"Softmax", "LayerNormalization", "MatMul", "Add"}:
             assert "DequantizeLinear" not in given, node.name
-        if node.op_type == "Add":  # TensorRT refuses a quantised constant
-            whole = [n for n in node.input if n in makers and makers[n].op_type[:5] == "Dequa"]
-            assert not any(makers[n].input[0] in stored for n in whole), node.name
     assert any(node.op_type == "QuantizeLinear" for node in made.graph.node)
     assert _scores_apart(vit, made, tmp_path) < 0.05
 
