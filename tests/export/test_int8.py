@@ -205,25 +205,3 @@ def test_nncf_takes_a_transformer(vit: Path, tmp_path: Path) -> None:
     projected = [n for n in made.graph.node if n.op_type in {"MatMul", "Gemm"}]
     assert any(makers[n.input[0]].op_type == "DequantizeLinear" for n in projected)
     assert _scores_apart(vit, made, tmp_path) < 0.05
-
-
-@pytest.mark.rtx
-@pytest.mark.slow
-def test_tensorrt_builds_a_transformer_in_int8(
-    vit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from steadypose.export.build_trt import main as build
-
-    words = [
-        "--flavor",
-        "tensorrt-rtx",
-        "--target",
-        "8.6",
-        "--onnx",
-        str(vit),
-        "--precision",
-        "int8",
-    ]
-    more = ["--calibration-crops", "8", "--output", str(tmp_path / "vit.engine")]
-    assert build([*words, *more]) == 0, capsys.readouterr().err
-    assert (tmp_path / "vit.engine").exists()
