@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from steadypose.engines.wording.printable import visible_lines
 from steadypose.engines.wording.telling import tell
-from steadypose.realtime.command.options.parser import Parser, require, run_command
+from steadypose.realtime.command.options.parser import Number, Parser, require, run_command
 
 if __name__ == "__main__":
     require("torch", "onnx", requirements="requirements-train.txt")
@@ -35,8 +35,11 @@ from training.datasets import Remapped, files_of_config, open_dataset
 from training.datasets.coco import CocoDataset
 from training.datasets.review import review_one
 from training.examples.sample import PoseDataset
+from training.measures.error_chart import error_chart
+from training.measures.errors import classify_found, error_table
 from training.measures.measure import Found, crop_of, infer_crops, measure
 from training.measures.results import publish
+from training.measures.suppression import suppress
 from training.measures.tables import keypoint_table, reliability_table, summary
 from training.runs.progress import draw_grid, write_picture
 
@@ -134,6 +137,11 @@ def _datasets(arguments: argparse.Namespace, engine: Engine) -> list[PoseDataset
     fitting = [
         d for d in opened if isinstance(d, CocoDataset) and d.skeleton.keypoints == wanted.keypoints
     ]
+    if arguments.oks_nms is not None and arguments.detections is None:
+        raise UsageError(
+            "--oks-nms chooses between overlapping boxes, and labelled boxes are one a person",
+            fix="give --detections as well, or leave it out",
+        )
     for option in ("detections", "results"):
         if getattr(arguments, option) is not None and len(fitting) != 1:
             raise UsageError(
@@ -160,10 +168,15 @@ def _average_precision(
     if arguments.detections is not None:
         boxes = load_detections(arguments.detections, dataset=dataset)
     results = find_poses(engine, dataset, boxes, is_flip_tested=arguments.flip_test)
+    sigmas = engine.spec.skeleton.sigmas
+    if arguments.oks_nms is not None:
+        results = suppress(results, sigmas=sigmas, threshold=arguments.oks_nms)
     if arguments.results is not None:
         save_results(results, arguments.results)
-    statistics = average_precision(dataset, results, sigmas=engine.spec.skeleton.sigmas)
+    statistics = average_precision(dataset, results, sigmas=sigmas)
     kind = "labelled boxes" if boxes is None else f"boxes of {arguments.detections.name}"
+    if arguments.oks_nms is not None:
+        kind += f", {len(results)} poses after OKS-NMS at {arguments.oks_nms:g}"
     return [f"COCO OKS with {kind}: " + ", ".join(f"{n} {v:.3f}" for n, v in statistics.items())]
 
 
@@ -177,7 +190,7 @@ def check_outputs(arguments: argparse.Namespace) -> None:
     for option in ("images", "category"):
         if getattr(arguments, option) is not None and arguments.coco is None:
             raise UsageError(f"--{option} is for --coco", fix="set it in the config instead")
-    given = [(name, getattr(arguments, name)) for name in ("output", "sheet", "results")]
+    given = [(name, getattr(arguments, name)) for name in ("output", "sheet", "errors", "results")]
     read = [*files_of(arguments.model), arguments.config, arguments.coco, arguments.detections]
     if arguments.config is not None:
         root = arguments.data or arguments.config.parent
@@ -209,11 +222,17 @@ def evaluate(arguments: argparse.Namespace) -> str:
             lines += _average_precision(engine, dataset, arguments)
         elif isinstance(getattr(dataset, "inner", None), CocoDataset):
             lines.append("COCO OKS: not measured, the keypoints' names or order differ")
-        lines += ["", *keypoint_table(found), "", *reliability_table(found)]
-        if arguments.sheet is not None:
-            sheet = arguments.sheet
-            if len(datasets) > 1:
-                sheet = sheet.with_stem(f"{sheet.stem}_{dataset.name}")
+        kinds, names = classify_found(found, dataset), found.skeleton.keypoints
+        lines += ["", *keypoint_table(found), "", *error_table(kinds, names)]
+        lines += ["", *reliability_table(found)]
+        many = f"_{dataset.name}" if len(datasets) > 1 else ""
+        if (chart := arguments.errors) is not None:
+            title = f"{engine.spec.name} on {dataset.name}"
+            write_picture(
+                error_chart(kinds, names, title=title), chart.with_stem(f"{chart.stem}{many}")
+            )
+        if (sheet := arguments.sheet) is not None:
+            sheet = sheet.with_stem(f"{sheet.stem}{many}")
             worst_sheet(engine, dataset, found, sheet, is_flip_tested=arguments.flip_test)
     engine.close()
     return visible_lines(lines)
@@ -229,6 +248,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=Path, help="folder of its pictures")
     parser.add_argument("--category", help="its category, if several have keypoints")
     parser.add_argument("--detections", type=Path, help="COCO JSON of boxes, for AP")
+    parser.add_argument(
+        "--oks-nms",
+        type=Number(0, 1, is_whole=False),
+        metavar="T",
+        help="of its poses that are more alike than T keep the best (published: 0.9)",
+    )
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--threads", type=int)
@@ -237,6 +262,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--flip-test", action="store_true", help="average with the mirror image")
     parser.add_argument("--sheet", type=Path, help="write a picture of the twenty worst")
+    parser.add_argument(
+        "--errors", type=Path, help="draw the kinds of errors of every keypoint to this picture"
+    )
     parser.add_argument("--output", type=Path, help="also write the report to this file")
     parser.add_argument("--results", type=Path, help="write the poses found, as COCO results")
     add_force(parser)

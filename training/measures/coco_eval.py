@@ -103,18 +103,19 @@ def find_poses(
 
     Returns:
         One entry per box; its score is the box's times the mean of the keypoints'
-        scores above 0.2.
+        scores above 0.2, its area the box's.
     """
     todo = _labelled(dataset) if detections is None else _detected(detections)
     spec = engine.spec
     results = []
     for numbers in in_batches(range(len(todo)), batch):
-        jobs, cuts = [], []
+        jobs, cuts, areas = [], [], []
         for job in (todo[n] for n in numbers):
             for image, bbox in _picture_and_box(dataset, job):
                 cut = crop_of(image, bbox, size_hw=spec.input_hw, padding=spec.box_padding)
                 jobs.append(job)
                 cuts.append(cut)
+                areas.append(float((bbox[2] - bbox[0]) * (bbox[3] - bbox[1])))
         if not cuts:
             continue
         crops = np.stack([crop for crop, _ in cuts])
@@ -129,6 +130,7 @@ def find_poses(
                     "category_id": dataset.category_id,
                     "keypoints": [float(v) for v in flat],
                     "score": job.score * float(sure.mean() if sure.size else 0.0),
+                    "area": areas.pop(0),
                 }
             )
     return results
@@ -142,7 +144,8 @@ def save_results(results: Sequence[dict[str, Any]], path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, json.dumps(list(results)) + "\n")
+        standard = [{k: v for k, v in result.items() if k != "area"} for result in results]
+        replace_text(path, json.dumps(standard) + "\n")
     except OSError as error:
         raise write_error(path, error) from error
 
