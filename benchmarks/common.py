@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.realtime.model.places import DEFAULT_MODEL
 from training.measures import results
 
 
@@ -20,6 +21,14 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     )
     made.add_argument("--output", type=Path, help="also write the result to this file")
     return made
+
+
+def add_model(made: argparse.ArgumentParser) -> None:
+    """The option for a network of one's own, with whatever skeleton it has."""
+    made.add_argument(
+        "--model", type=Path, default=DEFAULT_MODEL, metavar="FILE",
+        help="model file to measure (default: the one that ships)",
+    )  # fmt: skip
 
 
 def included(path: Path, option: str) -> Path:

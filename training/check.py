@@ -13,7 +13,7 @@ from __future__ import annotations
 from steadypose.realtime.command.options.parser import Parser, require, run_command
 
 if __name__ == "__main__":
-    require("torch", "onnx", requirements="requirements-train.txt")
+    require("torch", requirements="requirements-train.txt")
 
 import argparse
 import sys

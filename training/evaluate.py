@@ -14,7 +14,7 @@ from steadypose.engines.wording.telling import tell
 from steadypose.realtime.command.options.parser import Number, Parser, require, run_command
 
 if __name__ == "__main__":
-    require("torch", "onnx", requirements="requirements-train.txt")
+    require("torch", requirements="requirements-train.txt")
 
 import argparse
 import sys

@@ -13,7 +13,7 @@ from steadypose.engines.wording.telling import tell
 from steadypose.realtime.command.options.parser import Parser, require
 
 if __name__ == "__main__":
-    require("torch", "onnx", "tqdm", "matplotlib", requirements="requirements-train.txt")
+    require("torch", requirements="requirements-train.txt")
 
 import argparse
 import dataclasses

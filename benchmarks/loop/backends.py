@@ -1,9 +1,9 @@
-"""Compare CPU backends, precisions and thread counts for the shipped model.
+"""Compare CPU backends, precisions and thread counts for a model: the shipped one, or your own.
 
 Speed, cold start and keypoint agreement side by side: rounds alternate between the
 candidates, so that a noisy machine affects all equally.
 
-    python -m benchmarks.loop.backends [--video CLIP ...]
+    python -m benchmarks.loop.backends [--model FILE] [--video CLIP ...]
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, included, p50_p95, parser, publish, table
+from benchmarks.common import add_model, guarded, included, p50_p95, parser, publish, table
 from steadypose.engines.base import Engine
+from steadypose.engines.errors import UsageError
 from steadypose.engines.options import EngineOptions, usable_cpus
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.datatypes import SEEN_SCORE
-from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 
-ROUNDS, CALLS = 6, 60
+ROUNDS, CALLS, LEAST = 6, 60, 64
 COLD = """
 import sys, time, json
 begin = time.perf_counter()
@@ -94,17 +95,21 @@ class Keeper:
         self.engine.close()
 
 
-def real_crops(count: int, videos: Sequence[str]) -> tuple[NDArray[np.uint8], str]:
-    """Crops of the tracked person.
+def real_crops(count: int, videos: Sequence[str], model: Path) -> tuple[NDArray[np.uint8], str]:
+    """Crops of the tracked person, or of whatever the network knows.
 
     Args:
         count: Maximum number of crops.
         videos: Files, or ``demo``; each contributes its share.
+        model: Cuts its own crops.
+
+    Raises:
+        UsageError: The videos end before anything is followed.
     """
     crops: list[NDArray[np.uint8]] = []
     for text in videos:
         engine = open_engine(
-            DEFAULT_MODEL, backend="onnxruntime", options=EngineOptions("fp32", usable_cpus())
+            model, backend="onnxruntime", options=EngineOptions("fp32", usable_cpus())
         ).engine
         keeper, source = Keeper(engine), open_source(SourceOptions(text))
         pipeline = Pipeline(keeper)
@@ -116,12 +121,18 @@ def real_crops(count: int, videos: Sequence[str]) -> tuple[NDArray[np.uint8], st
         keeper.close()
         crops += keeper.crops[17:]
     names = ", ".join(Path(text).name for text in videos)
-    return np.stack(crops[:count]), f"{min(count, len(crops))} crops of {names}"
+    if not crops:
+        raise UsageError(
+            f"{names} ends before anything is followed", fix="name a longer film with --video"
+        )
+    kept = crops[:count]
+    whole = [kept[n % len(kept)] for n in range(max(LEAST, len(kept)))]
+    return np.stack(whole), f"{len(kept)} crops of {names}"
 
 
-def cold_start(candidate: Candidate) -> float:
+def cold_start(candidate: Candidate, model: Path) -> float:
     """Seconds from a fresh interpreter's first import to a warm engine."""
-    arguments = (str(DEFAULT_MODEL), candidate.backend, candidate.precision)
+    arguments = (str(model.absolute()), candidate.backend, candidate.precision)
     done = subprocess.run(
         [sys.executable, "-c", COLD, *arguments, str(candidate.threads)],
         capture_output=True,
@@ -135,6 +146,7 @@ def cold_start(candidate: Candidate) -> float:
 def build_parser() -> argparse.ArgumentParser:
     """All options."""
     made = parser(__doc__)
+    add_model(made)
     video_help = "clips the crops are cut from (default: the demo)"
     made.add_argument("--video", type=Path, nargs="+", default=[], metavar="FILE", help=video_help)
     return made
@@ -144,12 +156,12 @@ def main() -> None:
     """Measure all candidates and print the table."""
     arguments = build_parser().parse_args()
     videos = [str(included(path, "--video")) for path in arguments.video]
-    crops, what = real_crops(240, videos or ["demo"])
+    crops, what = real_crops(240, videos or ["demo"], arguments.model)
     candidates = []
     for backend, precision in (("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")):
         for threads in sorted({1, usable_cpus()}):
             options = EngineOptions(precision, threads)
-            engine = open_engine(DEFAULT_MODEL, backend=backend, options=options).engine
+            engine = open_engine(arguments.model, backend=backend, options=options).engine
             candidates.append(Candidate(backend, precision, threads, engine))
     for _ in range(ROUNDS):
         for c in candidates:
@@ -157,16 +169,21 @@ def main() -> None:
                 begin = time.perf_counter()
                 c.engine.infer(crops[i : i + 1])
                 c.one.append(time.perf_counter() - begin)
-            for i in range(0, 64, 8):
+            for i in range(0, LEAST, 8):
                 begin = time.perf_counter()
                 c.engine.infer(crops[i : i + 8])
                 c.eight.append((time.perf_counter() - begin) / 8)
         for c in candidates[:: len({x.threads for x in candidates})]:
-            c.cold.append(cold_start(c))
+            c.cold.append(cold_start(c, arguments.model))
     wanted = np.concatenate(
         [candidates[0].engine.infer(crops[i : i + 8]).copy() for i in range(0, len(crops), 8)]
     )
     is_seen = wanted[..., 2] >= SEEN_SCORE
+    if not is_seen.any():
+        raise UsageError(
+            f"{arguments.model.name} sees nothing in {what}",
+            fix="name a film of what it was trained on with --video",
+        )
     rows = []
     base = float(np.median(candidates[-1].one))
     for c in candidates:

@@ -3,7 +3,7 @@
 Runs the whole app on a file, and the bare engine on one crop, in alternating rounds
 of one process.
 
-    python -m benchmarks.loop.cost [--video CLIP] [--threads 1]
+    python -m benchmarks.loop.cost [--model FILE] [--video CLIP] [--threads 1]
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.common import guarded, included, parser, publish, table
+from benchmarks.common import add_model, guarded, included, parser, publish, table
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
-from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats.tables import TABLES, Table
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.opening import SourceOptions, open_source
@@ -59,6 +58,7 @@ def run_app(engine: Engine, clip: str, folder: Path, *, has_video: bool) -> App:
 def build_parser() -> argparse.ArgumentParser:
     """All options."""
     made = parser(__doc__)
+    add_model(made)
     made.add_argument("--video", type=Path, metavar="FILE", help="clip (default: the demo)")
     made.add_argument("--threads", type=int, default=default_threads(), help="of the engine")
     return made
@@ -70,7 +70,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     clip = "demo" if arguments.video is None else str(included(arguments.video, "--video"))
     engine = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
+        arguments.model, backend="auto", options=EngineOptions(threads=arguments.threads)
     ).engine
     rows: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from steadypose.engines.errors import ModelFileError
+from steadypose.engines.errors import EngineUnavailableError, ModelFileError
 
 _DEPTH = 3
 _SHOWN = 6
@@ -134,3 +134,35 @@ def shared_prefix(names: Iterable[str]) -> str:
 def _prefixes(name: str) -> list[str]:
     parts = name.split(".")
     return [".".join(parts[:n]) + "." for n in range(1, len(parts))]
+
+
+def load_model_file(path: Path) -> dict[str, Tensor]:
+    """A model file's weights; training without one needs no onnx."""
+    try:
+        from steadypose.export.weights.stored import load_from_model_file  # noqa: PLC0415
+    except ImportError as error:
+        raise EngineUnavailableError(
+            f"reading the weights in {path} needs {error.name}, which is not installed",
+            fix="pip install onnx, or begin with a .pt file",
+        ) from error
+    return load_from_model_file(path)
+
+
+def load_safetensors(path: Path) -> Any:
+    """A safetensors file's tensors.
+
+    Raises:
+        EngineUnavailableError: The package is missing.
+        ValueError: The file is damaged.
+    """
+    try:
+        from safetensors import SafetensorError  # noqa: PLC0415 - most weights are no such file
+        from safetensors.torch import load_file  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise EngineUnavailableError(
+            f"{path} needs safetensors, which is not installed", fix="pip install safetensors"
+        ) from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error

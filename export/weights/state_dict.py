@@ -14,11 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steadypose.engines.errors import EngineUnavailableError, ModelFileError
+from steadypose.engines.errors import ModelFileError
 from steadypose.engines.foreign.files import check_regular
-from steadypose.export.weights.containers import best_prefix, shared_prefix, state_in
+from steadypose.export.weights.containers import (
+    best_prefix,
+    load_model_file,
+    load_safetensors,
+    shared_prefix,
+    state_in,
+)
 from steadypose.export.weights.movenet import is_movenet_graph, load_movenet
-from steadypose.export.weights.stored import load_from_model_file
 
 _SHOWN = 5
 _COUNTER = ".num_batches_tracked"
@@ -69,10 +74,10 @@ def load_weights(path: Path, *, key: str = "", notes: list[str] | None = None) -
     if is_movenet_graph(path):
         return load_movenet(path)
     if path.suffix == ".onnx":
-        return load_from_model_file(path)
+        return load_model_file(path)
     try:
         _check_container(path)
-        loaded = _load_safetensors(path) if path.suffix == ".safetensors" else _load(path)
+        loaded = load_safetensors(path) if path.suffix == ".safetensors" else _load(path)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} does not exist", fix="check --weights") from error
     except OSError as error:
@@ -147,20 +152,6 @@ def _load(path: Path) -> Any:
             raise
     with torch.serialization.safe_globals([(_Ignored, name) for name in names]):
         return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _load_safetensors(path: Path) -> Any:
-    try:
-        from safetensors import SafetensorError  # noqa: PLC0415 - most weights are no such file
-        from safetensors.torch import load_file  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise EngineUnavailableError(
-            f"{path} needs safetensors, which is not installed", fix="pip install safetensors"
-        ) from error
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
 
 
 def to_our_names(

@@ -17,7 +17,6 @@ from training.config import DataConfig, StageConfig, TrainConfig
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
-pytest.importorskip("matplotlib")
 
 STAGE = StageConfig(input=(32, 32), epochs=1, sigma=1.0, batch=4, warmup=2)
 
@@ -117,17 +116,75 @@ def test_corrected_labels_are_noticed_although_there_are_as_many(finished: Path)
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        (replace(STAGE, rate=1e-4), "stage 1 rate 0.001, now 0.0001"),
-        (replace(STAGE, epochs=2), "stage 1 epochs 1, now 2"),
+        (replace(STAGE, epochs=3, rate=1e-4), "stage 1 epochs 1, now 3; stage 1 rate 0.001, now"),
+        (replace(STAGE, epochs=2, schedule="constant"), "stage 1 epochs 1, now 2"),
+        (replace(STAGE, epochs=2, weight_decay=0.5), "stage 1 weight_decay None, now 0.5"),
     ],
 )
-def test_another_rate_or_length_says_how_to_go_on_and_that_works(
-    finished: Path, stage: StageConfig, message: str
+def test_a_finished_run_goes_on_for_longer_at_another_rate(
+    finished: Path, capsys: pytest.CaptureFixture[str], stage: StageConfig, message: str
 ) -> None:
+    from training.runs.progress import read_log
+
+    before = torch.load(finished / "run" / "checkpoint.pt", weights_only=True)["trainer"]
+    score = start(finished, stage=(stage,)).go()
+    assert message in capsys.readouterr().err
+    rows = read_log(finished / "run" / "log.csv")
+    assert [int(row["step"]) for row in rows] == [2 * n for n in range(1, round(stage.epochs) + 1)]
+    assert float(rows[-1]["pck"]) == pytest.approx(score, abs=1e-4)
+    after = torch.load(finished / "run" / "checkpoint.pt", weights_only=True)["trainer"]
+    assert after["step"] == 2 * stage.epochs
+    assert float(after["optimizer"]["state"][0]["step"]) == after["step"]  # its memory was kept
+    assert after["optimizer"]["param_groups"][0]["weight_decay"] == stage.decay
+    key = "conv1.weight"
+    assert not torch.equal(after["network"][key], before["network"][key])
+    start(finished, stage=(stage,)).go()  # and now it is the run's config
+    assert "another config" not in capsys.readouterr().err
+
+
+def test_a_finished_run_takes_another_stage_and_a_running_one_other_later_stages(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from training.runs.progress import read_log
+
+    second = replace(STAGE, input=(64, 32), rate=1e-4)
+    start(finished, stage=(STAGE, replace(second, epochs=2))).go(until_step=2)
+    assert "stage 2 epochs none, now 2" in capsys.readouterr().err
+    start(finished, stage=(STAGE, second)).go()
+    rows = read_log(finished / "run" / "log.csv")
+    assert [(row["stage"], row["step"]) for row in rows] == [("1", "2"), ("2", "4")]
+    with pytest.raises(UsageError, match="stage 1 epochs 1, now 2"):  # that one is over
+        start(finished, stage=(replace(STAGE, epochs=2), second)).go()
+    with pytest.raises(UsageError, match="stage 2 batch 4, now 2"):
+        start(finished, stage=(STAGE, replace(second, batch=2))).go()
+    with pytest.raises(UsageError, match="belongs to another config"):
+        start(finished, stage=(STAGE,)).go()  # what was learnt is not in this config
+
+
+def test_going_on_in_pieces_is_going_on_at_once(finished: Path, tmp_path: Path) -> None:
+    """A run that was lengthened before its end is the longer run, where the rate is constant."""
+    import shutil
+
+    longer = replace(STAGE, epochs=2, schedule="constant", warmup=1)
+    shutil.copytree(finished, tmp_path / "whole")
+    for folder in (finished, tmp_path / "whole"):
+        shutil.rmtree(folder / "run")
+    start(tmp_path / "whole", stage=(longer,)).go()
+    start(finished, stage=(replace(longer, epochs=1),)).go()
+    start(finished, stage=(longer,)).go()
+    one, two = (
+        torch.load(folder / "run" / "checkpoint.pt", weights_only=True)["trainer"]["average"]
+        for folder in (finished, tmp_path / "whole")
+    )
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_what_cannot_be_gone_on_with_says_how_to_and_that_works(finished: Path) -> None:
     from steadypose.export.weights.state_dict import load_weights
     from training.runs.run import Begin, Run
 
-    with pytest.raises(UsageError, match=message) as kept:
+    stage = replace(STAGE, optimizer="adam")
+    with pytest.raises(UsageError, match="stage 1 optimizer adamw, now adam") as kept:
         start(finished, stage=(stage,)).go()
     checkpoint = finished / "run" / "checkpoint.pt"
     assert f"--weights {checkpoint} --out NEW" in str(kept.value)
@@ -138,6 +195,11 @@ def test_another_rate_or_length_says_how_to_go_on_and_that_works(
     assert any("averaged weights of the checkpoint" in note for note in run.notes)
     begun, wanted = run._first.state_dict(), load_weights(finished / "run" / "weights.pt")
     assert all(torch.allclose(begun[k].float(), wanted[k].float(), atol=1e-3) for k in wanted)
+
+
+def test_a_stage_is_not_made_shorter_than_it_has_learnt(finished: Path) -> None:
+    with pytest.raises(UsageError, match=r"learnt 2 steps already, and epochs 0\.5 are 1"):
+        start(finished, stage=(replace(STAGE, epochs=0.5),)).go()
 
 
 def test_a_loss_that_is_no_number_gives_advice_that_works(finished: Path) -> None:
@@ -245,3 +307,39 @@ def test_batches_need_no_shared_memory(tmp_path: Path, monkeypatch: pytest.Monke
         assert a.clean is not None
         assert b.clean is not None
         assert torch.equal(a.clean, b.clean)
+
+
+BARE = """
+import sys
+for name in ("onnx", "tqdm", "matplotlib", "scipy", "pycocotools", "av"):
+    sys.modules[name] = None
+from training.train import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_machine_with_torch_numpy_and_opencv_alone_trains(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    from steadypose.realtime.model.places import ROOT
+
+    coco_file(tmp_path, count=4)
+    (tmp_path / "c.toml").write_text(
+        'name = "a"\n[network]\ndeconv = [16, 16, 16]\n[[train]]\nkind = "coco"\n'
+        'annotations = "labels.json"\n[[validate]]\nkind = "coco"\nannotations = "labels.json"\n'
+        "[[stage]]\ninput = [32, 32]\nepochs = 1\nbatch = 4\n"
+    )
+    given = ["--config", str(tmp_path / "c.toml"), "--out", str(tmp_path / "run")]
+
+    def train(*more: str) -> Any:
+        words = [sys.executable, "-c", BARE, *given, "--workers", "0", *more]
+        return subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
+
+    done = train()
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "weights.pt").is_file()
+    assert (tmp_path / "run" / "grid.png").is_file()
+    refused = train("--weights", "models/pose_resnet18_192x160.onnx")
+    assert refused.returncode == 2
+    assert "needs onnx, which is not installed" in refused.stderr

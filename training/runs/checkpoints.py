@@ -23,6 +23,8 @@ from steadypose.export.weights.state_dict import load_weights
 from training.config import TrainConfig
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_MAY_CHANGE = ("epochs", "rate", "warmup", "schedule", "weight_decay", "hard", "average")
+"""Of a stage while it runs: what was learnt before stays what it is."""
 
 
 @contextlib.contextmanager
@@ -137,35 +139,53 @@ def fingerprint(
     return json.dumps(told, sort_keys=True)
 
 
-def require_same(saved: object, now: str, checkpoint: Path) -> None:
-    """Refuse to mix two runs.
+def changes_since(saved: object, now: str, checkpoint: Path, *, stage: int) -> list[str]:
+    """What of a config was changed that a run can go on with; anything else is refused.
+
+    Length, rate and schedule of the stage that runs, or ran last, may be another, and so may be
+    all stages after it: what was learnt is still what the config says.
 
     Args:
         saved: The fingerprint of a checkpoint.
         now: That of the run.
         checkpoint: The file.
+        stage: In which the checkpoint is, from 0.
+
+    Returns:
+        Notes for the user.
 
     Raises:
-        UsageError: They differ; it says in what.
+        UsageError: Something else differs: two runs would be mixed. It says what.
     """
     if saved == now:
-        return
+        return []
     try:
-        before, after = _flat(parse_json(str(saved))), _flat(parse_json(now))
+        before, after = parse_json(str(saved)), parse_json(now)
     except ValueError:
         before, after = {}, {}
-    changed = [key for key in after if before.get(key) != after[key]]
+    was, now_is = _flat(before), _flat(after)
+    changed = [key for key in {**was, **now_is} if was.get(key) != now_is.get(key)]
+    shown = "; ".join(f"{k} {was.get(k, 'none')}, now {now_is.get(k, 'none')}" for k in changed[:3])
+    if before and _begun(before, stage) == _begun(after, stage):
+        return [f"{checkpoint} goes on with another config ({shown})"]
     if changed == ["labels"]:
         raise UsageError(
             f"the labels were changed after {checkpoint} had learnt from them",
             fix=f"{go_on(checkpoint)}; --out NEW alone learns from scratch",
         )
-    shown = [f"{key} {before.get(key, 'missing')}, now {after[key]}" for key in changed[:3]]
-    detail = f": {'; '.join(shown)}" if shown and before else ""
     raise UsageError(
-        f"{checkpoint} belongs to another config, other data or another version{detail}",
+        f"{checkpoint} belongs to another config, other data or another version"
+        + (f": {shown}" if shown and before else ""),
         fix=f"{go_on(checkpoint)}; or restore the config it was begun with",
     )
+
+
+def _begun(told: dict[str, Any], stage: int) -> dict[str, Any]:
+    """A fingerprint without what may be changed."""
+    stages = list(told["stage"])[: stage + 1]
+    if len(stages) > stage:
+        stages[stage] = {k: v for k, v in stages[stage].items() if k not in _MAY_CHANGE}
+    return {**told, "stage": stages}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def notes_on(config: TrainConfig, skeleton: Skeleton, steps: Sequence[int]) -> l
         steps: Of each stage.
     """
     notes = []
+    if importlib.util.find_spec("matplotlib") is None:
+        notes.append("matplotlib is not installed: no curve.png; log.csv has the same numbers")
     if config.augment.flip > 0 and not skeleton.flip_pairs:
         notes.append(
             f"skeleton {skeleton.name} has no mirror pairs: pictures are mirrored and "

@@ -144,9 +144,12 @@ def _is_row(line: Sequence[str]) -> bool:
 
 
 def draw_curve(rows: Sequence[Mapping[str, str]], path: Path, *, title: str) -> None:
-    """Plot loss and PCK over epochs; dotted lines separate the stages."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # slow import
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    """Plot loss and PCK over epochs, if matplotlib is there; dotted lines separate the stages."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # slow import
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError:
+        return
 
     figure = Figure(figsize=(8, 4), layout="constrained")
     FigureCanvasAgg(figure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
@@ -21,12 +19,13 @@ from training.datasets.review import review
 from training.examples.batches import Batch, Batches, load_batches, worker_ended
 from training.measures.measure import measure
 from training.runs.after_epoch import draw_pictures, write_weights
+from training.runs.bar import Bar, has_bar, left
 from training.runs.checkpoints import (
+    changes_since,
     fingerprint,
     go_on,
     has_weights,
     load_checkpoint,
-    require_same,
     save_checkpoint,
     writing,
 )
@@ -99,7 +98,7 @@ class Run:
             weights = root / config.network.weights
         self._root, self._out = root, out
         self._device, self._workers = device, workers
-        self._is_silent = is_quiet or not sys.stderr.isatty()
+        self._is_silent = is_quiet or not has_bar()
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -132,7 +131,9 @@ class Run:
         """
         saved = load_checkpoint(self._checkpoint)
         if saved is not None:
-            require_same(saved.get("fingerprint"), self._fingerprint(), self._checkpoint)
+            told, stage = saved.get("fingerprint"), int(saved["place"][0])
+            for note in changes_since(told, self._fingerprint(), self._checkpoint, stage=stage):
+                tell(f"note: {note}")
         place = Place(*saved["place"]) if saved else Place(self._first_stage, 0)
         done = place.steps_before + (int(saved["trainer"]["step"]) if saved else 0)
         with writing(self._out / "log.csv"):
@@ -192,13 +193,8 @@ class Run:
         epochs = max(1, round(trainer.stage.epochs))
         epoch_ends = {round(trainer.steps * n / epochs) for n in range(1, epochs + 1)}
         source = load_batches(batches, first=trainer.step, last=last, workers=self._workers)
-        bar = tqdm(
-            total=trainer.steps,
-            initial=trainer.step,
-            desc=f"stage {place.stage + 1}/{len(self.config.stage)}",
-            disable=self._is_silent,
-            unit="step",
-        )
+        title = f"stage {place.stage + 1}/{len(self.config.stage)}"
+        bar = Bar(title, steps=trainer.steps, done=trainer.step, is_silent=self._is_silent)
         score, saved_s = None, time.perf_counter()
         if trainer.step in epoch_ends:
             if log.has(place.steps_before + trainer.step):
@@ -214,10 +210,10 @@ class Run:
                 waited_s = time.perf_counter() - begin_s
                 loss = self._learn(trainer, batch)
                 meter.add(loss, time.perf_counter() - begin_s, waited_s)
-                bar.update()
-                if not bar.disable:
-                    left = tqdm.format_interval(self._left_s(trainer, place, meter))
-                    bar.set_postfix_str(f"loss {meter.loss:.5f}, run {left} left")
+                bar.step()
+                if not self._is_silent:
+                    wait = left(self._left_s(trainer, place, meter))
+                    bar.say(f"loss {meter.loss:.5f}, run {wait} left")
                 is_epoch = trainer.step in epoch_ends
                 if is_epoch or time.perf_counter() - saved_s > _SAVE_EVERY_S:
                     self._save(trainer, place, meter)
@@ -238,12 +234,12 @@ class Run:
         def pixels(stage: StageConfig) -> int:
             return stage.input[0] * stage.input[1] * stage.batch
 
-        left = float(trainer.steps - trainer.step)
+        steps_left = float(trainer.steps - trainer.step)
         for number in range(place.stage + 1, len(self.config.stage)):
             stage = self.config.stage[number]
             steps = stage.epochs * self._batches(stage, number).steps_per_epoch
-            left += steps * pixels(stage) / pixels(trainer.stage)
-        return left * meter.step_s
+            steps_left += steps * pixels(stage) / pixels(trainer.stage)
+        return steps_left * meter.step_s
 
     def _next(self, source: Iterator[Batch], trainer: Trainer, place: Place, meter: Meter) -> Batch:
         """The next batch; if the data are wrong, save the training state first."""
@@ -289,7 +285,7 @@ class Run:
             log.write(row)
         draw_pictures(engine, self._held_out[0], log.rows, self._out)
         if self._is_silent:
-            left = tqdm.format_interval(self._left_s(trainer, place, meter))
-            tell(f"{','.join(row.values())}; {left} left", to_error=False)
+            wait = left(self._left_s(trainer, place, meter))
+            tell(f"{','.join(row.values())}; {wait} left", to_error=False)
         meter.start_epoch()
         return score

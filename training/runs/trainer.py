@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steadypose.engines.errors import EngineError
+from steadypose.engines.errors import EngineError, UsageError
 from steadypose.engines.options import BF16_GAIN
 from steadypose.export.models.decoding import Preprocess
 from steadypose.export.models.registry import IMAGENET_MEAN, IMAGENET_STD
@@ -173,9 +173,21 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from ``state``."""
+        """Continue from ``state``.
+
+        Raises:
+            UsageError: It has learnt for longer than this stage lasts.
+        """
         self.step = int(state["step"])
+        if self.step > self.steps:
+            raise UsageError(
+                f"the stage has learnt {self.step} steps already, and epochs "
+                f"{self.stage.epochs:g} are {self.steps}",
+                fix="give it at least as many epochs, or choose another --out",
+            )
         self._is_bf16 = bool(state.get("is_bf16", self._is_bf16))  # missing in older checkpoints
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
+        for group in self._optimizer.param_groups:
+            group["weight_decay"] = self.stage.decay  # it may be another than the checkpoint's

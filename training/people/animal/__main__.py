@@ -12,7 +12,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from steadypose.engines.file_io import write_error
 from steadypose.realtime.command.options.parser import Number, Parser, run_command
@@ -45,6 +49,10 @@ average = 0.98
 """
 
 
+def _as_it_is(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return image
+
+
 def make(arguments: argparse.Namespace) -> str:
     """Do what the command line says."""
     out: Path = arguments.out
@@ -62,7 +70,7 @@ def make(arguments: argparse.Namespace) -> str:
         config.write_text(CONFIG.format(epochs=arguments.epochs), encoding="utf-8")
         sink = VideoSink(walk, fps=FPS)
         for n, (image, _) in enumerate(film(arguments.frames)):
-            sink.add((lambda image=image: image, n / FPS))
+            sink.add((partial(_as_it_is, image), n / FPS))
         sink.close()
     except OSError as error:
         raise write_error(out, error) from error

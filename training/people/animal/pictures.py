@@ -30,7 +30,7 @@ _FILM_HW, FPS, _TRUNK = (360, 640), 25, 110.0
 def _picture(rng: np.random.Generator) -> tuple[Image, list[dict[str, Any]]]:
     """A picture with one quib, or two, and what is to be labelled in it."""
     height, width = _SIZES_HW[int(rng.integers(len(_SIZES_HW)))]
-    image, found = scene(rng, (height, width)), []
+    image, found = scene(rng, (height, width)), list[tuple[Floats, Mask, Mask]]()
     for n in range(2 if rng.random() < 0.15 else 1):
         trunk = rng.uniform(0.16, 0.38) * width * (0.6 if n else 1.0)
         middle = np.array((width, height)) * rng.uniform((0.3, 0.35), (0.7, 0.6))
@@ -39,17 +39,16 @@ def _picture(rng: np.random.Generator) -> tuple[Image, list[dict[str, Any]]]:
         hidden = np.zeros_like(mask)
         if rng.random() < 0.3:
             hidden = cover(image, rng, middle=middle, trunk=trunk)
-        for other in found:  # the one behind is hidden by this one, and by what hides this one
-            other["hidden"] |= mask | hidden
-        xy = keypoints(posture, middle=middle, trunk=trunk)
-        found.append({"xy": xy, "mask": mask, "hidden": hidden})
-    return photographed(image, rng), [_labels(**one) for one in found]
+        for _, _, hidden_before in found:  # the one behind is hidden by this one, and what hides it
+            hidden_before |= mask | hidden
+        found.append((keypoints(posture, middle=middle, trunk=trunk), mask, hidden))
+    return photographed(image, rng), [_labels(*one) for one in found]
 
 
 def _labels(xy: Floats, mask: Mask, hidden: Mask) -> dict[str, Any]:
     """An annotation in COCO's form, without ids."""
     height, width = mask.shape
-    triples = []
+    triples: list[float] = []
     for x, y in xy.round(2):
         is_inside = 0 <= x <= width - 1 and 0 <= y <= height - 1
         is_hidden = is_inside and bool(hidden[round(y), round(x)])
