@@ -148,5 +148,6 @@ def test_of_poses_that_are_alike_the_best_is_left() -> None:
 def test_the_similarity_of_two_poses_is_cocos_with_the_mean_of_their_areas() -> None:
     a, b = pose(0, 0.9, area=2 * AREA), pose(30, 0.5, area=AREA)
     oks = np.mean([math.exp(-(30.0**2) / (2 * 1.5 * AREA * (2 * s) ** 2)) for s in COCO17.sigmas])
-    assert len(suppress([a, b], sigmas=COCO17.sigmas, threshold=oks - 1e-6)) == 1
-    assert len(suppress([a, b], sigmas=COCO17.sigmas, threshold=oks + 1e-6)) == 2
+    limit = float(oks)
+    assert len(suppress([a, b], sigmas=COCO17.sigmas, threshold=limit - 1e-6)) == 1
+    assert len(suppress([a, b], sigmas=COCO17.sigmas, threshold=limit + 1e-6)) == 2

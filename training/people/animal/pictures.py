@@ -39,8 +39,8 @@ def _picture(rng: np.random.Generator) -> tuple[Image, list[dict[str, Any]]]:
         hidden = np.zeros_like(mask)
         if rng.random() < 0.3:
             hidden = cover(image, rng, middle=middle, trunk=trunk)
-        for _, _, hidden_before in found:  # the one behind is hidden by this one, and what hides it
-            hidden_before |= mask | hidden
+        for _, _, before in found:  # that one is hidden by this one, and by what hides this one
+            np.logical_or(before, mask | hidden, out=before)
         found.append((keypoints(posture, middle=middle, trunk=trunk), mask, hidden))
     return photographed(image, rng), [_labels(*one) for one in found]
 
