@@ -70,6 +70,8 @@ def in_film(recorded: Path) -> str:
     """How well the film's animal was followed, by the CSV of the run."""
     with recorded.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    if not rows:
+        return "In the film: nothing was followed"
     frames = max(int(row["frame"]) for row in rows) + 1
     truth = [xy for _, xy in film(frames)]
     errors = []

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     for name, least, usual, what in (
         ("count", 4, 100, "labelled pictures to learn from"),
-        ("epochs", 1, 30, "epochs in the config"),
+        ("epochs", 1, 40, "epochs in the config"),
         ("frames", 1, 250, "frames of the film"),
     ):
         parser.add_argument(
