@@ -46,6 +46,11 @@ class FakeCuda:
         self._next = 0x1000
         self.alive: Callable[[], int] = lambda: 0
         self.clock_ms = 0.0
+        self.sleepy_events: set[int] = set()
+        self.naps = 0
+        """How often somebody slept until the work of a stream was done."""
+        self.spins = 0
+        """How often somebody asked for it all the time."""
         self.streams_of_events: dict[int, int] = {}
         self.is_lost = False
         """Every call fails until the last context is given back."""
@@ -61,8 +66,9 @@ class FakeCuda:
     def queue(self, stream: int, work: Work) -> None:
         (self.recording[stream] if stream in self.recording else self.queues[stream]).append(work)
 
-    def wait(self, stream: int) -> None:
+    def wait(self, stream: int, *, is_asleep: bool = False) -> None:
         assert stream not in self.recording, "a stream must not be waited for while recording"
+        self.naps, self.spins = self.naps + is_asleep, self.spins + (not is_asleep)
         for work in self.queues[stream]:
             work()
         self.queues[stream].clear()
@@ -167,15 +173,17 @@ class _Library:
         if self._cuda.lost_after == 0:
             self._cuda.is_lost = True
 
-    def cuEventCreate(self, out: Any, _: int) -> None:  # noqa: N802
+    def cuEventCreate(self, out: Any, flags: int) -> None:  # noqa: N802
         out.value = self._cuda.handle()
         self._cuda.events[out.value] = 0.0
+        if flags & 1:  # CU_EVENT_BLOCKING_SYNC
+            self._cuda.sleepy_events.add(out.value)
 
     def cuEventSynchronize(self, event: int) -> int:  # noqa: N802
         cuda = self._cuda
         if cuda.is_lost:
             return 719
-        cuda.wait(cuda.streams_of_events[event])
+        cuda.wait(cuda.streams_of_events[event], is_asleep=event in cuda.sleepy_events)
         return 0
 
     def cuEventRecord(self, event: int, stream: int) -> None:  # noqa: N802
