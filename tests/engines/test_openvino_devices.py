@@ -51,6 +51,20 @@ def test_a_device_that_takes_one_crop_at_a_time_answers_for_each(
     np.testing.assert_allclose(answer(tiny_path, CPU), wanted, atol=1e-3)
 
 
+def test_each_batch_size_is_prepared_once_and_answers_as_its_crops_do_alone(
+    tiny_path: Path,
+) -> None:
+    engine: Any = registry.open_engine(tiny_path, backend="openvino", options=CPU).engine
+    given = crops(engine.spec.input_hw, 5)
+    wanted = np.concatenate([engine.infer(given[i : i + 1]).copy() for i in range(5)])
+    for count in (1, 3, 2, 1, 5, 3):
+        for first in range(6 - count):
+            found = engine.infer(given[first : first + count])
+            np.testing.assert_allclose(found, wanted[first : first + count], atol=1e-3)
+    assert sorted(engine._lanes) == [1, 2, 3, 5]
+    engine.close()
+
+
 def test_a_device_that_is_missing_is_a_sentence_that_names_those_that_are_there(
     tiny_path: Path,
 ) -> None:
