@@ -64,7 +64,7 @@ class Stream(Generic[T]):
                 except (SteadyposeError, KeyboardInterrupt) as error:
                     failure = error
                 if in_engine is not None:
-                    self.pipeline.start(in_engine)
+                    self._start(in_engine)
                 elif not done and failure is None:
                     if self._is_over():
                         return
@@ -94,7 +94,7 @@ class Stream(Generic[T]):
                 in_engine = None
                 if following is not None:
                     in_engine = following
-                    self.pipeline.start(following)
+                    self._start(following)
                 if crops is not None and found is not None:
                     yield self._completed(crops, found)
                 elif failure is not None:
@@ -130,6 +130,10 @@ class Stream(Generic[T]):
     def _is_over(self) -> bool:
         """A program that is paused at the last frame goes on when it may."""
         return self.may_read() and (self._is_full() or self.source.is_over)
+
+    def _start(self, crops: Crops) -> None:
+        with self.apart():
+            self.pipeline.start(crops)
 
     def _finish(self, crops: Crops) -> FloatArray:
         with self.apart():

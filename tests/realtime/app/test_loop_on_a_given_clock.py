@@ -10,6 +10,7 @@ import pytest
 
 from steadypose.realtime.command.summary import figures, summary, write_figures
 from steadypose.realtime.datatypes import Pose
+from steadypose.realtime.tracking.pipeline import Crops
 from tests.support.scripted import make_loop
 
 Patch = pytest.MonkeyPatch
@@ -75,13 +76,18 @@ def test_each_stage_is_told_what_it_took(monkeypatch: Patch, tmp_path: Path) -> 
 
 def test_the_time_outside_the_engine_and_the_source_is_overhead(monkeypatch: Patch) -> None:
     loop = make_loop(monkeypatch, FRAMES[:], prepare_s=0.005, track_s=0.002, draw_s=0.01)
-    real = loop.source.read
+    real, start = loop.source.read, loop.app.pipeline.start
 
     def slow_read(timeout_s: float) -> object:
         loop.clock.passes(0.1)
         return real(timeout_s)
 
+    def slow_start(crops: Crops) -> None:
+        loop.clock.passes(0.03)
+        start(crops)
+
     loop.source.read = slow_read  # type: ignore[assignment, method-assign]
+    loop.app.pipeline.start = slow_start  # type: ignore[method-assign]
     loop.app.run()
     assert figures(loop.app)["overhead_ms_p50"] == pytest.approx(17.0, abs=0.01)
     assert "everything else 17.00 ms" in "\n".join(summary(loop.app))
