@@ -60,12 +60,13 @@ class KalmanSmoother(Presence):
         self._agility = unit * np.array(self.noise.agility)[:, None]
         self.weight: FloatArray = np.full((m, n), 1.0 / m)
         """(M, N) how likely each mode is."""
-        # Mean and covariance lie in one array: one operation updates both.
-        self._belief: FloatArray = np.zeros((m, 8, n))
+        # Mean, covariance and what disturbs them lie in one array: one product moves them all.
+        self._belief: FloatArray = np.zeros((m, 9, n))
         self._later: FloatArray = np.zeros((m, 8, n))
+        self._density: FloatArray = self._belief[:, 8]
         self.mean: FloatArray = self._belief[:, :4].reshape(m, 2, 2, n)
         """(M, position or velocity, x or y, N), pixels and pixels a second."""
-        self.covariance: FloatArray = self._belief[:, 4:]
+        self.covariance: FloatArray = self._belief[:, 4:8]
         """(M, 00 01 10 11, N) of position and velocity along one axis."""
         assert np.shares_memory(self.mean, self._belief)
         self._mixed: FloatArray = np.zeros((2, 2, n))
@@ -140,35 +141,41 @@ class KalmanSmoother(Presence):
             return
         if len(self.weight) > 1:
             self._interact(dt)
-        step, noise = matrices(dt, self.noise.decay_s)
-        density = self._acceleration * self._size
-        density += self._agility * np.hypot(self.mean[:, 1, 0], self.mean[:, 1, 1])
-        density *= density
-        np.matmul(step, self._belief, out=self._later)
-        self._belief[...] = self._later
-        self.covariance += noise * density[:, None]
+        deviation = self._agility * np.hypot(self.mean[:, 1, 0], self.mean[:, 1, 1])
+        deviation += self._acceleration * self._size
+        np.multiply(deviation, deviation, out=self._density)
+        np.matmul(matrices(dt, self.noise.decay_s), self._belief, out=self._later)
+        self._belief[:, :8] = self._later
         self._combine()
 
     def _interact(self, dt: float) -> None:
         """Mix the modes' estimates by the probability of a switch into each mode."""
         modes, weight = len(self.weight), self.weight
         leave = (1.0 - math.exp(-modes * self.noise.leave_rate * dt)) / modes  # for each other
-        after = weight + leave * (1.0 - modes * weight)
+        after = (1.0 - modes * leave) * weight
+        after += leave
         share = (leave / after)[:, None]  # of the mixture of all in each mode's new start
         # The spread of the means adds to a mixture; x and y share a covariance: half their sum.
         away = self._mixed - self.mean
-        spread = 0.5 * np.einsum("mpan,mqan->mpqn", away, away).reshape(modes, 4, -1)
+        spread = np.einsum("mpan,mqan->mpqn", away, away).reshape(modes, 4, -1)
+        spread *= 0.5
         mixture = np.einsum("mn,mcn->cn", weight, self.covariance + spread)
-        self.mean += share[:, None] * away
-        self.covariance += share * (mixture - self.covariance + (1.0 - share) * spread)
+        away *= share[:, None]
+        self.mean += away
+        spread *= 1.0 - share
+        spread += mixture
+        spread -= self.covariance
+        spread *= share
+        self.covariance += spread
         self.weight = after
 
     def _combine(self) -> None:
         """Combine the modes into one estimate (``xy``, ``velocity``)."""
-        self._mixed[...] = self.mean[0]
-        if len(self.weight) > 1:
-            away = self.mean[1:] - self.mean[0]
-            self._mixed += np.einsum("mn,mpan->pan", self.weight[1:], away)
+        if len(self.weight) == 1:
+            self._mixed[...] = self.mean[0]
+            return
+        away = self.mean[1:] - self.mean[0]
+        np.add(self.mean[0], np.einsum("mn,mpan->pan", self.weight[1:], away), out=self._mixed)
 
     def update(self, xy: FloatArray, score: FloatArray, size_px: FloatArray) -> None:
         """Apply one frame's measurements; see ``Smoother.update``."""
@@ -189,7 +196,7 @@ class KalmanSmoother(Presence):
         squared /= spread  # the deviation, in standard deviations
         gain = is_used / spread
         cost = 0.5 * squared
-        if squared.max() > noise.huber * noise.huber:  # most frames have no outlier
+        if np.maximum.reduce(squared, axis=None) > noise.huber * noise.huber:  # seldom
             deviation = np.sqrt(squared)
             gain *= noise.huber / np.maximum(deviation, noise.huber)
             bounded = np.minimum(deviation, noise.huber)
@@ -224,9 +231,9 @@ class KalmanSmoother(Presence):
                 robust density: linear, not square, in the tails.
             is_used: (N,) where there was a measurement.
         """
-        likelihood = np.exp(self.noise.sharpness * (cost.min(axis=0) - cost))
+        likelihood = np.exp(self.noise.sharpness * (np.minimum.reduce(cost) - cost))
         likelihood *= self.weight
-        likelihood /= likelihood.sum(axis=0)
+        likelihood /= np.add.reduce(likelihood)
         np.maximum(likelihood, _LEAST_WEIGHT, out=likelihood)
         np.copyto(self.weight, likelihood, where=is_used)
 

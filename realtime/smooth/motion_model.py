@@ -36,7 +36,7 @@ def transition(dt: float, tau: float) -> tuple[float, float, float, float, float
     return carried, faded, q00, q01, q11
 
 
-def matrices(dt: float, taus: Sequence[float]) -> tuple[FloatArray, FloatArray]:
+def matrices(dt: float, taus: Sequence[float]) -> FloatArray:
     """One prediction step of every mode, ready to be multiplied.
 
     Args:
@@ -44,23 +44,22 @@ def matrices(dt: float, taus: Sequence[float]) -> tuple[FloatArray, FloatArray]:
         taus: Fading time of each of M modes, seconds.
 
     Returns:
-        (M, 8, 8) for x, y, their velocities, and the covariance along one axis flattened to
-        (00, 01, 10, 11), whose part is the Kronecker product of the transition with itself;
-        (M, 4, 1) process noise of the covariance for a unit spectral density.
+        (M, 8, 9) to x, y, their velocities, and the covariance along one axis flattened to
+        (00, 01, 10, 11), whose part is the Kronecker product of the transition with itself; from
+        the same eight, and the spectral density of the process noise.
     """
-    steps, noises = np.zeros((len(taus), 8, 8)), []
-    for step, tau in zip(steps, taus, strict=True):
-        c, f, q00, q01, q11 = transition(dt, tau)
-        step[_PLACES] = (
-            *(1.0, c, 1.0, c, f, f),
-            *(1.0, c, c, c * c, f, c * f, f, c * f, f * f),
-        )
-        noises.append((q00, q01, q01, q11))
-    return steps, np.array(noises)[:, :, None]
+    steps = np.zeros((len(taus), 8, 9))
+    steps[:, _ROWS, _COLUMNS] = [_entries(*transition(dt, tau)) for tau in taus]
+    return steps
 
 
-# Entries of the step matrix: rows and columns of x, y, velocities; of the covariance.
-_PLACES = (
-    np.array((0, 0, 1, 1, 2, 3, 4, 4, 4, 4, 5, 5, 6, 6, 7)),
-    np.array((0, 2, 1, 3, 2, 3, 4, 5, 6, 7, 5, 7, 6, 7, 7)),
-)
+def _entries(c: float, f: float, q00: float, q01: float, q11: float) -> tuple[float, ...]:
+    return (
+        *(1.0, c, 1.0, c, f, f),
+        *(1.0, c, c, c * c, q00, f, c * f, q01, f, c * f, q01, f * f, q11),
+    )
+
+
+# Where they lie: those of x, y and velocities; of the covariance.
+_ROWS = np.array((0, 0, 1, 1, 2, 3, 4, 4, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7))
+_COLUMNS = np.array((0, 2, 1, 3, 2, 3, 4, 5, 6, 7, 8, 5, 7, 8, 6, 7, 8, 7, 8))

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from steadypose.realtime.datatypes import FloatArray, State
 
+# NumPy is slow to find out what a member of an enumeration is.
+_LOST, _MEASURED = np.int8(State.LOST), np.int8(State.MEASURED)
+
 
 class Presence:
     """The clock of a filter and the state of S x K keypoints.
@@ -23,7 +26,7 @@ class Presence:
     def __init__(self, slots: int, keypoints: int, *, coast_s: float, reacquire_s: float) -> None:
         n = slots * keypoints
         self._coast_s, self._reacquire_s = coast_s, reacquire_s
-        self._flat: NDArray[np.int8] = np.full(n, State.LOST, np.int8)
+        self._flat: NDArray[np.int8] = np.full(n, _LOST)
         self._is_alive: NDArray[np.bool_] = self._flat.view(np.bool_)
         self.state: NDArray[np.int8] = self._flat.reshape(slots, keypoints)
         self._seen_s: FloatArray = np.full(n, -math.inf)
@@ -52,10 +55,10 @@ class Presence:
             (N,) which correct; (N,) which restart, None if there is none.
         """
         now = self._time_s
-        is_continued = self._flat != State.LOST
+        is_continued = self._flat != _LOST
         if (is_near & is_continued >= is_usable).all():  # as in most frames
             self._refused_s.fill(math.inf)
-            self._flat[is_usable] = State.MEASURED
+            self._flat[is_usable] = _MEASURED
             self._seen_s[is_usable] = now
             return is_usable, None
         # Rejected long enough: a single outlier is never accepted, however slow the camera.
@@ -71,12 +74,12 @@ class Presence:
         return is_used, is_fresh if is_fresh.any() else None
 
     def _note_measured(self, which: NDArray[np.bool_]) -> None:
-        self._flat[which] = State.MEASURED
+        self._flat[which] = _MEASURED
         self._seen_s[which] = self._time_s
         self._refused_s[which] = math.inf
 
     def _forget(self, slot: int) -> None:
         k = self.state.shape[1]
         rows = slice(slot * k, (slot + 1) * k)
-        self._flat[rows] = State.LOST
+        self._flat[rows] = _LOST
         self._seen_s[rows] = -math.inf

@@ -66,6 +66,9 @@ class Framing:
         self._fewest = min(_FEWEST, len(skeleton))
         self._a, self._b, self._length = _indices(LENGTHS, skeleton)
         self._root, self._end, self._span = _indices(_SPANS, skeleton)
+        self._limbs = len(self._length)
+        self._from = np.concatenate((self._a, self._root))
+        self._to = np.concatenate((self._b, self._end))
 
     def plausible(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Select the seen keypoints that can belong to one person.
@@ -77,13 +80,17 @@ class Framing:
             xy: (K, 2) frame pixels.
             is_seen: (K,) which keypoints have a score worth trusting.
         """
-        height = self._height(xy, is_seen)
+        offset = xy[self._from] - xy[self._to]
+        apart = np.hypot(offset[:, 0], offset[:, 1])
+        height = self._height(apart[: self._limbs], is_seen)
         if height is None:
             return is_seen
-        offset = xy[self._end] - xy[self._root]
-        is_far = np.hypot(offset[:, 0], offset[:, 1]) > _STRETCH * height * self._span
+        is_far = apart[self._limbs :] > _STRETCH * height * self._span
+        is_far &= is_seen[self._root]
+        if not is_far.any():  # as in most frames
+            return is_seen
         is_good = is_seen.copy()
-        is_good[self._end[is_far & is_seen[self._root]]] = False
+        is_good[self._end[is_far]] = False
         return is_good
 
     def evidence(self, pose: FloatArray) -> FloatArray:
@@ -98,15 +105,18 @@ class Framing:
         is_seen = (pose[:, 2] >= SEEN_SCORE) & np.isfinite(pose[:, :2]).all(axis=1)
         return np.where(self.plausible(pose[:, :2], is_seen), pose[:, 2], 0.0)
 
-    def _height(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> float | None:
-        """Standing height from the limbs that are seen whole, frame pixels."""
-        is_whole = is_seen[self._a] & is_seen[self._b]
-        count = int(is_whole.sum())
-        if count == 0:
+    def _height(self, apart: FloatArray, is_seen: NDArray[np.bool_]) -> float | None:
+        """Standing height from the limbs that are seen whole, frame pixels.
+
+        Args:
+            apart: Length of every limb, frame pixels.
+            is_seen: (K,)
+        """
+        heights = (apart / self._length)[is_seen[self._a] & is_seen[self._b]]
+        if not len(heights):
             return None
-        offset = xy[self._a[is_whole]] - xy[self._b[is_whole]]
-        heights = np.sort(np.hypot(offset[:, 0], offset[:, 1]) / self._length[is_whole])
-        return float(heights[int(_HEIGHT_RANK * (count - 1))])
+        heights.sort()
+        return float(heights[int(_HEIGHT_RANK * (len(heights) - 1))])
 
     def box(
         self, xy: FloatArray, is_used: NDArray[np.bool_], frame_hw: tuple[int, int]
@@ -125,20 +135,38 @@ class Framing:
         used = xy[is_used]
         if len(used) < self._fewest:
             return None
-        low, high = used.min(axis=0), used.max(axis=0)
+        low, high = np.minimum.reduce(used), np.maximum.reduce(used)
         if self._fewest < _FEWEST:
             missing = np.maximum(_SHARE_OF_POINTS * min(frame_hw) - (high - low), 0.0)
             low, high = low - missing / 2, high + missing / 2
+        if len(used) < len(xy):
+            low, high = self._with_unseen(xy, is_used, low, high, frame_hw)
+        return BBox(*low.tolist(), *high.tolist())
+
+    def _with_unseen(
+        self,
+        xy: FloatArray,
+        is_used: NDArray[np.bool_],
+        low: FloatArray,
+        high: FloatArray,
+        frame_hw: tuple[int, int],
+    ) -> tuple[FloatArray, FloatArray]:
+        """The corners of a box, extended to where the unseen end of a limb can be."""
         has_a, has_b = is_used[self._a], is_used[self._b]
         is_open = has_a != has_b
-        height = self._height(xy, is_used) if is_open.any() else None
-        if height is not None:
-            seen = np.where(has_a, self._a, self._b)[is_open]
-            reach = (_REACH * height * self._length[is_open])[:, None]
-            limit = np.array((frame_hw[1] - 0.5, frame_hw[0] - 0.5))
-            low = np.minimum(low, np.maximum((xy[seen] - reach).min(axis=0), -0.5))
-            high = np.maximum(high, np.minimum((xy[seen] + reach).max(axis=0), limit))
-        return BBox(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+        if not is_open.any():
+            return low, high
+        offset = xy[self._a] - xy[self._b]
+        height = self._height(np.hypot(offset[:, 0], offset[:, 1]), is_used)
+        if height is None:
+            return low, high
+        seen = np.where(has_a, self._a, self._b)[is_open]
+        reach = (_REACH * height * self._length[is_open])[:, None]
+        limit = np.array((frame_hw[1] - 0.5, frame_hw[0] - 0.5))
+        return (
+            np.minimum(low, np.maximum((xy[seen] - reach).min(axis=0), -0.5)),
+            np.maximum(high, np.minimum((xy[seen] + reach).max(axis=0), limit)),
+        )
 
 
 def known_lengths(

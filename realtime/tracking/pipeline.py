@@ -240,10 +240,10 @@ class Pipeline:
         Args:
             found: (..., K, 3) keypoints in crop pixels, as the network gave them.
         """
-        is_sound = np.abs(found).max(axis=(-2, -1), initial=0.0) < _BEYOND_PX  # false for NaN
-        if is_sound.all():
+        far = np.abs(found)
+        if np.maximum.reduce(far, axis=None, initial=0.0) < _BEYOND_PX:  # false for NaN
             return
-        found[~is_sound] = 0.0
+        found[~(far.max(axis=(-2, -1)) < _BEYOND_PX)] = 0.0
         if self._say is not None:
             say, self._say = self._say, None
             say(

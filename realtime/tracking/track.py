@@ -66,7 +66,8 @@ class Track:
             moved = moved[moved[:, 0] == moved[:, 0]]  # drops NaN, the fast way
             if len(moved):
                 gain = 1.0 - math.exp(-dt_s / _VELOCITY_TIME_CONSTANT_S)
-                self.velocity += gain * (moved.sum(axis=0) / (len(moved) * dt_s) - self.velocity)
+                mean = np.add.reduce(moved) / (len(moved) * dt_s)
+                self.velocity += gain * (mean - self.velocity)
         self.last_seen_xy, self.seen_s = xy, time_s
 
     @property
@@ -84,7 +85,7 @@ def quality(score: FloatArray) -> FloatArray:
         score: (..., K) keypoint scores.
     """
     half = max(1, score.shape[-1] // 2)
-    best: FloatArray = np.sort(score, axis=-1)[..., -half:].mean(axis=-1)
+    best: FloatArray = np.add.reduce(np.sort(score, axis=-1)[..., -half:], axis=-1) / half
     return best
 
 

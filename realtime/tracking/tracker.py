@@ -29,6 +29,7 @@ eight exceed it; the maximum in empty scenes is in benchmarks/results/presence.m
 
 _SEARCH_GROWTH = 1.03  # growth of a crop without a person, per frame, for 15 frames
 _LOST_AFTER_MISSES = 2  # frames without a hit after which a track is lost
+_LOST = np.int8(State.LOST)  # NumPy is slow to find out what a member of an enumeration is
 
 
 class Tracker:
@@ -89,9 +90,8 @@ class Tracker:
         self._roster.frame_hw = frame_hw
         xy = self.smoother.forecast(time_s)
         for track in self.tracks:
-            is_used = (self.smoother.state[track.slot] != State.LOST) & (
-                track.evidence >= BOX_SCORE
-            )
+            is_used = self.smoother.state[track.slot] != _LOST
+            is_used &= track.evidence >= BOX_SCORE
             target = self._framing.box(xy[track.slot], is_used, frame_hw)
             if track.misses and track.track_id:
                 dx, dy = track.drift(time_s) - track.drift(time_s - dt_s)
@@ -127,7 +127,7 @@ class Tracker:
         self.smoother.predict(time_s)
         self._measure(time_s, self._match(looked, keypoints, proposals), looked)
         self._seek(others)
-        self._roster.update(time_s, np.concatenate((proposals, others)))
+        self._roster.update(time_s, _joined(proposals, others))
 
     def poses(self, *, is_smooth: bool) -> list[Pose]:
         """Confirmed people as of the last update.
@@ -147,7 +147,7 @@ class Tracker:
         state, uncertainty = self.smoother.state.copy(), self.smoother.uncertainty_later()
 
         def work_out() -> list[FloatArray]:
-            found, is_lost = uncertainty(), state == State.LOST
+            found, is_lost = uncertainty(), state == _LOST
             return [np.where(is_lost[slot, :, None, None], np.nan, found[slot]) for slot in slots]
 
         return work_out
@@ -170,7 +170,7 @@ class Tracker:
         else:
             is_raw = track.score >= SEEN_SCORE
             xy = np.where(is_raw[:, None], track.raw_xy, np.nan)
-            state = np.where(is_raw, np.int8(State.MEASURED), np.int8(State.LOST))
+            state = np.where(is_raw, np.int8(State.MEASURED), _LOST)
         return Pose(xy, track.score, track.raw_xy, state, self.skeleton, track.track_id)
 
     def _match(
@@ -179,7 +179,7 @@ class Tracker:
         """Match each track with the pose that continues it, and its evidence."""
         if not self.tracks:
             return {}
-        candidates = np.concatenate((keypoints, proposals))
+        candidates = _joined(keypoints, proposals)
         evidence = [self._framing.evidence(pose) for pose in candidates]
         found = [float(quality(scores)) for scores in evidence]
         if len(looked) == len(candidates) == len(self.tracks) == 1:
@@ -237,7 +237,7 @@ class Tracker:
 
     def _filtered(self, track: Track) -> FloatArray:
         """(K, 2) filtered pose, NaN where lost."""
-        is_lost = self.smoother.state[track.slot] == State.LOST
+        is_lost = self.smoother.state[track.slot] == _LOST
         return np.where(is_lost[:, None], np.nan, self.smoother.xy[track.slot])
 
     def _expected(self, track: Track) -> FloatArray:
@@ -272,3 +272,10 @@ class Tracker:
         self.smoother.update(self._xy, self._score, self._size)
         for track in found:
             track.remember(self._filtered(track), time_s)
+
+
+def _joined(first: FloatArray, second: FloatArray) -> FloatArray:
+    """The poses of both; mostly one of them has none."""
+    if not len(second):
+        return first
+    return np.concatenate((first, second)) if len(first) else second
