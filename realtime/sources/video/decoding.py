@@ -77,7 +77,8 @@ class Tally:
 def packets_of(film: Input, tally: Tally) -> Iterator[Any]:
     """The packets of a film, past places where the container is damaged."""
     in_a_row = late = 0
-    holes = Holes(has_places=not film.formats & SCATTERED)
+    formats, video = film.formats, film.stream.index
+    holes, is_avi = Holes(has_places=not formats & SCATTERED), "avi" in formats
     while True:
         before = tally.packets
         try:
@@ -85,9 +86,9 @@ def packets_of(film: Input, tally: Tally) -> Iterator[Any]:
                 if packet.size == 0:  # an empty frame of an AVI, or the end
                     continue
                 holes.pass_over(packet)
-                if packet.stream_index != film.stream.index:
+                if packet.stream_index != video:
                     continue
-                if "avi" in film.formats:
+                if is_avi:
                     late = behind(film.stream, packet, late) if holes.has_hole else late
                     shift(packet, late)
                 tally.skipped += holes.before(packet)
@@ -126,11 +127,11 @@ class JpegEnds:
 def frames_of(film: Input, tally: Tally) -> Iterator[Any]:
     """The frames of a film in the order of their presentation, as PyAV's."""
     context = film.stream.codec_context
-    is_picture = context.name in _WHOLE_PICTURES
+    is_picture, is_mjpeg = context.name in _WHOLE_PICTURES, context.name == "mjpeg"
     has_key = False
     ends = JpegEnds(is_sure=bool(film.formats & _CAMERAS))
     for packet in packets_of(film, tally):
-        if context.name == "mjpeg" and not ends.is_whole(packet):
+        if is_mjpeg and not ends.is_whole(packet):
             tally.refused += 1
             continue
         if not has_key:

@@ -121,7 +121,7 @@ def _timed(
             elif after is None and tally.first_dts is not None:
                 after = tally.first_dts - dts
             ticks = dts + after if pts is None and after is not None else pts
-        yield image, None if ticks is None else float(ticks * base)
+        yield image, None if ticks is None else ticks * base.numerator / base.denominator
 
 
 def _images(decoded: Iterator[Any], tally: Tally) -> Iterator[tuple[Any, int | None, int | None]]:
