@@ -29,6 +29,7 @@ from steadypose.realtime.app.draw import draw_poses
 from steadypose.realtime.app.grid import Grid
 from steadypose.realtime.app.many import Member
 from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
+from steadypose.realtime.app.waiting import ClosedError, open_beside
 from steadypose.realtime.command.assembly import assemble
 from steadypose.realtime.command.config.reading import parse_with_config
 from steadypose.realtime.command.console import answer, report, say
@@ -47,7 +48,7 @@ from steadypose.realtime.model.sharing import SharedEngine
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.joint import JointTable
 from steadypose.realtime.record.live.opening import open_live, open_page
-from steadypose.realtime.sources.opening import BROWSER, open_source
+from steadypose.realtime.sources.opening import BROWSER
 
 sys.setswitchinterval(0.0005)
 
@@ -126,8 +127,14 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
         typed: The command line, for the description of the recording.
     """
     stop.listen()
-    if settings.further:
-        return _run_several(settings, stop, typed)
+    try:
+        return (_run_several if settings.further else _run_one)(settings, stop, typed)
+    except ClosedError:
+        say("closed before there was a picture")
+        return 0
+
+
+def _run_one(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
     check_outputs(settings)
@@ -174,7 +181,7 @@ def _run_with(
         # Somebody watches: the demo plays like a camera, at its own speed and without an end.
         is_watched = display.is_window or page is not None
         inlet = page.inlet if page is not None else None
-        source = open_source(replace(settings.source, is_watched=is_watched, inlet=inlet))
+        source = open_beside(window, replace(settings.source, is_watched=is_watched, inlet=inlet))
         opened.callback(source.close)
         say(f"source: {source.label}")
         if live.names:  # a file of options may have said so
@@ -239,7 +246,7 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
             opened.callback(live.close)
             is_watched = window.is_window or page is not None
             inlet = page.inlet if page is not None and one.source.text == BROWSER else None
-            source = open_source(replace(one.source, is_watched=is_watched, inlet=inlet))
+            source = open_beside(window, replace(one.source, is_watched=is_watched, inlet=inlet))
             opened.callback(source.close)
             say(f"{name}: {source.label}")
             app = assemble(

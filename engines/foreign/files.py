@@ -17,13 +17,17 @@ _FLAGS = (
 )
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, follows_links: bool = True) -> BinaryIO:
     """Open a file for reading.
+
+    Args:
+        path: Its name.
+        follows_links: False: a link is no file. Windows follows it in any case.
 
     Raises:
         OSError: It cannot be read, or is a folder, a pipe, a socket or a device.
     """
-    descriptor = os.open(path, _FLAGS)
+    descriptor = os.open(path, _FLAGS if follows_links else _FLAGS | getattr(os, "O_NOFOLLOW", 0))
     try:
         _require_regular(os.fstat(descriptor).st_mode, path)
     except OSError:
@@ -48,10 +52,10 @@ def check_regular(path: Path) -> None:
     open_regular(path).close()
 
 
-def stat_of(path: Path) -> os.stat_result | None:
-    """What is known of a file, at the end of all links; None where there is none."""
+def stat_of(path: Path, *, follows_links: bool = True) -> os.stat_result | None:
+    """What is known of a file, by default at the end of all links; None: there is none."""
     try:
-        return path.stat()
+        return path.stat() if follows_links else path.lstat()
     except (OSError, ValueError):  # ValueError: a null character
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import platform
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,19 @@ def is_camera(options: SourceOptions) -> bool:
 def is_browser(options: SourceOptions) -> bool:
     """Whether frames come from the camera of a browser that shows the run's page."""
     return options.text == BROWSER and not options.is_camera_name
+
+
+def waits_for(options: SourceOptions) -> str | None:
+    """What opening may wait for, so that it is better done beside a window; None: for nothing.
+
+    On macOS devices are opened on the main thread, where the system asks for permission.
+    """
+    if is_browser(options):
+        return "a page that sends pictures: open the printed address"
+    if "://" in options.text:
+        return "the network"
+    is_asked = platform.system() == "Darwin"
+    return "the camera" if is_camera(options) and not is_asked else None
 
 
 def open_source(options: SourceOptions) -> Source:

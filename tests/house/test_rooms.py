@@ -30,7 +30,7 @@ ROOMS = {
     "training": "configs datasets examples measures people runs",
     "training/people": "animal",
     "benchmarks": "accuracy gpu loop presence reading results smoothing",
-    "benchmarks/loop": "compared soak",
+    "benchmarks/loop": "compared live soak",
 }
 MOST_ENTRIES, MOST_MODULES, MOST_LINES = 12, 14, 300
 

@@ -24,6 +24,7 @@ EXAMPLES: dict[str, Any] = {
     "lsl": "steadypose",
     "serve": "8000",
     "serve-token": "@token.txt",
+    "serve-origin": "http://localhost:5173",
     "camera": 0,
     "source": "clip.mp4",
     "names": "left,right",

@@ -6,7 +6,7 @@ import argparse
 
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.command.options.parser import Switch, file_name
-from steadypose.realtime.command.options.values import address, read_token, stream_name
+from steadypose.realtime.command.options.values import address, origins, read_token, stream_name
 from steadypose.realtime.record.formats.tables import NAMES, TableFormat, find_table, layouts
 from steadypose.realtime.record.live.opening import LiveOptions, ServeOptions
 from steadypose.realtime.sources.opening import BROWSER
@@ -54,6 +54,14 @@ def add_live(live: argparse._ArgumentGroup) -> None:
         help="the page's token is the first line of a file, or in a variable (env:NAME); without "
         "it, each run makes one; other addresses than this machine's need it",
     )
+    live.add_argument(
+        "--serve-origin",
+        type=origins,
+        default=(),
+        metavar="ORIGIN",
+        help="let pages of others, such as https://example.org or http://localhost:5173 (commas "
+        "between them), read /ws with the token; they can press no button and fetch no file",
+    )
 
 
 def live_of(arguments: argparse.Namespace) -> LiveOptions:
@@ -64,7 +72,7 @@ def live_of(arguments: argparse.Namespace) -> LiveOptions:
     """
     at = arguments.serve
     if at is None:
-        for name in ("serve_poses_only", "serve_token"):
+        for name in ("serve_poses_only", "serve_token", "serve_origin"):
             if getattr(arguments, name):
                 option = "--" + name.replace("_", "-")
                 raise UsageError(f"{option} says nothing without --serve", fix="add --serve 8000")
@@ -74,6 +82,7 @@ def live_of(arguments: argparse.Namespace) -> LiveOptions:
         read_token(token) if token is not None else None,
         has_pictures=not arguments.serve_poses_only,
         takes_camera=BROWSER in (arguments.source or ()),
+        origins=arguments.serve_origin,
     )
     return LiveOptions(
         arguments.udp,

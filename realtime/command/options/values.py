@@ -14,6 +14,7 @@ from steadypose.engines.wording.printable import visible
 from steadypose.realtime.command.options.parser import Number
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import parse_address
+from steadypose.realtime.record.live.origin import to_origin
 from steadypose.realtime.tracking.region import Region
 
 LEAST_TOKEN = 16
@@ -68,6 +69,14 @@ def address(text: str) -> Address:
     """Parse where datagrams go."""
     try:
         return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Parse the origins of pages: ``https://example.org,http://localhost:5173``."""
+    try:
+        return tuple(to_origin(part.strip()) for part in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

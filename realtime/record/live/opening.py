@@ -33,12 +33,14 @@ class ServeOptions:
         token: What opens it, if somebody chose it.
         has_pictures: False: it shows poses only.
         takes_camera: The run reads the camera of the browser.
+        origins: Pages of others that may watch, as ``to_origin`` writes them.
     """
 
     at: Address
     token: str | None = None
     has_pictures: bool = True
     takes_camera: bool = False
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def open_page(
             is_normalized=live.is_normalized,
             takes_camera=options.takes_camera,
             sources=sources,
+            origins=options.origins,
         )
     except NeedsTokenError as error:
         raise UsageError(

@@ -22,14 +22,19 @@ class OscChannel:
     ======================================  ======================================================
     address                                 arguments
     ======================================  ======================================================
-    ``/steadypose/frame``                   i frame, d time_s, d unix_s, i width, i height,
+    ``/steadypose/frame``                   i frame, f time_s, i width, i height,
                                             then i the id of everybody who is there
+    ``/steadypose/time``                    i seconds and i microseconds of time_s, the same of
+                                            unix_s (whose seconds begin again in 2038)
     ``/steadypose/{id}/{keypoint}``         f x, f y, f score, i state (1 predicted, 2 measured)
     ``/steadypose/{id}/lost``               s the name of each keypoint that is lost
     ``/steadypose/left``                    i the id of somebody who was there in the bundle before
     ======================================  ======================================================
 
     Of several sources each has addresses of its own: ``/steadypose/cam0/frame`` and so on.
+
+    Only what every receiver has to know is used, whole numbers of 32 bits, floats and texts: Pure
+    Data takes a double, of 64 bits, for two other values.
 
     Args:
         to: Nobody needs to listen there.
@@ -49,10 +54,14 @@ class OscChannel:
         """See ``Channel.send``."""
         present = {pose.track_id for pose in message.poses}
         width, height = message.size_wh
-        times = (("d", message.time_s), ("d", message.unix_s()))
-        head = [("i", message.frame), *times, ("i", width), ("i", height)]
+        head = [("i", message.frame), ("f", message.time_s), ("i", width), ("i", height)]
         ids = [("i", pose.track_id) for pose in message.poses]
-        parts = [_message(f"{self._root}/frame", *head, *ids), *self._left(self._present - present)]
+        times = (*_whole(message.time_s), *_whole(message.unix_s()))
+        parts = [
+            _message(f"{self._root}/frame", *head, *ids),
+            _message(f"{self._root}/time", *(("i", value) for value in times)),
+            *self._left(self._present - present),
+        ]
         for pose in message.poses:
             parts.extend(_person(f"{self._root}/{pose.track_id}", pose))
         self._send(parts)
@@ -81,6 +90,12 @@ class OscChannel:
         if size:
             done: OscBundle = bundle.build()
             self._client.send(done)
+
+
+def _whole(time_s: float) -> tuple[int, int]:
+    """Seconds, in 31 bits, and microseconds."""
+    seconds, micros = divmod(round(time_s * 1e6), 1_000_000)
+    return seconds % (1 << 31), micros
 
 
 def _person(at: str, pose: Pose) -> Iterator[OscMessage]:

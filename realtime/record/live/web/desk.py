@@ -124,13 +124,13 @@ class Desk:
         return self.told_s is not None and time.perf_counter() - self.told_s > _STALLED_S
 
     def renew(self, *, within_s: float = _LIST_S) -> None:
-        """Bring what the run has said before those who watch; where nobody does, cost nothing.
+        """Bring what the run has said before those who watch; where nobody does, note its files.
 
         Args:
             within_s: How old the list of files may be.
         """
+        self._shelve()
         if self.told_s is not None and self.watchers.taken:
-            self._shelve()
             self.board.announce(state_text(self.state, *self.shelf.listed(within_s=within_s)))
 
     @contextmanager

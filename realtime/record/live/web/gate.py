@@ -29,15 +29,22 @@ class Gate:
         port: And its port.
         token: What opens the page; None: a new one is made, which dies with the run.
         names: Further names under which the machine is called.
+        origins: Pages of others that may watch, as ``to_origin`` writes them.
     """
 
     def __init__(
-        self, host: str, port: int, token: str | None = None, names: tuple[str, ...] = ()
+        self,
+        host: str,
+        port: int,
+        token: str | None = None,
+        names: tuple[str, ...] = (),
+        origins: tuple[str, ...] = (),
     ) -> None:
         self.token = token or secrets.token_urlsafe(24)
         self._is_loopback = ipaddress.ip_address(host).is_loopback
         own = () if self._is_loopback else _own_names()
         self._names = frozenset(name.lower() for name in ("localhost", *own, *names))
+        self._origins = frozenset(origins)
         self._key = hashlib.sha256(_bytes(self.token)).digest()
         self._domain = f"{_DOMAIN} {port} "
 
@@ -62,6 +69,10 @@ class Gate:
             return False
         is_web = at.scheme in {"http", "https"} and not (at.path or at.query or at.fragment)
         return is_web and at.netloc.lower() == host.lower()
+
+    def is_guest(self, origin: str) -> bool:
+        """Whether an ``Origin`` header is that of a page of others that somebody lets watch."""
+        return origin in self._origins
 
     def is_token(self, text: str) -> bool:
         """Whether a text is the token."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from importlib.resources import files
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, hdrs, web
 from aiohttp.typedefs import Middleware
 
 from steadypose.engines.foreign.texts import parse_json
@@ -26,6 +26,7 @@ _PAGE = {
     "/page.js": ("page.js", "text/javascript"),
     "/draw.js": ("draw.js", "text/javascript"),
     "/link.js": ("link.js", "text/javascript"),
+    "/encode.js": ("encode.js", "text/javascript"),
     "/camera.js": ("camera.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -45,6 +46,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _OWN_SITE = {"", "none", "same-origin"}
+_WATCH = "/ws"
 _LOCKED = "open the address that the program has printed: it has the token at its end\n"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -63,7 +65,7 @@ def make_app(desks: Mapping[str, Desk]) -> web.Application:
         app.router.add_get(path, _resource(name, kind))
     # What goes on for a while has no head to ask for.
     add_long = partial(app.router.add_get, allow_head=False)
-    add_long("/ws", _of_source(desks, lambda desk, request: sockets.watch(request, desk)))
+    add_long(_WATCH, _of_source(desks, lambda desk, request: sockets.watch(request, desk)))
     app.router.add_post("/press", partial(_press, desks))
     add_long("/recordings/{name}", _of_source(desks, _recording))
     if desk.board.has_pictures:
@@ -91,13 +93,16 @@ def _of_source(
 def _guard_of(desk: Desk) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.version < HttpVersion10:
+            raise web.HTTPBadRequest(text="this is no HTTP/1.1\n")
         hosts = request.headers.getall(hdrs.HOST, [])
-        if len(hosts) != 1 or not desk.gate.knows_host(hosts[0]):
+        is_here = request.raw_path.startswith("/")  # else it names a host of its own
+        if not is_here or len(hosts) != 1 or not desk.gate.knows_host(hosts[0]):
             raise web.HTTPMisdirectedRequest(text="this machine is not called so\n")
         if request.path == "/healthz":
             return await handler(request)
         has_token = _has_token(desk, request)
-        if not has_token and not desk.gate.is_cookie(request.cookies.get(desk.cookie, "")):
+        if not has_token and not _has_cookie(desk, request):
             raise web.HTTPUnauthorized(text=_LOCKED)
         _require_own_page(desk, request, has_token=has_token)
         if desk.door is not None:
@@ -126,15 +131,28 @@ def _has_token(desk: Desk, request: web.Request) -> bool:
     return desk.gate.is_token(told)
 
 
+def _has_cookie(desk: Desk, request: web.Request) -> bool:
+    """Whether one of its cookies is ours: a page of another port may have set one of that name."""
+    told = ";".join(request.headers.getall(hdrs.COOKIE, []))
+    pairs = (part.strip().partition("=") for part in told.split(";"))
+    return any(name == desk.cookie and desk.gate.is_cookie(value) for name, _, value in pairs)
+
+
 def _require_own_page(desk: Desk, request: web.Request, *, has_token: bool) -> None:
     """Refuse what a page of others sends, whatever cookie the browser adds to it.
 
     A program says no origin, and shows the token; a browser always says it where something is
     changed or a socket opened.
     """
-    origin = request.headers.get(hdrs.ORIGIN)
+    origins = request.headers.getall(hdrs.ORIGIN, [])
+    origin = origins[0] if origins else None
     is_socket = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
     is_reading = request.method in {hdrs.METH_GET, hdrs.METH_HEAD} and not is_socket
+    if len(origins) > 1:
+        raise web.HTTPForbidden(text="several pages asked for it\n")
+    # A page of others watches, and does nothing else; no cookie lets it in.
+    if is_socket and request.path == _WATCH and has_token and desk.gate.is_guest(origin or ""):
+        return
     if origin is not None:
         is_allowed = desk.gate.is_own_page(origin, request.headers[hdrs.HOST])
     else:

@@ -44,13 +44,14 @@ class WebServer:
         is_normalized: Send shares of the frame's sides instead of pixels.
         takes_camera: The page's own camera is what the first source reads.
         sources: Names of several sources, among which who watches chooses; empty: there is one.
+        origins: Pages of others that may watch with the token, as ``to_origin`` writes them.
 
     Raises:
         OSError: Nobody can listen there.
         NeedsTokenError: Others could connect, and there is no token.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a page can be told before it begins
         self,
         at: Address,
         skeleton: Skeleton,
@@ -61,6 +62,7 @@ class WebServer:
         is_normalized: bool = False,
         takes_camera: bool = False,
         sources: Sequence[str] = (),
+        origins: tuple[str, ...] = (),
     ) -> None:
         self.inlet = Inlet() if takes_camera else None
         self._socket = _listen(at)
@@ -70,7 +72,7 @@ class WebServer:
             raise NeedsTokenError(host)
         self.address = Address("localhost" if host == "::1" else host, port)
         self.name = f"--serve {Address(at.host, port)}"
-        gate = Gate(host, port, token, names=(at.host,))
+        gate = Gate(host, port, token, names=(at.host,), origins=origins)
         self.token = gate.token
         self.desks: dict[str, Desk] = {}
         for source in sources or ("",):
@@ -177,6 +179,9 @@ class WebServer:
         while any(desk.watchers.taken for desk in desks) and time.perf_counter() < until_s:
             await asyncio.sleep(0.01)
         await runner.cleanup()
+        # One who was being let in while the door closed is let in, and cut.
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=_FAREWELL_S)
         door.shut()
         while door.transports:
             await asyncio.sleep(0)

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Sequence
+from os.path import realpath
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,22 +26,28 @@ class Shelf:
 
     def __init__(self) -> None:
         self._given: tuple[Path, ...] = ()
+        self._places: dict[Path, Path] = {}
         self._paths: dict[str, Path] = {}
         self._listed: Listed = ([], 0)
         self._listed_s: float | None = None
 
     def put(self, paths: Sequence[Path]) -> None:
-        """These are the files now; two of one name are told apart by a number."""
+        """These are the files now; two of one name are told apart by a number.
+
+        A link is followed when its file is new, as the run has followed it; one that somebody
+        puts there later is not.
+        """
         if self._given == (given := tuple(paths)):
             return
         self._given, self._listed_s = given, None
+        self._places = {path: self._places.get(path) or Path(realpath(path)) for path in given}
         found: dict[str, Path] = {}
         for path in paths:
             name, number = path.name, 1
             while name in found:
                 number += 1
                 name = f"{path.stem}-{number}{path.suffix}"
-            found[name] = path
+            found[name] = self._places[path]
         self._paths = found
 
     def listed(self, within_s: float = 0.0) -> Listed:
@@ -58,7 +65,7 @@ class Shelf:
         return self._listed
 
     def _look(self) -> Listed:
-        sizes = [(name, stat_of(path)) for name, path in self._paths.items()]
+        sizes = [(name, stat_of(path, follows_links=False)) for name, path in self._paths.items()]
         there = [(name, i) for name, i in sizes if i is not None and stat.S_ISREG(i.st_mode)]
         if len(there) > _MOST_LISTED:
             since_ns = sorted(info.st_mtime_ns for _, info in there)[-_MOST_LISTED]
@@ -72,13 +79,17 @@ class Shelf:
         """Hand one out; 404 where the run has written no file of that name."""
         path = self._paths.get(name)
         try:
-            file = await asyncio.to_thread(open_regular, path) if path is not None else None
+            file = await asyncio.to_thread(_open, path) if path is not None else None
         except OSError:
             file = None
         if file is None:
             raise web.HTTPNotFound(text="this run has written no such file\n")
         with file:
             return await _stream(request, name, file)
+
+
+def _open(path: Path) -> BinaryIO:
+    return open_regular(path, follows_links=False)
 
 
 async def _stream(request: web.Request, name: str, file: BinaryIO) -> web.StreamResponse:

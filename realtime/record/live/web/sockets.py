@@ -6,10 +6,11 @@ import asyncio
 import json
 import struct
 import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from steadypose.engines.foreign.texts import parse_json
 from steadypose.realtime.record.live.web.board import NOTHING_YET, OverError, Shown
@@ -41,7 +42,11 @@ async def watch(request: web.Request, desk: Desk) -> web.StreamResponse:
     """
     with desk.watching():
         ws = web.WebSocketResponse(
-            heartbeat=_HEARTBEAT_S, max_msg_size=_TEXT_BYTES, compress=False, timeout=1.0
+            heartbeat=_HEARTBEAT_S,
+            max_msg_size=_TEXT_BYTES,
+            compress=False,
+            timeout=1.0,
+            autoping=False,
         )
         await ws.prepare(request)
         keep_little(request)
@@ -62,6 +67,7 @@ async def take_camera(request: web.Request, desk: Desk, inlet: Inlet) -> web.Str
             max_msg_size=MOST_BYTES + _HEAD.size,
             compress=False,
             timeout=1.0,
+            autoping=False,
         )
         await ws.prepare(request)
         desk.replaced.set()
@@ -113,9 +119,8 @@ class _Watcher:
 
     async def listen(self) -> None:
         """What a watcher says: what it has seen, and what time it is."""
-        pace = Pace(_PER_S)
-        async for message in self._ws:
-            if message.type is not WSMsgType.TEXT or not pace.allows():
+        async for message in _heard(self._ws):
+            if message.type is not WSMsgType.TEXT:
                 raise _BadError
             said = _object(message.data)
             if said.get("type") == "seen":
@@ -140,16 +145,27 @@ class _Watcher:
 
 
 async def _take(ws: web.WebSocketResponse, inlet: Inlet, number: int) -> None:
-    pace = Pace(_PER_S)
-    async for message in ws:
+    async for message in _heard(ws):
         data = message.data
-        if message.type is not WSMsgType.BINARY or len(data) <= _HEAD.size or not pace.allows():
+        if message.type is not WSMsgType.BINARY or len(data) <= _HEAD.size:
             raise _BadError
         (unix_s,) = _HEAD.unpack_from(data)
         age_s = time.time() - unix_s  # noqa: TID251 - the only clock that both have
         if not inlet.put(number, data[_HEAD.size :], age_s):
             return
         await in_time(ws.send_str('{"type":"taken"}'))
+
+
+async def _heard(ws: web.WebSocketResponse) -> AsyncIterator[WSMessage]:
+    """Messages as they come, not too many a second; whether somebody is there is answered."""
+    pace = Pace(_PER_S)
+    async for message in ws:
+        if not pace.allows():
+            raise _BadError
+        if message.type is WSMsgType.PING:
+            await in_time(ws.pong(message.data))
+        elif message.type is not WSMsgType.PONG:
+            yield message
 
 
 async def _give_way(ws: web.WebSocketResponse, replaced: asyncio.Event) -> None:

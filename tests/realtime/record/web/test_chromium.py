@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import shutil
-import subprocess
+import contextlib
+import http.server
+import itertools
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,17 +19,16 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-import aiohttp
-
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.draw import draw_poses
+from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.record.live.web.server import WebServer
 from steadypose.realtime.sources.browser import open_browser
 from tests.realtime.record.test_live import message
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.support.chromium import CHROMIUM, STATUS, Tab, chromium, visit
+from tests.support.visitor import Visitor
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,75 +52,8 @@ def browser(tmp_path: Path) -> Iterator[str]:
     clip = tmp_path / "clip.mjpeg"
     picture = cv2.imencode(".jpg", np.full((480, 640, 3), (40, 80, 200), np.uint8))[1].tobytes()
     clip.write_bytes(picture * 30)
-    command = [
-        str(CHROMIUM),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--remote-debugging-port=0",
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={clip}",
-        "about:blank",
-    ]
-    told = tmp_path / "told"
-    with told.open("wb") as file, subprocess.Popen(command, stderr=file) as process:
-        try:
-            until_s = time.perf_counter() + 30
-            while not (found := re.search(r"listening on ws://([^/]+)/", told.read_text())):
-                assert time.perf_counter() < until_s, told.read_text()
-                time.sleep(0.05)
-            yield found[1]
-        finally:
-            process.kill()
-
-
-class Tab:
-    """The only tab, over the DevTools protocol."""
-
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
-        self._number = 0
-
-    async def call(self, method: str, **params: Any) -> Any:
-        self._number += 1
-        await self._socket.send_json({"id": self._number, "method": method, "params": params})
-        while True:
-            told = await self._socket.receive_json(timeout=30)
-            if told.get("id") == self._number:
-                assert "error" not in told, told
-                return told["result"]
-
-    async def value(self, script: str) -> Any:
-        found = await self.call("Runtime.evaluate", expression=script, returnByValue=True)
-        return found["result"].get("value")
-
-    async def until(self, script: str) -> None:
-        """Wait until a script says true; twenty seconds are enough on a busy machine."""
-        until_s = time.perf_counter() + 20
-        while not await self.value(script):
-            assert time.perf_counter() < until_s, await self.value("document.body.innerText")
-            await asyncio.sleep(0.05)
-
-
-def visit(browser: str, url: str, work: Any) -> Any:
-    """Open an address in the tab, and do something there."""
-
-    async def go() -> Any:
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://{browser}/json") as answer:
-                tabs = json.loads(await answer.text())
-            at = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-            async with session.ws_connect(at, max_msg_size=1 << 26) as socket:
-                tab = Tab(socket)
-                await tab.call("Page.navigate", url=url)
-                return await work(tab)
-
-    return asyncio.run(go())
-
-
-STATUS = "document.getElementById('status')?.textContent"
+    with chromium(tmp_path, clip) as found:
+        yield found
 
 
 def test_the_page_shows_people_where_they_are_and_presses_buttons(
@@ -214,3 +147,121 @@ def test_the_browsers_camera_is_what_the_run_sees(browser: str, server: WebServe
         source.close()
 
     visit(browser, server.url, work)
+
+
+@pytest.fixture
+def other_page() -> Iterator[str]:
+    """The example of a page of somebody else, as another server serves it."""
+    folder = str(ROOT / "docs" / "examples" / "live")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=folder)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as running:
+        running.daemon_threads = True
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://localhost:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_page_of_others_shows_people_if_it_is_named(
+    browser: str,
+    other_page: str,
+    is_named: bool,  # noqa: FBT001
+) -> None:
+    named = (other_page,) if is_named else ()
+    server = WebServer(Address("127.0.0.1", 0), COCO17, draw=draw_poses, origins=named)
+    server.send(message(5, 1, 2))
+    said = "document.querySelector('p')?.textContent"
+
+    async def work(tab: Tab) -> None:
+        if is_named:
+            await tab.until(f"{said} === 'frame 5, people: 2'")
+        else:
+            await tab.until(f"{said}.startsWith('no connection')")
+
+    try:
+        visit(browser, f"{other_page}/figure.html#{server.address.port},{server.token}", work)
+    finally:
+        server.close()
+
+
+class Relay:
+    """What lies between a browser and the server, and may stop to pass anything on."""
+
+    def __init__(self, to: Address) -> None:
+        self.is_holding = False
+        self._to = to
+        self._stack = contextlib.ExitStack()
+        self._listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                ours, _ = self._listener.accept()
+                self._stack.enter_context(ours)
+                theirs = socket.create_connection((self._to.host, self._to.port))
+                self._stack.enter_context(theirs)
+                for pair in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=self._pass, args=pair, daemon=True).start()
+
+    def _pass(self, source: socket.socket, to: socket.socket) -> None:
+        is_lost = False
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                is_lost = is_lost or self.is_holding  # what was open then never comes back
+                if not is_lost:
+                    to.sendall(data)
+        if not is_lost:
+            for one in (source, to):
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_network_that_is_lost_is_noticed_and_comes_back_while_another_stalls(
+    browser: str, server: WebServer
+) -> None:
+    relay, stalled = Relay(server.address), Visitor(server)
+    stalled.watch("&picture=1")  # and never reads
+    stop = threading.Event()
+
+    def send() -> None:
+        for index in itertools.count():
+            server.send(message(index, 1))
+            server.tell(RunState(lines=(f"frame {index}",)))
+            if stop.wait(0.03):
+                return
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    seen = "document.querySelectorAll('#people li').length === 1"
+    figures = "document.getElementById('figures').textContent"
+
+    async def work(tab: Tab) -> None:
+        await tab.until(f"{STATUS} === 'connected'")
+        await tab.until(seen)
+        relay.is_holding = True
+        await tab.until(f"{STATUS} !== 'connected'")
+        assert await tab.value("document.querySelector('[data-button=record]').disabled")
+        before = await tab.value(figures)
+        relay.is_holding = False
+        await tab.until(f"{STATUS} === 'connected'")
+        await tab.until(f"{figures} !== {before!r}")
+
+    try:
+        visit(browser, server.url.replace(str(server.address.port), str(relay.port)), work)
+    finally:
+        stop.set()
+        sending.join()
+        stalled.close()
+        relay.close()

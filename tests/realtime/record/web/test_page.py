@@ -407,6 +407,8 @@ def test_a_run_that_ends_waits_for_no_page() -> None:
         (["--source", "browser"], "--source browser needs a page"),
         (["--serve-poses-only"], "--serve-poses-only says nothing without --serve"),
         (["--serve-token", "env:X"], "--serve-token says nothing without --serve"),
+        (["--serve-origin", "https://a"], "--serve-origin says nothing without --serve"),
+        (["--serve", "8000", "--serve-origin", "null"], "'null' is not the origin of a page"),
         (["--serve", "x"], "is not HOST:PORT"),
         (["--serve", "..:8080"], "no host is called '..'"),
         (["--serve", "a" * 70 + ":8080"], "no host is called"),

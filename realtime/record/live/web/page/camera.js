@@ -13,11 +13,13 @@ export class Camera {
     this.clock = clock;
     this.say = say;
     this.link = null;
+    this.stream = null;
     this.onTheWay = 0;
     this.video = document.createElement("video");
     this.video.muted = this.video.playsInline = true;
-    this.canvas = document.createElement("canvas");
-    this.context = this.canvas.getContext("2d", { alpha: false });
+    this.worker = null;
+    this.number = 0;
+    this.heads = new Map(); // what comes before a JPEG that is being made
   }
 
   // Whether this page was the camera before it was loaded again.
@@ -35,8 +37,7 @@ export class Camera {
       return;
     }
     try {
-      this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: SIZE });
-      await this.video.play();
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: SIZE });
     } catch (error) {
       this.say(`The camera cannot be used: ${error.message || error.name}.`);
       return;
@@ -52,44 +53,91 @@ export class Camera {
       data: () => {},
       state: () => {},
     });
-    for (const track of this.video.srcObject.getTracks()) {
+    for (const track of this.stream.getTracks()) {
       track.onended = () => this.end("The camera was taken away.");
     }
-    this.next();
+    this.worker = new Worker("/encode.js");
+    this.worker.onmessage = ({ data }) => this.send(data);
+    this.start();
   }
 
   end(reason) {
     this.link?.end();
     this.link = null;
+    this.worker?.terminate();
+    this.heads.clear();
     sessionStorage.removeItem(MEMORY);
-    for (const track of this.video.srcObject?.getTracks() ?? []) track.stop();
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.say(reason);
+  }
+
+  // Frames as they are taken where the browser hands them out, else as the video shows them.
+  async start() {
+    const [track] = this.stream.getVideoTracks();
+    if (window.MediaStreamTrackProcessor && window.VideoFrame?.prototype.metadata) {
+      this.read(new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable.getReader());
+    } else {
+      this.video.srcObject = this.stream;
+      await this.video.play();
+      this.next();
+    }
+  }
+
+  async read(reader) {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || !this.isOn) {
+        value?.close();
+        return;
+      }
+      const { displayWidth: width, displayHeight: height } = value;
+      const takenMs = value.metadata().captureTime ?? performance.now();
+      if (this.hasRoom) this.encode(value, width, height, takenMs);
+      else value.close();
+    }
   }
 
   next() {
     if (!this.isOn) return;
+    const take = async (takenMs) => {
+      this.next();
+      const { videoWidth: width, videoHeight: height } = this.video;
+      if (!width || !this.hasRoom) return;
+      this.encode(await createImageBitmap(this.video), width, height, takenMs);
+    };
     if (this.video.requestVideoFrameCallback) {
-      this.video.requestVideoFrameCallback((now, about) => this.take(about.captureTime ?? now));
+      this.video.requestVideoFrameCallback((now, about) => take(about.captureTime ?? now));
     } else {
-      setTimeout(() => this.take(performance.now()), 33);
+      setTimeout(() => take(performance.now()), 33);
     }
   }
 
-  // Send what the video shows, unless the run is behind; the newest picture is what counts.
-  take(capturedMs) {
-    this.next();
-    const socket = this.link?.socket;
-    const { videoWidth: width, videoHeight: height } = this.video;
-    const isBehind = this.onTheWay >= MOST_ON_THE_WAY || !this.clock.isKnown || !width;
-    if (isBehind || socket?.readyState !== WebSocket.OPEN) return;
-    this.onTheWay += 1;
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
-    }
-    this.context.drawImage(this.video, 0, 0);
+  // Whether the run is not behind: the newest picture is what counts.
+  get hasRoom() {
+    const isOpen = this.link?.socket.readyState === WebSocket.OPEN;
+    return isOpen && this.clock.isKnown && this.onTheWay < MOST_ON_THE_WAY;
+  }
+
+  encode(picture, width, height, takenMs) {
     const head = new DataView(new ArrayBuffer(8));
-    head.setFloat64(0, this.clock.unixS(capturedMs), true);
-    this.canvas.toBlob((jpeg) => socket.send(new Blob([head.buffer, jpeg])), "image/jpeg", QUALITY);
+    head.setFloat64(0, this.clock.unixS(takenMs), true);
+    this.onTheWay += 1;
+    this.number += 1;
+    this.heads.set(this.number, { head: head.buffer, socket: this.link.socket });
+    const { number } = this;
+    this.worker.postMessage({ number, picture, width, height, quality: QUALITY }, [picture]);
+  }
+
+  send({ number, jpeg }) {
+    const { head, socket } = this.heads.get(number);
+    this.heads.delete(number);
+    if (jpeg && socket.readyState === WebSocket.OPEN) {
+      const both = new Uint8Array(head.byteLength + jpeg.byteLength);
+      both.set(new Uint8Array(head));
+      both.set(new Uint8Array(jpeg), head.byteLength);
+      socket.send(both);
+    } else if (socket === this.link?.socket) {
+      this.onTheWay = Math.max(0, this.onTheWay - 1);
+    }
   }
 }

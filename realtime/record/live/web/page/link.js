@@ -3,6 +3,7 @@
 const PING_MS = 2000;
 const SILENT_MS = 7000;
 const LONGEST_WAIT_MS = 3000;
+const ANSWER_MS = 4000; // a network that is gone refuses nothing, and answers nothing
 const KEPT = 8;
 
 function address(path) {
@@ -27,6 +28,9 @@ export class Link {
     const socket = new WebSocket(address(this.path));
     socket.binaryType = "arraybuffer";
     this.socket = socket;
+    setTimeout(() => {
+      if (socket === this.socket && socket.readyState === WebSocket.CONNECTING) this.drop();
+    }, ANSWER_MS);
     socket.onopen = () => {
       this.waitMs = 250;
       this.on.open(socket);
@@ -40,6 +44,7 @@ export class Link {
 
   async lost(socket) {
     if (socket !== this.socket || !this.isWanted) return;
+    this.on.state("connection lost", false);
     const { text, isLocked } = await reason();
     this.on.state(text, isLocked);
     setTimeout(() => this.isWanted && this.open(), this.waitMs);
@@ -68,7 +73,8 @@ async function reason() {
   let text = "connection lost, connecting again";
   let isLocked = false;
   try {
-    const found = await fetch("/style.css", { cache: "no-store" });
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const found = await fetch("/style.css", { cache: "no-store", signal });
     isLocked = found.status === 401;
     if (isLocked) text = "locked: open the address that the program has printed";
   } catch {

@@ -127,24 +127,38 @@ function draw() {
     const { frame, picture } = newest;
     const how = { isMirrored: state.is_mirrored, hasPaths: at("paths").checked };
     view.draw(frame, picture, hello, how);
-    if (newest.isNew) measure(frame);
+    if (newest.isNew) painted(() => measure(frame));
     newest.isNew = false;
     if (performance.now() - listedMs > PEOPLE_EVERY_MS) listPeople(frame);
   });
 }
 
+// Does something once what was drawn is with the screen: a message comes after the painting.
+const channel = new MessageChannel();
+let afterwards = [];
+channel.port1.onmessage = () => {
+  for (const work of afterwards.splice(0)) work();
+};
+function painted(work) {
+  afterwards.push(work);
+  channel.port2.postMessage(null);
+}
+
 // How long after it was taken a frame is on this page.
 function measure(frame) {
   if (!clock.isKnown) return;
-  ages.push(1e3 * (clock.unixS(performance.now()) - frame.unix_s));
+  const age = 1e3 * (clock.unixS(performance.now()) - frame.unix_s);
+  ages.push(age);
   if (ages.length > AGES) ages.shift();
+  const detail = { frame: frame.frame, age_ms: age };
+  at("view").dispatchEvent(new CustomEvent("seen", { detail }));
 }
 
 function showAge() {
   const sorted = [...ages].sort((a, b) => a - b);
   const share = (p) => Math.round(sorted[Math.floor(p * (sorted.length - 1))]);
   at("age").textContent = sorted.length
-    ? `seen here ${share(0.5)} ms after it was taken (95 %: ${share(0.95)} ms)`
+    ? `seen here after ${share(0.5)} ms, 95 % within ${share(0.95)} ms`
     : "";
 }
 
@@ -185,14 +199,16 @@ const angleRows = new Map();
 function listAngles(angles) {
   const body = at("angles").tBodies[0];
   for (const name of Object.keys(angles)) {
-    const [side, joint] = name.includes("_") ? name.split("_") : ["left", name];
+    const [side, joint] = name.includes("_") ? name.split("_") : ["middle", name];
     if (!angleRows.has(joint)) {
       const row = body.insertRow();
       const head = document.createElement("th");
       head.scope = "row";
       head.textContent = joint;
       row.append(head);
-      angleRows.set(joint, { left: row.insertCell(), right: row.insertCell() });
+      const sides = side === "middle" ? [side] : ["left", "right"];
+      angleRows.set(joint, Object.fromEntries(sides.map((at) => [at, row.insertCell()])));
+      if (side === "middle") angleRows.get(joint)[side].colSpan = 2;
     }
     angleRows.get(joint)[side].dataset.name = name;
   }
@@ -200,9 +216,13 @@ function listAngles(angles) {
     for (const cell of Object.values(cells)) {
       const found = angles[cell.dataset.name];
       const isHardlyKnown = found && found[1] !== null && found[1] > 30;
-      cell.textContent = found && !isHardlyKnown ? `${Math.round(found[0])}°` : "";
+      cell.textContent = found && !isHardlyKnown ? degrees(found[0]) : "";
     }
   }
+}
+
+function degrees(value) {
+  return `${Math.round(value)}°`.replace("-", "\u2212").replace("\u22120°", "0°");
 }
 
 function showState() {
