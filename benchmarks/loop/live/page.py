@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.common import guarded, included, parser, publish, table
 from steadypose.engines.errors import UsageError
@@ -81,9 +82,10 @@ def main() -> None:
 def _write(source: str, film: Path, tape: Path, frames: int) -> None:
     """Ten seconds: uncompressed, as Chromium's camera wants it, and repeated, as MJPG."""
     reader = open_source(SourceOptions(source))
-    images = []
+    images: list[NDArray[np.uint8]] = []
     while len(images) < _FRAMES and (frame := reader.read(10.0)) is not None:
-        images.append(cv2.resize(frame.image_bgr, _SIZE_WH, interpolation=cv2.INTER_AREA))
+        image = cv2.resize(frame.image_bgr, _SIZE_WH, interpolation=cv2.INTER_AREA)
+        images.append(np.asarray(image, np.uint8))
     reader.close()
     with film.open("wb") as file:
         file.write(f"YUV4MPEG2 W{_SIZE_WH[0]} H{_SIZE_WH[1]} F{_FPS}:1 Ip A1:1 C420\n".encode())

@@ -12,7 +12,7 @@ from steadypose.engines.errors import SourceError
 from steadypose.realtime import cli
 from steadypose.realtime.app.waiting import ClosedError, serve_while
 from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.stop import Stop
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import LiveOptions, ServeOptions
 from steadypose.realtime.sources.opening import SourceOptions, waits_for
