@@ -197,21 +197,22 @@ class Relay:
     def __init__(self, to: Address) -> None:
         self.is_holding = False
         self._to = to
-        self._stack = contextlib.ExitStack()
-        self._listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
 
     def close(self) -> None:
-        self._stack.close()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             while True:
-                ours, _ = self._listener.accept()
-                self._stack.enter_context(ours)
+                ours = held.enter_context(self._listener.accept()[0])
                 theirs = socket.create_connection((self._to.host, self._to.port))
-                self._stack.enter_context(theirs)
+                held.enter_context(theirs)
                 for pair in ((ours, theirs), (theirs, ours)):
                     threading.Thread(target=self._pass, args=pair, daemon=True).start()
 
