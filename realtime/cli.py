@@ -49,8 +49,9 @@ from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.joint import JointTable
 from steadypose.realtime.record.live.opening import open_live, open_page
 from steadypose.realtime.sources.opening import BROWSER
+from steadypose.realtime.tracking.turns import take_short_turns
 
-sys.setswitchinterval(0.0005)
+take_short_turns()
 
 
 def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:

@@ -7,7 +7,6 @@ Both show the same simulated camera in a real window, in turns; then somebody ho
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.tracking.pipeline import Pipeline
+from steadypose.realtime.tracking.turns import take_short_turns
 
 _CAMERA_HZ = 30.0
 _HELD_S = 3.0
@@ -166,7 +166,7 @@ def main() -> None:
     if reason is not None:
         raise UsageError(f"no window: {reason}", fix="xvfb-run python -m benchmarks.loop.window")
     cv2.setNumThreads(1)
-    sys.setswitchinterval(0.0005)  # as the app does
+    take_short_turns()  # as the app does
     engine = open_engine(
         DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
     ).engine

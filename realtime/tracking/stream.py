@@ -12,6 +12,7 @@ from steadypose.engines.errors import EngineError, SteadyposeError
 from steadypose.realtime.datatypes import FloatArray, Frame
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.tracking.pipeline import Crops, Pipeline
+from steadypose.realtime.tracking.turns import short_turns
 
 T = TypeVar("T")
 
@@ -51,7 +52,8 @@ class Stream(Generic[T]):
             SteadyposeError: The source broke; all frames before were yielded.
             KeyboardInterrupt: Likewise.
         """
-        return self._live() if self.source.is_paced else self._ahead()
+        with short_turns():
+            yield from self._live() if self.source.is_paced else self._ahead()
 
     def _live(self) -> Generator[T | None, None, None]:
         done: list[T] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -35,6 +34,7 @@ from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.sources.opening import open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.roster import CANDIDATES
+from steadypose.realtime.tracking.turns import take_short_turns
 
 
 class Worker:
@@ -49,7 +49,7 @@ class Worker:
     """
 
     def __init__(self, order: Order, beat: Callable[[Beat], object] = lambda _: None) -> None:
-        sys.setswitchinterval(0.0005)
+        take_short_turns()
         cv2.setNumThreads(1)
         self._order, self._beat = order, beat
         self._notes: list[str] = []
