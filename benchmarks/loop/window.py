@@ -7,6 +7,7 @@ Both show the same simulated camera in a real window, in turns; then somebody ho
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -155,13 +156,18 @@ def _age_ms(percent: float, run: Run) -> float:
     return run.app.clock.percentile("age", percent)
 
 
-def main() -> None:
-    """Measure and print."""
+def build_parser() -> argparse.ArgumentParser:
+    """All options."""
     made = parser(__doc__)
     made.add_argument("--runs", type=int, default=5, help="of each way, with the camera")
     made.add_argument("--seconds", type=float, default=8.0, help="of each")
     made.add_argument("--threads", type=int, default=1, help="of the network on the CPU")
-    arguments = made.parse_args()
+    return made
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = build_parser().parse_args()
     reason = why_headless()
     if reason is not None:
         raise UsageError(f"no window: {reason}", fix="xvfb-run python -m benchmarks.loop.window")
