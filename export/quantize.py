@@ -7,8 +7,7 @@ Explicit quantise and dequantise nodes, symmetric, weights per channel, no int32
 backend; OpenVINO and ONNX Runtime use the CPU's int8 instructions for it, and float32, in which
 a CPU computes anyway, for the rest. For TensorRT, ``build_trt.py`` makes that rest fp16.
 
-``--method nncf`` is for CPUs: faster there and nearer to the float network, and not for TensorRT.
-docs/model_files.md compares both.
+``--method nncf`` is for CPUs, and not for TensorRT: docs/model_files.md.
 
 Source: Jacob et al. 2018 (arXiv:1712.05877); the settings are those TensorRT documents
 for explicitly quantised networks.

@@ -131,6 +131,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     try:
         return (_run_several if settings.further else _run_one)(settings, stop, typed)
     except ClosedError:
+        stop.needs_hard_end = True  # what is still being opened would abort an orderly one
         say("closed before there was a picture")
         return 0
 

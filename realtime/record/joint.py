@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from steadypose.engines.errors import RecordError
 from steadypose.engines.foreign.claims import Claims
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import Frame
@@ -39,6 +40,7 @@ class JointTable:
         self._frames: dict[str, int] = {}
         self._dropped: list[Callable[[], int]] = []
         self._recorder: Recorder[OfSource] | None = None
+        self._failure: RecordError | None = None
         self._sidecar: Sidecar | None = None
 
     def take(self, outputs: Outputs, name: str) -> None:
@@ -62,6 +64,8 @@ class JointTable:
             RecordError: The disk is full or the file is gone.
         """
         with self._lock:
+            if self._failure is not None:
+                raise self._failure  # every source says what it really was
             if self._recorder is None:
                 self._open()
             assert self._recorder is not None
@@ -107,7 +111,11 @@ class JointTable:
         self._claims.add(self.path)
         run_info = {**self._run_info, "sources": self._described()}
         self._sidecar = Sidecar(sidecar_path(self.path), run_info)
-        self._recorder = record_joint(self._table, self._skeleton, self._split, self._claims)
+        try:
+            self._recorder = record_joint(self._table, self._skeleton, self._split, self._claims)
+        except RecordError as error:
+            self._failure = error
+            raise
 
     def _described(self) -> dict[str, dict[str, Any]]:
         return {

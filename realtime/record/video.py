@@ -50,8 +50,9 @@ class VideoSink:
         self._last_tick = -1
         self._safe_size = self.size_bytes = 0
         self._has_failed = self._is_torn = self._is_closed = False
+        file: _File | None = None
         try:
-            self._file = _File(path, "wb")
+            self._file = file = _File(path, "wb")
             self._container = av.open(
                 self._file,
                 "w",
@@ -64,6 +65,8 @@ class VideoSink:
             )
             self._container.metadata["comment"] = MADE_BY
         except OSError as error:
+            if file is not None:
+                file.close()
             raise RecordError(
                 f"cannot write video {path}: {error.strerror}",
                 fix="choose a folder you may write to",

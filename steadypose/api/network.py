@@ -31,7 +31,7 @@ class Network(Closing):
     @in_arguments()
     def __init__(self, **options: Unpack[NetworkOptions]) -> None:
         chosen = Chosen.of(options)
-        self._shared = SharedEngine(lambda: choosing.open_model(chosen))
+        self._shared = SharedEngine(lambda: choosing.open_model(chosen, is_shared=True))
         self.close_at_exit()
 
     @property

@@ -93,7 +93,7 @@ def _open_many(
     chosen = Chosen.of(options)
     with ExitStack() as undo:
         if chosen.network is None:
-            shared = SharedEngine(lambda: open_model(chosen))
+            shared = SharedEngine(lambda: open_model(chosen, is_shared=True))
             undo.callback(shared.close)
             release = shared.close
             chosen = Chosen(persons=chosen.persons, smooth=chosen.smooth, network=shared)

@@ -12,7 +12,7 @@ import numpy as np
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import MOST_THREADS, EngineOptions
+from steadypose.engines.options import MOST_THREADS, EngineOptions, default_threads
 from steadypose.realtime.model.best_built import open_best
 from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.opening import open_chosen
@@ -184,8 +184,12 @@ class Chosen:
         return Pipeline(engine, persons=self.persons, smoother=smoother, is_paced=is_paced)
 
 
-def open_model(chosen: Chosen) -> Engine:
+def open_model(chosen: Chosen, *, is_shared: bool = False) -> Engine:
     """An engine of its own.
+
+    Args:
+        chosen: Which, and what runs it.
+        is_shared: Several sources will keep it busy, so all processors are its own.
 
     Raises:
         SteadyposeError: There is no such model, or no backend can run it.
@@ -193,7 +197,8 @@ def open_model(chosen: Chosen) -> Engine:
     path = QUALITIES[chosen.quality or DEFAULT_QUALITY]
     if chosen.model is not None:
         path = choose_model(str(chosen.model), is_fetching=False)
-    options = EngineOptions(threads=chosen.threads or threads_of(path))
+    usual = default_threads() if is_shared else threads_of(path)
+    options = EngineOptions(threads=chosen.threads or usual)
     backend = chosen.backend
     if chosen.model is None and chosen.quality is None:
         return open_best(backend=backend, options=options, is_auto_build=False).opened.engine

@@ -22,6 +22,7 @@ STUCK_S = 300.0
 """Longest time between two frames of a clip."""
 
 _BEAT_S = 1.0
+_AWAY_S = 10.0  # nobody looks for so long of his own will
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -53,6 +54,7 @@ class Processes:
     def __init__(self, order: Order, count: int) -> None:
         self._order = order
         self._engine = ""
+        self._looked_s = time.perf_counter()
         self._members: list[_Member] = []
         try:
             for _ in range(count):
@@ -83,6 +85,7 @@ class Processes:
         """See ``Crew``."""
         lines = {id(member.line): member for member in self._members}
         outcomes = []
+        self._forgive_pause()
         for line in wait([member.line for member in self._members], timeout_s):
             member = lines[id(line)]
             try:
@@ -105,6 +108,16 @@ class Processes:
             member.process.kill()
             outcomes += self._replace(member, f"it gave no frame for {STUCK_S:g} s")
         return outcomes
+
+    def _forgive_pause(self) -> None:
+        """Count no time in which this process was away too: stopped with its workers, or asleep."""
+        now_s = time.perf_counter()
+        away_s, self._looked_s = now_s - self._looked_s, now_s
+        if away_s < _AWAY_S:
+            return
+        for member in self._members:
+            if member.reads_since_s is not None:
+                member.reads_since_s += away_s
 
     def close(self) -> None:
         """See ``Crew``."""

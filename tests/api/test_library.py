@@ -48,7 +48,7 @@ class Closing(FakeEngine):
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a network."""
     Closing.left_open = 0
-    monkeypatch.setattr(choosing, "open_model", lambda _: Closing())
+    monkeypatch.setattr(choosing, "open_model", lambda *_, **__: Closing())
 
 
 def picture(value: int = 90) -> NDArray[np.uint8]:
@@ -426,3 +426,19 @@ def test_a_recording_becomes_a_table(tmp_path: Path) -> None:
     pandas.testing.assert_frame_equal(
         sp.read(path).to_pandas(), pandas.read_csv(path), check_dtype=False
     )
+
+
+def test_a_network_that_several_sources_share_takes_all_processors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def opened(*_: object, options: EngineOptions, **__: object) -> SimpleNamespace:
+        asked.append(options.threads)
+        return SimpleNamespace(engine=Closing())
+
+    monkeypatch.setattr(choosing, "default_threads", lambda: 3)
+    monkeypatch.setattr(choosing, "open_chosen", opened)
+    with sp.Network(quality="fast"):
+        pass
+    assert asked == [3]

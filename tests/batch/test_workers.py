@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 from dataclasses import replace
+from multiprocessing import Process
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -163,3 +165,24 @@ def test_workers_are_deaf_to_ctrl_c_from_their_first_moment(tmp_path: Path) -> N
         words, check=False, capture_output=True, text=True, env=environment, timeout=60
     )
     assert done.stdout.strip() == "[True, True]", done.stderr
+
+
+def test_workers_that_were_paused_with_their_program_are_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("steadypose.batch.processes.time.perf_counter", lambda: now_s)
+    line, other = multiprocessing.Pipe()
+    member = processes._Member(Process(target=int), line, reads_since_s=now_s)
+    crew = processes.Processes.__new__(processes.Processes)
+    crew._members, crew._looked_s = [member], now_s
+    now_s += 400.0  # Ctrl-Z, and fg after six minutes
+    assert crew.take(0.0) == []
+    stuck = [member.is_stuck]
+    for _ in range(61):  # watched all the time, it gives nothing
+        now_s += 5.0
+        crew._forgive_pause()
+        stuck.append(member.is_stuck)
+    assert stuck == [*[False] * 61, True]
+    line.close()
+    other.close()

@@ -135,7 +135,7 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         default=DEFAULTS.threads,
         metavar="N",
         help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8, "
-        "and one with --quality fast (default: 0)",
+        "and one with --quality fast on one source (default: 0)",
     )
     engine.add_argument(
         "--auto-build",

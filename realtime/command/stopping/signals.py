@@ -121,9 +121,10 @@ class Stop:
 
     def _end_instead(self, number: int) -> None:
         """End the run in the place of the main thread, where that hears nothing."""
-        if self._instead is None:
+        instead = self._instead  # the main thread may take it away at any moment
+        if instead is None:
             return
-        end, finish = self._instead
+        end, finish = instead
         end()
         time.sleep(_HEAR_S)
         if self._is_heard.acquire(blocking=False):

@@ -134,3 +134,17 @@ def test_each_datagram_names_its_source(capsys: pytest.CaptureFixture[str]) -> N
     last = {line["source"]: line["frame"] for line in heard}
     assert last == {"one": 3, "two": 3}
     assert len([line for line in heard if line["source"] == "two"][-1]["persons"]) == 2
+
+
+def test_every_source_says_why_their_one_csv_could_not_be_begun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise RecordError("the quota is used up", fix="remove files")
+
+    monkeypatch.setattr("steadypose.realtime.record.joint.record_joint", failing)
+    words = ["--csv", str(tmp_path / "all.csv"), "--one-csv", "--max-frames", "3"]
+    assert main([*TWO, *words]) == 2
+    said = capsys.readouterr().err
+    assert "the quota is used up" in said
+    assert "another run" not in said
