@@ -12,10 +12,11 @@ _is_free = _TELEMETRY not in sys.modules
 if _is_free:
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # as the import system's docs say
 
-import openvino  # noqa: E402
-from openvino import opset13 as opset  # noqa: E402
-
-if _is_free:
-    del sys.modules[_TELEMETRY]
+try:
+    import openvino
+    from openvino import opset13 as opset
+finally:
+    if _is_free:
+        del sys.modules[_TELEMETRY]
 
 __all__ = ["openvino", "opset"]

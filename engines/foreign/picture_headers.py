@@ -1,6 +1,7 @@
 """What the headers of picture files say, beyond what decoders tell: JPEG, PNG, WebP, TIFF.
 
-Sources: ITU-T T.81 annex B (JPEG), W3C PNG third edition, RFC 9649 (WebP), TIFF 6.0, Exif 2.3.
+Sources: ITU-T T.81 annex B (JPEG), W3C PNG third edition, RFC 9649 (WebP), TIFF 6.0,
+BigTIFF, Exif 2.3.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*")
+_BIG_TIFF = (b"II+\0", b"MM\0+")
 _EXIF = b"Exif\0\0"
 _ORIENTATION, _MOST_VALUE = 274, 281
 _ALONE = {0x01, 0xFF, *range(0xD0, 0xD8)}  # JPEG markers without a length
@@ -54,9 +56,9 @@ def read_header(data: bytes) -> PictureHeader:
             _read_png(data, header)
         elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             _read_webp(data, header)
-        elif data.startswith(_TIFF):
+        elif data.startswith(_TIFF + _BIG_TIFF):
             _read_tiff(data, header)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         header.is_whole = False
     return header
 
@@ -135,20 +137,25 @@ def _read_exif(block: bytes, header: PictureHeader) -> None:
 
 def _read_tiff(data: bytes, header: PictureHeader) -> None:
     order = header.byte_order = "<" if data.startswith(b"II") else ">"
-    (at,) = struct.unpack_from(f"{order}I", data, 4)
+    is_big = data.startswith(_BIG_TIFF)
+    counts, offsets = ("Q", "Q") if is_big else ("H", "I")
+    size, first, head, link = (20, 8, 8, 8) if is_big else (12, 4, 2, 4)
+    (at,) = struct.unpack_from(order + offsets, data, first)
     seen = set()
     while at and at not in seen:
         seen.add(at)
         header.pages = len(seen)
-        (count,) = struct.unpack_from(f"{order}H", data, at)
-        for entry in range(at + 2, at + 2 + 12 * count, 12):
-            tag, kind, number = struct.unpack_from(f"{order}HHI", data, entry)
-            (value,) = struct.unpack_from(f"{order}H", data, entry + 8)
+        (count,) = struct.unpack_from(order + counts, data, at)
+        for entry in range(at + head, at + head + size * count, size):
+            tag, kind, number = struct.unpack_from(f"{order}HH{offsets}", data, entry)
+            value_at = entry + size - link
+            (value,) = struct.unpack_from(f"{order}H", data, value_at)
             if tag == _ORIENTATION and 1 <= value <= 8:
                 header.orientation = value if len(seen) == 1 else header.orientation
-                header.orientations_at.append(entry + 8)
+                header.orientations_at.append(value_at)
             elif tag == _MOST_VALUE and kind == 3 and number <= 2 and value > 255:
                 header.most_value = value
-        if at + 2 + 12 * count + 4 > len(data):  # Exif of a camera may lack the last zero
+        after = at + head + size * count
+        if after + link > len(data):  # Exif of a camera may lack the last zero
             return
-        (at,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * count)
+        (at,) = struct.unpack_from(order + offsets, data, after)

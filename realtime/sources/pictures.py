@@ -176,11 +176,11 @@ def _tiff_pages(path: Path, data: bytes, header: PictureHeader) -> Iterator[_Pag
         for image in images or (None,):
             yield _turned(_checked(image), header.orientation), 0.0, header.most_value
         return
-    is_plain = str(path).isascii()  # OpenCV finds no other names on Windows
-    pages = cv2.imcount(str(path), _FLAGS) if is_plain else header.pages
+    is_named = _is_found(path)
+    pages = cv2.imcount(str(path), _FLAGS) if is_named else header.pages
 
     def read(number: int, flags: int) -> Sequence[NDArray[Any]]:  # it turns them itself
-        if is_plain:
+        if is_named:
             return cv2.imreadmulti(str(path), number, 1, flags=flags)[1]
         buffer = np.frombuffer(data, np.uint8)
         return cv2.imdecodemulti(buffer, flags, range=(number, number + 1))[1]
@@ -189,6 +189,11 @@ def _tiff_pages(path: Path, data: bytes, header: PictureHeader) -> Iterator[_Pag
         # Gray numbers with a point are read only as they are.
         images = read(number, _FLAGS) or read(number, cv2.IMREAD_UNCHANGED)
         yield _coloured(_checked(images[0] if images else None)), 0.0, header.most_value
+
+
+def _is_found(path: Path) -> bool:
+    """Whether OpenCV finds a file by its name: on Windows only by ASCII."""
+    return os.name != "nt" or str(path).isascii()
 
 
 def _coloured(image: NDArray[Any]) -> NDArray[Any]:
@@ -201,9 +206,9 @@ def _webp_frames(path: Path, data: bytes, header: PictureHeader) -> Iterator[_Pa
     if not hasattr(cv2, "imreadanimation"):
         raise _TooOldError(f"OpenCV {cv2.__version__} cannot read animated WebP, newer ones can")
     for first in range(0, header.frames, _FRAMES_AT_ONCE):
-        if str(path).isascii() or not hasattr(cv2, "imdecodeanimation"):
+        if _is_found(path) or not hasattr(cv2, "imdecodeanimation"):
             _, film = cv2.imreadanimation(str(path), first, _FRAMES_AT_ONCE)
-        else:  # see above
+        else:
             buffer = np.frombuffer(data, np.uint8)
             _, film = cv2.imdecodeanimation(buffer, first, _FRAMES_AT_ONCE)
         for image, lasts_ms in zip(film.frames, film.durations, strict=False):

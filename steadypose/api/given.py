@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,14 @@ def path_of(name: Any, argument: str) -> Path:
     Raises:
         UsageError: It is none.
     """
-    if not isinstance(name, (str, Path)) or not Path(name).name:
+    text = text_of(name)
+    if text is None or not Path(text).name:
         fix = "give its path, a str or a Path"
         raise UsageError(f"{argument}={name!r:.60} is no name of a file", fix=fix)
-    return Path(name)
+    return Path(text)
+
+
+def text_of(name: Any) -> str | None:
+    """A path as text, whatever kind of path it is; None where it is none."""
+    text = os.fspath(name) if isinstance(name, (str, os.PathLike)) else None
+    return text if isinstance(text, str) else None

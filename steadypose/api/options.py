@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Protocol, TypedDict
 
 import numpy as np
 
+from steadypose.api.given import text_of
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import UsageError
 from steadypose.engines.options import MOST_THREADS, EngineOptions, default_threads
@@ -34,7 +36,8 @@ def _is_word(value: object) -> bool:
 
 
 def _is_model(value: object) -> bool:
-    return isinstance(value, (str, Path)) and bool(Path(value).name)
+    text = text_of(value)
+    return text is not None and bool(Path(text).name)
 
 
 def _is_network(value: object) -> bool:
@@ -71,7 +74,7 @@ class NetworkOptions(TypedDict, total=False):
     """
 
     quality: str | None
-    model: str | Path | None
+    model: str | os.PathLike[str] | None
     backend: str
     threads: int
 
@@ -99,7 +102,7 @@ class Chosen:
     """All options, each with its default."""
 
     quality: str | None = None
-    model: str | Path | None = None
+    model: str | os.PathLike[str] | None = None
     backend: str = "auto"
     threads: int = 0
     persons: int = 1
@@ -196,7 +199,7 @@ def open_model(chosen: Chosen, *, is_shared: bool = False) -> Engine:
     """
     path = QUALITIES[chosen.quality or DEFAULT_QUALITY]
     if chosen.model is not None:
-        path = choose_model(str(chosen.model), is_fetching=False)
+        path = choose_model(os.fspath(chosen.model), is_fetching=False)
     usual = default_threads() if is_shared else threads_of(path)
     options = EngineOptions(threads=chosen.threads or usual)
     backend = chosen.backend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from steadypose.realtime.resmooth import work as _resmooth
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+Name = str | PathLike[str]
+"""Of a file."""
 
 
 class Recording(reading.Recording):
@@ -39,7 +43,7 @@ class Recording(reading.Recording):
 
 
 @in_arguments()
-def read(path: str | Path) -> Recording:
+def read(path: Name) -> Recording:
     """Read a recording of any format, person by person.
 
     Raises:
@@ -49,7 +53,7 @@ def read(path: str | Path) -> Recording:
     return Recording(found.path, found.keypoints, found.people, found.is_cut)
 
 
-def convert(source: str | Path, output: str | Path, *options: str) -> str:
+def convert(source: Name, output: Name, *options: str) -> str:
     """Write a recording in another format; see ``python -m realtime.convert --help``.
 
     Args:
@@ -67,7 +71,7 @@ def convert(source: str | Path, output: str | Path, *options: str) -> str:
 
 
 @in_arguments()
-def resmooth(source: str | Path, output: str | Path, *, force: bool = False) -> str:
+def resmooth(source: Name, output: Name, *, force: bool = False) -> str:
     """Smooth a recording once more, with knowledge of what came after.
 
     Args:
@@ -86,8 +90,8 @@ def resmooth(source: str | Path, output: str | Path, *, force: bool = False) -> 
 
 @in_arguments()
 def report(
-    recording: str | Path,
-    output: str | Path | None = None,
+    recording: Name,
+    output: Name | None = None,
     *,
     person: int | None = None,
     force: bool = False,
@@ -110,5 +114,5 @@ def report(
     return write_report(path_of(recording, "recording"), page, person=person, is_forced=force)
 
 
-def _both(source: str | Path, output: str | Path) -> tuple[str, str]:
+def _both(source: Name, output: Name) -> tuple[str, str]:
     return str(path_of(source, "source")), str(path_of(output, "output"))

@@ -23,6 +23,7 @@ _WORDS = {
     **dict.fromkeys(("csv", "jsonl", "parquet"), ("", "{}")),
     **{name: (name, f'{name}="{{}}"') for name in ("quality", "model", "backend", "smooth")},
     **{name: (name, f"{name}={{}}") for name in ("persons", "threads", "person")},
+    "camera-control": ("controls of mode", "the control {}"),
     **{name: (f"{name} of mode", f'mode=sp.CameraMode({name}="{{}}")') for name in ("fourcc",)},
 }
 """Of an option, what it is called without a value, and with one; empty: as it is."""
@@ -37,7 +38,7 @@ _SENTENCE = frozenset(
 
 _TYPED = re.compile(r"\b(python|steadypose|pip|ffmpeg|ffprobe|v4l2-ctl|git|unset) |--fetch\b")
 _ONLY_THERE = re.compile(r"(; or| \(or) add --(fetch|auto-build)\b[^;)]*\)?")
-_OPTION = re.compile(r"""--([a-z][a-z-]*)(?:[ =]('[^']*'|"[^"]*"|[\w./+-]*\w))?""")
+_OPTION = re.compile(r"""(?<![\w./-])--([a-z][a-z-]*)(?:[ =]('[^']*'|"[^"]*"|[\w./+-]*\w))?""")
 _CLAUSE = re.compile(r"(; |, or |: )")
 
 

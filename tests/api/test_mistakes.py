@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import subprocess
@@ -13,9 +14,12 @@ import numpy as np
 import pytest
 
 import steadypose as sp
-from steadypose.api.given import check_picture
+from steadypose.api import opening
+from steadypose.api.given import check_picture, path_of
+from steadypose.api.many import ManyFrames
 from steadypose.api.wording import as_arguments
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+from steadypose.realtime.sources.opening import SourceOptions, open_source
 
 PICTURE = np.zeros((120, 160, 3), np.uint8)
 
@@ -57,7 +61,9 @@ def test_a_model_is_named_as_on_the_command_line() -> None:
         assert tracker(PICTURE, time_s=0.0).persons == ()
 
 
-@pytest.mark.parametrize("source", [None, 1.5, b"demo", True, {"demo"}, [None], ["demo", 2.0]])
+@pytest.mark.parametrize(
+    "source", [None, 1.5, b"demo", True, {"demo"}, [None], ["demo", 2.0], np.array(0), PICTURE]
+)
 def test_what_is_no_source_is_told_by_its_name(source: Any) -> None:
     with pytest.raises(sp.Error, match=r"^source=.* is no source"):
         sp.open(source)
@@ -72,11 +78,72 @@ def test_other_arguments_of_a_source_are_told_by_their_names() -> None:
         sp.CameraMode(fourcc="abc")
     with pytest.raises(sp.Error, match=r"^width '640' is no number"):
         sp.CameraMode(width="640")  # type: ignore[arg-type]
+    for wrong in (True, np.True_, float("nan"), float("inf"), 0, 1j):
+        with pytest.raises(sp.Error, match=r"^fps .* is no number.*\n  fix: .* such as 30$"):
+            sp.CameraMode(fps=wrong)  # type: ignore[arg-type]
     with pytest.raises(sp.Error, match=r"^source is empty"):
         sp.open("")
 
 
+def test_a_source_that_only_a_run_has_is_refused_as_such() -> None:
+    sources: list[Any] = ["browser", ["demo", "browser"], Path("browser")]
+    for source in sources:
+        with pytest.raises(sp.Error) as caught:
+            sp.open(source)
+        assert caught.value.what == 'source="browser" needs a page, which only a run serves'
+        assert "run.py --source browser --serve 8000, or give a camera" in caught.value.fix
+
+
+class Named:
+    """A path of a third library."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def test_any_path_is_a_path(tmp_path: Path) -> None:
+    recording = tmp_path / "a.csv"
+    recording.write_text("nothing")
+    (entry,) = os.scandir(tmp_path)
+    for path in (entry, Named(recording)):
+        assert path_of(path, "path") == recording
+        with pytest.raises(sp.Error, match=r"a\.csv"):
+            sp.read(path)
+        with pytest.raises(sp.Error, match=r"a\.csv"):
+            sp.open(path)
+        with pytest.raises(sp.Error, match=r"a\.csv"):
+            sp.Tracker(model=path)
+    (entry_b,) = os.scandir(os.fsencode(tmp_path))
+    for wrong in (entry_b, Named(Path())):
+        with pytest.raises(sp.Error, match=r"^path=.* is no name of a file"):
+            sp.read(wrong)  # type: ignore[arg-type]
+
+
+def test_whatever_gives_sources_is_several() -> None:
+    for several in (("demo:2" for _ in range(2)), {"demo": 1, "demo:2": 2}, np.array(["demo"])):
+        with sp.open(several) as frames:
+            assert isinstance(frames, ManyFrames)
+    asked: list[str] = []
+
+    def note(options: Any) -> Any:
+        asked.append(options.text)
+        return open_source(SourceOptions("demo"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "open_source", note)
+        for cameras in (range(2), np.arange(2)):
+            sp.open(cameras).close()
+        sp.open(np.int64(3)).close()  # type: ignore[call-overload]
+    assert asked == ["0", "1", "0", "1", "3"]
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
+    mode = sp.CameraMode(np.int64(640), np.int32(480), np.float32(30))  # type: ignore[arg-type]
+    assert mode == sp.CameraMode(640, 480, 30.0)
+    assert (type(mode.width), type(mode.fps)) == (int, float)
     with sp.Tracker(persons=np.int64(2), threads=np.int32(1)) as tracker:  # type: ignore[arg-type]
         assert type(tracker(PICTURE, time_s=np.float32(1.5)).time_s) is float  # type: ignore[arg-type]
 
@@ -125,6 +192,10 @@ def test_what_is_no_name_of_a_file_is_told(path: Any) -> None:
         ("build it again: python export/build_trt.py --device 1", "build_trt.py --device 1"),
         ("choose one that --list-cameras shows", "run.py --list-cameras"),
         ("take another --person", "take another person"),
+        ("a--source b.mp4 does not exist", "a--source b.mp4 does"),
+        ("x/--source y.mp4 does not exist", "x/--source y.mp4 does"),
+        ("leave out --camera-control", "leave out controls of mode"),
+        ("refuses --camera-control gain=5: busy", "refuses the control gain=5: busy"),
     ],
 )
 def test_a_mistake_is_told_in_the_words_of_whoever_made_it(option: str, argument: str) -> None:
@@ -181,6 +252,17 @@ def test_nothing_is_sent_or_left_in_the_users_home(tmp_path: Path) -> None:
     assert "convert_model" in done.stdout  # OpenVINO itself is whole
     assert done.stdout.endswith(" False\n")
     assert not (tmp_path / "intel").exists()
+
+
+def test_a_failed_import_of_openvino_leaves_its_telemetry_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    for name in ("openvino_telemetry", (quiet := "steadypose.engines.backends.quiet_openvino")):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ImportError):
+        importlib.import_module(quiet)
+    assert "openvino_telemetry" not in sys.modules
 
 
 def test_a_frame_is_shown_on_a_line() -> None:

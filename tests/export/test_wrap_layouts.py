@@ -16,6 +16,7 @@ from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 from steadypose.export.checking.pck import demo_truth
+from steadypose.export.wrap.output import people
 from steadypose.realtime.model.places import QUALITIES
 from tests.export.test_wrap_onnx import Net, save, wrap
 
@@ -214,6 +215,26 @@ def test_the_keypoints_of_our_network_come_through_the_outputs_of_others(
     np.testing.assert_allclose(found[..., 2], wanted[..., 2] if is_of_point else low, atol=0.02)
     assert float(said.partition("PCK@0.2 ")[2].partition(",")[0]) > 0.95
     assert not read_spec(output).decoder.startswith("coordinates without")
+
+
+def test_whole_numbers_of_the_chosen_person_have_64_bits_where_numpys_have_32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = np.asarray
+
+    def as_on_windows(value: Any, dtype: Any = None, **more: Any) -> NDArray[Any]:
+        array = make(value, dtype, **more)
+        is_of_numpy = isinstance(value, (np.ndarray, np.generic))
+        is_chosen = dtype is not None or is_of_numpy or array.dtype != np.int64
+        return array if is_chosen else array.astype(np.int32)
+
+    shapes = {"dets": (1, 5), "keypoints": (1, K, 3)}
+    choice = people._Choice({"keypoints": 3 * K, "dets": 5}, "dets", 4)
+    model = onnx.load(save(foreign("rtmo"), tmp_path / "f.onnx"))
+    monkeypatch.setattr(np, "asarray", as_on_windows)
+    made = people._with_person(model, choice, shapes)
+    kinds = {t.data_type for t in made.graph.initializer if t.name.startswith("person/")}
+    assert kinds == {TensorProto.INT64, TensorProto.FLOAT}
 
 
 @pytest.mark.parametrize("layout", ["rtmo", "keypoint r-cnn"])

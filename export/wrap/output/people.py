@@ -163,7 +163,8 @@ def _with_person(
 
     def const(value: Any) -> str:
         name = f"{_PREFIX}c{len(made.graph.initializer)}"
-        made.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+        kind = None if isinstance(value, np.ndarray) else np.int64  # NumPy 1 on Windows: int32
+        made.graph.initializer.append(numpy_helper.from_array(np.asarray(value, kind), name))
         return name
 
     def add(kind: str, *inputs: str, outputs: tuple[str, ...] = (), **more: Any) -> str:
@@ -178,14 +179,14 @@ def _with_person(
         rows[name] = add("Concat", flat, const(np.zeros((1, size), np.float32)), axis=0)
     index = const([0])
     if choice.sure is not None:
-        scores = add("Gather", rows[choice.sure], const(np.int64(choice.place)), axis=1)
+        scores = add("Gather", rows[choice.sure], const(choice.place), axis=1)
         two = (f"{_PREFIX}best", f"{_PREFIX}index")
         index = add("TopK", scores, const([1]), outputs=two, axis=0)
     del made.graph.output[:]
     for name, row in rows.items():
         one = add("Gather", row, index, axis=0)
         if name == choice.sure:
-            one = add("Gather", one, const(np.int64(choice.place)), axis=1)
+            one = add("Gather", one, const(choice.place), axis=1)
         sides = shapes[name]
         add("Reshape", one, const(sides), outputs=(name,))
         made.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, sides))

@@ -5,9 +5,11 @@ Places are lines of OpenCV 5.0.0's ``modules/videoio/src``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from steadypose.engines.errors import UsageError
 
@@ -75,10 +77,15 @@ class CameraMode:
             raise UsageError(
                 f"fourcc {self.fourcc!r} does not have four letters", fix="give one such as MJPG"
             )
-        for name in ("width", "height", "fps"):
+        for name, example in (("width", 640), ("height", 480), ("fps", 30)):
             value: object = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and value > 0):
-                raise UsageError(f"{name} {value!r} is no number of a camera's", fix="such as 640")
+            if isinstance(value, np.number):
+                value = value.item()
+                object.__setattr__(self, name, value)
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if value is not None and not (is_number and 0 < value < math.inf):  # type: ignore[operator]
+                fix = f"give one such as {example}"
+                raise UsageError(f"{name} {value!r} is no number of a camera's", fix=fix)
 
 
 def ask(capture: cv2.VideoCapture, mode: CameraMode) -> None:

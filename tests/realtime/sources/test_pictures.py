@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -13,7 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.foreign.picture_headers import read_header
 from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.sources import pictures
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions, open_source
@@ -123,6 +126,57 @@ def test_every_page_of_a_tiff_is_a_frame(tmp_path: Path) -> None:
     assert said == ""
     assert [int(frame.image_bgr.mean()) for frame in found] == [20 + 30 * i for i in range(7)]
     assert [frame.time_s for frame in found] == [i / 10 for i in range(7)]
+
+
+def big_tiff(shades_of_pages: list[int], orientation: int = 1, order: str = "<") -> bytes:
+    """A BigTIFF with a page of 40 by 60 for each shade."""
+    data = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HHHQ", 43, 8, 0, 16)
+    for number, shade in enumerate(shades_of_pages, 1):
+        at = len(data) + 8 + 20 * 10 + 8  # of the samples
+        shorts = {256: 60, 257: 40, 258: 8, 259: 1, 262: 1, 274: orientation, 277: 1, 278: 40}
+        longs = {273: at, 279: 2400}
+        data += struct.pack(f"{order}Q", 10)
+        for tag in sorted({**shorts, **longs}):
+            if tag in shorts:
+                data += struct.pack(f"{order}HHQH6x", tag, 3, 1, shorts[tag])
+            else:
+                data += struct.pack(f"{order}HHQQ", tag, 16, 1, longs[tag])
+        is_last = number == len(shades_of_pages)
+        data += struct.pack(f"{order}Q", 0 if is_last else at + 2400) + bytes([shade]) * 2400
+    return data
+
+
+@pytest.mark.parametrize("name", ["a.tif", "ä.tif"])
+def test_a_big_tiff_has_all_its_pages_whatever_its_name(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(big_tiff([20, 50, 80]))
+    for is_found in (True, False):  # by OpenCV
+        monkeypatch.setattr(pictures, "_is_found", lambda _, found=is_found: found)
+        found, said = see(tmp_path / name)
+        assert said == ""
+        assert [int(frame.image_bgr.mean()) for frame in found] == [20, 50, 80]
+
+
+def test_a_name_outside_ascii_is_left_to_opencv_where_it_finds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for system, is_found in (("posix", True), ("nt", False)):
+        monkeypatch.setattr(pictures, "os", SimpleNamespace(name=system))
+        assert pictures._is_found(Path("ä.tif")) is is_found
+        assert pictures._is_found(Path("a.tif"))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_big_tiff_says_its_pages_and_is_turned(tmp_path: Path, order: str) -> None:
+    data = big_tiff([20, 50], orientation=6, order=order)
+    header = read_header(data)
+    assert (header.pages, header.orientation, header.is_whole) == (2, 6, True)
+    (tmp_path / "a.tif").write_bytes(data)
+    found, said = see(tmp_path / "a.tif")
+    assert (said, [frame.size_hw for frame in found]) == ("", [(60, 40)] * 2)
+    assert not read_header(data[:16] + b"\xff" * 40).is_whole
+    assert not read_header(data[:8] + b"\xff" * 40).is_whole
 
 
 def animated_png(path: Path, lasts_ms: list[int]) -> Path:
