@@ -62,7 +62,11 @@ class OpenVinoEngine(BaseEngine):
             label = f"openvino {_our_name(built)}, {count_threads(threads)}"
         super().__init__("openvino", spec, label)
         self._lanes: dict[int, _Lane] = {}
-        self._lane = self._lane_of(1)
+        try:
+            self._lane = self._lane_of(1)
+        except Exception as error:
+            self._batch = 1
+            raise self._failed(error) from error
         self._waiting: list[NDArray[np.uint8]] = []
 
     def _compile(

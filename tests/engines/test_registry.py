@@ -36,7 +36,8 @@ def test_auto_says_why_a_backend_was_passed_over(
     tiny_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)  # import fails as if not installed
-    monkeypatch.delitem(sys.modules, "steadypose.engines.backends.openvino_engine", raising=False)
+    for name in ("openvino_engine", "quiet_openvino"):
+        monkeypatch.delitem(sys.modules, f"steadypose.engines.backends.{name}", raising=False)
     opened = registry.open_engine(tiny_path, backend="auto", options=FP32)
     assert opened.engine.label.startswith("onnxruntime")
     assert "openvino" in opened.passed_over[1]

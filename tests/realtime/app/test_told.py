@@ -57,7 +57,7 @@ def test_a_file_shows_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_camera_has_no_end_and_so_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     source = gray_source(6)
     monkeypatch.setattr(source, "is_live", True)
-    monkeypatch.setattr(cli, "open_source", lambda _options: source)
+    monkeypatch.setattr(cli, "open_beside", lambda _window, _options: source)
     terminal = open_terminal(monkeypatch)
     assert cli._run_with(FakeEngine(), demo(6), []) == 0
     assert "source: gray" in terminal.getvalue()
@@ -159,7 +159,7 @@ def test_what_fails_before_the_run_leaves_nothing_open(monkeypatch: pytest.Monke
     source = gray_source(3)
     closed: list[str] = []
     monkeypatch.setattr(source, "close", lambda: closed.append("source"))
-    monkeypatch.setattr(cli, "open_source", lambda _options: source)
+    monkeypatch.setattr(cli, "open_beside", lambda _window, _options: source)
 
     def broken(*_: object, **__: object) -> None:
         raise SourceError("no", fix="none")

@@ -192,10 +192,18 @@ def without_packages(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("script", ["export_onnx", "wrap_onnx", "quantize", "build_trt"])
-def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("export_onnx", "--help"),
+        ("wrap_onnx", "--help"),
+        ("quantize", "--help"),
+        ("build_trt", "--verbose"),
+    ],
+)
+def test_a_command_whose_packages_are_missing_is_a_sentence(script: str, words: str) -> None:
     done = without_packages(
-        f"sys.argv = ['export/{script}.py', '--help']\n"
+        f"sys.argv = ['export/{script}.py', '{words}']\n"
         f"runpy.run_path('export/{script}.py', run_name='__main__')\n"
     )
     assert done.returncode == 2, done.stderr
