@@ -102,7 +102,10 @@ class RemoteEngine(BaseEngine):
         return self._nobody()
 
     def _first_of(self, left_s: float) -> list[tuple[Server, Future[NDArray[np.float32]]]]:
-        """Who of those asked has answered; nobody, where help was called or all are late."""
+        """Who of those asked has answered; nobody, where help was called or all are late.
+
+        Where nobody can help, all of the time is theirs.
+        """
         wait_s = min(left_s, self._help_s() if self._can_help else self._try_s())
         done, _ = wait(self._asked.values(), wait_s, FIRST_COMPLETED)
         if not done and wait_s < left_s and not self._ask(left_s - wait_s):
@@ -154,8 +157,9 @@ class RemoteEngine(BaseEngine):
 
     @property
     def _can_help(self) -> bool:
-        """Whether there is another server that is not asked yet."""
-        return any(not s.is_aside and s not in self._asked for s in self._rota.servers)
+        """Whether there is another server that can be asked as well."""
+        others = (s for s in self._rota.servers if s not in self._asked)
+        return any(s.may_be_asked and not s.is_aside for s in others)
 
     def _bound_s(self) -> float:
         """How long this batch may take in all."""

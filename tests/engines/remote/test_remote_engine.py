@@ -157,6 +157,33 @@ def test_of_two_one_that_stalls_costs_no_frame_and_one_sentence(
     assert said[0].endswith("; the run goes on without it, by s0")
 
 
+def test_a_helper_that_hangs_leaves_the_other_all_of_its_time(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = Scripted(), Scripted()
+    engine = opened(*clients)
+    said: list[str] = []
+    engine.listen(said.append)
+    for _ in range(2):  # it is the first one's turn again
+        engine.infer(ONE)
+    monkeypatch.setattr(engine, "_help_s", lambda: 0.02)
+
+    def hang(model: str, crops: NDArray[np.uint8], *, timeout_s: float) -> NDArray[np.float32]:
+        clients[0].is_free.set()
+        clients[1].is_free.wait(60)
+        return FakeEngine().infer(crops)
+
+    monkeypatch.setattr(clients[1], "infer", hang)
+    clients[1].is_free.clear()
+    for _ in range(2):
+        clients[0].is_free.clear()
+        free = threading.Timer(0.3, clients[0].is_free.set)
+        free.start()
+        assert engine.infer(ONE)[0, 0, 2] > 0, "it answers late, and within the bound"
+        free.join()
+    assert said == []
+
+
 def test_one_that_was_put_aside_is_looked_at_again_and_takes_its_turns(
     opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
