@@ -37,6 +37,9 @@ class Member:
             self.app.run()
         except BaseException as error:
             self.failure = error
+        finally:
+            if self.app.page is not None:  # its files are finished once all have ended
+                self.app.page.close()
 
 
 def run_together(members: Sequence[Member], grid: Grid) -> None:

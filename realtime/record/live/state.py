@@ -38,7 +38,7 @@ class RunState:
 
 
 class Page(Protocol):
-    """Somewhere else, where the run is shown and has buttons; both calls return at once."""
+    """Somewhere else, where the run is shown and has buttons; all calls return soon."""
 
     @property
     def url(self) -> str:
@@ -56,4 +56,8 @@ class Page(Protocol):
 
     def pressed(self) -> list[str]:
         """Keys, as the window names them, of the buttons pressed since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Tell those who watch that it is over. Safe to call twice."""
         ...

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -239,6 +240,17 @@ def test_a_camera_that_is_lost_costs_the_others_nothing() -> None:
     for source in sources:
         source.close()
     shared.close()
+
+
+def test_those_who_watch_learn_that_a_source_has_ended() -> None:
+    ended = []
+    for run in (lambda: None, lambda: 1 / 0):
+        page = SimpleNamespace(close=lambda: ended.append(1))
+        member = Member("cam0", SimpleNamespace(run=run, page=page))  # type: ignore[arg-type]
+        member.begin()
+        member.thread.join()
+    assert len(ended) == 2, "before the others have, and also where it failed"
+    assert isinstance(member.failure, ZeroDivisionError)
 
 
 def test_ctrl_c_ends_all() -> None:

@@ -78,7 +78,7 @@ class Places:
 
 @dataclass(slots=True)
 class Desk:
-    """Used on the server's thread; ``state``, ``told_s`` and ``presses`` on the loop's as well.
+    """Used on the server's thread; ``state`` to ``presses`` on the loop's as well.
 
     Attributes:
         gate: Who may come in.
@@ -88,6 +88,7 @@ class Desk:
         inlet: Where a browser's camera goes, if this run takes one.
         state: What the run said last.
         told_s: When it did, ``time.perf_counter``; None before the first frame.
+        is_over: Whether its source has ended; those of others may go on.
         presses: Keys that the run has not taken yet.
         shelf: Files of the run.
         watchers: Who watches now.
@@ -104,6 +105,7 @@ class Desk:
     door: Door | None = None
     state: RunState = field(default_factory=RunState)
     told_s: float | None = None
+    is_over: bool = False
     presses: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_WAITING))
     shelf: Shelf = field(default_factory=Shelf)
     watchers: Places = field(
@@ -120,8 +122,10 @@ class Desk:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the run has begun, but says nothing any more."""
-        return self.told_s is not None and time.perf_counter() - self.told_s > _STALLED_S
+        """Whether the run has begun and is not over, but says nothing any more."""
+        if self.is_over or self.told_s is None:
+            return False
+        return time.perf_counter() - self.told_s > _STALLED_S
 
     def renew(self, *, within_s: float = _LIST_S) -> None:
         """Bring what the run has said before those who watch; where nobody does, note its files.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from steadypose.realtime.record.live.message import Message
 from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.record.live.web.desk import Desk
 from steadypose.realtime.sources.browser import Inlet
+
+_ENDED = "this source has ended"
 
 
 class Seat:
@@ -52,7 +55,9 @@ class Seat:
         return [presses.popleft() for _ in range(len(presses))]
 
     def close(self) -> None:
-        """See ``Channel.close``; the server goes on for the other sources."""
+        """See ``Page.close``; the server goes on for the other sources. Safe to call twice."""
+        self.tell(replace(self.desk.state, message=_ENDED, is_recording=False, is_paused=False))
+        self.desk.is_over = True
 
     def _post(self) -> None:
         with self._lock:
