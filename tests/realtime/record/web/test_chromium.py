@@ -19,11 +19,14 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
+from aiohttp import web
+
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.draw import draw_poses
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.state import RunState
+from steadypose.realtime.record.live.web import routes
 from steadypose.realtime.record.live.web.server import WebServer
 from steadypose.realtime.sources.browser import open_browser
 from tests.realtime.record.test_live import message
@@ -147,6 +150,76 @@ def test_the_browsers_camera_is_what_the_run_sees(browser: str, server: WebServe
         source.close()
 
     visit(browser, server.url, work)
+
+
+def test_a_browser_whose_workers_cannot_draw_sends_its_camera_all_the_same(
+    browser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = routes._resource
+
+    def without(name: str, kind: str) -> routes.Handler:
+        async def give(request: web.Request) -> web.StreamResponse:
+            found = await real(name, kind)(request)
+            assert isinstance(found, web.Response)
+            found.text = f"delete self.OffscreenCanvas;\n{found.text}"
+            return found
+
+        return give if name == "encode.js" else real(name, kind)
+
+    monkeypatch.setattr(routes, "_resource", without)
+    server = WebServer(Address("127.0.0.1", 0), COCO17, draw=draw_poses, takes_camera=True)
+    inlet = server.inlet
+    assert inlet is not None
+
+    async def work(tab: Tab) -> None:
+        await tab.until("document.getElementById('offer')?.hidden === false")
+        await tab.value("delete window.MediaStreamTrackProcessor")  # they have none either
+        await tab.value("document.getElementById('camera').click()")
+        try:
+            source = await asyncio.wait_for(asyncio.to_thread(open_browser, inlet), 20)
+            for _ in range(5):
+                frame = await asyncio.to_thread(source.read, 10)
+                assert frame is not None
+            assert frame is not None
+            np.testing.assert_allclose(frame.image_bgr[240, 320], (40, 80, 200), atol=12)
+            source.close()
+        finally:
+            inlet.close()
+
+    try:
+        visit(browser, server.url, work)
+    finally:
+        server.close()
+
+
+def test_a_camera_that_ends_while_its_picture_is_fetched_sends_nothing(
+    browser: str, server: WebServer
+) -> None:
+    script = """(async () => {
+      const { Camera } = await import("/camera.js");
+      const told = [];
+      addEventListener("unhandledrejection", (event) => told.push(String(event.reason)));
+      const camera = new Camera({ isKnown: true, unixS: () => 0 }, () => {});
+      camera.link = { socket: { readyState: WebSocket.OPEN }, end() {} };
+      for (const side of ["videoWidth", "videoHeight"])
+        Object.defineProperty(camera.video, side, { value: 2 });
+      let take = null;
+      camera.video.requestVideoFrameCallback = (then) => (take = then);
+      window.createImageBitmap = async () => {
+        camera.end("");
+        return { close: () => told.push("closed") };
+      };
+      camera.next();
+      take(0, {});
+      await new Promise((then) => setTimeout(then, 100));
+      return told;
+    })()"""
+
+    async def work(tab: Tab) -> Any:
+        await tab.until(f"{STATUS} === 'connected'")
+        return await tab.value(script)
+
+    assert visit(browser, server.url, work) == ["closed"]
 
 
 @pytest.fixture

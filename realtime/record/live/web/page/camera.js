@@ -58,6 +58,7 @@ export class Camera {
     }
     this.worker = new Worker("/encode.js");
     this.worker.onmessage = ({ data }) => this.send(data);
+    this.worker.onerror = () => this.encodeHere();
     this.start();
   }
 
@@ -65,6 +66,7 @@ export class Camera {
     this.link?.end();
     this.link = null;
     this.worker?.terminate();
+    this.worker = null;
     this.heads.clear();
     sessionStorage.removeItem(MEMORY);
     for (const track of this.stream?.getTracks() ?? []) track.stop();
@@ -118,17 +120,42 @@ export class Camera {
     return isOpen && this.clock.isKnown && this.onTheWay < MOST_ON_THE_WAY;
   }
 
+  // Browsers whose workers cannot draw: pictures become JPEG on the page.
+  encodeHere() {
+    if (!this.isOn) return;
+    this.worker?.terminate();
+    this.worker = null;
+    for (const number of [...this.heads.keys()]) this.send({ number, jpeg: null });
+  }
+
   encode(picture, width, height, takenMs) {
+    if (!this.hasRoom) {
+      picture.close();
+      return; // it ended, or the connection was lost, while the picture was fetched
+    }
     const head = new DataView(new ArrayBuffer(8));
     head.setFloat64(0, this.clock.unixS(takenMs), true);
     this.onTheWay += 1;
     this.number += 1;
     this.heads.set(this.number, { head: head.buffer, socket: this.link.socket });
     const { number } = this;
-    this.worker.postMessage({ number, picture, width, height, quality: QUALITY }, [picture]);
+    const work = { number, picture, width, height, quality: QUALITY };
+    if (this.worker) this.worker.postMessage(work, [picture]);
+    else this.draw(work);
+  }
+
+  async draw({ number, picture, width, height, quality }) {
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height;
+    canvas.getContext("2d", { alpha: false }).drawImage(picture, 0, 0, width, height);
+    picture.close();
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+    this.send({ number, jpeg: blob && (await blob.arrayBuffer()) });
   }
 
   send({ number, jpeg }) {
+    if (!this.heads.has(number)) return; // it ended meanwhile
     const { head, socket } = this.heads.get(number);
     this.heads.delete(number);
     if (jpeg && socket.readyState === WebSocket.OPEN) {

@@ -2,15 +2,16 @@
 
 const canvas = new OffscreenCanvas(1, 1);
 const context = canvas.getContext("2d", { alpha: false });
+if (!context) throw new Error("no drawing in a worker"); // the page draws instead
 
 onmessage = async ({ data: { number, picture, width, height, quality } }) => {
   if (canvas.width !== width || canvas.height !== height) {
     canvas.width = width;
     canvas.height = height;
   }
-  context.drawImage(picture, 0, 0, width, height);
-  picture.close();
   try {
+    context.drawImage(picture, 0, 0, width, height);
+    picture.close();
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality });
     const jpeg = await blob.arrayBuffer();
     postMessage({ number, jpeg }, [jpeg]);
