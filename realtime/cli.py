@@ -229,7 +229,11 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
             say(f"no window: {reason}")
         page = None
         if settings.live.serve is not None:
-            page = open_page(settings.live, settings.live.serve, skeleton, draw_poses, names)
+            pairs = zip(names, each, strict=True)
+            camera = next((name for name, one in pairs if one.source.text == BROWSER), "")
+            page = open_page(
+                settings.live, settings.live.serve, skeleton, draw_poses, names, camera
+            )
             opened.callback(page.close)
             say(f"page: {page.url}")
         joint = next((JointTable(t, skeleton, together.split) for t in together.tables), None)
@@ -247,7 +251,7 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
             )
             opened.callback(live.close)
             is_watched = window.is_window or page is not None
-            inlet = page.inlet if page is not None and one.source.text == BROWSER else None
+            inlet = seat.inlet if seat is not None else None
             source = open_beside(window, replace(one.source, is_watched=is_watched, inlet=inlet))
             opened.callback(source.close)
             say(f"{name}: {source.label}")

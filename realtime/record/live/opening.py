@@ -146,6 +146,7 @@ def open_page(
     skeleton: Skeleton,
     draw: Draw,
     sources: Sequence[str] = (),
+    camera: str = "",
 ) -> WebServer:
     """Begin to serve the page.
 
@@ -155,6 +156,7 @@ def open_page(
         skeleton: Gives the keypoints' names.
         draw: Draws people into the stream of pictures.
         sources: Names of several sources; empty: there is one.
+        camera: Which of them reads the page's camera, if one does.
 
     Raises:
         UsageError: A package is missing, or nothing can be served there.
@@ -174,6 +176,7 @@ def open_page(
             is_normalized=live.is_normalized,
             takes_camera=options.takes_camera,
             sources=sources,
+            camera=camera,
             origins=options.origins,
         )
     except NeedsTokenError as error:

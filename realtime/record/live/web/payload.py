@@ -35,7 +35,8 @@ def hello_text(
     """The first object: what will not change.
 
     Of several sources it says which one this is, and ``sources``: who asks for another adds
-    ``source=NAME`` to the address.
+    ``source=NAME`` to the address. Whichever is watched, ``takes_camera`` says whether the run
+    wants the page's camera.
     """
     several = {"source": source, "sources": list(sources)} if sources else {}
     return _json(

@@ -59,7 +59,8 @@ def make_app(desks: Mapping[str, Desk]) -> web.Application:
     """
     desk = next(iter(desks.values()))
     app = web.Application(middlewares=[_guard_of(desk)], client_max_size=MOST_BODY)
-    app.on_response_prepare.append(_add_headers_of(desk))
+    takers = [one for one in desks.values() if one.inlet is not None]
+    app.on_response_prepare.append(_add_headers_of(takes_camera=bool(takers)))
     app.router.add_get("/healthz", partial(_health, desks))
     for path, (name, kind) in _PAGE.items():
         app.router.add_get(path, _resource(name, kind))
@@ -70,8 +71,8 @@ def make_app(desks: Mapping[str, Desk]) -> web.Application:
     add_long("/recordings/{name}", _of_source(desks, _recording))
     if desk.board.has_pictures:
         add_long("/stream.mjpg", _of_source(desks, send_stream))
-    if desk.inlet is not None:
-        add_long("/camera", partial(_camera, desk))
+    if takers:
+        add_long("/camera", partial(_camera, takers[0]))
     return app
 
 
@@ -163,8 +164,10 @@ def _require_own_page(desk: Desk, request: web.Request, *, has_token: bool) -> N
         raise web.HTTPForbidden(text="another page asked for it\n")
 
 
-def _add_headers_of(desk: Desk) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    may_use = "self" if desk.inlet is not None else ""
+def _add_headers_of(
+    *, takes_camera: bool
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    may_use = "self" if takes_camera else ""
 
     async def add(_: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_HEADERS)

@@ -42,8 +42,9 @@ class WebServer:
         token: What opens the page; None: a new one is made. Needed where others can connect.
         has_pictures: False: poses only.
         is_normalized: Send shares of the frame's sides instead of pixels.
-        takes_camera: The page's own camera is what the first source reads.
+        takes_camera: A source reads the page's own camera.
         sources: Names of several sources, among which who watches chooses; empty: there is one.
+        camera: Which of several reads the page's camera; empty: the first.
         origins: Pages of others that may watch with the token, as ``to_origin`` writes them.
 
     Raises:
@@ -62,6 +63,7 @@ class WebServer:
         is_normalized: bool = False,
         takes_camera: bool = False,
         sources: Sequence[str] = (),
+        camera: str = "",
         origins: tuple[str, ...] = (),
     ) -> None:
         self.inlet = Inlet() if takes_camera else None
@@ -75,12 +77,13 @@ class WebServer:
         gate = Gate(host, port, token, names=(at.host,), origins=origins)
         self.token = gate.token
         self.desks: dict[str, Desk] = {}
-        for source in sources or ("",):
-            inlet = None if self.desks else self.inlet
+        every = sources or ("",)
+        for source in every:
+            inlet = self.inlet if source == (camera or every[0]) else None
             hello = hello_text(
                 skeleton,
                 has_picture=has_pictures,
-                takes_camera=inlet is not None,
+                takes_camera=takes_camera,
                 source=source,
                 sources=sources,
             )

@@ -78,6 +78,41 @@ def test_the_end_of_one_source_leaves_the_page_to_the_others(visitor: Visitor) -
     lives[1].close()
 
 
+def test_a_source_that_has_ended_says_so_and_is_no_standstill(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steadypose.realtime.record.live.web.desk._STALLED_S", -1)
+    seats = visitor.server.seats
+    seats["hall"].tell(RunState(lines=("30 fps",), is_recording=True))
+    assert visitor.ask("/healthz").status == 503
+    seats["hall"].close()
+    answer = visitor.ask("/healthz")
+    assert (answer.status, json.loads(answer.body)) == (200, {"status": "ok"})
+    state = visitor.watch().until("state")
+    assert (state["message"], state["is_recording"]) == ("this source has ended", False)
+    seats["door"].tell(RunState())
+    assert visitor.ask("/healthz").status == 503, "the other stands still"
+
+
+def test_the_pages_camera_is_that_of_the_source_which_reads_it() -> None:
+    at, names = Address("127.0.0.1", 0), ("hall", "door")
+    server = WebServer(at, COCO17, draw=draw_poses, takes_camera=True, sources=names, camera="door")
+    guest = Visitor(server)
+    try:
+        assert {name: seat.inlet for name, seat in server.seats.items()} == {
+            "hall": None,
+            "door": server.inlet,
+        }
+        for name in names:  # whichever is watched, the page offers its camera
+            assert guest.watch(f"&source={name}").until("hello")["takes_camera"]
+        answer = guest.ask("/camera", auth=True)
+        assert answer.status == 400, "it wants a socket"
+        assert "camera=(self)" in answer.headers["permissions-policy"]
+    finally:
+        guest.close()
+        server.close()
+
+
 def test_one_source_says_nothing_of_others(visitor: Visitor) -> None:
     alone = WebServer(Address("127.0.0.1", 0), COCO17, draw=draw_poses)
     guest = Visitor(alone)
