@@ -62,7 +62,7 @@ def summary_table() -> str:
         f"| MoveNet as published: {pck(f'{lightning}_published')} "
         "| [model card](models/README.md#compared) |",
         f"| steadiness: jitter at rest (of the body height), lag in motion | {calm(ours)} "
-        f"| One Euro filter: {calm('One Euro, published')} "
+        f"| One Euro filter, as published: {calm('One Euro, published')} "
         "| [steadiness](docs/measured.md#steadiness) |",
         f"| start: from the command to the first annotated frame | {start} s | "
         "| [start](docs/measured.md#start) |",

@@ -25,7 +25,7 @@ _END = ".meta.json"
 MOST_BYTES = 64_000_000
 """Of a sidecar: with --split it names many files."""
 
-_SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the centre of the top-left"
+_SPACE = "pixels of the full camera frame, x right, y down, (0, 0) is the top-left pixel's centre"
 _PACKAGES = {
     "numpy": "numpy",
     "cv2": "opencv-python",
