@@ -222,15 +222,16 @@ def _line_height(style: Style) -> int:
 def _text_block(
     image: NDArray[np.uint8], lines: Sequence[str], corner: tuple[int, int], style: Style
 ) -> int:
-    """Light text on a darkened box, readable on any background; returns its width."""
+    """Light text on a darkened box, moved so that all of it is in the image; returns its width."""
     if not lines:
         return 0
     font, thickness = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(style.text * 1.6))
     step = _line_height(style)
     widest = max(cv2.getTextSize(line, font, style.text, thickness)[0][0] for line in lines)
-    x1, y1 = max(0, corner[0]), max(0, corner[1])
-    x2 = min(image.shape[1], x1 + widest + 2 * style.margin)
-    y2 = min(image.shape[0], y1 + step * len(lines) + style.margin)
+    width, height = widest + 2 * style.margin, step * len(lines) + style.margin
+    x1 = max(0, min(corner[0], image.shape[1] - width))
+    y1 = max(0, min(corner[1], image.shape[0] - height))
+    x2, y2 = min(image.shape[1], x1 + width), min(image.shape[0], y1 + height)
     if x2 <= x1 or y2 <= y1:
         return 0
     box = image[y1:y2, x1:x2]

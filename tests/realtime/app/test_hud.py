@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from steadypose.realtime.app import caption
 from steadypose.realtime.app.caption import Caption
-from steadypose.realtime.app.draw import draw_hud
+from steadypose.realtime.app.draw import Style, _text_block, draw_hud
 from steadypose.realtime.app.keys import KEYS
 from tests.support.pictures import assert_written_like, blocks, ink_of
 
@@ -202,3 +202,15 @@ def test_a_message_stays_for_a_second_and_a_half(monkeypatch: pytest.MonkeyPatch
     for later_s, message in ((0.0, "paused"), (1.2, "paused"), (0.6, None)):
         clock.now_s += later_s
         assert shown.message == message
+
+
+@pytest.mark.parametrize("corner", [(300, 20), (20, 190), (310, 198), (-40, -9)])
+def test_a_label_at_the_edge_can_be_read_whole(corner: tuple[int, int]) -> None:
+    style = Style.for_size((200, 320))
+
+    def ink(at: tuple[int, int]) -> int:
+        image = np.zeros((200, 320, 3), np.uint8)
+        _text_block(image, ("2 80%",), at, style)
+        return int((image > 60).sum())
+
+    assert ink(corner) == ink((100, 100)) > 0
