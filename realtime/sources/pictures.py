@@ -183,7 +183,10 @@ def _tiff_pages(path: Path, data: bytes, header: PictureHeader) -> Iterator[_Pag
         if is_named:
             return cv2.imreadmulti(str(path), number, 1, flags=flags)[1]
         buffer = np.frombuffer(data, np.uint8)
-        return cv2.imdecodemulti(buffer, flags, range=(number, number + 1))[1]
+        try:
+            return cv2.imdecodemulti(buffer, flags, range=(number, number + 1))[1]
+        except (cv2.error, TypeError):  # an older OpenCV decodes all of them
+            return cv2.imdecodemulti(buffer, flags)[1][number : number + 1]
 
     for number in range(max(1, pages)):
         # Gray numbers with a point are read only as they are.
