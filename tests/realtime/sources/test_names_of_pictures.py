@@ -26,6 +26,8 @@ def as_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
         return name.isascii() and write(name, *more)
 
     monkeypatch.setattr(cv2, "imwrite", imwrite)
+    found = "steadypose.realtime.sources.pictures._is_found"
+    monkeypatch.setattr(found, lambda path: str(path).isascii())
     for reader, nothing in (("imreadmulti", (False, ())), ("imcount", 0), ("imreadanimation", 0)):
         real = getattr(cv2, reader, None)
 
