@@ -108,10 +108,10 @@ class JointTable:
         return self._recorder.rows if self._recorder is not None else 0
 
     def _open(self) -> None:
-        self._claims.add(self.path)
         run_info = {**self._run_info, "sources": self._described()}
-        self._sidecar = Sidecar(sidecar_path(self.path), run_info)
         try:
+            self._claims.add(self.path)
+            self._sidecar = Sidecar(sidecar_path(self.path), run_info)
             self._recorder = record_joint(self._table, self._skeleton, self._split, self._claims)
         except RecordError as error:
             self._failure = error

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from steadypose.realtime.record.live.sender import Live
 from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.pipeline import Pipeline
+from steadypose.realtime.tracking.turns import take_short_turns
 
 _HZ = 250  # several times a camera's rate, so that slots fill
 _PEOPLE = 3
@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Measure and print."""
     arguments = build_parser().parse_args()
-    sys.setswitchinterval(0.0005)  # as the program does
+    take_short_turns()  # as the program does
     with _deaf() as port:
         rows = [_row(case) for case in _cases(Address("127.0.0.1", port))]
     head = (
