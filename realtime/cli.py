@@ -147,8 +147,6 @@ def _run_one(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     taken = loop.do(partial(open_for, settings))
     opened = taken.opened
     engine = _with_successors(taken, settings)
-    for reason in opened.passed_over:
-        say(f"passed over {reason}")
     if taken.reason:
         say(f"model: {taken.reason}")
     settings = replace(settings, model=taken.model)
@@ -156,6 +154,8 @@ def _run_one(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     if engine.spec.decoder.startswith("coordinates"):
         say("note: this network outputs no scores, so every frame appears to contain a person")
     say(f"engine: {engine.spec.name} on {engine.label}, ready in {opened.open_s:.2f} s")
+    for reason in opened.passed_over:
+        say(f"passed over {reason}")
     try:
         return _run_with(engine, settings, typed, stop, loop)
     finally:

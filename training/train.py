@@ -9,6 +9,7 @@ command continues exactly where it stopped.
 
 from __future__ import annotations
 
+from steadypose.engines.wording.advice import said
 from steadypose.engines.wording.telling import tell
 from steadypose.realtime.command.options.parser import Parser, require
 
@@ -126,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             signal.signal(number, stop)
         score = run.go()
     except SteadyposeError as error:
-        tell((f"error: {error.what}", f"  fix: {error.fix}"))
+        tell(said(error.what, error.fix))
         return 2
     except KeyboardInterrupt:
         why = "stopped at once; the same command continues from the last checkpoint"

@@ -6,7 +6,11 @@ are scripts, installed they are words after ``steadypose``.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import shutil
+import sys
 from pathlib import Path
 
 from steadypose.engines.wording.printable import quoted
@@ -56,6 +60,35 @@ def install(requirements: str) -> str:
 BUILD_AGAIN = f"build it again: {command('build-engine')}"
 EXPORT_AGAIN = f"export the model again: {command('export-onnx')}"
 EXPORT_NEWER = f"export the model again with this version: {command('export-onnx')}"
+
+
+_PIP = re.compile(r"(?<![\w./\\-])(?<!-m )pip install")
+_PYTHON = re.compile(r"(?<![\w./\\-])python (?=-m |run\.py|export/|start\.py)")
+
+
+def typed_here(text: str) -> str:
+    """A text with commands for ``python`` and ``pip``, as they reach this very interpreter.
+
+    Where the shell finds another Python first (an environment that is not activated, say),
+    ``pip install av`` becomes ``.venv/bin/python -m pip install av``.
+    """
+    if not sys.executable or _same(shutil.which("python"), sys.executable):
+        return text
+    path = Path(sys.executable)
+    with contextlib.suppress(ValueError, OSError):  # not below; there is no folder any more
+        path = path.relative_to(Path.cwd())
+    python = quoted(path)
+    return _PYTHON.sub(lambda _: f"{python} ", _PIP.sub(lambda _: f"{python} -m pip install", text))
+
+
+def _same(found: str | None, python: str) -> bool:
+    """Whether both lie in one folder, so in one environment: the programs are links out of it."""
+    return found is not None and Path(found).parent.resolve() == Path(python).parent.resolve()
+
+
+def said(what: str, fix: str) -> tuple[str, str]:
+    """A mistake as every command says it, in two lines."""
+    return f"error: {what}", f"  fix: {typed_here(fix)}"
 
 
 def restore(what: str) -> str:

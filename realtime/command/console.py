@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.wording import telling
+from steadypose.engines.wording.advice import said
 
 
 def progress_printer(total: int | None) -> Callable[[int], None] | None:
@@ -57,7 +58,7 @@ def say(*lines: str) -> None:
 def report(error: SteadyposeError | KeyboardInterrupt) -> int:
     """Say what went wrong; returns the exit code."""
     if isinstance(error, SteadyposeError):
-        say(f"error: {error.what}", f"  fix: {error.fix}")
+        say(*said(error.what, error.fix))
     else:
         say(
             f"error: interrupted ({str(error) or 'SIGINT'}); everything recorded so far is saved",

@@ -18,6 +18,7 @@ from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions, RemoteOptions, default_threads, usable_cpus
+from steadypose.engines.wording.advice import typed_here
 from steadypose.realtime.app.display import gui_backend, why_headless
 from steadypose.realtime.command.machine import cpu_name
 from steadypose.realtime.model.best_built import open_best
@@ -133,7 +134,7 @@ def camera_lines() -> list[str]:
     try:
         cameras = list_cameras()
     except SteadyposeError as error:
-        return [_line("cameras", f"{error.what}; {error.fix}")]
+        return [_line("cameras", f"{error.what}; {typed_here(error.fix)}")]
     if not cameras:
         return [_line("cameras", "none: the system lists no camera")]
     lines = lines_of(cameras)
@@ -209,7 +210,7 @@ def _default(backend: str, options: EngineOptions) -> tuple[Path, str]:
             is_auto_build=False,
         )
     except SteadyposeError as error:
-        return DEFAULT_MODEL, f"none: {error.what}; {error.fix}"
+        return DEFAULT_MODEL, f"none: {error.what}; {typed_here(error.fix)}"
     label = taken.opened.engine.label
     taken.opened.engine.close()
     notes = [f"passed over {reason}" for reason in taken.opened.passed_over]
@@ -221,7 +222,7 @@ def _model_lines(model: Path, options: EngineOptions) -> list[str]:
     try:
         spec = read_spec(model)
     except SteadyposeError as error:
-        return [_line("model", f"{error.what}; {error.fix}")]
+        return [_line("model", f"{error.what}; {typed_here(error.fix)}")]
     height, width = spec.input_hw
     lines = [_line("model", f"{spec.name}, {height}x{width}, {len(spec.skeleton)} keypoints")]
     with ExitStack() as opened:
@@ -230,7 +231,7 @@ def _model_lines(model: Path, options: EngineOptions) -> list[str]:
             try:
                 found = registry.open_engine(model, backend=name, options=options)
             except SteadyposeError as error:
-                said[name] = f"does not work: {error.what}; {error.fix}"
+                said[name] = f"does not work: {error.what}; {typed_here(error.fix)}"
             else:
                 opened.callback(found.engine.close)
                 engines[name] = found.engine

@@ -24,6 +24,7 @@ from steadypose.batch.store import alone_in, is_url, open_store
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.foreign import patience
 from steadypose.engines.wording import telling
+from steadypose.engines.wording.advice import said, typed_here
 from steadypose.engines.wording.printable import visible
 from steadypose.realtime.cli import model_of
 from steadypose.realtime.command.console import clear, say
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         clips = find_clips(arguments.clips, leave_out=out)
         return _work(arguments, order, clips)
     except SteadyposeError as error:
-        say(f"error: {error.what}", f"  fix: {error.fix}")
+        say(*said(error.what, error.fix))
     except KeyboardInterrupt:
         say("error: interrupted before the first clip", "  fix: run it again")
     return 2
@@ -78,7 +79,7 @@ def _line(outcome: Outcome) -> str:
     """What became of a clip that failed."""
     shown = visible(outcome.clip.shown)
     what = outcome.what.replace(str(outcome.clip.path), shown)
-    return f"failed: {what if shown in what else f'{shown}: {what}'}; {outcome.fix}"
+    return f"failed: {what if shown in what else f'{shown}: {what}'}; {typed_here(outcome.fix)}"
 
 
 def _drive(crew: Crew, clips: list[Clip], tally: Tally) -> None:

@@ -207,8 +207,7 @@ def load_driver() -> CudaDriver:
         library = ctypes.CDLL(name)
     except OSError as error:
         raise EngineUnavailableError(
-            f"no CUDA driver is installed ({name} is missing), as on any machine without an "
-            "NVIDIA GPU",
+            f"this machine has no NVIDIA GPU, or no driver for it ({name} is missing)",
             fix=_CPU_FIX,
         ) from error
     return CudaDriver(library)

@@ -18,6 +18,7 @@ from steadypose.engines.wording.advice import (
     as_typed,
     environment_python,
     install,
+    said,
 )
 from steadypose.engines.wording.printable import quoted, visible
 from steadypose.engines.wording.telling import tell, tell_raw
@@ -164,7 +165,7 @@ def run_command(work: Callable[[], str | Sequence[str]]) -> int:
     try:
         tell(work(), to_error=False)
     except SteadyposeError as error:
-        tell((f"error: {error.what}", f"  fix: {error.fix}"))
+        tell(said(error.what, error.fix))
         return 2
     except KeyboardInterrupt:
         tell(("error: interrupted; nothing was written", "  fix: run it again"))

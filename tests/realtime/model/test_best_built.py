@@ -206,7 +206,9 @@ def test_engines_copied_to_a_machine_without_a_gpu_are_passed_over(
     taken = opened()
     assert is_on_the_cpu(taken)
     (said,) = why_not_tensorrt(taken)
-    assert said.startswith("res50-coco-256x192 on tensorrt: no CUDA driver is installed")
+    assert said.startswith(
+        "res50-coco-256x192 on tensorrt: this machine has no NVIDIA GPU, or no driver for it"
+    )
 
 
 def test_a_gpu_for_which_nothing_is_built_says_how_to_build(machine: Machine, opened: Open) -> None:
