@@ -139,7 +139,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
 def _run_one(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     # Crops are small: OpenCV's pool only steals time from the network's threads.
     cv2.setNumThreads(1)
-    check_outputs(settings)
+    check_outputs(settings, say)
     if any(map(is_standard_output, settings.recordings)):
         telling.reserve_output()
     # A window needs the main thread: the loop, and the engine with it, gets another.
@@ -217,7 +217,7 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     cv2.setNumThreads(1)
     each, together = each_of(settings), joint_of(settings)
     for one in (*each, together):
-        check_outputs(one)
+        check_outputs(one, say)
     alike = replace(settings, threads=_all_threads(settings))
     shared = SharedEngine(lambda: _with_successors(open_for(alike), alike))
     with ExitStack() as opened:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from steadypose.engines.engine_file import sidecar_of
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import end_of_links, identity
 from steadypose.engines.foreign.claims import is_plain
+from steadypose.engines.foreign.files import stat_of
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import check_own, check_written
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
 from steadypose.realtime.record.formats import tables
+from steadypose.realtime.record.live.opening import check_packages
 from steadypose.realtime.record.outputs import described_by
 from steadypose.realtime.record.parts import first_part
 from steadypose.realtime.record.recorder import load_video_sink
@@ -23,8 +25,12 @@ from steadypose.realtime.sources.opening import source_files
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
-def check_outputs(settings: Settings) -> None:
+def check_outputs(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
     """Refuse outputs that cannot be written, or that would destroy something.
+
+    Args:
+        settings: Of the run.
+        say: Told which recordings of earlier runs will be replaced.
 
     Raises:
         UsageError: Two outputs, or an output and an input or a model file of this program, are
@@ -52,6 +58,7 @@ def check_outputs(settings: Settings) -> None:
         )
     if settings.video is not None:
         load_video_sink()  # now, and not at the first frame
+    check_packages(settings.live)
     if settings.is_offline_smoothed:
         _check_offline(settings)
     for table in settings.tables:
@@ -61,6 +68,20 @@ def check_outputs(settings: Settings) -> None:
                 f"{option} needs files; {table.format.option} {table.path} is none",
                 fix="give the name of a file",
             )
+    _tell_replaced(settings, say)
+
+
+def _tell_replaced(settings: Settings, say: Callable[[str], None]) -> None:
+    """Earlier recordings stay until the first frame is there."""
+    found = [path for path in settings.recordings if is_plain(path) and _has_content(path)]
+    if found:
+        verb = "exists and is" if len(found) == 1 else "exist and are"
+        say(f"note: {', '.join(map(str, found))} {verb} replaced with the first frame")
+
+
+def _has_content(path: Path) -> bool:
+    found = stat_of(path)
+    return found is not None and found.st_size > 0
 
 
 def _check_split(settings: Settings, read: list[Path], written: list[Path]) -> None:

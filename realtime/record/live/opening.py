@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from steadypose.engines.errors import UsageError
@@ -82,6 +83,28 @@ def parse_address(text: str) -> Address:
             " have 1 to 63 letters"
         ) from None
     return Address(host, int(found[2]))
+
+
+def check_packages(options: LiveOptions) -> None:
+    """Refuse, before anything starts, what needs a package that is not here.
+
+    Raises:
+        UsageError: One is missing.
+    """
+    for is_wanted, option, package, module in (
+        (options.osc is not None, "--osc", "python-osc", "pythonosc"),
+        (options.lsl is not None, "--lsl", "pylsl", "pylsl"),
+        (options.serve is not None, "--serve", "aiohttp", "aiohttp"),
+    ):
+        if is_wanted and not is_here(module):
+            raise _missing(option, package)
+    if options.has_virtual_camera and not is_here("pyvirtualcam"):
+        raise _no_virtual_camera()
+
+
+def is_here(module: str) -> bool:
+    """Whether a package can be imported, without doing so."""
+    return sys.modules.get(module) is not None or find_spec(module) is not None
 
 
 def open_live(
@@ -211,10 +234,7 @@ def _open_virtual_camera(draw: Draw) -> Channel:
     try:
         from steadypose.realtime.record.live.virtual_camera import VirtualCameraChannel  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise UsageError(
-            "--virtual-camera needs the package pyvirtualcam, which is not installed",
-            fix="pip install pyvirtualcam",
-        ) from error
+        raise _no_virtual_camera() from error
     try:
         return VirtualCameraChannel(draw)
     except (OSError, RuntimeError) as error:
@@ -226,6 +246,13 @@ def _open_virtual_camera(draw: Draw) -> Channel:
             if is_linux
             else "install OBS Studio and start its virtual camera once",
         ) from error
+
+
+def _no_virtual_camera() -> UsageError:
+    return UsageError(
+        "--virtual-camera needs the package pyvirtualcam, which is not installed",
+        fix="pip install pyvirtualcam",
+    )
 
 
 def _missing(option: str, package: str) -> UsageError:

@@ -243,3 +243,27 @@ def test_a_model_file_at_the_end_of_a_link_is_replaced_there() -> None:
     Path("m.onnx").symlink_to("far/m.onnx")
     write_model_file(b"model", Path("m.onnx"))
     assert Path("far/m.onnx").read_bytes() == b"model"
+
+
+def test_what_an_earlier_run_wrote_is_replaced_and_said_so() -> None:
+    told: list[str] = []
+    words = ("--csv", "a.csv", "--jsonl", "a.jsonl")
+    check_outputs(settings_of(*words), told.append)
+    Path("a.csv").touch()  # as mktemp makes them
+    check_outputs(settings_of(*words), told.append)
+    assert told == []
+    Path("a.csv").write_text("frame,time_s,person,score\n")
+    check_outputs(settings_of(*words), told.append)
+    Path("a.jsonl").write_text('{"steadypose": 1}\n')
+    check_outputs(settings_of(*words, "--force"), told.append)
+    assert told == [
+        "note: a.csv exists and is replaced with the first frame",
+        "note: a.csv, a.jsonl exist and are replaced with the first frame",
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs a device")
+def test_a_device_is_not_replaced() -> None:
+    told: list[str] = []
+    check_outputs(settings_of("--csv", "/dev/null"), told.append)
+    assert told == []

@@ -173,6 +173,30 @@ def test_a_missing_package_is_a_sentence(monkeypatch: pytest.MonkeyPatch, option
         open_live(options, COCO17, persons=1)
 
 
+@pytest.mark.parametrize(
+    ("words", "module", "package"),
+    [
+        (("--osc", "9000"), "pythonosc", "python-osc"),
+        (("--lsl", "me"), "pylsl", "pylsl"),
+        (("--serve", "9000"), "aiohttp", "aiohttp"),
+        (("--virtual-camera",), "pyvirtualcam", "pyvirtualcam"),
+    ],
+)
+def test_a_missing_package_is_told_before_a_network_is_opened(
+    words: tuple[str, ...],
+    module: str,
+    package: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    is_here = opening.is_here
+    monkeypatch.setattr(opening, "is_here", lambda name: name != module and is_here(name))
+    assert cli.main(["--source", "demo", "--headless", *words]) == 2
+    said = capsys.readouterr().err
+    assert f"{words[0]} needs the package {package}" in said
+    assert "engine:" not in said
+
+
 # UDP
 
 
