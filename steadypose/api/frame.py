@@ -59,7 +59,8 @@ class Frame:
         """The same people as they are likely to be a little later; their covariance is not known.
 
         Args:
-            time_s: On the clock of ``time_s``; meant for up to a tenth of a second ahead.
+            time_s: On the clock of ``time_s``; meant for up to a tenth of a second ahead. After
+                half a second nobody moves on: a velocity says nothing about later.
 
         Raises:
             UsageError: A later frame was taken in: ask the newest one. Or it is no time.

@@ -16,6 +16,8 @@ from steadypose.realtime.smooth.angles import NAMES
 from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.tracking.pipeline import Pipeline
 
+MOST_AHEAD_S = 0.5
+
 
 class HandOut:
     """Makes frames of a pipeline's, in their order.
@@ -38,23 +40,26 @@ class HandOut:
         behind = _WhenAsked(self._meter, poses, certainty, frame.time_s)
         image = frozen(frame.image_bgr.view())
         people = people_of(poses, behind)
-        ahead = partial(self._ahead, pipeline.completed, poses)
+        ahead = partial(self._ahead, pipeline.completed, poses, frame.time_s)
         return Frame(image, frame.index, frame.time_s, people, poses, behind, ahead)
 
-    def _ahead(self, number: int, poses: tuple[Pose, ...], time_s: float) -> tuple[Person, ...]:
+    def _ahead(
+        self, number: int, poses: tuple[Pose, ...], taken_s: float, time_s: float
+    ) -> tuple[Person, ...]:
         """See ``Frame.at``.
 
         Args:
             number: Of the frame: how many were completed with it.
             poses: Of the frame.
-            time_s: When.
+            taken_s: When it was taken.
+            time_s: When the people are wanted.
         """
         if self._pipeline.completed != number:
             raise UsageError(
                 "this frame is not the newest any more", fix="ask a frame before fetching the next"
             )
         if self._is_smooth:
-            poses = tuple(self._pipeline.poses_ahead(time_s))
+            poses = tuple(self._pipeline.poses_ahead(min(time_s, taken_s + MOST_AHEAD_S)))
         nothing = np.full((len(NAMES), 2), np.nan)
         return people_of(poses, Kept(list(map(frozen, _unknown(poses)())), [nothing] * len(poses)))
 

@@ -252,6 +252,17 @@ def test_angles_are_asked_by_name_and_say_how_certain_they_are(clip: Path) -> No
 
 
 @pytest.mark.usefixtures("_quick")
+def test_nobody_is_predicted_further_than_half_a_second(clip: Path) -> None:
+    with sp.open(clip) as frames:
+        frame = list(frames)[-1]
+        soon, last, never = (frame.at(frame.time_s + later)[0].xy for later in (0.2, 0.5, 1e6))
+    assert np.nanmax(np.abs(last - frame.persons[0].xy)) > 0, "the clip's end has somebody moving"
+    assert (np.isnan(soon) == np.isnan(never)).all()
+    np.testing.assert_array_equal(never, last)
+    assert not np.array_equal(soon, last, equal_nan=True)
+
+
+@pytest.mark.usefixtures("_quick")
 def test_an_option_that_does_not_exist_is_a_sentence_with_the_nearest() -> None:
     with pytest.raises(sp.Error, match="no option 'person'") as caught:
         sp.Tracker(person=2)  # type: ignore[call-arg]

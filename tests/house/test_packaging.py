@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -99,3 +100,19 @@ def test_an_installation_runs_from_anywhere(wheel: zipfile.ZipFile, tmp_path: Pa
             text=True,
         )
         assert done.stdout.startswith(begin), done.stderr
+
+
+def test_the_docs_name_every_requirements_file_and_every_extra() -> None:
+    installing, library = (
+        (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("install.md", "library.md")
+    )
+    files = sorted(path.name for path in ROOT.glob("requirements*.txt"))
+    assert [name for name in files if f"`{name}`" not in installing] == []
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    extras = re.findall(
+        r"^(\w+) = \[",
+        project.split("[project.optional-dependencies]")[1].split("\n[")[0],
+        flags=re.MULTILINE,
+    )
+    assert len(extras) > 5
+    assert [name for name in extras if f"[{name}]" not in library] == []
