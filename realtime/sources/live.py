@@ -59,6 +59,7 @@ class LiveSource:
         first_frame_s: How long a frame is waited for: the first, and any other while the
             device seems to be there.
         back_off_s: How long it waits before each try to open it again; the last is repeated.
+        noted: Asked what was odd about what the device sent, a sentence each.
 
     Raises:
         SourceError: The device cannot be opened, or delivers no frame.
@@ -74,13 +75,15 @@ class LiveSource:
         *,
         first_frame_s: float = 10.0,
         back_off_s: Sequence[float] = _BACK_OFF_S,
+        noted: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._open_device = open_device
         self._back_off_s = back_off_s
         self._first_frame_s = first_frame_s
         self.label, self.fps = "", 30.0
         self.dropped = 0
-        self.remarks: tuple[str, ...] = ()
+        self._noted = noted
+        self._slow: tuple[str, ...] = ()
         self._trouble: str | None = None
         self.is_over = False
         self._frame: Frame | None = None
@@ -112,6 +115,11 @@ class LiveSource:
         if self._trouble is None and self._arrived and waited_s > _LATE_S and not self.is_over:
             return f"no frame for {waited_s:.0f} s, waiting"
         return self._trouble
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """See ``Source``."""
+        return (*self._slow, *self._noted())
 
     def _open(self) -> Device:
         device = self._open_device()
@@ -221,7 +229,7 @@ class LiveSource:
     def _explain(self, device: Device, pace: Pace) -> None:
         reason = device.why_slow() if isinstance(device, Explaining) else None
         if reason is not None:
-            self.remarks = (pace.sentence(reason),)
+            self._slow = (pace.sentence(reason),)
 
     def _offer(self, image_bgr: NDArray[np.uint8], captured_s: float) -> None:
         with self._changed:

@@ -221,8 +221,7 @@ def _from_url(url: str, options: SourceOptions) -> Source:
 
     if scheme in _WEB:
         return web.open_web(url, is_paced=options.is_paced, decode=options.decode)
-    transport = options.transport
-    return LiveSource(web.stream_opener(url, decode=options.decode, transport=transport))
+    return web.open_stream(url, decode=options.decode, transport=options.transport)
 
 
 def _scheme_of(text: str) -> str:

@@ -37,7 +37,8 @@ def main() -> int:
         )
         return 2
     cases = sorted(str(path) for path in Path(__file__).parent.glob("cases_*.py"))
-    command = [sys.executable, "-B", "-m", "pytest", "-v", "-p", "no:cacheprovider", *cases]
+    command = [sys.executable, "-B", "-m", "pytest", "-v", "-p", "no:cacheprovider"]
+    command += ["--durations=12", *cases]
     with tempfile.TemporaryDirectory() as shared:
         return guest.boot(kernel, Path(shared), [*command, *sys.argv[1:]], within_s=WITHIN_S)
 

@@ -37,10 +37,11 @@ class Recorded:
 
 
 def options_of(folder: Path) -> list[str]:
-    """A run on the tiny model."""
+    """A run on the tiny model, with few and small pictures: emulated, each pixel takes its time."""
     model = folder / "tiny.onnx"
     model.write_bytes(tiny_model().SerializeToString())
-    return [*("--headless", "--backend", "onnxruntime", "--threads", "1"), *("--model", str(model))]
+    how = ["--headless", "--backend", "onnxruntime", "--threads", "1", "--model", str(model)]
+    return [*how, "--width", "320", "--height", "180", "--fps", "10"]
 
 
 def record(

@@ -91,7 +91,7 @@ def glyphs(frame: Frame) -> list[bytes]:
 
 def test_the_capture_time_is_that_of_the_very_picture() -> None:
     """The picture tells when it was made, in letters whose shapes are learned from the seconds."""
-    source = opened(vivid.node_of(vivid.FIRST), mode=CameraMode(640, 360))
+    source = opened(vivid.node_of(vivid.FIRST), mode=CameraMode(320, 180))
     vivid.control(vivid.node_of(vivid.FIRST), percentage_of_dropped_buffers=30)
     frames = frames_of(source, 240)  # with gaps, so that a neighbour's time would not fit
     source.close()

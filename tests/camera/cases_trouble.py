@@ -18,6 +18,8 @@ from tests.camera.app import RUN, count, frames_of, opened, options_of, record
 
 vivid.load()
 Heard = pytest.CaptureFixture[str]
+FRAMES = 80
+SMALL = CameraMode(320, 180)
 
 
 def first() -> Path:
@@ -40,9 +42,9 @@ def check_gap(times_s: list[float], *, least_s: float, most_s: float) -> None:
 def test_a_camera_that_is_unplugged_and_back_goes_on_in_the_same_recording(
     tmp_path: Path, capfd: Heard
 ) -> None:
-    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=80, meanwhile=replug)
+    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=FRAMES, meanwhile=replug)
     assert done.code == 0
-    assert len(done.rows) == 80
+    assert len(done.rows) == FRAMES
     assert done.said.count("camera lost") == done.said.count("the camera is back") == 1
     check_gap(done.times_s, least_s=1.5, most_s=12.0)
 
@@ -59,10 +61,10 @@ def test_a_camera_that_comes_back_under_another_number_is_found(
         finally:
             os.close(held)
 
-    done = record(tmp_path, capfd, "--camera", before.name[5:], frames=80, meanwhile=renumber)
+    done = record(tmp_path, capfd, "--camera", before.name[5:], frames=FRAMES, meanwhile=renumber)
     assert first() != before
-    assert (done.code, len(done.rows)) == (0, 80)
-    assert f"the camera is back: camera {first().name[5:]}, 640x480" in done.said
+    assert (done.code, len(done.rows)) == (0, FRAMES)
+    assert f"the camera is back: camera {first().name[5:]}, 320x180" in done.said
 
 
 def test_a_camera_that_comes_back_with_another_size_goes_on(tmp_path: Path, capfd: Heard) -> None:
@@ -73,8 +75,10 @@ def test_a_camera_that_comes_back_with_another_size_goes_on(tmp_path: Path, capf
         vivid.command(first(), "--set-input", "1")  # a TV card: 720x576, nothing else
 
     film = ("--save-video", str(tmp_path / "a.mp4"))
-    done = record(tmp_path, capfd, "--camera", first().name[5:], *film, frames=80, meanwhile=change)
-    assert (done.code, len(done.rows)) == (0, 80), done.said
+    done = record(
+        tmp_path, capfd, "--camera", first().name[5:], *film, frames=FRAMES, meanwhile=change
+    )
+    assert (done.code, len(done.rows)) == (0, FRAMES), done.said
     assert "the camera is back" in done.said
 
 
@@ -82,13 +86,13 @@ def test_a_stream_that_dies_is_opened_again(tmp_path: Path, capfd: Heard) -> Non
     def die() -> None:
         vivid.control(first(), inject_fatal_streaming_error=1)
 
-    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=80, meanwhile=die)
-    assert (done.code, len(done.rows)) == (0, 80), done.said
+    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=FRAMES, meanwhile=die)
+    assert (done.code, len(done.rows)) == (0, FRAMES), done.said
     assert "the camera is back" in done.said
 
 
 def test_a_disconnected_camera_is_noticed_within_seconds(tmp_path: Path) -> None:
-    source = opened(first())
+    source = opened(first(), mode=SMALL)
     frames_of(source, 5)
     began_s = time.monotonic()
     vivid.control(first(), disconnect=1)
@@ -103,23 +107,23 @@ def test_buffers_that_come_back_with_an_error_are_survived(tmp_path: Path, capfd
             vivid.control(first(), inject_v4l2_buf_flag_error=1)
             time.sleep(0.2)
 
-    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=80, meanwhile=spoil)
-    assert (done.code, len(done.rows)) == (0, 80), done.said
+    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=FRAMES, meanwhile=spoil)
+    assert (done.code, len(done.rows)) == (0, FRAMES), done.said
 
 
 def test_three_lost_buffers_in_ten_are_pauses_and_no_loss(tmp_path: Path, capfd: Heard) -> None:
     vivid.control(first(), percentage_of_dropped_buffers=30)
-    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=80)
-    assert (done.code, len(done.rows)) == (0, 80), done.said
+    done = record(tmp_path, capfd, "--camera", first().name[5:], frames=FRAMES)
+    assert (done.code, len(done.rows)) == (0, FRAMES), done.said
     assert "camera lost" not in done.said
     assert (np.diff(done.times_s) > 0).all()
 
 
 def test_time_stamps_that_wrap_never_go_back(tmp_path: Path) -> None:
-    source = opened(first(), mode=CameraMode(320, 180))
+    source = opened(first(), mode=SMALL)
     vivid.control(first(), wrap_timestamp=1)
     source.close()
-    source = opened(first(), mode=CameraMode(320, 180))
+    source = opened(first(), mode=SMALL)
     until_s = time.monotonic() + 14.0
     ages_s, times_s = [], []
     while time.monotonic() < until_s:
@@ -147,7 +151,7 @@ def test_pictures_that_are_black_at_first_are_frames_like_others(tmp_path: Path)
 
 
 def test_a_process_that_was_suspended_does_not_take_old_pictures_for_new(tmp_path: Path) -> None:
-    source = opened(first(), mode=CameraMode(320, 180))
+    source = opened(first(), mode=SMALL)
     frames_of(source, 10)
     me = os.getpid()
     with subprocess.Popen(["/bin/sh", "-c", f"kill -STOP {me}; sleep 4; kill -CONT {me}"]) as other:
@@ -173,7 +177,7 @@ def test_two_apps_on_two_cameras_leave_each_other_alone(tmp_path: Path, capfd: H
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as second:
         try:
             vivid.wait_for(lambda: count(table) > 5, 120.0)
-            done = record(tmp_path, capfd, "--camera", vivid.FIRST, frames=60)
+            done = record(tmp_path, capfd, "--camera", vivid.FIRST, frames=FRAMES)
             rows = count(table)
             vivid.wait_for(lambda: count(table) > rows + 5)
         except BaseException:
@@ -181,5 +185,5 @@ def test_two_apps_on_two_cameras_leave_each_other_alone(tmp_path: Path, capfd: H
             raise
         second.send_signal(signal.SIGINT)
         _, said = second.communicate(timeout=60)
-    assert (done.code, len(done.rows)) == (0, 60)
+    assert (done.code, len(done.rows)) == (0, FRAMES)
     assert "camera lost" not in done.said + said

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,10 +49,17 @@ class NetworkCamera:
         size_wh: At least 512 wide.
         login: ``user:password``, or empty.
         port: 0: a free one.
+        slices: Of each picture.
     """
 
     def __init__(
-        self, folder: Path, *, size_wh: tuple[int, int] = (640, 480), login: str = "", port: int = 0
+        self,
+        folder: Path,
+        *,
+        size_wh: tuple[int, int] = (640, 480),
+        login: str = "",
+        port: int = 0,
+        slices: int = 1,
     ) -> None:
         self.port = port or free_port()
         picture = folder / "picture.i420"
@@ -60,7 +68,7 @@ class NetworkCamera:
         resized = cv2.resize(people, size_wh)
         picture.write_bytes(cv2.cvtColor(resized, cv2.COLOR_BGR2YUV_I420).tobytes())
         script = Path(__file__).with_name("rtsp_server.py")
-        words = (self.port, login or "-", *size_wh, 30, picture)
+        words = (self.port, login or "-", *size_wh, 30, slices, picture)
         self._process = subprocess.Popen(
             [_PYTHON, script, *map(str, words)],
             stdin=subprocess.PIPE,
@@ -76,7 +84,7 @@ class NetworkCamera:
         return f"rtsp://{login + '@' if login else ''}127.0.0.1:{self.port}/live"
 
     def tell(self, text: str) -> None:
-        """``stall``, ``go``, ``size W H``."""
+        """``stall``, ``go``, ``size W H``, ``lose SHARE``."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{text}\n")
         self._process.stdin.flush()
@@ -88,11 +96,9 @@ class NetworkCamera:
 
 
 @contextmanager
-def network_camera(
-    folder: Path, *, size_wh: tuple[int, int] = (640, 480), login: str = "", port: int = 0
-) -> Iterator[NetworkCamera]:
-    """A camera that is gone afterwards."""
-    camera = NetworkCamera(folder, size_wh=size_wh, login=login, port=port)
+def network_camera(folder: Path, **how: Any) -> Iterator[NetworkCamera]:
+    """A camera that is gone afterwards; see ``NetworkCamera``."""
+    camera = NetworkCamera(folder, **how)
     try:
         yield camera
     finally:

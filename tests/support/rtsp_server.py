@@ -1,9 +1,9 @@
 """A network camera for tests: GStreamer's RTSP server, run by the system's Python, which has its bindings.
 
-    /usr/bin/python3 rtsp_server.py PORT USER:PASSWORD|- WIDTH HEIGHT FPS PICTURE.i420
+    /usr/bin/python3 rtsp_server.py PORT USER:PASSWORD|- WIDTH HEIGHT FPS SLICES PICTURE.i420
 
 It serves /live as H.264 without a decoder's delay: one picture, over which each frame writes when it was
-made, milliseconds of the monotonic clock, in 32 bars. On standard input: ``stall``, ``go``, ``size W H``.
+made, milliseconds of the monotonic clock, in 32 bars. On standard input: ``stall``, ``go``, ``size W H``, ``lose SHARE`` (of the packets).
 """
 
 # ruff: noqa
@@ -20,8 +20,8 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
 
 BAR = 16
-PORT, AUTH, WIDTH, HEIGHT, FPS, PICTURE = sys.argv[1:]
-state = {"size": (int(WIDTH), int(HEIGHT)), "goes": True}
+PORT, AUTH, WIDTH, HEIGHT, FPS, SLICES, PICTURE = sys.argv[1:]
+state = {"size": (int(WIDTH), int(HEIGHT)), "goes": True, "lose": lambda share: None}
 picture = open(PICTURE, "rb").read()
 base_size = state["size"]
 
@@ -69,6 +69,8 @@ def feed(source):
 
 def configure(_, media):
     source = media.get_element().get_by_name("src")
+    way = media.get_element().get_by_name("pay0")
+    state["lose"] = lambda share: way.set_property("drop-probability", share)
     source.set_property("caps", caps())
     threading.Thread(target=feed, args=(source,), daemon=True).start()
 
@@ -81,8 +83,9 @@ server.set_service(PORT)
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch(
     "( appsrc name=src is-live=true do-timestamp=true format=time max-buffers=2 leaky-type=downstream "
-    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=20000 qp-max=18 threads=1 sliced-threads=false "
-    "! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=20000 qp-max=18 "
+    f"option-string=slices={SLICES} threads=1 sliced-threads=false "
+    "! rtph264pay pt=96 config-interval=0 ! identity name=pay0 )"
 )
 factory.set_shared(True)
 factory.connect("media-configure", configure)
@@ -109,6 +112,8 @@ def listen():
             state["goes"] = words[0] == "go"
         elif words[0] == "size":
             state["size"] = (int(words[1]), int(words[2]))
+        elif words[0] == "lose":
+            state["lose"](float(words[1]))
     loop.quit()
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.reading import read_recording
@@ -21,14 +23,14 @@ class Shift:
     Attributes:
         folder: Of its files.
         frames: Delivered to the recorders.
-        ages_ms: Of each.
+        ages_ms: (F,) of each.
         is_refused: The disk ended it.
         problems: What is wrong with its files.
     """
 
     folder: Path
     frames: int = 0
-    ages_ms: list[float] = field(default_factory=list)
+    ages_ms: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     is_refused: bool = False
     problems: list[str] = field(default_factory=list)
 

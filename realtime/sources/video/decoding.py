@@ -29,6 +29,7 @@ class Tally:
         frames: Decoded.
         refused: Packets of which the decoder made nothing, and said so.
         damaged: Frames handed out although parts of them are guessed.
+        behind: Frames between one of those and the next key frame, which are changes of it.
         torn: Packets that are incomplete.
         skipped: Frames that are not even packets: a hole in the file is a hole in time.
         breaks: Places where the container could not be read.
@@ -42,12 +43,14 @@ class Tally:
     frames: int = 0
     refused: int = 0
     damaged: int = 0
+    behind: int = 0
     torn: int = 0
     skipped: int = 0
     breaks: int = 0
     early: int = 0
     first_dts: int | None = None
     failure: Exception | None = None
+    _is_behind: bool = False
 
     def take(self, packet: Any) -> None:
         """Count a packet of the video."""
@@ -57,6 +60,16 @@ class Tally:
             self.first_dts = self.first_dts if self.packets else packet.dts
             self.packets += 1
         self.torn += packet.is_corrupt
+
+    def give(self, frame: Any) -> None:
+        """Count a frame that is handed out."""
+        self.frames += 1
+        if frame.is_corrupt:
+            self.damaged, self._is_behind = self.damaged + 1, True
+        elif frame.key_frame:
+            self._is_behind = False
+        else:
+            self.behind += self._is_behind
 
     @property
     def is_damaged(self) -> bool:
@@ -144,12 +157,10 @@ def frames_of(film: Input, tally: Tally) -> Iterator[Any]:
 
 def _kept(frames: list[Any], tally: Tally, *, is_picture: bool) -> Iterator[Any]:
     for frame in frames:
-        if frame.is_corrupt:
-            if is_picture:
-                tally.refused += 1
-                continue
-            tally.damaged += 1
-        tally.frames += 1
+        if frame.is_corrupt and is_picture:
+            tally.refused += 1
+            continue
+        tally.give(frame)
         yield frame
 
 

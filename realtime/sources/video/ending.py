@@ -84,9 +84,10 @@ def verdict(film: Input, tally: Tally) -> SourceError | list[str]:
         )
     said = []
     if tally.damaged:
+        traces = f"{tally.behind} after them may show traces, " if tally.behind else ""
         said.append(
             f"{film.name} is damaged: parts of {_counted(tally.damaged, 'frame')} are guessed, "
-            "none is missing"
+            f"{traces}none is missing"
         )
     if cut is not None:
         said.append(f"{film.name} is cut off behind its last frame: none is missing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import av
@@ -18,11 +18,15 @@ from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.sources.pictures import is_too_large
 from steadypose.realtime.sources.video.colours import ToBgr
 from steadypose.realtime.sources.video.container import Input, open_address
+from steadypose.realtime.sources.video.damage import Damage
 from steadypose.realtime.sources.video.decoding import Tally, frames_of
 from steadypose.realtime.sources.video.film import play
 from steadypose.realtime.sources.video.turning import Turning, turned
 
 _PICTURES = frozenset({"mpjpeg"})  # what cameras send to browsers
+_ON_ONE_THREAD = "h264"
+"""A decoder that guesses missing slices and tells so; with a thread a slice, what the memory held
+before is left there without a word."""
 _LOOKED_S, _LOOKED_PICTURES_S = 1.0, 0.25
 _MOST_AHEAD_BYTES = 64_000_000
 # A camera sends what it has kept, some seconds, and then no more than happens.
@@ -43,7 +47,28 @@ def open_web(url: str, *, is_paced: bool, decode: str = "auto") -> Source:
         raise
     if is_file:
         return play(film, is_paced=is_paced)
-    return LiveSource(_camera_opener(url, film, decode))
+    opened, damage = [film], Damage()
+
+    def open_camera() -> WebCamera:
+        again = opened.pop() if opened else open_address(url, decode=decode)
+        return WebCamera(again, shown(url), damage)
+
+    return LiveSource(open_camera, noted=damage.remarks)
+
+
+def open_stream(url: str, *, decode: str, transport: str) -> LiveSource:
+    """Open an address that is no file, now and after each loss.
+
+    Raises:
+        SourceError: Nothing answers, or what comes is no video.
+    """
+    damage = Damage()
+
+    def open_camera() -> WebCamera:
+        film = open_address(url, decode=decode, transport=transport)
+        return WebCamera(film, shown(url), damage)
+
+    return LiveSource(open_camera, noted=damage.remarks)
 
 
 class _Ahead:
@@ -110,44 +135,35 @@ def _failing(error: Exception) -> Iterator[Any]:
     raise error
 
 
-def _camera_opener(url: str, first: Input, decode: str) -> Callable[[], WebCamera]:
-    """A function that opens the camera, now and after each loss."""
-    opened = [first]
-
-    def open_camera() -> WebCamera:
-        return WebCamera(opened.pop() if opened else open_address(url, decode=decode), shown(url))
-
-    return open_camera
-
-
-def stream_opener(url: str, *, decode: str, transport: str) -> Callable[[], WebCamera]:
-    """A function that opens a stream that is no file, now and after each loss."""
-    return lambda: WebCamera(open_address(url, decode=decode, transport=transport), shown(url))
-
-
 class WebCamera:
     """An opened address as a ``Device``: a broken picture costs itself.
 
     Args:
         film: Taken over.
         address: As it may be shown.
+        damage: Of the camera.
     """
 
-    def __init__(self, film: Input, address: str) -> None:
-        self._film = film
+    def __init__(self, film: Input, address: str, damage: Damage) -> None:
+        self._film, self._damage = film, damage
         self._to_bgr, self._turning = ToBgr(), Turning()
         context = film.stream.codec_context
         context.thread_type = "SLICE"  # threads for frames would give each some frames later
+        if context.name == _ON_ONE_THREAD:
+            context.thread_count = 1
         self.fps = film.fps
         size = f", {context.width}x{context.height}" if context.width else ""
         self.label = visible(f"{address}{size}, {round(film.fps, 3):g} fps")
         self._frames = frames_of(film, Tally())
+        damage.connected(time.perf_counter())
 
     def read(self) -> tuple[NDArray[np.uint8], float] | None:
         """See ``Device.read``."""
         for frame in self._frames:
             arrived_s = time.perf_counter()
             if is_too_large(frame.width, frame.height):
+                continue
+            if not self._damage.may_show(frame, arrived_s):
                 continue
             try:
                 return turned(self._to_bgr(frame), self._turning.of(frame)), arrived_s

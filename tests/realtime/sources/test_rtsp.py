@@ -173,3 +173,23 @@ def test_credentials_are_nowhere_in_what_a_run_writes(tmp_path: Path, tiny_path:
 def test_nothing_there_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no video at rtsp://127"):
         opened(f"rtsp://{LOGIN}@127.0.0.1:{cameras.free_port()}/live")
+
+
+@pytest.mark.parametrize("slices", [1, 4])
+def test_lost_packets_cost_the_pictures_that_they_hit_and_are_told(
+    tmp_path: Path, slices: int
+) -> None:
+    with network_camera(tmp_path, slices=slices) as camera:
+        source = opened(camera.address(), "udp")
+        ages_of(source, 20)
+        assert source.remarks == ()
+        camera.tell("lose 0.01")
+        ages_of(source, 40)
+        camera.tell("lose 0")
+        assert "came with parts missing" in " ".join(source.remarks)
+        time.sleep(1.5)  # a key frame
+        said = source.remarks
+        ages_of(source, 20)
+        assert source.remarks == said
+        assert source.trouble is None
+        source.close()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from steadypose.realtime.sources.video import web
+from steadypose.realtime.sources.video.damage import Damage
 from steadypose.realtime.sources.video.turning import UPRIGHT
 
 
@@ -129,7 +130,9 @@ def test_an_address_is_hung_up_where_somebody_does_not_wait_for_the_look(
 
 def test_a_cameras_pictures_that_are_too_large_or_broken_are_passed_over() -> None:
     def picture(width: int, height: int, *, is_broken: bool = False) -> SimpleNamespace:
-        return SimpleNamespace(width=width, height=height, is_broken=is_broken)
+        return SimpleNamespace(
+            width=width, height=height, is_broken=is_broken, is_corrupt=False, key_frame=True
+        )
 
     def to_bgr(frame: SimpleNamespace) -> object:
         if frame.is_broken:
@@ -139,7 +142,7 @@ def test_a_cameras_pictures_that_are_too_large_or_broken_are_passed_over() -> No
     camera: Any = object.__new__(web.WebCamera)
     frames = (picture(65_000, 65_000), picture(64, 48, is_broken=True), picture(64, 48))
     camera._frames, camera._to_bgr = iter(frames), to_bgr
-    camera._turning = SimpleNamespace(of=lambda _frame: UPRIGHT)
+    camera._turning, camera._damage = SimpleNamespace(of=lambda _frame: UPRIGHT), Damage()
     found = camera.read()
     assert found is not None
     assert found[0].shape == (48, 64, 3)
