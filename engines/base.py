@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +84,94 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free device memory. Safe to call twice."""
         ...
+
+
+class Place(Protocol):
+    """Where a crop lies in its frame: whole frame pixels (``realtime.tracking.crop``)."""
+
+    @property
+    def left(self) -> int:
+        """Frame x of its left edge; may lie outside, as the others may."""
+        ...
+
+    @property
+    def top(self) -> int:
+        """Frame y of its upper edge."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Frame pixels, a multiple of 2 to the power of ``halvings``."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Likewise."""
+        ...
+
+    @property
+    def halvings(self) -> int:
+        """How often it is halved before interpolation."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Uncut:
+    """Crops of one frame that whoever computes is to cut.
+
+    Attributes:
+        image_bgr: (H, W, 3) uint8 frame; it must not change before ``finish``.
+        places: Of the crops.
+        cut: Cuts one on the CPU: frame, place, and the (h, w, 3) uint8 crop to fill.
+        usual: Places as in most frames to come, to measure with; may be empty.
+        staged: What an engine has prepared of it.
+    """
+
+    image_bgr: NDArray[np.uint8]
+    places: Sequence[Place]
+    cut: Callable[[NDArray[np.uint8], Any, NDArray[np.uint8]], None]
+    usual: Sequence[Place] = ()
+    staged: Any = None
+
+    def __len__(self) -> int:
+        """How many crops."""
+        return len(self.places)
+
+
+@runtime_checkable
+class Cutter(Engine, Protocol):
+    """An engine that may cut crops out of frames itself."""
+
+    @property
+    def is_cutting(self) -> bool:
+        """Whether it wants frames now; asked for each, since it may change."""
+        ...
+
+    def stage(self, part: Uncut) -> None:
+        """Prepare what can be before ``start_uncut``, while another batch is worked on."""
+        ...
+
+    def start_uncut(self, parts: Sequence[Uncut]) -> None:
+        """``start`` for the crops of one or several frames, in this order.
+
+        It takes them also where ``is_cutting`` has just become false.
+
+        Args:
+            parts: At least one crop.
+
+        Raises:
+            EngineError: As ``start``.
+        """
+        ...
+
+
+def cut_all(parts: Sequence[Uncut], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """(N, h, w, 3) crops of all parts, cut on the CPU."""
+    crops = np.empty((sum(map(len, parts)), *size_hw, 3), np.uint8)
+    places = ((part, place) for part in parts for place in part.places)
+    for crop, (part, place) in zip(crops, places, strict=True):
+        part.cut(part.image_bgr, place, crop)
+    return crops
 
 
 def check_crops(crops: NDArray[np.uint8], spec: ModelSpec) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16", "int8")
 
+CROPS = ("auto", "cpu", "device")
 MOST_THREADS = 256
 BF16_GAIN = 0.85
 """Share of fp32's time that bf16 may take on a CPU: what is as fast in fp32 is more exact there."""
@@ -55,6 +56,7 @@ class EngineOptions:
         device: Number of the GPU, in CUDA's order.
         is_blocking: Sleep while the GPU works, instead of asking it all the time: a little
             slower, and a core stays free.
+        crops: Who cuts crops, of ``CROPS``: the CPU, the GPU that computes, or whichever is faster.
         openvino_device: Where OpenVINO computes, as it names it: CPU, GPU, NPU or AUTO.
         remote: Servers of the backend ``remote``.
     """
@@ -65,6 +67,7 @@ class EngineOptions:
     device: int = 0
     is_blocking: bool = False
     openvino_device: str = "CPU"
+    crops: str = "auto"
     remote: RemoteOptions = field(default_factory=RemoteOptions)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.device_crops import device_crops
 from benchmarks.gpu.machine import Machine
+from benchmarks.gpu.measuring import ROUNDS
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
 from steadypose.engines.backends.tensorrt.loading import load_plan
 from steadypose.engines.errors import SteadyposeError
@@ -17,10 +17,16 @@ _TIMES = 20
 
 
 def check(
-    machine: Machine, open_one: Callable[[], TensorRtEngine], tell: Callable[..., Any]
+    machine: Machine, open_one: Callable[[str], TensorRtEngine], tell: Callable[..., Any]
 ) -> None:
-    """Tell each result as soon as it is known."""
-    engine = open_one()
+    """Tell each result as soon as it is known.
+
+    Args:
+        machine: What is here.
+        open_one: Opens an engine; its crops are cut by ``cpu``, ``device`` or ``auto``.
+        tell: Called with each result.
+    """
+    engine = open_one("cpu")
     height, width = engine.spec.input_hw
     crop = np.zeros((1, height, width, 3), np.uint8)
     try:
@@ -36,14 +42,16 @@ def check(
     )
     big = np.repeat(crop, 19, axis=0)
     tell(above_the_profile=f"a batch of 19 gave {len(engine.infer(big))} rows")
-    try:
-        tell(device_crops=device_crops(machine))
-    except (SteadyposeError, ImportError) as error:
-        tell(device_crops=f"not tried: {getattr(error, 'what', error)}")
-    before = machine.free_mb()
     engine.close()
+    try:
+        from benchmarks.gpu.device_crops import device_crops  # noqa: PLC0415 - needs OpenCV
+
+        for name, text in device_crops(open_one, rounds=5 if machine.is_fake else ROUNDS):
+            tell(**{f"GPU's crops, {name}": text})
+    except (SteadyposeError, ImportError) as error:
+        tell(**{"GPU's crops": f"not measured: {getattr(error, 'what', error)}"})
     for number in range(_TIMES):
-        engine = open_one()
+        engine = open_one("device")
         engine.infer(crop)
         if number == 0:
             before = machine.free_mb()  # the first leaves what CUDA keeps

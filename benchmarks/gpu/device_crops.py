@@ -1,75 +1,111 @@
-"""Crops cut by the GPU against the CPU's: are they equal, and does uploading the frame pay?"""
+"""Crops cut by the GPU as the app has them cut: are they the CPU's, and does it pay?"""
 
 from __future__ import annotations
 
-import ctypes
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from benchmarks.gpu.machine import Machine
 from benchmarks.gpu.measuring import times_ms
-from steadypose.engines.backends.tensorrt.device_crop import compile_kernel
+from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
+from steadypose.engines.base import Uncut, cut_all
 from steadypose.engines.errors import EngineError
+from steadypose.realtime.datatypes import BBox, Frame
+from steadypose.realtime.sources.demo import DemoScene
+from steadypose.realtime.tracking.crop import cut, place_crop
+from steadypose.realtime.tracking.pipeline import Pipeline
 
-_FRAME_HW, _CROP_HW = (720, 1280), (224, 192)
-_BLOCK = (16, 8)
-_BOXES = 100
+FRAMES_HW = ((720, 1280), (1080, 1920), (481, 853))
+_BOXES = 96
+_BATCH = 8
+
+Opener = Callable[[str], TensorRtEngine]
 
 
-def device_crops(machine: Machine) -> str:
-    """What was found, in a sentence; a context must be current.
+def device_crops(open_one: Opener, *, rounds: int) -> Iterator[tuple[str, str]]:
+    """What was found, as names and sentences, the most worth knowing first.
+
+    Args:
+        open_one: Opens the engine, with crops cut by ``auto`` or ``device``.
+        rounds: How often each time is measured.
 
     Raises:
-        SteadyposeError: NVRTC is missing, or it, the driver or the GPU refuses.
-        ImportError: OpenCV is missing.
+        SteadyposeError: The driver or the GPU refuses.
     """
-    from steadypose.realtime.datatypes import BBox  # noqa: PLC0415 - these need OpenCV
-    from steadypose.realtime.sources.demo import DemoScene  # noqa: PLC0415
-    from steadypose.realtime.tracking.crop import cut, place_crop  # noqa: PLC0415
-
-    kernel = machine.driver.load_kernel(compile_kernel(machine.device.capability), "cut_crops")
-    memory, driver = machine.open_memory(), machine.driver
+    engine = open_one("device")
+    said: list[str] = []
+    engine.listen(said.append)
     try:
-        image = DemoScene(size_hw=_FRAME_HW).draw(0)
-        (height, width), (crop_h, crop_w) = _FRAME_HW, _CROP_HW
-        frame, box, out = memory.host(image.size), memory.host(20), memory.host(crop_h * crop_w * 3)
-        on_gpu = [memory.device(block.size) for block in (frame, box, out)]
-        grid = (-(-crop_w // _BLOCK[0]), -(-crop_h // _BLOCK[1]), 1)
-        values = (
-            ctypes.c_void_p(on_gpu[0]), ctypes.c_int(height), ctypes.c_int(width),
-            ctypes.c_void_p(on_gpu[1]), ctypes.c_void_p(on_gpu[2]), ctypes.c_int(crop_h),
-            ctypes.c_int(crop_w),
-        )  # fmt: skip
-
-        def on_device() -> None:
-            frame[:] = image.reshape(-1)
-            memory.upload(on_gpu[0], frame)
-            memory.upload(on_gpu[1], box)
-            driver.launch_kernel(kernel, grid, (*_BLOCK, 1), memory.stream, values)
-            memory.synchronize()
-
-        rng = np.random.default_rng(0)
-        wanted = np.empty((crop_h, crop_w, 3), np.uint8)
-        worst = 0
-        for _ in range(_BOXES):
-            w, h = rng.uniform(30, width), rng.uniform(30, height)
-            x, y = rng.uniform(-w / 2, width - w / 2), rng.uniform(-h / 2, height - h / 2)
-            place = place_crop(BBox(x, y, x + w, y + h), size_hw=_CROP_HW, padding=1.25)
-            numbers = (place.left, place.top, place.width, place.height, place.halvings)
-            box[:] = np.array(numbers, np.int32).view(np.uint8)
-            on_device()
-            memory.download(out, on_gpu[2])
-            memory.synchronize()
-            cut(image, place, wanted)
-            found = out.reshape(wanted.shape).astype(int)
-            worst = max(worst, int(np.abs(found - wanted.astype(int)).max()))
-        if worst > 1:
-            raise EngineError(f"the GPU's crops differ by {worst} grey levels", fix="none")
-        device, host = times_ms(on_device), times_ms(lambda: cut(image, place, wanted))
-        return (
-            f"{_BOXES} boxes differ by {worst} grey level at most; copy and upload of a 720p frame "
-            f"with one crop {device[0]:.3f} / {device[1]:.3f} ms, one crop on the CPU "
-            f"{host[0]:.3f} / {host[1]:.3f} ms (p50 / p95)"
-        )
+        if not engine.is_cutting:
+            raise EngineError(said[0], fix="none")
+        worst = max(_apart(engine, hw) for hw in FRAMES_HW)
+        yield "crops differ by", f"{worst} grey levels at most in {_BOXES} boxes of each size"
+        for hw in FRAMES_HW[:2]:
+            image = DemoScene(size_hw=hw).draw(0)
+            for count in (1, 4):
+                person = BBox(0.3 * hw[1], 0, 0.5 * hw[1], 0.9 * hw[0])
+                place = place_crop(person, size_hw=engine.spec.input_hw, padding=1.25)
+                part = Uncut(image, [place] * count, cut)
+                yield f"{count} of {hw[0]}p", _both(engine, part, rounds)
+        if said:
+            yield "said", "; ".join(said)
     finally:
-        memory.close()
+        engine.close()
+    yield "auto", _auto(open_one("auto"))
+
+
+def _apart(engine: TensorRtEngine, hw: tuple[int, int]) -> int:
+    """The largest difference from the CPU's crops, grey levels; some boxes lie outside."""
+    rng, image = np.random.default_rng(0), DemoScene(size_hw=hw).draw(0)
+    worst = 0
+    for _ in range(0, _BOXES, _BATCH):
+        places = []
+        for w, h in rng.uniform(30, hw[::-1], (_BATCH, 2)):
+            x, y = rng.uniform(-w / 2, hw[1] - w / 2), rng.uniform(-h / 2, hw[0] - h / 2)
+            box = BBox(x, y, x + w, y + h)
+            places.append(place_crop(box, size_hw=engine.spec.input_hw, padding=1.25))
+        parts = [Uncut(image, places, cut)]
+        found = engine._cut(parts).astype(int)  # noqa: SLF001 - what is compared
+        wanted = cut_all(parts, engine.spec.input_hw)
+        worst = max(worst, int(np.abs(found - wanted).max()))
+    return worst
+
+
+def _auto(engine: TensorRtEngine) -> str:
+    """What the app would choose, and whether it then finds somebody."""
+    said: list[str] = []
+    engine.listen(said.append)
+    pipeline, image = Pipeline(engine), DemoScene(size_hw=FRAMES_HW[0]).draw(0)
+    try:
+        found = [len(pipeline.process(Frame(image, i, i / 30, 0.0))) for i in range(3)]
+    finally:
+        engine.close()
+    return f"{'; '.join(said)}; people in the first frames: {found}"
+
+
+def _both(engine: TensorRtEngine, part: Uncut, rounds: int) -> str:
+    """A whole call both ways, and what of it is uploading and cutting."""
+    crops = np.empty((len(part), *engine.spec.input_hw, 3), np.uint8)
+
+    def on_cpu() -> None:
+        for place, crop in zip(part.places, crops, strict=True):
+            part.cut(part.image_bgr, place, crop)
+        engine.infer(crops)
+
+    def on_gpu() -> None:
+        part.staged = None
+        engine.start_uncut([part])
+        engine.finish()
+
+    def cutting() -> None:
+        crops, memory = engine._cropping.crops, engine._memory  # noqa: SLF001 - what is measured
+        assert crops is not None
+        crops.queue(crops.stage([part]), engine.lanes.device_in)
+        memory.synchronize()
+
+    gpu, cpu, alone = (times_ms(work, rounds=rounds) for work in (on_gpu, on_cpu, cutting))
+    return (
+        f"cut by the GPU {gpu[0]:.3f} / {gpu[1]:.3f} ms with the network, by the CPU "
+        f"{cpu[0]:.3f} / {cpu[1]:.3f} ms; copy, upload and kernel {alone[0]:.3f} / "
+        f"{alone[1]:.3f} ms (p50 / p95)"
+    )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu.graphs import read_graph
 from benchmarks.gpu.plan import ROWS
+from steadypose.engines.backends.tensorrt import nvrtc
 from steadypose.engines.backends.tensorrt.api import Log, TensorRt, load_tensorrt
 from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver, Device, load_driver
 from steadypose.engines.backends.tensorrt.cuda_memory import CudaMemory, open_memory
@@ -114,6 +115,7 @@ def _made_up() -> Machine:
 
     cuda = FakeCuda()
     sys.modules.update(fake_pycuda(cuda))
+    nvrtc._load_nvrtc = lambda _: cuda.library  # type: ignore[assignment]  # noqa: SLF001
     spec = ModelSpec.from_json(read_graph(*ROWS[0]).spec)
     module = fake_tensorrt(cuda, spec)
     driver = CudaDriver(cuda.library)

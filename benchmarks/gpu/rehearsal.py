@@ -13,6 +13,8 @@ _TOLD = {
     "out of memory": ("measure error", "out of memory"),
     "crash": ("measure error", "died (signal 9)"),
 }
+_CHECKS = ("garbage", "batch_changes", "open_and_close", "GPU's crops, crops differ by",
+           "GPU's crops, 1 of 720p", "GPU's crops, auto")  # fmt: skip
 
 
 def mistakes(found: dict[str, Any]) -> list[str]:
@@ -25,14 +27,18 @@ def mistakes(found: dict[str, Any]) -> list[str]:
         if [each["batch"] for each in row.get("latency", ())] != list(BATCHES):
             wrong.append(f"{network} {precision} was not measured at every batch size")
         wrong += [
-            f"{network} {precision} has no {key}" for key in ("paced", "loop_360") if key not in row
+            f"{network} {precision} has no {key}"
+            for key in ("paced", "loop_360", "loop_720_cut")
+            if key not in row
         ]
+        if not row.get("label_cut", "").endswith("crops by the GPU"):
+            wrong.append(f"{network} {precision} did not have its crops cut by the GPU")
     for fault in FAULTS:
         key, text = _TOLD[fault]
         rows = [row for row in found["rows"].values() if row["fault"] == fault]
         if not rows or text not in rows[0].get(key, ""):
             wrong.append(f"{fault} was not noticed")
-    for key in ("garbage", "batch_changes", "open_and_close"):
+    for key in _CHECKS:
         if key not in found["checks"]:
             wrong.append(f"{key.replace('_', ' ')} was not tried")
     return wrong

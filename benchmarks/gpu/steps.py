@@ -21,6 +21,7 @@ from benchmarks.gpu.graphs import read_graph
 from benchmarks.gpu.machine import Machine, open_machine
 from benchmarks.gpu.plan import Step
 from benchmarks.gpu.preparing import FOLDER, crops_of, graph_file, reference
+from steadypose.engines.backends.tensorrt.cropping import Cropping
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
 from steadypose.engines.engine_file import SUFFIX, EngineInfo, read_info, read_plan, write_engine
 from steadypose.engines.errors import EngineError, SteadyposeError
@@ -110,10 +111,14 @@ def measure(machine: Machine, step: Step, tell: Tell) -> None:
     for size_hw in ((720, 1280), (360, 640)):
         tell(**{f"loop_{size_hw[0]}": measuring.run_loop(engine, size_hw, frames=3 * frames)})
     engine.close()
+    engine = open_built(machine, step, tell, crops="device")
+    tell(loop_720_cut=measuring.run_loop(engine, (720, 1280), frames=3 * frames))
+    tell(label_cut=engine.label)
+    engine.close()
 
 
-def open_built(machine: Machine, step: Step, tell: Tell) -> TensorRtEngine:
-    """Load the engine that was built, all batch sizes warm."""
+def open_built(machine: Machine, step: Step, tell: Tell, *, crops: str = "cpu") -> TensorRtEngine:
+    """Load the engine that was built, all batch sizes warm; ``crops`` says who cuts them."""
     path = _engine_of(step, machine)
     info = read_info(path)
     if not info.is_ours:  # a plan is code: only what the step before built
@@ -129,6 +134,7 @@ def open_built(machine: Machine, step: Step, tell: Tell) -> TensorRtEngine:
         memory=machine.open_memory(),
         gpu=machine.device.name,
         cache=path.with_name(path.name + ".cache"),
+        cropping=Cropping(crops, capability=machine.device.capability, cuda=machine.device.driver),
     )
     tell(open_s=time.perf_counter() - begin_s)
     return engine
@@ -141,7 +147,7 @@ def torch(machine: Machine, step: Step, tell: Tell) -> None:
 
 def checks(machine: Machine, step: Step, tell: Tell) -> None:
     """What must fail with a sentence, and what must leave nothing behind."""
-    check(machine, lambda: open_built(machine, step, tell), tell)
+    check(machine, lambda crops: open_built(machine, step, tell, crops=crops), tell)
 
 
 KINDS: dict[str, Callable[[Machine, Step, Tell], None]] = {

@@ -13,6 +13,7 @@ _HEAD = (
     "Engine.infer, ms", "infer / graph", "at 30 Hz, ms", "loop 720p, ms", "outside engine 720p, ms",
     "torch graph, ms", "note",
 )  # fmt: skip
+_LOOPS = {"loop_720": "720p", "loop_720_cut": "720p, GPU's crops", "loop_360": "360p"}
 
 
 def blank(*, is_fake: bool = False) -> dict[str, Any]:
@@ -108,12 +109,12 @@ def _batches(row: dict[str, Any]) -> list[list[str]]:
 
 def _stages(row: dict[str, Any]) -> list[list[str]]:
     found = []
-    for key in ("loop_720", "loop_360"):
+    for key, name in _LOOPS.items():
         stages = row.get(key, {}).get("stages_ms")
         if stages:
             outside = f"{row[key]['outside_ms'][0]:.3f}"
             times = [f"{value:.3f}" for value in stages.values()]
-            found.append([row["network"], row["precision"], key[5:] + "p", *times, outside])
+            found.append([row["network"], row["precision"], name, *times, outside])
     return found
 
 

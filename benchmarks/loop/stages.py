@@ -28,10 +28,12 @@ from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.crop import CropTransform
+from steadypose.realtime.tracking.cutting import Cutting
 from steadypose.realtime.tracking.pipeline import Pipeline
 
 _KEPT = 45
 _WARM = 15
+_MOST_CROPS = 16
 
 
 class KeptFrames:
@@ -63,13 +65,16 @@ class KeptFrames:
         """Nothing to close."""
 
 
-class FreeCrops(Pipeline):
-    """A pipeline whose crops cost nothing: the first ones stay in their buffers."""
+class FreeCrops(Cutting):
+    """Crops that cost nothing: the first ones stay in their buffers."""
 
-    def _cut(self, frame: Frame, transforms: list[CropTransform]) -> NDArray[np.uint8]:
-        if self.completed < _WARM:
-            return super()._cut(frame, transforms)
-        return self._buffers[0][: len(transforms)]
+    made = 0
+
+    def _cut(self, image_bgr: NDArray[np.uint8], places: list[CropTransform]) -> NDArray[np.uint8]:
+        self.made += 1
+        if self.made < _WARM:
+            return super()._cut(image_bgr, places)
+        return self._buffers[0][: len(places)]
 
 
 def run_on_kept_frames(
@@ -89,7 +94,9 @@ def run_on_kept_frames(
     """
     source = KeptFrames(size_hw, frames + _WARM)
     outputs = Outputs(engine.spec.skeleton, source.fps, False)  # noqa: FBT003
-    pipeline = (FreeCrops if has_free_crops else Pipeline)(engine)
+    pipeline = Pipeline(engine)
+    if has_free_crops:
+        pipeline.cutting = FreeCrops(engine, _MOST_CROPS)
     app = App(source, pipeline, NullDisplay(), outputs)
     app.run()
     clock = app.clock

@@ -35,6 +35,7 @@ class Settings:
         device: Number of the GPU.
         openvino_device: See ``EngineOptions``.
         is_blocking: Sleep while the GPU works.
+        crops: Who cuts crops, of ``steadypose.engines.options.CROPS``.
         persons: How many people to follow.
         smoother: A name of ``steadypose.realtime.smooth.presets.NAMES``.
         is_predicting: Draw people in the window where they will be when it is seen.
@@ -70,6 +71,7 @@ class Settings:
     device: int = 0
     openvino_device: str = "CPU"
     is_blocking: bool = False
+    crops: str = "auto"
     persons: int = 1
     smoother: str = "balanced"
     is_predicting: bool = True
@@ -101,6 +103,7 @@ class Settings:
             self.device,
             self.is_blocking,
             self.openvino_device,
+            self.crops,
             remote=replace(self.remote, is_live=is_live),
         )
 

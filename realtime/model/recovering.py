@@ -8,7 +8,7 @@ said, and shown in the label; the run and its recordings go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.base import Engine
+from steadypose.engines.base import Cutter, Engine, Uncut, cut_all
 from steadypose.engines.engine_file import SUFFIX, read_info
 from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.file_io import sha256_of
@@ -64,10 +64,13 @@ def recovering(
         opened.engine.listen(say)
     spec = _renamed(opened.engine, skeleton)
     if opened.backend != "tensorrt":
+        if options.crops == "device":
+            say("crops are cut by the CPU: --crops device is for TensorRT")
         if skeleton is None:
             return opened.engine
         return RecoveringEngine(opened.engine, (), say=say, spec=spec)
-    again = partial(_open, model, "tensorrt", options)
+    # What failed may have been the cutting.
+    again = partial(_open, model, "tensorrt", replace(options, crops="cpu"))
     source = _model_file(model)
     if source is None:
         return RecoveringEngine(opened.engine, (again,), say=say, spec=spec)
@@ -132,7 +135,7 @@ class RecoveringEngine:
         self._successors = list(successors)
         self._may_lose = bool(successors)
         self.is_lost = False
-        self._crops: NDArray[np.uint8] | None = None
+        self._crops: NDArray[np.uint8] | Sequence[Uncut] | None = None
         self._is_closed = False
 
     @property
@@ -155,10 +158,25 @@ class RecoveringEngine:
         """See ``Engine.others``."""
         return self._engine.others
 
+    @property
+    def is_cutting(self) -> bool:
+        """See ``Cutter.is_cutting``."""
+        return isinstance(self._engine, Cutter) and self._engine.is_cutting
+
+    def stage(self, part: Uncut) -> None:
+        """See ``Cutter.stage``."""
+        if isinstance(self._engine, Cutter):
+            self._engine.stage(part)
+
     def start(self, crops: NDArray[np.uint8]) -> None:
         """See ``Engine.start``; a failure is dealt with at once."""
         self._start(crops)
         self._crops = crops
+
+    def start_uncut(self, parts: Sequence[Uncut]) -> None:
+        """See ``Cutter.start_uncut``; a failure is dealt with at once."""
+        self._start(parts)
+        self._crops = parts
 
     def finish(self) -> NDArray[np.float32]:
         """See ``Engine.finish``; the batch of a lost engine is computed again."""
@@ -172,11 +190,16 @@ class RecoveringEngine:
                 self._replace(error)
                 self._start(crops)
 
-    def _start(self, crops: NDArray[np.uint8]) -> None:
+    def _start(self, crops: NDArray[np.uint8] | Sequence[Uncut]) -> None:
         """Start on this engine, or on the first successor that takes it."""
         while True:
             try:
-                self._engine.start(crops)
+                if isinstance(crops, np.ndarray):
+                    self._engine.start(crops)
+                elif isinstance(self._engine, Cutter):
+                    self._engine.start_uncut(crops)
+                else:
+                    self._engine.start(cut_all(crops, self._spec.input_hw))
             except EngineError as error:
                 self._replace(error)
             else:
@@ -217,6 +240,8 @@ class RecoveringEngine:
                 engine.close()
                 continue
             self._engine = engine
+            if isinstance(engine, Telling):
+                engine.listen(self._say)
             self._say(f"the engine failed ({error.what}); the run goes on with {engine.label}")
             return
         self.is_lost = True

@@ -6,20 +6,29 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.base import Engine, Turns, check_crops, no_people
+from steadypose.engines.base import (
+    Cutter,
+    Engine,
+    Turns,
+    Uncut,
+    check_crops,
+    cut_all,
+    no_people,
+)
 from steadypose.engines.errors import EngineError
 from steadypose.engines.spec import ModelSpec
 
 MOST = 16
 """Crops of a common batch; a single source may hand over more."""
 
+Batch = NDArray[np.uint8] | Sequence[Uncut]
 _GATHER_S = 0.002  # how long a busy engine waits for the sources that it has just served
 
 
@@ -49,7 +58,7 @@ class SharedEngine:
         self.batches: list[int] = []
         """How many sources each of the last batches was for; at most ten thousand."""
         self._open_engine = open_engine
-        self._waiting: deque[tuple[NDArray[np.uint8], Future[Found]]] = deque()
+        self._waiting: deque[tuple[Batch, Future[Found]]] = deque()
         self._news = threading.Condition()
         self._is_closing = False
         self._shares = 0
@@ -82,7 +91,12 @@ class SharedEngine:
         with self._news:
             self._shares -= 1
 
-    def submit(self, crops: NDArray[np.uint8]) -> Future[Found]:
+    @property
+    def is_cutting(self) -> bool:
+        """Whether the engine wants frames instead of crops."""
+        return isinstance(self._engine, Cutter) and self._engine.is_cutting
+
+    def submit(self, crops: Batch) -> Future[Found]:
         """Have a batch worked on, in turn; it must not change meanwhile.
 
         Raises:
@@ -119,7 +133,7 @@ class SharedEngine:
         finally:
             engine.close()
 
-    def _next(self) -> list[tuple[NDArray[np.uint8], Future[Found]]]:
+    def _next(self) -> list[tuple[Batch, Future[Found]]]:
         """What goes into the next batch; empty at the end."""
         with self._news:
             while not self._waiting and not self._is_closing:
@@ -130,28 +144,44 @@ class SharedEngine:
                 left_s = end_s - time.perf_counter()
                 if left_s <= 0 or not self._news.wait(left_s):
                     break
-            batch: list[tuple[NDArray[np.uint8], Future[Found]]] = []
+            batch: list[tuple[Batch, Future[Found]]] = []
             count = 0
-            while self._waiting and (not batch or count + len(self._waiting[0][0]) <= MOST):
+            while self._waiting and (not batch or count + _size(self._waiting[0][0]) <= MOST):
                 batch.append(self._waiting.popleft())
-                count += len(batch[-1][0])
+                count += _size(batch[-1][0])
             return batch
 
 
-def _compute(engine: Engine, batch: list[tuple[NDArray[np.uint8], Future[Found]]]) -> None:
-    crops = [crops for crops, _ in batch]
+def _compute(engine: Engine, batch: list[tuple[Batch, Future[Found]]]) -> None:
     try:
-        people = engine.infer(np.concatenate(crops) if len(crops) > 1 else crops[0])
+        _start(engine, [crops for crops, _ in batch])
+        people = engine.finish()
         others, took_ms = engine.others, engine.took_ms
         first = 0
         for given, done in batch:
-            part = slice(first, first + len(given))
+            part = slice(first, first + _size(given))
             done.set_result(Found(people[part].copy(), others[part].copy(), took_ms))
-            first += len(given)
+            first += _size(given)
     except BaseException as error:
         for _, done in batch:
             if not done.done():
                 done.set_exception(error)
+
+
+def _start(engine: Engine, batches: Sequence[Batch]) -> None:
+    """All of them as one: frames where each is one and the engine cuts, else crops."""
+    uncut = [part for batch in batches if not isinstance(batch, np.ndarray) for part in batch]
+    if isinstance(engine, Cutter) and sum(map(len, uncut)) == sum(map(_size, batches)):
+        engine.start_uncut(uncut)
+        return
+    size_hw = engine.spec.input_hw
+    crops = [b if isinstance(b, np.ndarray) else cut_all(b, size_hw) for b in batches]
+    engine.start(np.concatenate(crops) if len(crops) > 1 else crops[0])
+
+
+def _size(batch: Batch) -> int:
+    """How many crops."""
+    return len(batch) if isinstance(batch, np.ndarray) else sum(map(len, batch))
 
 
 class Share:
@@ -186,9 +216,24 @@ class Share:
     def start(self, crops: NDArray[np.uint8]) -> None:
         """See ``Engine.start``."""
         check_crops(crops, self.spec)
+        self._start(crops)
+
+    @property
+    def is_cutting(self) -> bool:
+        """See ``Cutter.is_cutting``."""
+        return self._shared.is_cutting
+
+    def stage(self, part: Uncut) -> None:
+        """See ``Cutter.stage``; the engine's memory belongs to its own thread."""
+
+    def start_uncut(self, parts: Sequence[Uncut]) -> None:
+        """See ``Cutter.start_uncut``."""
+        self._start(parts)
+
+    def _start(self, batch: Batch) -> None:
         self._turns.start()
         try:
-            self._batch = self._shared.submit(crops)
+            self._batch = self._shared.submit(batch)
         except BaseException:
             self._turns.finish()
             raise

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steadypose.engines.base import Engine
 from steadypose.realtime.datatypes import BBox, FloatArray, Frame, Pose
 from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.presets import make_smoother
-from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
+from steadypose.realtime.tracking.crop import CropTransform
+from steadypose.realtime.tracking.cutting import Batch, Cutting
 from steadypose.realtime.tracking.region import Region
 from steadypose.realtime.tracking.roster import CANDIDATES, SEEN_QUALITY
 from steadypose.realtime.tracking.search_windows import scan_windows
@@ -39,7 +39,8 @@ class Crops:
         frame: The frame they were cut from.
         tracks: Tracks whose crops come first.
         transforms: Of each crop; search windows follow the tracks.
-        crops: (len(transforms), H, W, 3) uint8, a view of a buffer of the pipeline.
+        crops: (len(transforms), H, W, 3) uint8, a view of a buffer of the pipeline; or the frame,
+            where the engine cuts them itself.
         others: (M, K, 3) further people in the scan windows, frame pixels.
         crop_ms: Time for predicting and cutting.
         engine_ms: Time as reported by the engine.
@@ -49,7 +50,7 @@ class Crops:
     frame: Frame
     tracks: list[Track]
     transforms: list[CropTransform]
-    crops: NDArray[np.uint8]
+    crops: Batch
     others: FloatArray
     crop_ms: float = 0.0
     engine_ms: float = 0.0
@@ -87,6 +88,7 @@ class Pipeline:
         spec = engine.spec
         slots = persons + CANDIDATES
         self.engine = engine
+        self.cutting = Cutting(engine, slots + _SCAN_BATCH)
         self.persons = persons
         self.tracker = Tracker(
             persons,
@@ -94,10 +96,6 @@ class Pipeline:
             smoother or make_smoother("balanced", slots, len(spec.skeleton)),
             accept=ACCEPT_CALIBRATED if spec.is_calibrated else ACCEPT_PEAKS,
         )
-        # One buffer may be in the engine while the next is filled.
-        shape = (slots + _SCAN_BATCH, *spec.input_hw, 3)
-        self._buffers = (np.empty(shape, np.uint8), np.empty(shape, np.uint8))
-        self._turn = 0
         self._windows: list[BBox] = []
         self._is_paced = is_paced
         self._say = say
@@ -125,6 +123,8 @@ class Pipeline:
             self._frame_hw = frame.size_hw
             self._windows = find(frame.size_hw, self.engine.spec.input_hw)
             self._next_window = 0
+            # People as high as the frame, beside each other.
+            self.cutting.expect(self._windows[1 : 1 + self.persons] or self._windows[:1])
         whole = frame
         if self._region is not None:
             frame = replace(frame, image_bgr=self._region.only(frame.image_bgr))
@@ -134,16 +134,17 @@ class Pipeline:
         self._time_s = frame.time_s
         self.tracker.boxes(frame.time_s, frame.size_hw)
         tracks, windows = self._choose(dt_s)
-        transforms = [self._transform(track.box) for track in tracks]
-        transforms += [self._transform(window, padding=1.0) for window in windows]
-        crops = Crops(whole, tracks, transforms, self._cut(frame, transforms), self._no_people)
+        transforms = [self.cutting.place(track.box) for track in tracks]
+        transforms += [self.cutting.place(window, padding=1.0) for window in windows]
+        batch = self.cutting.make(frame.image_bgr, transforms, is_early=True)
+        crops = Crops(whole, tracks, transforms, batch, self._no_people)
         crops.crop_ms = (time.perf_counter() - begin_s) * 1e3
         return crops
 
     def start(self, crops: Crops) -> None:
         """Hand crops to the engine."""
         if crops.transforms:
-            self.engine.start(crops.crops)
+            self.cutting.start(crops.crops)
 
     def finish(self, crops: Crops) -> FloatArray:
         """Wait for the engine.
@@ -202,13 +203,13 @@ class Pipeline:
         self.tracker.boxes(frame.time_s, frame.size_hw)  # sets the frame size
         for first in range(0, len(self._windows), _SCAN_BATCH):
             windows = self._windows[first : first + _SCAN_BATCH]
-            found, others = self._look(frame, [self._transform(w, padding=1.0) for w in windows])
+            found, others = self._look(frame, [self.cutting.place(w, padding=1.0) for w in windows])
             self.tracker.update(frame.time_s, [], self._no_people, found, others)
             if self.tracker.well_seen >= self.persons:
                 break
         for _ in range(2):
             boxes = self.tracker.boxes(frame.time_s, frame.size_hw)
-            transforms = [self._transform(box) for box in boxes]
+            transforms = [self.cutting.place(box) for box in boxes]
             tracks = list(self.tracker.tracks)
             closer, _ = self._look(frame, transforms)
             self.tracker.update(frame.time_s, tracks, closer, self._no_people)
@@ -218,7 +219,8 @@ class Pipeline:
 
     def _look(self, frame: Frame, transforms: list[CropTransform]) -> tuple[FloatArray, FloatArray]:
         """The central person of each crop, and the others that were seen there."""
-        crops = Crops(frame, [], transforms, self._cut(frame, transforms), self._no_people)
+        batch = self.cutting.make(frame.image_bgr, transforms)
+        crops = Crops(frame, [], transforms, batch, self._no_people)
         self.start(crops)
         found = self.finish(crops)
         _to_frame(transforms, found)
@@ -250,18 +252,6 @@ class Pipeline:
                 f"the network {self.engine.spec.name} gave numbers that are no places in the "
                 "picture (NaN, infinite or enormous); nobody is seen where it does"
             )
-
-    def _transform(self, box: BBox, padding: float | None = None) -> CropTransform:
-        spec = self.engine.spec
-        chosen = spec.box_padding if padding is None else padding
-        return place_crop(box, size_hw=spec.input_hw, padding=chosen)
-
-    def _cut(self, frame: Frame, transforms: list[CropTransform]) -> NDArray[np.uint8]:
-        self._turn = 1 - self._turn
-        buffer = self._buffers[self._turn]
-        for transform, crop in zip(transforms, buffer, strict=False):
-            cut(frame.image_bgr, transform, crop)
-        return buffer[: len(transforms)]
 
     def _choose(self, dt_s: float) -> tuple[list[Track], list[BBox]]:
         """Choose the tracks and search windows to run on this frame.

@@ -54,7 +54,7 @@ class Worker:
         self._order, self._beat = order, beat
         self._notes: list[str] = []
         self._store: Store = open_store(order.out)
-        settings = replace(order.settings, threads=order.threads)
+        settings = _unmeasured(replace(order.settings, threads=order.threads))
         taken = open_for(settings)
         self._engine_notes = list(taken.opened.passed_over)
         if settings.precision == "auto" and " bf16" in taken.opened.engine.label:
@@ -244,6 +244,11 @@ class Worker:
     def _size(folder: Path, name: str) -> int | None:
         path = folder / Path(name).name
         return path.stat().st_size if path.is_file() else None
+
+
+def _unmeasured(settings: Settings) -> Settings:
+    """Who cuts crops faster may be measured otherwise in the next process, as below."""
+    return replace(settings, crops="cpu") if settings.crops == "auto" else settings
 
 
 def _in_fp32(taken: Taken, settings: Settings) -> Taken:

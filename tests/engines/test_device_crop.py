@@ -5,21 +5,19 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from steadypose.engines.backends.tensorrt.device_crop import (
-    SOURCE,
-    compile_kernel,
-    cut_reference,
-)
-from steadypose.engines.errors import EngineUnavailableError
+from steadypose.engines.backends.tensorrt.device_crop import SOURCE
+from steadypose.engines.backends.tensorrt.nvrtc import compile_source
+from steadypose.engines.errors import EngineError, EngineUnavailableError
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
+from tests.support.fake_cuda import FakeCuda
+from tests.support.kernel import cut_reference
 
 SIZES = ((192, 160), (224, 192), (256, 192))
 FRAMES = ((360, 640), (241, 319), (480, 853), (101, 1001))  # odd ones too
@@ -115,20 +113,61 @@ def test_the_kernel_itself_computes_what_its_reference_says(kernel: Any) -> None
         assert np.abs(out.astype(int) - on_cpu(image, place).astype(int)).max() <= 1
 
 
+def compiled(capability: str, cuda: str = "13.0") -> bytes:
+    return compile_source(SOURCE.read_bytes(), SOURCE.name, capability=capability, cuda=cuda)
+
+
 def test_nvrtc_compiles_it_for_every_generation_where_it_is_installed() -> None:
     try:
-        compile_kernel("8.6")
+        compiled("8.6")
     except EngineUnavailableError:
         pytest.skip("needs nvidia-cuda-nvrtc")
     for capability in ("7.5", "8.6", "9.0", "12.0"):
-        assert b"cut_crops" in compile_kernel(capability)
+        code = compiled(capability)
+        assert code.startswith((b"\x7fELF", b"//"))
+        assert b"cut_crops" in code
+
+
+def made_up(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
+    cuda = FakeCuda()
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: cuda.library)
+    return cuda
+
+
+def test_machine_code_is_asked_for_where_the_compiler_knows_the_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = made_up(monkeypatch)
+    for capability in ("7.5", "9.0", "12.1"):
+        compiled(capability)
+    # The newest that it knows: the driver compiles the rest.
+    assert cuda.compiled_for == ["sm_75", "sm_90", "compute_90"]
+    with pytest.raises(EngineUnavailableError, match=r"no compute capability 6\.1 any more"):
+        compiled("6.1")
+
+
+def test_a_compiler_of_a_later_cuda_than_the_drivers_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = made_up(monkeypatch)
+    cuda.nvrtc = (13, 0)
+    with pytest.raises(EngineUnavailableError, match=r"is of CUDA 13\.0, the driver knows 12"):
+        compiled("8.9", "12.9")
+    assert cuda.compiled_for == []
+    compiled("8.9", "13.0")
+
+
+def test_what_the_compiler_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = made_up(monkeypatch)
+    cuda.fails["nvrtcCompileProgram"] = 6
+    with pytest.raises(EngineError, match=r"NVRTC refuses device_crop\.cu for sm_89"):
+        compiled("8.9")
 
 
 def test_without_nvrtc_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
+    def missing(name: str, **_: Any) -> Any:
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
     with pytest.raises(EngineUnavailableError, match="libnvrtc"):
-        compile_kernel("8.9")
-    assert Path(SOURCE).exists()
+        compiled("8.9")

@@ -4,7 +4,8 @@ It verifies that buffers have the right sizes, that copies, network and copies a
 queued on one stream in the right order, that nothing is read before the stream was
 waited for (work runs only then), that a recorded graph replays on new input, that the
 warm-up ends before the recording begins, that contexts, graphs, events, memory and the
-context are freed in order and not while the GPU works.
+context are freed in order and not while the GPU works, that a kernel's arguments and its
+grid are what the kernel of the crops takes (its arithmetic runs in NumPy).
 
 It cannot verify speed, numbers, real memory or real synchronisation; that a driver or
 TensorRT accepts our arguments; or what a real GPU cannot capture.
@@ -20,10 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steadypose.engines.backends.tensorrt.device_crop import THREADS
 from steadypose.engines.spec import ModelSpec
+from tests.support.kernel import cut_reference
 
 Work = Callable[[], None]
-_OF_A_STREAM = ("cuGraphLaunch", "cuEvent", "cuStream")
+_OF_A_STREAM = ("cuGraphLaunch", "cuEvent", "cuStream", "cuLaunch")
+_CODE = b"\x7fELF made-up code of cut_crops"
 SCRATCH = 4096
 """Bytes of scratch memory of the made-up engine."""
 
@@ -56,6 +60,16 @@ class FakeCuda:
         """Every call fails until the last context is given back."""
         self.loses_again = 0
         """How often it is lost again, as soon as a context is there."""
+        self.modules: dict[int, bytes] = {}
+        self.nvrtc = (12, 4)
+        """Version of the compiler."""
+        self.architectures = [75, 80, 86, 89, 90]
+        """What it knows."""
+        self.compiled_for: list[str] = []
+        self.brighter = 0
+        """Grey levels by which the kernel is wrong."""
+        self.uploads: list[int] = []
+        """Bytes of each copy to the GPU."""
         self.lost_after = 0
         """Graphs that are launched before it is lost; 0: it is not."""
 
@@ -85,10 +99,35 @@ class FakeCuda:
             self.is_lost = self.loses_again > 0
             self.loses_again -= 1
 
+    def allocate(self, size: int) -> int:
+        """A block of its own range of addresses."""
+        address = self.handle()
+        self._next += size
+        self.memory[address] = np.zeros(size, np.uint8)
+        return address
+
     def at(self, address: int, size: int) -> NDArray[np.uint8]:
-        block = self.memory[address]
+        """``size`` bytes from an address on, which may lie inside a block."""
+        base = max((begin for begin in self.memory if begin <= address), default=0)
+        block = self.memory[base][address - base :]
         assert size <= block.size, "a copy beyond the end of device memory"
         return block[:size]
+
+    def upload(self, device: int, host: NDArray[np.uint8]) -> None:
+        self.uploads.append(host.size)
+        np.copyto(self.at(device, host.size), host)
+
+    def cut(self, grid: tuple[int, int, int], values: list[int]) -> None:
+        """What the kernel of the crops does, only where threads of the grid are."""
+        frame, frame_h, frame_w, places, out, crop_h, crop_w = values
+        image = self.at(frame, 3 * frame_h * frame_w).reshape(frame_h, frame_w, 3)
+        boxes = self.at(places, 20 * grid[2]).view(np.int32).reshape(-1, 5)
+        size = 3 * crop_h * crop_w
+        covered = (slice(0, grid[1] * THREADS[1]), slice(0, grid[0] * THREADS[0]))
+        for number, box in enumerate(boxes.tolist()):
+            crop = cut_reference(image, box, (crop_h, crop_w))
+            there = self.at(out + number * size, size).reshape(crop_h, crop_w, 3)
+            there[covered] = np.minimum(crop[covered].astype(int) + self.brighter, 255)
 
     @property
     def library(self) -> Any:
@@ -172,6 +211,76 @@ class _Library:
         self._cuda.lost_after -= 1
         if self._cuda.lost_after == 0:
             self._cuda.is_lost = True
+
+    def cuModuleLoadData(self, out: Any, image: bytes) -> int:  # noqa: N802
+        if not image.startswith(_CODE):
+            return 200  # CUDA_ERROR_INVALID_IMAGE
+        out.value = self._cuda.handle()
+        self._cuda.modules[out.value] = image
+        return 0
+
+    def cuModuleGetFunction(self, out: Any, module: int, name: bytes) -> int:  # noqa: N802
+        if name not in self._cuda.modules[module]:
+            return 500  # CUDA_ERROR_NOT_FOUND
+        out.value = module
+        return 0
+
+    def cuModuleUnload(self, module: int) -> None:  # noqa: N802
+        self._cuda.modules.pop(module)
+
+    def cuLaunchKernel(self, kernel: int, *told: Any) -> None:  # noqa: N802
+        *sizes, shared, stream, pointers, extra = told
+        assert kernel in self._cuda.modules, "a kernel of a module that is not loaded"
+        assert (shared, extra) == (0, None)
+        assert tuple(sizes[3:]) == (*THREADS, 1)
+        kinds = (ctypes.c_void_p, *(ctypes.c_int,) * 2, *(ctypes.c_void_p,) * 2,
+                 *(ctypes.c_int,) * 2)  # fmt: skip
+        # The driver reads the arguments now, not when the kernel runs.
+        values = [
+            int(getattr(kind.from_address(address), "value", 0) or 0)
+            for kind, address in zip(kinds, pointers, strict=True)
+        ]
+        grid = (int(sizes[0]), int(sizes[1]), int(sizes[2]))
+        self._cuda.queue(stream, lambda: self._cuda.cut(grid, values))
+
+    def nvrtcVersion(self, major: Any, minor: Any) -> None:  # noqa: N802
+        major.value, minor.value = self._cuda.nvrtc
+
+    def nvrtcGetNumSupportedArchs(self, out: Any) -> None:  # noqa: N802
+        out.value = len(self._cuda.architectures)
+
+    def nvrtcGetSupportedArchs(self, out: Any) -> None:  # noqa: N802
+        out[:] = self._cuda.architectures
+
+    def nvrtcCreateProgram(  # noqa: N802
+        self, out: Any, source: bytes, name: bytes, headers: int, *none: None
+    ) -> None:
+        assert b"__global__ void cut_crops" in source
+        assert (name, headers, none) == (b"device_crop.cu", 0, (None, None))
+        out.value = self._cuda.handle()
+
+    def nvrtcCompileProgram(self, _: int, count: int, options: Any) -> int:  # noqa: N802
+        (option,) = options[:count]
+        self._cuda.compiled_for.append(option.decode().removeprefix("--gpu-architecture="))
+        return 0
+
+    def nvrtcGetCUBINSize(self, _: int, out: Any) -> None:  # noqa: N802
+        assert self._cuda.compiled_for[-1].startswith("sm_"), "machine code of a virtual GPU"
+        out.value = len(_CODE)
+
+    def nvrtcGetCUBIN(self, _: int, out: Any) -> None:  # noqa: N802
+        out[:] = _CODE
+
+    def nvrtcGetPTXSize(self, _: int, out: Any) -> None:  # noqa: N802
+        out.value = len(_CODE)
+
+    def nvrtcGetPTX(self, _: int, out: Any) -> None:  # noqa: N802
+        out[:] = _CODE
+
+    nvrtcGetProgramLogSize, nvrtcGetProgramLog = nvrtcGetPTXSize, nvrtcGetPTX  # noqa: N815
+
+    def nvrtcDestroyProgram(self, _: Any) -> None:  # noqa: N802
+        pass
 
     def cuEventCreate(self, out: Any, flags: int) -> None:  # noqa: N802
         out.value = self._cuda.handle()
@@ -271,12 +380,10 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
     def mem_alloc(size: int) -> Allocation:
         if "mem_alloc" in cuda.fails:
             raise LogicError("cuMemAlloc failed: out of memory")
-        address = cuda.handle()
-        cuda.memory[address] = np.zeros(size, np.uint8)
-        return Allocation(address)
+        return Allocation(cuda.allocate(size))
 
     def to_device(address: int, host: NDArray[np.uint8], stream: Stream) -> None:
-        cuda.queue(stream.handle, lambda: np.copyto(cuda.at(address, host.size), host))
+        cuda.queue(stream.handle, lambda: cuda.upload(address, host))
 
     def to_host(host: NDArray[np.uint8], address: int, stream: Stream) -> None:
         cuda.queue(stream.handle, lambda: np.copyto(host, cuda.at(address, host.size)))
@@ -310,9 +417,7 @@ def fake_cuda_python(cuda: FakeCuda) -> dict[str, ModuleType]:
         return handle
 
     def mem_alloc(size: int) -> int:
-        address = cuda.handle()
-        cuda.memory[address] = np.zeros(size, np.uint8)
-        return address
+        return cuda.allocate(size)
 
     def host_alloc(size: int, _: int) -> int:
         block = (ctypes.c_uint8 * size)()
@@ -324,7 +429,7 @@ def fake_cuda_python(cuda: FakeCuda) -> dict[str, ModuleType]:
         return np.frombuffer(block, np.uint8)
 
     def htod(device: int, host: int, size: int, stream: int) -> None:
-        cuda.queue(stream, lambda: np.copyto(cuda.at(device, size), view(host, size)))
+        cuda.queue(stream, lambda: cuda.upload(device, view(host, size)))
 
     def dtoh(host: int, device: int, size: int, stream: int) -> None:
         cuda.queue(stream, lambda: np.copyto(view(host, size), cuda.at(device, size)))
@@ -363,11 +468,18 @@ def fake_cuda_python(cuda: FakeCuda) -> dict[str, ModuleType]:
     return {"cuda": package, "cuda.bindings": bindings, "cuda.bindings.driver": driver}
 
 
-def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -> Any:
+def fake_tensorrt(
+    cuda: FakeCuda,
+    spec: ModelSpec,
+    *,
+    version: str = "10.3.0",
+    network: Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None = None,
+) -> Any:
     """A TensorRT module whose only engine puts keypoint k at (k, 2k).
 
-    Its score is the crop's mean brightness, so results follow the input. The plan
-    ``b"garbage"`` is refused as TensorRT does: None, and a message to the logger.
+    Its score is the crop's mean brightness, so results follow the input; or a ``network`` gives
+    (N, spec.output_rows, 3) for (N, H, W, 3) crops. The plan ``b"garbage"`` is refused as
+    TensorRT does: None, and a message to the logger.
     """
     height, width = spec.input_hw
     count = spec.output_rows
@@ -376,6 +488,13 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
                              "enqueued": 0, "scratch": set(), "profiles": True}  # fmt: skip
     is_85 = version.startswith("8.5")
 
+    def place(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        poses = np.empty((len(crops), count, 3), np.float32)
+        poses[..., 0], poses[..., 1] = np.arange(count), 2 * np.arange(count)
+        poses[..., 2] = crops.reshape(len(crops), -1).mean(axis=1)[:, None] / 255
+        return poses
+
+    find = network or place
     cuda.alive = lambda: int(state["alive"])
 
     class Severity(int):
@@ -439,10 +558,7 @@ def fake_tensorrt(cuda: FakeCuda, spec: ModelSpec, *, version: str = "10.3.0") -
 
             def work() -> None:
                 crops = cuda.at(self.address["crops"], batch * height * width * 3)
-                means = crops.reshape(batch, -1).mean(axis=1) / 255
-                poses = np.empty((batch, count, 3), np.float32)
-                poses[..., 0], poses[..., 1] = np.arange(count), 2 * np.arange(count)
-                poses[..., 2] = means[:, None]
+                poses = find(crops.reshape(batch, height, width, 3))
                 cuda.at(self.address["keypoints"], poses.nbytes)[:] = poses.view(np.uint8).ravel()
 
             cuda.queue(stream, work)

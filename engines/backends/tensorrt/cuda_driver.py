@@ -125,12 +125,23 @@ class CudaDriver:
         """Destroy a graph; errors are ignored, it is called while closing."""
         self._cuda.cuGraphExecDestroy(ctypes.c_void_p(graph))
 
-    def load_kernel(self, ptx: bytes, name: str) -> int:
-        """A kernel of a compiled module, which stays loaded."""
-        module, function = ctypes.c_void_p(), ctypes.c_void_p()
-        self._call("cuModuleLoadData", ctypes.byref(module), ptx)
-        self._call("cuModuleGetFunction", ctypes.byref(function), module, name.encode())
+    def load_module(self, image: bytes) -> int:
+        """Compiled kernels on the GPU; see ``nvrtc``."""
+        module = ctypes.c_void_p()
+        self._call("cuModuleLoadData", ctypes.byref(module), image)
+        return int(module.value or 0)
+
+    def kernel(self, module: int, name: str) -> int:
+        """A kernel of a module."""
+        function = ctypes.c_void_p()
+        self._call(
+            "cuModuleGetFunction", ctypes.byref(function), ctypes.c_void_p(module), name.encode()
+        )
         return int(function.value or 0)
+
+    def free_module(self, module: int) -> None:
+        """Unload kernels; errors are ignored."""
+        self._cuda.cuModuleUnload(ctypes.c_void_p(module))
 
     def launch_kernel(
         self,

@@ -1,123 +1,185 @@
-"""Cutting crops on the GPU: the kernel ``device_crop.cu``, compiled by NVRTC.
+"""Crops cut by the GPU out of uploaded frames: the kernel ``device_crop.cu``.
 
-Not used by the app yet: ``benchmarks/gpu`` compares it with the CPU's crops and measures whether
-uploading the whole frame pays. ``cut_reference`` is its arithmetic in NumPy.
+Of each frame only the part that its crops cover is uploaded, with the places before it, all frames
+of a batch in one copy. Two pinned blocks take turns, so that the next frame can be laid into one
+while the GPU reads the other. They grow with the frames and are freed with ``CudaMemory``.
 """
 
 from __future__ import annotations
 
 import ctypes
-import sys
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steadypose.engines.errors import EngineError, EngineUnavailableError
+from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
+from steadypose.engines.backends.tensorrt.cuda_memory import Bytes, CudaMemory
+from steadypose.engines.base import Uncut
 
 SOURCE = Path(__file__).with_suffix(".cu")
-_NAMES = (
-    *("libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"),
-    *("nvrtc64_130_0.dll", "nvrtc64_120_0.dll"),
-)
+KERNEL = "cut_crops"
+THREADS = (16, 8)
+"""Of a block: crop pixels across and down."""
+
+_PLACE_BYTES = 5 * 4
+_ALIGNED = 256
 
 
-def cut_reference(
-    image_bgr: NDArray[np.uint8], box: tuple[int, int, int, int, int], size_hw: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """What the kernel computes.
+@dataclass(slots=True)
+class _Block:
+    """Pinned memory, and as much on the GPU."""
+
+    host: Bytes
+    device: int
+    filled: int = 0  # how often it was, so that what lies there can be told from what did
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One frame in a block: offsets in bytes, and the size of what was uploaded of it."""
+
+    places: int
+    pixels: int
+    size_hw: tuple[int, int]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A batch in pinned memory, ready for the GPU."""
+
+    block: _Block
+    filled: int
+    size: int
+    parts: tuple[_Part, ...]
+
+
+class DeviceCrops:
+    """Cuts the crops of an engine.
 
     Args:
-        image_bgr: (H, W, 3) uint8 frame.
-        box: Left, top, width and height in frame pixels, and halvings; see ``CropTransform``.
-        size_hw: Crop size, crop pixels.
-
-    Returns:
-        (h, w, 3) uint8 crop.
-    """
-    left, top, width, height, halvings = box
-    step = 1 << halvings
-    frame_h, frame_w = image_bgr.shape[:2]
-    ys, xs = top + np.arange(height), left + np.arange(width)
-    inside = np.ix_(np.clip(ys, 0, frame_h - 1), np.clip(xs, 0, frame_w - 1))
-    value = image_bgr[inside].astype(np.int32)
-    for _ in range(halvings):
-        upper = value[0::2, 0::2] + value[0::2, 1::2]
-        value = (upper + value[1::2, 0::2] + value[1::2, 1::2] + 2) >> 2
-    is_row = (ys[::step] >= 0) & (ys[::step] + step <= frame_h)
-    is_column = (xs[::step] >= 0) & (xs[::step] + step <= frame_w)
-    value = value * (is_row[:, None] & is_column)[..., None]
-    rows, b = _between(value.shape[0], size_hw[0])
-    columns, a = _between(value.shape[1], size_hw[1])
-    a, b = a[:, None], b[:, None, None]
-    above, below = (
-        (1 - a) * value[row][:, columns[0]] + a * value[row][:, columns[1]] for row in rows
-    )
-    return ((1 - b) * above + b * below + np.float32(0.5)).astype(np.uint8)
-
-
-def _between(
-    full: int, size: int
-) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]:
-    """For each pixel of an axis, the two it lies between, and how near it is to the second."""
-    centre = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(full / size)
-    place = np.clip(centre - np.float32(0.5), 0, full - 1)
-    first = place.astype(np.int64)
-    return (first, np.minimum(first + 1, full - 1)), (place - first).astype(np.float32)
-
-
-def compile_kernel(capability: str) -> bytes:
-    """PTX of the kernel for a compute capability, such as ``8.9``; needs no GPU.
+        image: The compiled kernel.
+        crop_hw: Size of the crops, pixels.
+        driver: Of CUDA.
+        memory: Buffers and the stream.
 
     Raises:
-        EngineUnavailableError: NVRTC is not installed.
-        EngineError: It refuses the source.
+        EngineError: The driver refuses the kernel.
     """
-    nvrtc = _load_nvrtc()
-    program = ctypes.c_void_p()
-    source = SOURCE.read_bytes()
-    code = nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, b"device_crop.cu", 0, None, None)
-    if code:
-        raise EngineError(f"NVRTC takes no program (code {code})", fix="install CUDA's nvrtc again")
-    try:
-        options = [f"--gpu-architecture=compute_{capability.replace('.', '')}".encode()]
-        array = (ctypes.c_char_p * len(options))(*options)
-        if nvrtc.nvrtcCompileProgram(program, len(options), array):
-            log = _text(nvrtc, program, "ProgramLog").decode(errors="replace")
-            raise EngineError(
-                f"NVRTC refuses the crop kernel: {log[:300]}", fix="cut crops on the CPU"
+
+    def __init__(
+        self, image: bytes, crop_hw: tuple[int, int], *, driver: CudaDriver, memory: CudaMemory
+    ) -> None:
+        self._driver, self._memory, self.crop_hw = driver, memory, crop_hw
+        self._module = driver.load_module(image)
+        self._kernel = driver.kernel(self._module, KERNEL)
+        self._blocks = [_Block(np.empty(0, np.uint8), 0) for _ in range(2)]
+        self._turn = 0
+        height, width = crop_hw
+        self._grid = (-(-width // THREADS[0]), -(-height // THREADS[1]))
+        self._values = (
+            *(ctypes.c_void_p(), ctypes.c_int(), ctypes.c_int(), ctypes.c_void_p()),
+            *(ctypes.c_void_p(), ctypes.c_int(height), ctypes.c_int(width)),
+        )
+
+    def stage(self, parts: Sequence[Uncut]) -> Staged:
+        """Lay what the GPU needs of some frames into pinned memory.
+
+        Raises:
+            EngineError: There is no memory for frames of this size.
+        """
+        boxes = [_places(part) for part in parts]
+        regions = [
+            _region(part.image_bgr.shape[:2], each) for part, each in zip(parts, boxes, strict=True)
+        ]
+        told, size = [], 0
+        for part, (rows, columns) in zip(parts, regions, strict=True):
+            size_hw = (rows.stop - rows.start, columns.stop - columns.start)
+            pixels = size + _aligned(_PLACE_BYTES * len(part))
+            told.append(_Part(size, pixels, size_hw, len(part)))
+            size = pixels + _aligned(3 * size_hw[0] * size_hw[1])
+        block = self._next(size, sum(_whole(part) for part in parts))
+        for part, each, (rows, columns), lain in zip(parts, boxes, regions, told, strict=True):
+            each[:, :2] -= columns.start, rows.start
+            block.host[lain.places :][: each.nbytes].view(np.int32)[:] = each.reshape(-1)
+            height, width = lain.size_hw
+            there = block.host[lain.pixels :][: 3 * height * width].reshape(height, width, 3)
+            np.copyto(there, part.image_bgr[rows, columns])
+        block.filled += 1
+        return Staged(block, block.filled, size, tuple(told))
+
+    def holds(self, staged: Staged | None) -> bool:
+        """Whether a batch still lies where it was laid."""
+        return (
+            staged is not None
+            and any(staged.block is block for block in self._blocks)
+            and staged.filled == staged.block.filled
+        )
+
+    def queue(self, staged: Staged, out: int) -> None:
+        """Queue the upload, and the cutting of all crops, on the stream.
+
+        Args:
+            staged: What ``stage`` returned last, or the time before.
+            out: Address on the GPU of the (N, h, w, 3) crops.
+
+        Raises:
+            EngineError: The driver refuses.
+        """
+        block, (height, width) = staged.block, self.crop_hw
+        self._memory.upload(block.device, block.host[: staged.size])
+        frame, frame_h, frame_w, places, crops = self._values[:5]
+        for part in staged.parts:
+            frame.value, places.value = block.device + part.pixels, block.device + part.places
+            (frame_h.value, frame_w.value), crops.value = part.size_hw, out
+            self._driver.launch_kernel(
+                self._kernel,
+                (*self._grid, part.count),
+                (*THREADS, 1),
+                self._memory.stream,
+                self._values,
             )
-        return _text(nvrtc, program, "PTX")
-    finally:
-        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+            out += 3 * part.count * height * width
+
+    def free(self) -> None:
+        """Unload the kernel."""
+        self._driver.free_module(self._module)
+
+    def _next(self, size: int, whole: int) -> _Block:
+        """The block whose turn it is, large enough for the frames wherever their crops lie."""
+        self._turn = 1 - self._turn
+        block = self._blocks[self._turn]
+        if block.host.size < size:
+            # At least twice as much as before: all that is outgrown is no more than what is used.
+            needed = max(size, whole, 2 * block.host.size)
+            block = _Block(self._memory.host(needed), self._memory.device(needed))
+            self._blocks[self._turn] = block
+        return block
 
 
-def _text(nvrtc: Any, program: Any, what: str) -> bytes:
-    size = ctypes.c_size_t()
-    getattr(nvrtc, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
-    buffer = ctypes.create_string_buffer(size.value)
-    getattr(nvrtc, f"nvrtcGet{what}")(program, buffer)
-    return buffer.raw
+def _places(part: Uncut) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    numbers = [(p.left, p.top, p.width, p.height, p.halvings) for p in part.places]
+    return np.array(numbers, np.int32).reshape(-1, 5)
 
 
-def _load_nvrtc() -> Any:
-    """NVRTC from the system, or from the CUDA packages that pip installed."""
-    packaged = [
-        str(path) for folder in sys.path for path in Path(folder).glob("nvidia/*/lib/libnvrtc.so.*")
-    ]
-    for path in packaged:
-        # NVRTC opens these by their bare names, which finds only what is loaded already.
-        for beside in Path(path).parent.glob("libnvrtc-builtins.so.*"):
-            with suppress(OSError):
-                ctypes.CDLL(str(beside), mode=ctypes.RTLD_GLOBAL)
-    for name in (*sorted(packaged, reverse=True), *_NAMES):
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    raise EngineUnavailableError(
-        "CUDA's run-time compiler (libnvrtc) is not installed",
-        fix="pip install nvidia-cuda-nvrtc, or cut crops on the CPU",
-    )
+def _region(
+    frame_hw: tuple[int, ...], boxes: np.ndarray[tuple[int, int], np.dtype[np.int32]]
+) -> tuple[slice, slice]:
+    """Rows and columns of the frame that the boxes cover; none where all lie outside."""
+    first = np.maximum(boxes[:, :2].min(axis=0), 0)
+    last = np.minimum((boxes[:, :2] + boxes[:, 2:4]).max(axis=0), frame_hw[1::-1])
+    (x1, y1), (x2, y2) = first.tolist(), last.tolist()
+    if x2 <= x1 or y2 <= y1:
+        return slice(0, 0), slice(0, 0)
+    return slice(y1, y2), slice(x1, x2)
+
+
+def _whole(part: Uncut) -> int:
+    """Bytes of a frame with all its places: what any later one of its size takes at most."""
+    return _aligned(_PLACE_BYTES * max(len(part), 16)) + _aligned(part.image_bgr.size)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNED) * _ALIGNED

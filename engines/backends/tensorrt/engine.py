@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.tensorrt.api import TensorRt
+from steadypose.engines.backends.tensorrt.batches import in_batches
+from steadypose.engines.backends.tensorrt.cropping import Cropping
 from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
 from steadypose.engines.backends.tensorrt.cuda_memory import CudaMemory
 from steadypose.engines.backends.tensorrt.lanes import Lanes
 from steadypose.engines.backends.tensorrt.loading import check_contract, load_plan
-from steadypose.engines.base import Turns, check_crops, no_people, split_people
+from steadypose.engines.backends.tensorrt.rtx import RtxRuntime
+from steadypose.engines.base import (
+    Turns,
+    Uncut,
+    check_crops,
+    cut_all,
+    no_people,
+    split_people,
+)
 from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import EngineError
-from steadypose.engines.file_io import replace_file
-from steadypose.engines.foreign.files import open_regular
-from steadypose.engines.foreign.private import is_private
-from steadypose.engines.foreign.signature import seal, unseal
 from steadypose.engines.spec import ModelSpec
 
 
@@ -39,12 +44,13 @@ class TensorRtEngine:
         gpu: For the label.
         is_blocking: Sleep while the GPU works instead of asking all the time.
         cache: TensorRT for RTX keeps what it compiled for this GPU in this file.
+        cropping: Who cuts crops; None: whoever calls.
 
     Raises:
         EngineError: TensorRT refuses the plan, or it is not of our contract.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that it is made of
         self,
         plan: bytes,
         info: EngineInfo,
@@ -55,6 +61,7 @@ class TensorRtEngine:
         gpu: str,
         is_blocking: bool = False,
         cache: Path | None = None,
+        cropping: Cropping | None = None,
     ) -> None:
         self._api, self._driver, self._memory, self._info = api, driver, memory, info
         self._turns = Turns("tensorrt")
@@ -62,15 +69,15 @@ class TensorRtEngine:
         self._pending: list[NDArray[np.float32]] = []
         self._batch, self._took_ms = 0, 0.0
         self._is_blocking = is_blocking
-        # It holds code for the GPU: what others could have laid there is not loaded.
-        self._cache = cache if cache is not None and is_private(cache.parent) else None
-        self._runtime_cache: Any = None
-        self._config: Any = None
+        self._cropping = cropping or Cropping()
+        self._rtx: RtxRuntime | None = None
         self._events: tuple[int, ...] = ()
         try:
             self._runtime, self._engine = load_plan(plan, api)
             check_contract(self._engine, info.spec, api)
-            self._prepare_rtx()
+            if api.flavor == "tensorrt-rtx":
+                self._rtx = RtxRuntime(self._engine, api, cache)
+            self._cropping.open(info.spec.input_hw, driver=driver, memory=memory)
             self.lanes = Lanes(
                 self._engine,
                 info.spec,
@@ -78,7 +85,8 @@ class TensorRtEngine:
                 api=api,
                 driver=driver,
                 memory=memory,
-                config=self._config,
+                config=None if self._rtx is None else self._rtx.config,
+                is_cutting=self._cropping.is_on,
             )
             self._events = (
                 driver.make_event(),
@@ -99,10 +107,20 @@ class TensorRtEngine:
     def label(self) -> str:
         """Product, version, precision, GPU and how it is launched."""
         how = f", no CUDA graph ({self.lanes.refusal})" if self.lanes.refusal else ""
+        crops = ", crops by the GPU" if self._cropping.is_settled else ""
         return (
             f"{self._api.flavor} {self._api.version} {self._info.precision}, {self._gpu}, "
-            f"buffers by {self._memory.name}{how}"
+            f"buffers by {self._memory.name}{how}{crops}"
         )
+
+    @property
+    def is_cutting(self) -> bool:
+        """See ``Cutter.is_cutting``."""
+        return self._cropping.is_on
+
+    def listen(self, say: Callable[[str], None]) -> None:
+        """Call ``say`` with a sentence whenever it changes who cuts the crops."""
+        self._cropping.listen(say)
 
     @property
     def took_ms(self) -> float:
@@ -120,6 +138,31 @@ class TensorRtEngine:
                 self._launch(crops[first:last])
                 self._pending.append(self._fetch().copy())
             self._launch(crops[parts[-1][0] :])
+        except BaseException:
+            self._turns.finish()
+            raise
+
+    def stage(self, part: Uncut) -> None:
+        """See ``Cutter.stage``."""
+        cropping = self._cropping
+        if not (cropping.is_on and cropping.is_tried and len(part) <= self._info.max_batch):
+            return
+        with suppress(EngineError):  # such as too little memory: ``start_uncut`` meets it again
+            part.staged = cropping.staged([part])
+
+    def start_uncut(self, parts: Sequence[Uncut]) -> None:
+        """See ``Cutter.start_uncut``."""
+        self._turns.start()
+        self._pending, most = [], self._info.max_batch
+        try:
+            if self._cropping.is_on and not self._cropping.is_tried:
+                self._cropping.try_out(parts[0], most=most, fetch=self._cut, run=self._run)
+            self._took_ms = 0.0
+            *first, last = in_batches(parts, most)
+            for batch in first:
+                self._launch_uncut(batch)
+                self._pending.append(self._fetch().copy())
+            self._launch_uncut(last)
         except BaseException:
             self._turns.finish()
             raise
@@ -149,42 +192,20 @@ class TensorRtEngine:
         with suppress(EngineError):
             self._memory.synchronize()
         if hasattr(self, "lanes"):
-            self._save_cache()
+            if self._rtx is not None:
+                self._rtx.save()
             self.lanes.free()
             del self.lanes
         for event in self._events:
             self._driver.free_event(event)
+        self._cropping.free()
         # TensorRT's objects, then pinned memory, all before the CUDA context is given back.
-        self._config = self._runtime_cache = None
+        self._rtx = None
         self._others = no_people(self.spec)  # a view of memory that goes now
         for name in ("_engine", "_runtime"):
             if hasattr(self, name):
                 delattr(self, name)
         self._memory.close()
-
-    def _prepare_rtx(self) -> None:
-        """TensorRT for RTX compiles on first use; its cache makes the second start fast."""
-        if self._api.flavor != "tensorrt-rtx":
-            return
-        self._config = self._engine.create_runtime_config()
-        self._runtime_cache = self._config.create_runtime_cache()
-        if self._cache is not None:
-            # A cache of another driver is refused, somebody else's not read: both are made anew.
-            with suppress(OSError), open_regular(self._cache) as file:
-                kept = unseal(file.read())
-                if kept is not None:
-                    self._runtime_cache.deserialize(kept)
-        self._config.set_runtime_cache(self._runtime_cache)
-        # Now, not later in the background: a recorded graph keeps the kernels it saw.
-        strategies = self._api.module.DynamicShapesKernelSpecializationStrategy
-        self._config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-
-    def _save_cache(self) -> None:
-        if self._runtime_cache is None or self._cache is None:
-            return
-        with suppress(OSError, TypeError, RuntimeError):  # a user without a home has no key
-            data = seal(bytes(self._runtime_cache.serialize()))
-            replace_file(self._cache, lambda fresh: fresh.write_bytes(data))
 
     def _launch(self, crops: NDArray[np.uint8]) -> None:
         """Copy to pinned memory and queue upload, network and download."""
@@ -193,6 +214,49 @@ class TensorRtEngine:
         self._driver.record(self._events[0], self._memory.stream)
         self.lanes.queue(self._batch)
         self._driver.record(self._events[1], self._memory.stream)
+
+    def _launch_uncut(self, parts: Sequence[Uncut]) -> None:
+        """The same for crops that the GPU cuts, or no longer does."""
+        if self._cropping.is_on:
+            try:
+                self._launch_cut(parts)
+            except EngineError as error:
+                failure = error.what
+            else:
+                return
+            # Raises where the GPU itself is lost: then that is what has to be told.
+            self._launch(cut_all(parts, self.spec.input_hw))
+            self._cropping.give_up(failure)
+        else:
+            self._launch(cut_all(parts, self.spec.input_hw))
+
+    def _launch_cut(self, parts: Sequence[Uncut]) -> None:
+        crops, cropping = self._cropping.crops, self._cropping
+        assert crops is not None
+        staged = cropping.staged(parts)
+        self._batch = sum(map(len, parts))
+        self._driver.record(self._events[0], self._memory.stream)
+        crops.queue(staged, self.lanes.device_in)
+        self.lanes.queue(self._batch, is_cut=True)
+        self._driver.record(self._events[1], self._memory.stream)
+
+    def _cut(self, parts: Sequence[Uncut]) -> NDArray[np.uint8]:
+        """(N, h, w, 3) crops as the GPU cuts them; a view of pinned memory."""
+        crops, count = self._cropping.crops, sum(map(len, parts))
+        assert crops is not None
+        crops.queue(crops.stage(parts), self.lanes.device_in)
+        there = self.lanes.host_in[: count * self.lanes.crop_bytes]
+        self._memory.download(there, self.lanes.device_in)
+        self._memory.synchronize()
+        return there.reshape(count, *self.spec.input_hw, 3)
+
+    def _run(self, parts: Sequence[Uncut], is_cut: bool) -> None:  # noqa: FBT001 - the race's
+        """Work on a batch to its end, one way or the other."""
+        if is_cut:
+            self._launch_cut(parts)
+        else:
+            self._launch(cut_all(parts, self.spec.input_hw))
+        self._fetch()
 
     def _fetch(self) -> NDArray[np.float32]:
         """Wait; (batch, spec.output_rows, 3) in the pinned buffer, valid until the next batch."""

@@ -28,11 +28,13 @@ class Lane:
         batch: Its size.
         context: TensorRT's.
         graph: Upload, network and download; None where they cannot be recorded.
+        cut_graph: Network and download of crops that the GPU has cut; None likewise.
     """
 
     batch: int
     context: Any
     graph: int | None = None
+    cut_graph: int | None = None
 
 
 class Lanes:
@@ -46,6 +48,7 @@ class Lanes:
         driver: For graphs.
         memory: For buffers, and the stream.
         config: Of TensorRT for RTX; None of TensorRT.
+        is_cutting: Crops may be cut on the GPU.
 
     Raises:
         EngineError: The GPU or TensorRT refuses.
@@ -61,8 +64,10 @@ class Lanes:
         driver: CudaDriver,
         memory: CudaMemory,
         config: Any = None,
+        is_cutting: bool = False,
     ) -> None:
         self._engine, self._spec, self._api = engine, spec, api
+        self._is_cutting = is_cutting
         self._driver, self._memory, self._config = driver, memory, config
         self._lanes: dict[int, Lane] = {}
         self.sizes = buckets(most)
@@ -93,28 +98,31 @@ class Lanes:
         for size in self.sizes[:1] if self._has_one_context else self.sizes:
             self._lane(size)
 
-    def queue(self, batch: int) -> Lane:
+    def queue(self, batch: int, *, is_cut: bool = False) -> Lane:
         """Queue upload, network and download of a batch; its crops lie in ``host_in``.
 
         Args:
             batch: At most the largest size.
+            is_cut: They lie in ``device_in`` already: no upload.
         """
         lane = self._lane(bucket_of(batch, self.sizes))
-        if lane.graph is not None:
-            self._driver.launch(lane.graph, self._memory.stream)
+        graph = lane.cut_graph if is_cut else lane.graph
+        if graph is not None:
+            self._driver.launch(graph, self._memory.stream)
         else:
-            self.enqueue(lane)
+            self.enqueue(lane, is_cut=is_cut)
         return lane
 
-    def enqueue(self, lane: Lane) -> None:
-        """Queue the three steps one by one.
+    def enqueue(self, lane: Lane, *, is_cut: bool = False) -> None:
+        """Queue the three steps, or the last two, one by one.
 
         Raises:
             EngineError: TensorRT refuses; while recording, that would make a graph that
                 replays stale outputs for ever.
         """
         memory = self._memory
-        memory.upload(self.device_in, self.host_in[: lane.batch * self.crop_bytes])
+        if not is_cut:
+            memory.upload(self.device_in, self.host_in[: lane.batch * self.crop_bytes])
         if not lane.context.execute_async_v3(memory.stream):
             raise refused(self._api, f"failed on a batch of {lane.batch}")
         memory.download(self.host_out[: lane.batch * self.pose_bytes], self.device_out)
@@ -126,8 +134,9 @@ class Lanes:
 
     def _drop_lanes(self) -> None:
         for lane in self._lanes.values():
-            if lane.graph is not None:
-                self._driver.free_graph(lane.graph)
+            for graph in (lane.graph, lane.cut_graph):
+                if graph is not None:
+                    self._driver.free_graph(graph)
         self._lanes.clear()
 
     def _lane(self, size: int) -> Lane:
@@ -142,6 +151,9 @@ class Lanes:
             lane.context = self._context(size)
             self._run_in(lane)
         lane.graph = self._record(lane)
+        if self._is_cutting and lane.graph is not None:
+            # Of the same context in the same state, so both stay valid.
+            lane.cut_graph = self._record(lane, is_cut=True)
         return lane
 
     def _run_in(self, lane: Lane) -> None:
@@ -201,7 +213,7 @@ class Lanes:
             return engine.create_execution_context(strategy)
         return engine.create_execution_context_without_device_memory()
 
-    def _record(self, lane: Lane) -> int | None:
+    def _record(self, lane: Lane, *, is_cut: bool = False) -> int | None:
         """A graph of a batch size; None where TensorRT or the driver cannot record it."""
         stream = self._memory.stream
         if not self._is_capturable(lane.context):
@@ -211,7 +223,7 @@ class Lanes:
         try:
             self._driver.begin_capture(stream)
             try:
-                self.enqueue(lane)
+                self.enqueue(lane, is_cut=is_cut)
             finally:
                 # Must be called even after a failure, or the stream stays in recording.
                 graph = self._driver.end_capture(stream)

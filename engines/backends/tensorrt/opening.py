@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from steadypose.engines.backends.tensorrt.api import MODULES, TensorRt, load_tensorrt
+from steadypose.engines.backends.tensorrt.cropping import Cropping
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.backends.tensorrt.cuda_memory import open_memory
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
@@ -85,6 +86,7 @@ def open_tensorrt(path: Path, spec: ModelSpec, options: EngineOptions) -> Tensor
         gpu=device.name,
         is_blocking=options.is_blocking,
         cache=path.with_name(path.name + ".cache"),
+        cropping=Cropping(options.crops, capability=device.capability, cuda=device.driver),
     )
 
 

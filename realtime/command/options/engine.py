@@ -9,7 +9,7 @@ from typing import Any
 
 from steadypose.engines import registry
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import MOST_THREADS, PRECISIONS, RemoteOptions
+from steadypose.engines.options import CROPS, MOST_THREADS, PRECISIONS, RemoteOptions
 from steadypose.realtime.command.options.parser import Number, Switch, file_name
 from steadypose.realtime.command.options.values import secret, secret_in
 from steadypose.realtime.command.settings import DEFAULTS
@@ -59,6 +59,7 @@ def engine_settings(arguments: argparse.Namespace, model: Path | None) -> dict[s
         "is_trusting": arguments.trust_engine,
         **device_of(arguments),
         "is_blocking": arguments.wait == "sleep",
+        "crops": arguments.crops,
         "remote": remote_of(arguments),
     }
 
@@ -128,6 +129,13 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         default="spin",
         help="TensorRT: wait for the GPU at full speed, or asleep, which leaves a core free and "
         "costs some hundredths of a millisecond (default: %(default)s)",
+    )
+    engine.add_argument(
+        "--crops",
+        choices=CROPS,
+        default=DEFAULTS.crops,
+        help="TensorRT: who cuts people out of a frame; auto measures it on the first one "
+        "(default: %(default)s)",
     )
     engine.add_argument(
         "--threads",
