@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from benchmarks.gpu.measuring import times_ms
+from benchmarks.gpu.measuring import ROUNDS, times_ms
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
 from steadypose.engines.base import Uncut, cut_all
 from steadypose.engines.errors import EngineError
@@ -16,18 +16,20 @@ from steadypose.realtime.tracking.crop import cut, place_crop
 from steadypose.realtime.tracking.pipeline import Pipeline
 
 FRAMES_HW = ((720, 1280), (1080, 1920), (481, 853))
-_BOXES = 96
 _BATCH = 8
 
 Opener = Callable[[str], TensorRtEngine]
 
 
-def device_crops(open_one: Opener, *, rounds: int) -> Iterator[tuple[str, str]]:
+def device_crops(
+    open_one: Opener, *, rounds: int = ROUNDS, batches: int = 12
+) -> Iterator[tuple[str, str]]:
     """What was found, as names and sentences, the most worth knowing first.
 
     Args:
         open_one: Opens the engine, with crops cut by ``auto`` or ``device``.
         rounds: How often each time is measured.
+        batches: Of eight boxes, compared in each size of a frame.
 
     Raises:
         SteadyposeError: The driver or the GPU refuses.
@@ -38,8 +40,9 @@ def device_crops(open_one: Opener, *, rounds: int) -> Iterator[tuple[str, str]]:
     try:
         if not engine.is_cutting:
             raise EngineError(said[0], fix="none")
-        worst = max(_apart(engine, hw) for hw in FRAMES_HW)
-        yield "crops differ by", f"{worst} grey levels at most in {_BOXES} boxes of each size"
+        worst = max(_apart(engine, hw, batches) for hw in FRAMES_HW)
+        count = batches * _BATCH * len(FRAMES_HW)
+        yield "crops differ by", f"{worst} grey levels at most in {count} boxes"
         for hw in FRAMES_HW[:2]:
             image = DemoScene(size_hw=hw).draw(0)
             for count in (1, 4):
@@ -54,11 +57,11 @@ def device_crops(open_one: Opener, *, rounds: int) -> Iterator[tuple[str, str]]:
     yield "auto", _auto(open_one("auto"))
 
 
-def _apart(engine: TensorRtEngine, hw: tuple[int, int]) -> int:
+def _apart(engine: TensorRtEngine, hw: tuple[int, int], batches: int) -> int:
     """The largest difference from the CPU's crops, grey levels; some boxes lie outside."""
     rng, image = np.random.default_rng(0), DemoScene(size_hw=hw).draw(0)
     worst = 0
-    for _ in range(0, _BOXES, _BATCH):
+    for _ in range(batches):
         places = []
         for w, h in rng.uniform(30, hw[::-1], (_BATCH, 2)):
             x, y = rng.uniform(-w / 2, hw[1] - w / 2), rng.uniform(-h / 2, hw[0] - h / 2)

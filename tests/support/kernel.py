@@ -26,18 +26,19 @@ def cut_reference(
     frame_h, frame_w = image_bgr.shape[:2]
     ys, xs = top + np.arange(height), left + np.arange(width)
     inside = np.ix_(np.clip(ys, 0, frame_h - 1), np.clip(xs, 0, frame_w - 1))
-    value = image_bgr[inside].astype(np.int32)
+    value = image_bgr[inside].astype(np.int16)
     for _ in range(halvings):
         upper = value[0::2, 0::2] + value[0::2, 1::2]
         value = (upper + value[1::2, 0::2] + value[1::2, 1::2] + 2) >> 2
     is_row = (ys[::step] >= 0) & (ys[::step] + step <= frame_h)
     is_column = (xs[::step] >= 0) & (xs[::step] + step <= frame_w)
-    value = value * (is_row[:, None] & is_column)[..., None]
+    value = (value * (is_row[:, None] & is_column)[..., None]).astype(np.float32)
     rows, b = _between(value.shape[0], size_hw[0])
     columns, a = _between(value.shape[1], size_hw[1])
     a, b = a[:, None], b[:, None, None]
     above, below = (
-        (1 - a) * value[row][:, columns[0]] + a * value[row][:, columns[1]] for row in rows
+        (1 - a) * one[:, columns[0]] + a * one[:, columns[1]]
+        for one in (value[row] for row in rows)
     )
     return ((1 - b) * above + b * below + np.float32(0.5)).astype(np.uint8)
 
