@@ -29,7 +29,7 @@ from training.datasets import files_of_config, open_dataset
 from training.datasets.coco import CocoDataset
 from training.datasets.review import review_one
 from training.datasets.skeletons import twin_notes
-from training.datasets.table import require_pictures, table_of
+from training.datasets.table import pictures_of, require_pictures, table_of
 from training.examples.sample import PoseDataset, Sample, usable
 from training.measures.measure import crop_of
 from training.runs.progress import draw_grid, write_picture
@@ -132,6 +132,7 @@ def check(arguments: argparse.Namespace) -> list[str]:
             path if len(datasets) == 1 else path.with_stem(f"{path.stem}_{n}")
             for n in range(1, len(datasets) + 1)
         ]
+        read += pictures_of(datasets)
         check_written([(p, "--sheet") for p in sheets], read=read, is_forced=arguments.force)
     found = [_one(dataset) for dataset in datasets]
     lines = [line for about, _ in found for line in about]

@@ -28,10 +28,9 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.options import PRECISIONS, EngineOptions, default_threads
 from steadypose.engines.registry import open_engine
 from steadypose.engines.spec import ModelSpec
-from steadypose.export.weights.origin import files_of
-from steadypose.realtime.command.written_files import add_force, check_written
+from steadypose.realtime.command.written_files import add_force
 from training.config import load_config
-from training.datasets import Remapped, files_of_config, open_dataset
+from training.datasets import Remapped, open_dataset
 from training.datasets.coco import CocoDataset
 from training.datasets.review import review_one
 from training.examples.sample import PoseDataset
@@ -41,6 +40,7 @@ from training.measures.measure import Found, crop_of, infer_crops, measure
 from training.measures.results import publish
 from training.measures.suppression import suppress
 from training.measures.tables import keypoint_table, reliability_table, summary
+from training.measures.written import check_outputs, check_places, place_of
 from training.runs.progress import draw_grid, write_picture
 
 _WORST = 20
@@ -180,29 +180,6 @@ def _average_precision(
     return [f"COCO OKS with {kind}: " + ", ".join(f"{n} {v:.3f}" for n, v in statistics.items())]
 
 
-def check_outputs(arguments: argparse.Namespace) -> None:
-    """Refuse to write over the model or the labels.
-
-    Raises:
-        UsageError: It would; or an option is of no use.
-        RecordError: A file cannot be written.
-    """
-    for option in ("images", "category"):
-        if getattr(arguments, option) is not None and arguments.coco is None:
-            raise UsageError(f"--{option} is for --coco", fix="set it in the config instead")
-    given = [(name, getattr(arguments, name)) for name in ("output", "sheet", "errors", "results")]
-    read = [*files_of(arguments.model), arguments.config, arguments.coco, arguments.detections]
-    if arguments.config is not None:
-        root = arguments.data or arguments.config.parent
-        read += [root / path for path in files_of_config(load_config(arguments.config))]
-    check_written(
-        [(path, f"--{name}") for name, path in given if path is not None],
-        read=[path for path in read if path is not None],
-        is_forced=arguments.force,
-        makes_folders=True,
-    )
-
-
 def evaluate(arguments: argparse.Namespace) -> str:
     """Run the command; returns the report."""
     engine = open_any(
@@ -215,7 +192,8 @@ def evaluate(arguments: argparse.Namespace) -> str:
     flip = ", flip test on" if arguments.flip_test else ""
     lines = [f"{engine.spec.name} on {engine.label}{flip}"]
     datasets = _datasets(arguments, engine)
-    for dataset in datasets:
+    check_places(arguments, datasets)
+    for number, dataset in enumerate(datasets):
         found = measure(engine, dataset, is_flip_tested=arguments.flip_test)
         lines += ["", f"## {dataset.name}", "", *summary(found)]
         if isinstance(dataset, CocoDataset):
@@ -225,14 +203,12 @@ def evaluate(arguments: argparse.Namespace) -> str:
         kinds, names = classify_found(found, dataset), found.skeleton.keypoints
         lines += ["", *keypoint_table(found), "", *error_table(kinds, names)]
         lines += ["", *reliability_table(found)]
-        many = f"_{dataset.name}" if len(datasets) > 1 else ""
-        if (chart := arguments.errors) is not None:
+        if arguments.errors is not None:
             title = f"{engine.spec.name} on {dataset.name}"
-            write_picture(
-                error_chart(kinds, names, title=title), chart.with_stem(f"{chart.stem}{many}")
-            )
-        if (sheet := arguments.sheet) is not None:
-            sheet = sheet.with_stem(f"{sheet.stem}{many}")
+            chart = error_chart(kinds, names, title=title)
+            write_picture(chart, place_of(arguments.errors, datasets, number))
+        if arguments.sheet is not None:
+            sheet = place_of(arguments.sheet, datasets, number)
             worst_sheet(engine, dataset, found, sheet, is_flip_tested=arguments.flip_test)
     engine.close()
     return visible_lines(lines)

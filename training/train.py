@@ -20,12 +20,13 @@ import argparse
 import dataclasses
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 
 from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.file_io import identity
 from steadypose.realtime.command.written_files import check_written
 from steadypose.realtime.model.skeletons import add_skeleton
 from training.config import TrainConfig, load_config
@@ -85,6 +86,22 @@ def check_out(arguments: argparse.Namespace, config: TrainConfig) -> None:
     )
 
 
+def check_pictures(out: Path, pictures: Iterable[Path]) -> None:
+    """Refuse a run that would draw over the pictures that it learns from.
+
+    Raises:
+        UsageError: A picture lies where the run draws one of its own.
+    """
+    read = list(pictures)
+    own = [out / name for name in _WRITTEN]
+    drawn = identity(out / "grids")
+    folders = {folder for folder in {path.parent for path in read} if identity(folder) == drawn}
+    own += [path for path in read if path.parent in folders]
+    check_written(
+        [(path, "a file of --out:") for path in own], read=read, is_forced=True, makes_folders=True
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,6 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             is_quiet=arguments.quiet,
             begin=Begin(arguments.first_stage, arguments.weights, arguments.weights_key),
         )
+        check_pictures(arguments.out, run.pictures)
         for note in run.notes:
             tell(f"note: {note}")
         stop = Stop(run)

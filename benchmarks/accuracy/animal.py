@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -45,6 +46,11 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines if line.strip()]
 
 
+def located(words: Sequence[str], folder: Path) -> list[str]:
+    """The words with ``quib`` being a folder in ``folder``."""
+    return [str(folder / word) if word.partition("/")[0] == "quib" else word for word in words]
+
+
 def run(words: list[str], folder: Path) -> tuple[float, str]:
     """Run a command; ``quib`` in it is a folder in ``folder``.
 
@@ -54,7 +60,7 @@ def run(words: list[str], folder: Path) -> tuple[float, str]:
     Raises:
         UsageError: It failed.
     """
-    given = [str(folder / word) if word.partition("/")[0] == "quib" else word for word in words]
+    given = located(words, folder)
     begin_s = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *given], cwd=ROOT, check=False, capture_output=True, text=True

@@ -93,6 +93,32 @@ def test_a_skeleton_of_ones_own_reaches_an_engine(
     assert drawn.shape == (2 * (192 + 16), 10 * 192, 3)  # the twenty worst
 
 
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[0.1, 0.2, 0.8, 0.7]], "boxes between 0 and 1"),
+        ([[10, 20, 110, 101]], "fit as x1, y1, x2, y2"),
+        ([[60, 20, 110, 100], [10, 20, 80, 110]], "fit as x1, y1, x2, y2"),
+    ],
+)
+def test_detections_in_another_form_are_said(
+    tmp_path: Path, boxes: list[list[float]], message: str
+) -> None:
+    from steadypose.engines.errors import SourceError
+    from training.datasets.coco import CocoDataset
+    from training.measures.coco_eval import load_detections
+
+    dataset = CocoDataset(coco_file(tmp_path, count=2))  # 120 x 120
+    path = tmp_path / "boxes.json"
+    one = {"image_id": 1, "category_id": 7, "score": 0.9}
+    path.write_text(json.dumps([{**one, "bbox": box} for box in boxes]))
+    with pytest.raises(SourceError, match=message):
+        load_detections(path, dataset=dataset)
+    good = [[2, 3, 40, 50], [0, 0, 121, 120], [30, 30, 95, 60]]  # some leave it a little
+    path.write_text(json.dumps([{**one, "bbox": box} for box in good]))
+    assert len(load_detections(path, dataset=dataset)) == 3
+
+
 @pytest.mark.slow
 def test_weights_in_torch_measure_as_the_model_file(
     trained: Path, capsys: pytest.CaptureFixture[str]

@@ -103,6 +103,85 @@ def test_a_finished_run_has_the_weights_that_it_names(
     assert find_recipe(file) is not None
 
 
+def test_a_log_that_a_spreadsheet_saved_is_still_one(finished: Path) -> None:
+    log = finished / "run" / "log.csv"
+    log.write_text(log.read_text(), encoding="utf-8-sig")
+    assert not any("left out" in note for note in start(finished).notes)
+
+
+def _without(*names: str) -> Any:
+    def change(saved: dict[str, Any]) -> Any:
+        for name in names:
+            saved.pop(name)
+        return saved
+
+    return change
+
+
+def _emptied(saved: dict[str, Any]) -> Any:
+    saved["trainer"]["network"] = {}
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda _: [1], "is no checkpoint of training.train"),
+        (lambda saved: saved["trainer"]["network"], "is no checkpoint of training.train"),
+        (_without("trainer"), "is no checkpoint of training.train"),
+        (lambda saved: {**saved, "place": [0]}, "is no checkpoint of training.train"),
+        (_emptied, "does not fit the network"),
+    ],
+)
+def test_another_file_in_the_place_of_a_checkpoint_is_a_sentence(
+    finished: Path, change: Any, message: str
+) -> None:
+    path = finished / "run" / "checkpoint.pt"
+    torch.save(change(torch.load(path, weights_only=True)), path)
+    with pytest.raises(ModelFileError, match=message) as kept:
+        start(finished).go()
+    assert "weights.pt --out NEW" in kept.value.fix
+
+
+def test_what_was_learnt_does_not_depend_on_where_it_lies_or_how_it_is_called(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    from steadypose.export.weights.recipe import find_recipe
+
+    shutil.copytree(finished, finished / "elsewhere", ignore=shutil.ignore_patterns("run"))
+    moved = DataConfig("coco", options={"annotations": "elsewhere/labels.json"})
+    other = DataConfig("coco", options={"annotations": "labels.json"})
+    start(finished, train=(moved,), validate=(moved, other), name="darts").go()
+    assert "goes on with another config" in capsys.readouterr().err
+    origin = find_recipe(finished / "run" / "weights.pt")
+    assert origin is not None
+    assert origin.name == "darts"
+
+
+def test_a_finished_run_has_its_pictures_and_the_skeleton_as_it_is_now(finished: Path) -> None:
+    from steadypose.export.weights.recipe import find_recipe
+
+    path = finished / "labels.json"
+    data = json.loads(path.read_text())
+    data["categories"][0]["skeleton"] = [[1, 2]]
+    path.write_text(json.dumps(data))
+    (finished / "run" / "grid.png").unlink()
+    start(finished).go()
+    origin = find_recipe(finished / "run" / "weights.pt")
+    assert origin is not None
+    assert origin.recipe.skeleton.limbs == ((0, 1),)
+    assert (finished / "run" / "grid.png").is_file()
+
+
+def test_a_keypoint_with_another_name_is_another_label(finished: Path) -> None:
+    path = finished / "labels.json"
+    path.write_text(path.read_text().replace("right_barb", "right_feather"))
+    with pytest.raises(UsageError, match="the labels were changed"):
+        start(finished).go()
+
+
 def test_corrected_labels_are_noticed_although_there_are_as_many(finished: Path) -> None:
     path = finished / "labels.json"
     data = json.loads(path.read_text())

@@ -150,12 +150,51 @@ def as_corners(a: dict[str, Any]) -> list[float]:
     return [x, y, x + w, y + h]
 
 
+def as_middle(annotation: dict[str, Any]) -> list[float]:
+    x, y, w, h = annotation["bbox"]
+    return [x + w / 2, y + h / 2, w, h]
+
+
+def from_corner(annotation: dict[str, Any]) -> list[float]:
+    offset = (*annotation["bbox"][:2], 0)
+    return [v - offset[n % 3] for n, v in enumerate(annotation["keypoints"])]
+
+
+def wide(box: Change) -> Change:
+    """Arrows that lie far to the right in a wide picture, with such a box."""
+
+    def change(data: dict[str, Any]) -> None:
+        for image in data["images"]:
+            image["width"] = 900
+        for a in data["annotations"]:
+            a["keypoints"] = [v + 700 if n % 3 == 0 else v for n, v in enumerate(a["keypoints"])]
+            a["bbox"][0] += 700
+        each("bbox", box)(data)
+
+    return change
+
+
+def test_boxes_that_leave_the_picture_by_a_few_pixels_as_written_are_corners(
+    tmp_path: Path,
+) -> None:
+    def change(data: dict[str, Any]) -> None:
+        for a in data["annotations"]:
+            a["keypoints"] = [48, 30, 2, 75, 60, 2, 20, 60, 2, 62, 100, 2]
+            a["bbox"] = [10, 20, 110, 101]  # ends at 121 of 120
+
+    with pytest.raises(SourceError, match="fits as x1, y1, x2, y2"):
+        review_one(CocoDataset(changed(tmp_path, change)))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (each("bbox", [0.1, 0.15, 0.8, 0.7]), "6 of 6 people .* a box between 0 and 1"),
         (each("keypoints", share), "keypoints between 0 and 1"),
         (each("bbox", as_corners), "fits as x1, y1, x2, y2"),
+        (each("bbox", as_middle), "only if x and y are its middle"),
+        (wide(lambda a: [a["bbox"][k] for k in (1, 0, 3, 2)]), "fits as y, x, height, width"),
+        (each("keypoints", from_corner), "only if they are counted from its corner"),
         (each("bbox", [100, 2, 18, 9]), "does not hold half of the keypoints"),
         (each("bbox", [60, 60, -5, 20]), "a box without area"),
         (each("keypoints", [50, 50, 2] * 4), "all keypoints in one place"),
@@ -178,6 +217,8 @@ def test_labels_that_contradict_themselves_are_an_error_before_anything_is_learn
         (keypoint(slice(3), [0, 0, 2]), "exactly 0, 0"),
         (keypoint(2, 0.7), "visibility other than"),
         (lambda d: d["annotations"].append({**d["annotations"][0], "id": 9}), "same keypoints"),
+        (each("id", 7), "several annotations have the id 7"),
+        (lambda d: d["images"][1].update(file_name="0.png"), "0.png is listed with several ids"),
         (each("keypoints", lambda a: [0, 0, 0, *a["keypoints"][3:]]), "never labelled: tip"),
         (each("keypoints", quarter), "upper left"),
     ],
@@ -264,6 +305,8 @@ def test_the_digest_knows_what_is_learnt_and_nothing_else(tmp_path: Path) -> Non
     plain = digest("a", lambda _: None)
     assert digest("b", lambda _: None) == plain
     assert digest("c", move) != plain
+    assert digest("f", lambda d: d["categories"][0].update(flip_pairs=[])) != plain
+    assert digest("g", lambda d: d["categories"][0].update(skeleton=[])) == plain
     assert digest("d", about) == digest("e", unlabelled) != plain
 
 
@@ -297,6 +340,8 @@ def test_a_mark_before_the_text_is_no_text(tmp_path: Path) -> None:
         (("nose", "left_hand", "right_hand", "left_foot", "rigth_foot"), ["left_foot"]),
         (("nose", "hand_l", "hand_r", "RFoot"), ["RFoot"]),
         (("nose", "left_hand", "right_hand", "tail"), []),
+        (("nose", "handL", "handR", "footL"), ["footL"]),
+        (("nose", "lefthand", "righthand", "leftfoot"), ["leftfoot"]),
         (("nose", "left_hand"), []),  # no pair at all has its own note
     ],
 )

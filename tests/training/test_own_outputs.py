@@ -13,8 +13,23 @@ from steadypose.realtime.command.own_files import is_ours
 from steadypose.realtime.model.places import POSE_RESNET
 from tests.support.drawn import look_at
 from tests.support.drawn import write_picture as plain
-from tests.training.made_up import coco_file
+from tests.training.made_up import NAMES, coco_file
 
+CONFIG = """
+name = "arrow"
+[network]
+deconv = [8, 8, 8]
+[[train]]
+kind = "coco"
+annotations = "labels.json"
+[[stage]]
+input = [64, 64]
+epochs = 1
+batch = 2
+[[validate]]
+kind = "coco"
+annotations = "labels.json"
+"""
 pytestmark = pytest.mark.export
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
@@ -59,6 +74,90 @@ def test_check_replaces_its_own_sheet_and_nothing_of_others(
     assert main(words) == 2
     assert "no run of steadypose wrote it" in capsys.readouterr().err
     assert main([*words, "--force"]) == 0
+
+
+def as_ours(labels: Path) -> Path:
+    """A picture of a data set, as the made-up animal's are: written by this program."""
+    from training.runs.progress import write_picture
+
+    picture = labels.parent / "0.png"
+    image = look_at(picture)
+    assert image is not None
+    write_picture(image, picture)
+    return picture
+
+
+def test_no_picture_that_is_read_is_drawn_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from training.check import main as check
+    from training.evaluate import main as evaluate
+
+    labels = coco_file(tmp_path / "d", count=3)
+    picture = as_ours(labels)
+    before = picture.read_bytes()
+    other = tmp_path / "link.png"
+    other.symlink_to(picture)
+    assert check(["--coco", str(labels), "--sheet", str(picture)]) == 2
+    assert "would be destroyed" in capsys.readouterr().err
+    assert check(["--coco", str(labels), "--sheet", str(other), "--force"]) == 2
+    weights = untrained(tmp_path)
+    for option in ("--sheet", "--errors"):
+        given = [str(weights), "--coco", str(labels), option, str(picture), "--force"]
+        assert evaluate(given) == 2, option
+        assert "would be destroyed" in capsys.readouterr().err
+    assert picture.read_bytes() == before
+
+
+def untrained(folder: Path) -> Path:
+    """Weights for the arrow's skeleton, with their recipe."""
+    import torch
+
+    from steadypose.engines.skeletons.skeleton import Skeleton
+    from steadypose.export.models.registry import make_network
+    from steadypose.export.weights.recipe import Recipe
+
+    limbs = ((0, 1), (0, 2), (0, 3))
+    arrow = Skeleton("arrow", NAMES, limbs, ((1, 2),), (0.08,) * 4)
+    recipe = Recipe(network="pose_resnet18", input_hw=(64, 64), deconv=(8, 8, 8), skeleton=arrow)
+    network = make_network("pose_resnet18", keypoints=4, options=recipe.options, seed=0)
+    torch.save(network.state_dict(), folder / "weights.pt")
+    recipe.save(folder / "weights.pt", name="arrow", source="nobody")
+    return folder / "weights.pt"
+
+
+@pytest.mark.parametrize("name", ["grid.png", "grids/001.jpg"])
+def test_no_picture_that_is_learnt_is_drawn_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    from training.train import main
+
+    labels = coco_file(tmp_path, count=4)
+    picture = tmp_path / name
+    picture.parent.mkdir(exist_ok=True)
+    (tmp_path / "0.png").rename(picture)
+    labels.write_text(labels.read_text().replace("0.png", name))
+    before = picture.read_bytes()
+    (tmp_path / "c.toml").write_text(CONFIG)
+    assert main(["--config", str(tmp_path / "c.toml"), "--out", str(tmp_path)]) == 2
+    assert "would be destroyed" in capsys.readouterr().err
+    assert picture.read_bytes() == before
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_data_sets_of_one_name_get_a_picture_each(tmp_path: Path) -> None:
+    from training.evaluate import main
+
+    for number in (1, 2):
+        coco_file(tmp_path / str(number), count=2, seed=number)
+    two = "".join(f'[[validate]]\nkind = "coco"\nannotations = "{n}/labels.json"\n' for n in "12")
+    (tmp_path / "c.toml").write_text(CONFIG.replace("labels.json", "1/labels.json") + two)
+    weights = untrained(tmp_path)
+    sheet = tmp_path / "worst.png"
+    given = [str(weights), "--config", str(tmp_path / "c.toml"), "--sheet", str(sheet)]
+    assert main(given) == 0
+    made = {path.name for path in tmp_path.glob("worst*.png")}
+    assert made == {"worst_labels_1.png", "worst_labels_2.png", "worst_labels_3.png"}
 
 
 class Labelled(SimpleNamespace):

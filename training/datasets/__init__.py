@@ -26,7 +26,8 @@ KINDS: Mapping[str, Callable[..., PoseDataset]] = {
     "lsp": LspDataset,
     "mannequin": MannequinDataset,
 }
-_PATHS = ("tar", "annotations", "images", "folder", "teacher")
+PATHS = ("tar", "annotations", "images", "folder", "teacher")
+"""Options that say where a data set lies."""
 _LISTS = ("only", "without")  # may name lists of this repository
 _FEWEST_SHARED = 3
 
@@ -94,7 +95,7 @@ def open_dataset(config: DataConfig, *, root: Path) -> PoseDataset:
                 f"data set kind {config.kind!r} has no option {key!r}",
                 fix=f"it takes {', '.join(accepted)}",
             )
-        folder = root if key in _PATHS else LISTS if key in _LISTS else None
+        folder = root if key in PATHS else LISTS if key in _LISTS else None
         options[key] = value if folder is None else folder / value
     try:
         return kind(**options)
@@ -112,7 +113,7 @@ def files_of_config(config: TrainConfig) -> list[str]:
 
 
 def _check_option(kind: str, key: str, value: Any) -> None:
-    wants_text = key in {*_PATHS, *_LISTS, "category", "outside", "prefix"}
+    wants_text = key in {*PATHS, *_LISTS, "category", "outside", "prefix"}
     is_right = isinstance(value, str) if wants_text else type(value) is int and value >= 0
     allowed = {"error", "drop", "keep"} if kind == "pack" else {"error", "drop"}
     if key == "outside" and value not in allowed:

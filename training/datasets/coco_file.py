@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,18 @@ class CocoFile:
     categories: list[dict[str, Any]]
     repeated: list[Id] = field(default_factory=list)
 
+    @property
+    def shared(self) -> list[str]:
+        """File names that are listed with several ids."""
+        counts = Counter(image.file_name for image in self.images.values())
+        return [name for name, count in counts.items() if count > 1]
+
+    @property
+    def twice(self) -> list[Id]:
+        """Ids that several annotations have."""
+        counts = Counter(a.id for a in self.annotations if a.id is not None)
+        return [number for number, count in counts.items() if count > 1]
+
 
 def as_id(value: Any) -> Id:
     """An id; a whole number in quotes is that number.
@@ -103,6 +116,15 @@ def as_number(value: Any) -> float:
         if math.isfinite(number):
             return number
     raise ValueError(f"{value!r} is no number")
+
+
+def reason(error: Exception) -> str:
+    """Why a JSON text has another layout, in words."""
+    if isinstance(error, KeyError):
+        return f"{str(error.args[0])!r} is missing"
+    if isinstance(error, ValueError):
+        return str(error)
+    return "lists and dictionaries stand in other places"
 
 
 def read_json(path: Path) -> Any:
@@ -139,7 +161,7 @@ def read_coco(path: Path) -> CocoFile:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SourceError(
-            f"{path} is no COCO keypoint file: {error!r}",
+            f"{path} is no COCO keypoint file: {reason(error)}",
             fix="export it as 'COCO keypoints' from the labelling tool",
         ) from error
 

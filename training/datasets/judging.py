@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
 from steadypose.engines.skeletons.skeleton import Skeleton
+from training.datasets.box_forms import extent, other_forms
 from training.datasets.table import Bools, Table
 
 _MOST = 0.5  # of the people: then it is the file that is wrong, not a label
@@ -44,10 +45,9 @@ def judge(table: Table, skeleton: Skeleton, *, name: str) -> list[str]:
          "write boxes as x, y, width, height in pixels"),
         (_shares_of_keypoints(table), "keypoints between 0 and 1: shares of the picture",
          "write keypoints in pixels"),
-        (_boxes_as_corners(table), "a box that fits as x1, y1, x2, y2 and leaves the picture as "
-         "x, y, width, height", "write boxes as x, y, width, height"),
-        (_without_area(table), "a box without area", "write boxes as x, y, width, height"),
         (_in_one_place(table), "all keypoints in one place", "check the export of the keypoints"),
+        *other_forms(table),
+        (_without_area(table), "a box without area", "write boxes as x, y, width, height"),
         (_beside_box(table), "a box that does not hold half of the keypoints",
          "check boxes and keypoints: are they of the same people and of pictures of one size?"),
     )  # fmt: skip
@@ -81,17 +81,9 @@ def _refuse_outside(table: Table, skeleton: Skeleton, name: str) -> None:
         )
 
 
-def _extent(table: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(N, 2) smallest and largest position of known keypoints; NaN where none is known."""
-    low = np.where(table.is_known[..., None], table.xy, np.inf).min(axis=1)
-    high = np.where(table.is_known[..., None], table.xy, -np.inf).max(axis=1)
-    is_any = np.asarray(table.is_known.any(axis=1))[:, None]
-    return np.where(is_any, low, np.nan), np.where(is_any, high, np.nan)
-
-
 def _largest(table: Table) -> NDArray[np.float32]:
     """(N,) the largest number that says how many pixels a person's picture has at least."""
-    numbers = np.concatenate((table.size_wh, _extent(table)[1], table.bbox[:, 2:]), axis=1)
+    numbers = np.concatenate((table.size_wh, extent(table)[1], table.bbox[:, 2:]), axis=1)
     return np.where(np.isfinite(numbers), numbers, 0).max(axis=1)
 
 
@@ -103,24 +95,9 @@ def _shares_of_boxes(table: Table) -> Bools:
 
 
 def _shares_of_keypoints(table: Table) -> Bools:
-    low, high = _extent(table)
+    low, high = extent(table)
     is_share = (low >= 0).all(axis=1) & (high <= 1).all(axis=1) & (high > 0).any(axis=1)
     return np.asarray(is_share & ((table.is_known.sum(axis=1) > 1) | (_largest(table) > 2)))
-
-
-def _boxes_as_corners(table: Table) -> Bools:
-    """Only where nearly every box fits so: a box near the upper left corner fits both ways."""
-    x, y = table.bbox[:, 0] + 0.5, table.bbox[:, 1] + 0.5
-    start, stop = np.stack((x, y), 1), table.bbox[:, 2:] - table.bbox[:, :2]
-    slack = 0.1 * np.abs(stop - start)
-    low, high = _extent(table)
-    fits = (stop > start) & (low >= start - slack) & (high <= stop + slack)
-    fits &= stop <= table.size_wh * (1 + _SLACK)
-    leaves = (start + stop > table.size_wh * (1 + _SLACK)).any(axis=1)
-    has_box = np.isfinite(table.bbox).all(axis=1)
-    if not has_box.any() or fits.all(axis=1)[has_box].mean() < 0.9 or leaves.sum() < 0.2 * len(x):
-        return np.zeros(len(table), np.bool_)
-    return np.asarray(fits.all(axis=1))
 
 
 def _without_area(table: Table) -> Bools:
@@ -137,20 +114,20 @@ def _beside_box(table: Table) -> Bools:
 
 
 def _in_one_place(table: Table) -> Bools:
-    low, high = _extent(table)
+    low, high = extent(table)
     return np.asarray((table.is_known.sum(axis=1) >= 3) & ((high - low).max(axis=1) < 2.0))
 
 
 def _unlikely(table: Table, skeleton: Skeleton, name: str) -> list[str]:
-    low, high = _extent(table)
-    extent, side = (high - low).max(axis=1), (table.bbox[:, 2:] - table.bbox[:, :2]).max(axis=1)
+    low, high = extent(table)
+    reached, side = (high - low).max(axis=1), (table.bbox[:, 2:] - table.bbox[:, :2]).max(axis=1)
     is_many = table.is_known.sum(axis=1) >= 3
     at_zero = table.is_known & (table.xy == 0).all(axis=2)
     again = _again(table)
     notes = [
         f"{name}: {_counted(found, table)} {what}"
         for found, what in (
-            (is_many & (extent < 0.1 * side), "a box ten times as large as all keypoints"),
+            (is_many & (reached < 0.1 * side), "a box ten times as large as all keypoints"),
             (side < _TINY_PX, f"a box below {_TINY_PX:g} pixels"),
             (at_zero.any(axis=1), "keypoints at exactly 0, 0: unlabelled ones need v = 0"),
             (again, "the same keypoints in the same picture as another"),

@@ -36,7 +36,7 @@ def review(train: Sequence[PoseDataset], validate: Sequence[PoseDataset]) -> Rev
     for dataset, table in zip((*train, *validate), (*learnt, *measured), strict=True):
         notes += [note for note in review_one(dataset, table) if note not in notes]
     require_pictures((*learnt, *measured))
-    return Review(notes + shared_pictures(learnt, measured), digest(learnt))
+    return Review(notes + shared_pictures(learnt, measured), digest(learnt, train[0].skeleton))
 
 
 def review_one(dataset: PoseDataset, table: Table | None = None) -> list[str]:
@@ -53,11 +53,22 @@ def review_one(dataset: PoseDataset, table: Table | None = None) -> list[str]:
     return notes
 
 
+def _more(found: Sequence[object]) -> str:
+    return f" ({len(found)} such)" if len(found) > 1 else ""
+
+
 def _of_the_file(dataset: CocoDataset) -> list[str]:
     notes = []
     file = dataset.file
     if file.repeated:
         notes.append(f"{len(file.repeated)} pictures are listed twice, such as {file.repeated[0]}")
+    if file.shared:
+        notes.append(
+            f"{file.shared[0]} is listed with several ids{_more(file.shared)}: were names mixed up "
+            "when files were joined?"
+        )
+    if file.twice:
+        notes.append(f"several annotations have the id {file.twice[0]}{_more(file.twice)}")
     if dataset.beyond:
         notes.append(
             f"{dataset.beyond} annotations have no keypoint inside their picture and are left out"

@@ -62,7 +62,8 @@ def twin_notes(skeleton: Skeleton) -> list[str]:
     lone = lone_sides(skeleton)
     if not lone:
         return []
+    says, has = ("says", "has") if len(lone) == 1 else ("say", "have")
     return [
-        f"skeleton {skeleton.name}: {', '.join(lone)} say left or right and have no mirror twin: "
-        "mirrored pictures teach the wrong side (correct the names, or add flip_pairs)"
+        f"skeleton {skeleton.name}: {', '.join(lone)} {says} left or right and {has} no mirror "
+        "twin: mirrored pictures teach the wrong side (correct the names, or add flip_pairs)"
     ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.skeletons.skeleton import Skeleton
 from training.examples.sample import PoseDataset
 
 Bools = NDArray[np.bool_]
@@ -62,9 +63,21 @@ def table_of(dataset: PoseDataset) -> Table:
     )
 
 
-def digest(tables: Iterable[Table]) -> str:
-    """Equal for labels that teach the same; the pictures themselves are not read."""
-    made = hashlib.sha256()
+def pictures_of(datasets: Iterable[PoseDataset]) -> list[Path]:
+    """Files of all labelled pictures; none where they are packed or drawn."""
+    labels = (label for dataset in datasets for label in dataset.labels())
+    return list(dict.fromkeys(label.picture for label in labels if label.picture is not None))
+
+
+def digest(tables: Iterable[Table], skeleton: Skeleton) -> str:
+    """Equal for labels that teach the same; the pictures themselves are not read.
+
+    Args:
+        tables: The labels.
+        skeleton: That is learnt; its mirror pairs decide what a mirrored picture teaches.
+    """
+    names = (*skeleton.keypoints, *(f"{a} {b}" for a, b in sorted(skeleton.flip_pairs)))
+    made = hashlib.sha256("\n".join(names).encode("utf-8", "surrogatepass"))
     for table in tables:
         where = np.where(table.is_known[..., None], table.xy, np.float32(0))
         for array in (where, table.is_known, table.bbox, table.size_wh):

@@ -17,8 +17,9 @@ from pycocotools.cocoeval import COCOeval
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SourceError
 from steadypose.engines.file_io import replace_text, write_error
+from training.datasets.box_forms import wrong_boxes
 from training.datasets.coco import CocoDataset, corners
-from training.datasets.coco_file import Id, as_id, as_number, read_json
+from training.datasets.coco_file import Id, as_id, as_number, read_json, reason
 from training.examples.sample import usable
 from training.measures.measure import crop_of, in_batches, infer_crops
 
@@ -58,7 +59,7 @@ def load_detections(path: Path, *, dataset: CocoDataset) -> list[dict[str, Any]]
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(
-            f"{path} is no COCO list of detections: {error!r}",
+            f"{path} is no COCO list of detections: {reason(error)}",
             fix="it must be a JSON list of image_id, category_id, bbox and score",
         ) from error
     meant = [d for d in found if d.pop("is_meant")]
@@ -75,6 +76,11 @@ def load_detections(path: Path, *, dataset: CocoDataset) -> list[dict[str, Any]]
             f"{path} has no box to measure with: {why}",
             fix="take detections of the same pictures, with the labels' ids",
         )
+    sizes = [dataset.file.images[d["image_id"]].size_hw for d in kept]
+    size_wh = np.array([(np.nan, np.nan) if hw is None else hw[::-1] for hw in sizes], np.float64)
+    wrong = wrong_boxes(np.array([d["bbox"] for d in kept]), size_wh)
+    if wrong is not None:
+        raise SourceError(f"{path} has {wrong[0]}", fix=wrong[1])
     return kept
 
 

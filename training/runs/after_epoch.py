@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.checking.torch_engine import TorchEngine
 from steadypose.export.weights.building import build_model
-from steadypose.export.weights.recipe import build_network
+from steadypose.export.weights.recipe import Recipe, build_network, find_recipe
 from steadypose.export.weights.state_dict import load_weights
 from training.config import TrainConfig
 from training.examples.sample import PoseDataset
@@ -34,15 +36,30 @@ def write_weights(
     Raises:
         RecordError: The disk is full, or refuses.
     """
-    stage, padding = trainer.stage, config.padding_of(trainer.stage)
-    recipe = recipe_of(config, skeleton)
-    recipe = replace(recipe, input_hw=stage.input, sigma=stage.sigma, padding=padding)
+    recipe = _recipe(trainer, config, skeleton)
     save_weights(trainer.average, file)
     with writing(file.with_suffix(".json")):
         recipe.save(file, name=config.name, source="trained by steadypose")
     network = build_network(recipe, load_weights(file))
-    spec = ModelSpec(config.name, skeleton, recipe.input_hw, padding, others=recipe.others)
+    spec = ModelSpec(config.name, skeleton, recipe.input_hw, recipe.padding, others=recipe.others)
     return TorchEngine(build_model(recipe, network), spec)
+
+
+def _recipe(trainer: Trainer, config: TrainConfig, skeleton: Skeleton) -> Recipe:
+    stage, padding = trainer.stage, config.padding_of(trainer.stage)
+    recipe = recipe_of(config, skeleton)
+    return replace(recipe, input_hw=stage.input, sigma=stage.sigma, padding=padding)
+
+
+def is_complete(trainer: Trainer, config: TrainConfig, skeleton: Skeleton, out: Path) -> bool:
+    """Whether all that a run promises lies there: weights, their recipe as it is now, pictures."""
+    file = out / "weights.pt"
+    with contextlib.suppress(SteadyposeError):
+        origin = find_recipe(file)
+        is_same = origin is not None and origin.recipe == _recipe(trainer, config, skeleton)
+        has_name = origin is not None and origin.name == config.name
+        return is_same and has_name and (out / "grid.png").is_file() and bool(load_weights(file))
+    return False
 
 
 def draw_pictures(

@@ -19,12 +19,14 @@ from steadypose.engines.file_io import replace_file
 from steadypose.engines.foreign.texts import parse_json
 from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.wording.printable import quoted
-from steadypose.export.weights.state_dict import load_weights
 from training.config import TrainConfig
+from training.datasets import PATHS
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAY_CHANGE = ("epochs", "rate", "warmup", "schedule", "weight_decay", "hard", "average")
 """Of a stage while it runs: what was learnt before stays what it is."""
+_PARTS = ("trainer", "place", "fingerprint", "meter")
+_STATE = ("step", "network", "average", "optimizer")
 
 
 @contextlib.contextmanager
@@ -86,17 +88,36 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """Read a checkpoint; None if there is none.
 
     Raises:
-        ModelFileError: The file is damaged.
+        ModelFileError: The file is damaged, or something else.
     """
     if not path.exists():
         return None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ModelFileError(
-            f"the checkpoint {path} cannot be read: {str(error)[:120] or 'it is empty'}",
-            fix="remove it to start again, or choose another --out",
-        ) from error
+        raise no_checkpoint(path, "is damaged or cut short") from error
+    if not _is_checkpoint(saved):
+        raise no_checkpoint(path, "is no checkpoint of training.train")
+    return saved
+
+
+def _is_checkpoint(saved: Any) -> bool:
+    if not isinstance(saved, dict) or not {*_PARTS} <= set(saved):
+        return False
+    trainer, place = saved["trainer"], saved["place"]
+    has_trainer = isinstance(trainer, dict) and {*_STATE} <= set(trainer)
+    return has_trainer and len(place) == 2 and all(isinstance(v, int) for v in place)
+
+
+def no_checkpoint(path: Path, why: str) -> ModelFileError:
+    """The error for a checkpoint with which nothing can go on."""
+    weights = path.with_name("weights.pt")
+    begin = f"; --weights {quoted(weights)} --out NEW begins with those of its last epoch"
+    return ModelFileError(
+        f"the checkpoint {path} {why}",
+        fix="remove it to start again, or choose another --out"
+        + (begin if weights.exists() else ""),
+    )
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -106,13 +127,6 @@ def save_weights(network: nn.Module, path: Path) -> None:
         for name, value in network.state_dict().items()
     }
     save_checkpoint(state, path)
-
-
-def has_weights(path: Path) -> bool:
-    """Whether weights lie there with their recipe, and can be read."""
-    with contextlib.suppress(ModelFileError):
-        return path.with_suffix(".json").is_file() and bool(load_weights(path))
-    return False
 
 
 def go_on(checkpoint: Path) -> str:
@@ -165,7 +179,12 @@ def changes_since(saved: object, now: str, checkpoint: Path, *, stage: int) -> l
         before, after = {}, {}
     was, now_is = _flat(before), _flat(after)
     changed = [key for key in {**was, **now_is} if was.get(key) != now_is.get(key)]
-    shown = "; ".join(f"{k} {was.get(k, 'none')}, now {now_is.get(k, 'none')}" for k in changed[:3])
+    shown = "; ".join(
+        "other labels"
+        if k == "labels"
+        else f"{k} {was.get(k, 'none')}, now {now_is.get(k, 'none')}"
+        for k in changed[:3]
+    )
     if before and _begun(before, stage) == _begun(after, stage):
         return [f"{checkpoint} goes on with another config ({shown})"]
     if changed == ["labels"]:
@@ -181,11 +200,15 @@ def changes_since(saved: object, now: str, checkpoint: Path, *, stage: int) -> l
 
 
 def _begun(told: dict[str, Any], stage: int) -> dict[str, Any]:
-    """A fingerprint without what may be changed."""
+    """A fingerprint without what may be changed: what was learnt does not depend on it."""
     stages = list(told["stage"])[: stage + 1]
     if len(stages) > stage:
         stages[stage] = {k: v for k, v in stages[stage].items() if k not in _MAY_CHANGE}
-    return {**told, "stage": stages}
+    train = [
+        {**data, "options": {k: v for k, v in data["options"].items() if k not in PATHS}}
+        for data in told["train"]
+    ]  # the labels themselves are in the fingerprint, wherever they lie
+    return {**told, "stage": stages, "train": train, "name": "", "validate": []}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -124,7 +124,7 @@ def _read(path: Path) -> tuple[list[dict[str, str]], int, bool]:
     """The rows, how many lines are none, and whether it is a log at all."""
     if not path.exists():
         return [], 0, True
-    text = path.read_text(encoding="utf-8", errors="replace").replace("\0", "\ufffd")
+    text = path.read_text(encoding="utf-8-sig", errors="replace").replace("\0", "\ufffd")
     if not text.strip():
         return [], 0, True
     header, *lines = csv.reader(text.splitlines())

@@ -16,16 +16,17 @@ from steadypose.engines.wording.telling import tell
 from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets
 from training.datasets.review import review
+from training.datasets.table import pictures_of
 from training.examples.batches import Batch, Batches, load_batches, worker_ended
 from training.measures.measure import measure
-from training.runs.after_epoch import draw_pictures, write_weights
+from training.runs.after_epoch import draw_pictures, is_complete, write_weights
 from training.runs.bar import Bar, has_bar, left
 from training.runs.checkpoints import (
     changes_since,
     fingerprint,
     go_on,
-    has_weights,
     load_checkpoint,
+    no_checkpoint,
     save_checkpoint,
     writing,
 )
@@ -116,6 +117,8 @@ class Run:
         self._held_out = open_datasets(config.validate, root=root, skeleton=self.skeleton)
         self._review = review(self._datasets, self._held_out)
         self.notes += self._review.notes
+        self.pictures = pictures_of((*self._datasets, *self._held_out))
+        """Files that are read, and must not be drawn over."""
         self._first: nn.Module = first_network(
             config, self.skeleton, weights, key=begin.key, notes=self.notes
         )
@@ -147,8 +150,12 @@ class Run:
                 network, self.config, number, batches, self.skeleton, self._root, self._device
             )
             if saved is not None:
-                trainer.restore(saved["trainer"])
-                meter = Meter(saved["meter"])
+                try:
+                    trainer.restore(saved["trainer"])
+                    meter = Meter(saved["meter"])
+                except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+                    why = "does not fit the network of its own config"
+                    raise no_checkpoint(self._checkpoint, why) from error
                 saved = None
             measured = self._stage(trainer, batches, place, meter, log, until_step)
             score = score if measured is None else measured
@@ -199,8 +206,9 @@ class Run:
         if trainer.step in epoch_ends:
             if log.has(place.steps_before + trainer.step):
                 meter.start_epoch()  # the checkpoint predates the measurement
-                if not has_weights(self._weights_file):
-                    write_weights(trainer, self.config, self.skeleton, self._weights_file)
+                if not is_complete(trainer, self.config, self.skeleton, self._out):
+                    engine = write_weights(trainer, self.config, self.skeleton, self._weights_file)
+                    draw_pictures(engine, self._held_out[0], log.rows, self._out)
             else:
                 score = self._epoch(trainer, place, meter, log)  # it was interrupted there
         try:
