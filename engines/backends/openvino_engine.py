@@ -28,6 +28,7 @@ from steadypose.engines.wording import advice
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}  # fp16 on a CPU silently becomes bf16 or fp32
 _PROBES = 8
+_FEW, _ALL = 4, 1 << 30  # crops at a time
 _ISA = "ONEDNN_MAX_CPU_ISA"
 _WITH_BF16 = ("BF16", "FP16", "AMX", "AVX10")  # parts of the names of instruction sets
 
@@ -50,7 +51,7 @@ class OpenVinoEngine(BaseEngine):
 
     def __init__(self, path: Path, spec: ModelSpec, options: EngineOptions) -> None:
         core = openvino.Core()
-        self._is_one_by_one = options.openvino_device in ONE_BY_ONE
+        self._at_a_time = 1 if options.openvino_device in ONE_BY_ONE else _ALL
         if options.openvino_device != "CPU":
             check_there(core, options.openvino_device)
             self._compile(core, path, spec, options.openvino_device, config_of(options.precision))
@@ -59,6 +60,8 @@ class OpenVinoEngine(BaseEngine):
             self._compile(core, path, spec, "CPU", _cpu_config(options))
             built = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
             threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+            # Of every batch size it keeps some megabytes a crop, and more crops gain no time.
+            self._at_a_time = min(self._at_a_time, max(_FEW, threads))
             label = f"openvino {_our_name(built)}, {count_threads(threads)}"
         super().__init__("openvino", spec, label)
         self._lanes: dict[int, _Lane] = {}
@@ -74,7 +77,7 @@ class OpenVinoEngine(BaseEngine):
     ) -> None:
         try:
             model = core.read_model(str(path))
-            if self._is_one_by_one:
+            if self._at_a_time == 1:
                 model.reshape([1, *spec.input_hw, 3])
             self._compiled = core.compile_model(model, device, config)
         except Exception as error:  # OpenVINO raises plain RuntimeError
@@ -85,9 +88,8 @@ class OpenVinoEngine(BaseEngine):
 
     def _begin(self, crops: NDArray[np.uint8]) -> None:
         """OpenVINO's own threads compute; the caller goes on."""
-        self._waiting = [crops]
-        if self._is_one_by_one:
-            self._waiting = [crops[i : i + 1] for i in range(len(crops))]
+        most = self._at_a_time
+        self._waiting = [crops[i : i + most] for i in range(0, len(crops), most)]
         self._start(self._waiting.pop(0))
 
     def _start(self, crops: NDArray[np.uint8]) -> None:
