@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 import tracemalloc
 from pathlib import Path
@@ -74,3 +76,13 @@ def test_a_reader_that_sleeps_is_ended_and_one_that_others_keep_from_working_is_
         while time.monotonic() < begin_s + 10.0:
             time.sleep(0.05)
     assert time.monotonic() - begin_s > 1.8
+
+
+@pytest.mark.posix("signals")
+def test_a_reader_that_was_stopped_meanwhile_is_not_ended() -> None:
+    me = os.getpid()
+    others = f"sleep 0.3; kill -STOP {me}; sleep 2.5; kill -CONT {me}"
+    with subprocess.Popen(["/bin/sh", "-c", others]), at_most(2):
+        begin_s = time.monotonic()
+        while time.monotonic() < begin_s + 2.5:
+            time.sleep(0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -60,25 +59,24 @@ def at_most(seconds: int) -> Iterator[None]:
         yield
         return
 
-    excused_s = _starved_s()
+    awake_s, starved_s = 0, _starved_s()
 
     def end(number: int, frame: FrameType | None) -> None:
-        nonlocal excused_s
-        more_s = _starved_s() - excused_s
-        if number == signal.SIGALRM and more_s > 0.5:  # others had the processor meanwhile
-            excused_s += more_s
-            signal.alarm(math.ceil(more_s))
-            return
+        nonlocal awake_s
+        if number == signal.SIGALRM:  # however long the process was stopped, it rings once
+            awake_s += 1
+            if awake_s < seconds + _starved_s() - starved_s:  # others had the processor
+                return
         raise TooSlow(f"more than {seconds} s, or {MOST_CPU_S:g} s of the processor")
 
     before = [signal.signal(number, end) for number in (signal.SIGALRM, signal.SIGPROF)]
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_REAL, 1.0, 1.0)
     signal.setitimer(signal.ITIMER_PROF, MOST_CPU_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in zip((signal.SIGALRM, signal.SIGPROF), before, strict=True):
             signal.signal(number, handler)
 
