@@ -20,6 +20,7 @@ from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.tables import TABLES, Table, TableFormat
 from steadypose.realtime.record.live.sender import Live
+from steadypose.realtime.record.memory import free_pages
 from steadypose.realtime.record.parts import Limit
 from steadypose.realtime.record.picture import Picture
 from steadypose.realtime.record.recorder import Recorder, record_table, record_video
@@ -178,6 +179,8 @@ class Outputs:
             except Exception as error:  # the others are finished, whatever broke in one
                 first = first or error
         self._claims.release()
+        if self._is_open:
+            free_pages()
         if first is not None:
             raise first
 

@@ -18,6 +18,7 @@ from steadypose.realtime.record.background import BackgroundWriter
 from steadypose.realtime.record.formats.csv_rows import OfSource
 from steadypose.realtime.record.formats.entry import Entry, Sink
 from steadypose.realtime.record.formats.tables import Table
+from steadypose.realtime.record.memory import free_pages
 from steadypose.realtime.record.parts import Limit, part_path
 from steadypose.realtime.record.picture import Picture
 
@@ -156,6 +157,8 @@ class Recorder(Generic[Item]):
         self._sink = self._open_sink(path)
         self._rows += finished.rows
         self._progress += finished.progress + 1
+        del finished
+        free_pages()
         self._paths.append(path)
         if before != self._paths[0]:  # which stays the run's as long as it goes on
             self._claims.drop(self._written(before))

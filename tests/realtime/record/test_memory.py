@@ -1,0 +1,56 @@
+"""What a finished file held goes back to the system."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.loop.soak.watching import anonymous_mib
+from steadypose.engines.skeletons.people import COCO17
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.record import memory
+from steadypose.realtime.record.memory import free_pages
+from steadypose.realtime.record.outputs import Outputs
+from steadypose.realtime.record.parts import Limit
+
+
+@pytest.mark.skipif(memory._trim() is None, reason="not glibc")
+def test_pages_between_pieces_that_are_still_used_are_given_back() -> None:
+    pieces = [np.ones(8_000) for _ in range(1_600)]  # 100 MB, each too small to be mapped alone
+    kept = pieces[::50]
+    del pieces
+    before_mib = anonymous_mib()
+    free_pages()
+    assert before_mib - anonymous_mib() > 60.0
+    assert len(kept) == 32
+
+
+def test_elsewhere_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert memory._trim.__wrapped__() is None
+
+
+def test_each_part_of_a_recording_is_followed_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_frame: Callable[..., Frame]
+) -> None:
+    """After the part that has ended is let go, before the next is written."""
+    calls: list[int] = []
+    for module in ("outputs", "recorder"):
+        monkeypatch.setattr(
+            f"steadypose.realtime.record.{module}.free_pages", lambda: calls.append(len(calls))
+        )
+    outputs = Outputs(
+        COCO17, 30.0, is_live=False, video=tmp_path / "a.mp4", split=Limit(duration_s=0.1)
+    )
+    for index in range(16):
+        frame = make_frame(index, index * 0.03)
+        outputs.write_poses(frame, [])
+        outputs.write_picture(lambda frame=frame: frame.image_bgr, frame.time_s)  # type: ignore[misc]
+    outputs.close()
+    parts = list(tmp_path.glob("*.mp4"))
+    assert len(parts) > 3
+    assert len(calls) == len(parts)
