@@ -71,6 +71,8 @@ class KalmanSmoother(Presence):
         assert np.shares_memory(self.mean, self._belief)
         self._mixed: FloatArray = np.zeros((2, 2, n))
         self._size: FloatArray = np.ones(n)
+        self._behind: FloatArray = np.zeros((2, n))  # from the estimate to the last measurement
+        self._noise: FloatArray = np.ones(n)  # its variance
         self._keypoints = keypoints
         by_person = self._mixed.reshape(2, 2, slots, keypoints).transpose(0, 2, 3, 1)
         self.xy: FloatArray = by_person[0]
@@ -87,12 +89,18 @@ class KalmanSmoother(Presence):
     def uncertainty_later(self) -> Callable[[], FloatArray]:
         """See ``Smoother.uncertainty_later``."""
         belief, mixed, weight = self._belief.copy(), self._mixed.copy(), self.weight.copy()
+        behind, variance, (at_rest, moving) = self._behind.copy(), self._noise, self.noise.doubt
 
         def work_out() -> FloatArray:
             away = belief[:, :2] - mixed[0]
             spread = np.einsum("mn,man,mbn->nab", weight, away, away)
             spread += (weight * belief[:, 4]).sum(axis=0)[:, None, None] * np.eye(2)
-            found: FloatArray = self.noise.doubt * spread.reshape(*self.xy.shape, 2)
+            spread *= (moving + (at_rest - moving) * weight[0])[:, None, None]
+            squared = np.einsum("an,an->n", behind, behind)
+            unexplained = np.maximum(0.0, 1.0 - 2.0 * variance / np.maximum(squared, _TINY_PX2))
+            share = self.noise.lag_doubt * unexplained
+            spread += np.einsum("n,an,bn->nab", share, behind, behind)
+            found: FloatArray = spread.reshape(*self.xy.shape, 2)
             return found
 
         return work_out
@@ -139,6 +147,7 @@ class KalmanSmoother(Presence):
         dt = self._advance(time_s)
         if dt <= 0.0:
             return
+        self._behind.fill(0.0)
         if len(self.weight) > 1:
             self._interact(dt)
         deviation = self._agility * np.hypot(self.mean[:, 1, 0], self.mean[:, 1, 1])
@@ -211,6 +220,8 @@ class KalmanSmoother(Presence):
         if is_fresh is not None:
             self._restart(is_fresh, measured, variance)
         self._combine()
+        np.multiply(measured - self._mixed[0], is_used, out=self._behind)
+        self._noise = variance
 
     def _is_near(self, measured: FloatArray) -> NDArray[np.bool_]:
         """(N,) which measurements are physically reachable; the rest are outliers."""
@@ -262,6 +273,7 @@ class KalmanSmoother(Presence):
         """Take a measurement as the position, with an unknown velocity of about S per second."""
         self.mean[:, 0, :, which] = places[:, which].T[:, None]
         self.mean[:, 1, :, which] = 0.0
+        self._behind[:, which] = 0.0
         self.covariance[:, :, which] = 0.0
         self.covariance[:, 0, which] = variance[which]
         self.covariance[:, 3, which] = self._size[which] ** 2

@@ -32,7 +32,10 @@ class Noise:
         gate_speed: ... unless the keypoint was moving: seconds of its speed are added.
         reacquire_s: An outlier that persists this long is accepted, seconds.
         coast_s: How long an unseen keypoint is predicted, seconds; then it is lost.
-        doubt: Factor of the covariance that is reported, so that its ellipses are honest.
+        doubt: Factors of the covariance that is reported, so that its ellipses are honest: where
+            the keypoint surely rests, and where it surely moves.
+        lag_doubt: Share that is reported of how far the estimate stays behind a measurement,
+            squared, as far as the measurement's noise does not explain it.
         min_score: Measurements below this score are not used.
     """
 
@@ -47,7 +50,8 @@ class Noise:
     gate_speed: float = 0.1
     reacquire_s: float = 0.14
     coast_s: float = 0.5
-    doubt: float = 1.0
+    doubt: tuple[float, float] = (1.0, 1.0)
+    lag_doubt: float = 0.0
     min_score: float = 0.2
 
     @property

@@ -21,13 +21,15 @@ BALANCED = Noise(
     huber=4.0,
     gate=0.19,
     gate_speed=0.5,
+    doubt=(0.95, 1.0),
+    lag_doubt=0.6,
 )
 """The default: holding still, moving slowly, moving fast; docs/smoothing.md explains the values."""
 
-STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement)
+STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement, doubt=(0.5, 1.4))
 """Trusts measurements less: steadier, more lag."""
 
-RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement, doubt=1.35)
+RESPONSIVE = replace(BALANCED, measurement=0.65 * BALANCED.measurement, doubt=(1.5, 1.0))
 """Trusts measurements more: quicker, less steady."""
 
 PRESETS: dict[str, Noise] = {
