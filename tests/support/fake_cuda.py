@@ -60,6 +60,7 @@ class FakeCuda:
         """Every call fails until the last context is given back."""
         self.loses_again = 0
         """How often it is lost again, as soon as a context is there."""
+        self.library_type: Any = _Library
         self.modules: dict[int, bytes] = {}
         self.nvrtc = (12, 4)
         """Version of the compiler."""
@@ -132,7 +133,7 @@ class FakeCuda:
     @property
     def library(self) -> Any:
         """The driver's functions, as ctypes exposes them."""
-        return _Library(self)
+        return self.library_type(self)
 
 
 class _Library:

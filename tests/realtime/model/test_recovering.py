@@ -57,6 +57,57 @@ def test_a_run_goes_on_and_its_recording_is_whole(
     assert cuda.contexts == 0
 
 
+@pytest.mark.parametrize("words", [(), ("--roi", "200,0,300,480"), ("--rotate", "180")])
+def test_crops_of_the_gpu_and_of_the_cpu_give_one_recording_also_where_the_gpus_fail(
+    built: Path, cuda: FakeCuda, tiny_path: Path, tmp_path: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...],
+) -> None:  # fmt: skip
+    def run(crops: str) -> tuple[list[str], str]:
+        output = tmp_path / f"{crops}.csv"
+        told = ["--source", "demo", "--headless", "--model", str(tiny_path), "--max-frames", "24",
+                "--csv", str(output), "--force", "--crops", crops, *words]  # fmt: skip
+        assert cli.main(told) == 0
+        said = capsys.readouterr()
+        assert "24 frames" in said.out
+        return output.read_text().splitlines(), said.err
+
+    wanted, said = run("cpu")
+    assert cuda.calls.count("cuLaunchKernel") == 0
+    assert "crops are cut" not in said
+    found, said = run("device")
+    assert cuda.calls.count("cuLaunchKernel") > 24
+    assert "crops are cut" not in said
+    _, said = run("auto")
+    assert "crops are cut by the CPU: a frame takes" in said  # NumPy is no match for OpenCV
+    launches = cuda.calls.count("cuLaunchKernel")
+    real = cuda.library.cuLaunchKernel
+
+    class Failing(type(cuda.library)):  # type: ignore[misc]
+        def cuLaunchKernel(self, *told: Any) -> int:  # noqa: N802
+            if cuda.calls.count("cuLaunchKernel") > launches + 16:
+                return 701
+            real(*told)
+            return 0
+
+    cuda.library_type = Failing
+    failed, said = run("device")
+    assert said.count("crops are cut by the CPU: the GPU's failed (CUDA's cuLaunchKernel") == 1
+    assert "the engine failed" not in said
+    for rows in (found, failed):
+        assert len(rows) == len(wanted) > 8
+        for row, other in zip(rows[1:], wanted[1:], strict=True):
+            numbers, others = ([float(x or "nan") for x in r.split(",")] for r in (row, other))
+            np.testing.assert_allclose(numbers, others, atol=3.0, equal_nan=True)
+
+
+def test_only_tensorrt_cuts_crops(tiny_path: Path) -> None:
+    options = EngineOptions(crops="device")
+    said: list[str] = []
+    opened = registry.open_engine(tiny_path, backend="openvino", options=options)
+    recovering(opened, tiny_path, options, say=said.append).close()
+    assert said == ["crops are cut by the CPU: --crops device is for TensorRT"]
+
+
 def test_the_batch_that_was_lost_is_computed_again(
     built: Path,
     cuda: FakeCuda,  # noqa: F811

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,18 @@ def network() -> Network:
     return run
 
 
+@pytest.fixture(scope="module")
+def on_cpu(network: Network) -> list[list[Pose]]:
+    """One person, whose crops the CPU cuts."""
+    return follow(FakeEngine(SPEC, answer=network), demo())
+
+
 @pytest.fixture
 def cuda() -> FakeCuda:
     return FakeCuda()
 
 
+@cache
 def demo(hw: tuple[int, int] = (360, 640), *, persons: int = 1) -> list[NDArray[np.uint8]]:
     scene = DemoScene(size_hw=hw, persons=persons)
     return [scene.draw(index) for index in range(FRAMES)]
@@ -216,10 +224,9 @@ def test_each_frame_is_uploaded_once_and_nothing_is_allocated_after_the_first(
 
 @pytest.mark.parametrize("failure", ["kernel", "gpu"])
 def test_what_fails_in_the_middle_of_a_run_loses_no_frame(
-    cuda: FakeCuda, gpu: Watched, network: Network, failure: str
+    cuda: FakeCuda, gpu: Watched, on_cpu: list[list[Pose]], failure: str
 ) -> None:
     pictures = demo()
-    wanted = follow(FakeEngine(SPEC, answer=network), pictures)
     said: list[str] = []
     first = gpu.open()
     first.listen(said.append)
@@ -237,7 +244,7 @@ def test_what_fails_in_the_middle_of_a_run_loses_no_frame(
             else:
                 cuda.is_lost = True
 
-    assert_alike(follow(engine, pictures, before=before), wanted)
+    assert_alike(follow(engine, pictures, before=before), on_cpu)
     assert not engine.is_cutting
     (sentence,) = said
     told = (
@@ -251,14 +258,13 @@ def test_what_fails_in_the_middle_of_a_run_loses_no_frame(
 
 
 def test_a_gpu_that_is_lost_with_a_frame_in_it_gives_its_poses_from_the_cpu(
-    cuda: FakeCuda, gpu: Watched, network: Network
+    cuda: FakeCuda, gpu: Watched, network: Network, on_cpu: list[list[Pose]]
 ) -> None:
     pictures = demo()
     first = gpu.open()
-    on_cpu = FakeEngine(SPEC, answer=network)
-    engine = RecoveringEngine(first, (lambda: on_cpu,), say=lambda _: None)
+    last = FakeEngine(SPEC, answer=network)
+    engine = RecoveringEngine(first, (lambda: last,), say=lambda _: None)
     pipeline = Pipeline(engine)
-    wanted = follow(FakeEngine(SPEC, answer=network), pictures)
     found = []
     for index, picture in enumerate(pictures):
         crops = pipeline.prepare(Frame(picture, index, index / 30, 0.0))
@@ -267,7 +273,7 @@ def test_a_gpu_that_is_lost_with_a_frame_in_it_gives_its_poses_from_the_cpu(
         pipeline.complete(crops, pipeline.finish(crops))
         found.append(pipeline.poses(is_smooth=False))
     assert engine.label == "fake"
-    assert_alike(found, wanted)
+    assert_alike(found, on_cpu)
     engine.close()
 
 
