@@ -126,8 +126,8 @@ def _built_layers(
     api: TensorRt, plan: Any, messages: list[str], job: Job
 ) -> tuple[list[BuiltLayer], str]:
     """The layers as the engine itself tells them, else as the log did, and which of the two."""
-    layers = inspect_engine(api, plan)
-    if any(built.comes_from(name) for built in layers for name in job.convolutions):
+    layers = inspect_engine(api, plan, (job.best_batch, *job.input_hw, 3))
+    if set(count_precisions(layers, job.convolutions)) - {"other"}:
         return layers, "inspector"
     return parse_layers(messages), "log"
 

@@ -1,9 +1,11 @@
 """Read what TensorRT really built: from the engine's inspector, else from the verbose log.
 
 The requested precision proves nothing: engines that silently stayed in float32 have been
-shipped as fp16. The inspector is TensorRT's interface for this and needs the GPU. With a verbose
-logger and detailed profiling the builder also prints every layer of the finished engine, with
-or without a GPU, but in a text that changes between versions.
+shipped as fp16. The inspector is TensorRT's interface for this and needs the GPU. Of an engine
+for any batch it tells types only with a context whose shape is set, and 8.6 not even then: there
+the type of the weights tells it. With a verbose logger and detailed profiling the builder also
+prints every layer of the finished engine, with or without a GPU, but in a text that changes
+between versions.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steadypose.engines.backends.tensorrt.api import TensorRt
+from steadypose.engines.backends.tensorrt.loading import INPUT, new_context
 from steadypose.engines.foreign.texts import parse_json
 
 _LAYER = re.compile(
@@ -64,7 +67,7 @@ class BuiltLayer:
     @property
     def precision(self) -> str:
         """The type it computes in, judged by its inputs: int8, half or float."""
-        read = {kind.lower() for kind in (self.inputs[:1] or self.outputs)}
+        read = {kind.lower() for kind in (self.inputs[:1] or self.outputs or self.weights[:1])}
         if "Float" in self.weights[:1] and "int8" not in read:
             read = {"float"}  # a reformat may have been fused in front of it
         return next((kind for kind in ("int8", "half", "float") if kind in read), "other")
@@ -81,14 +84,26 @@ def parse_layers(messages: Iterable[str]) -> list[BuiltLayer]:
     return layers
 
 
-def inspect_engine(api: TensorRt, plan: Any) -> list[BuiltLayer]:
-    """Layers as the engine itself tells them; empty where it cannot be loaded or asked here."""
+def inspect_engine(
+    api: TensorRt, plan: Any, input_shape: tuple[int, int, int, int]
+) -> list[BuiltLayer]:
+    """Layers as the engine itself tells them; empty where it cannot be loaded or asked here.
+
+    Args:
+        api: TensorRT.
+        plan: What it built.
+        input_shape: Of a batch of crops.
+    """
     try:
         runtime = api.module.Runtime(api.log.logger)
         engine = None if api.log.errors else runtime.deserialize_cuda_engine(plan)
         if engine is None:
             return []
         inspector = engine.create_engine_inspector()
+        config = engine.create_runtime_config() if api.flavor == "tensorrt-rtx" else None
+        context = new_context(engine, api, config)
+        if context is not None and context.set_input_shape(INPUT, input_shape):
+            inspector.execution_context = context
         text = inspector.get_engine_information(api.module.LayerInformationFormat.JSON)
         return layers_in_json(text)
     except (TypeError, AttributeError, ValueError):  # no GPU, no inspector, no JSON
@@ -111,7 +126,8 @@ def layers_in_json(text: str) -> list[BuiltLayer]:
 def _from_json(layer: dict[str, Any]) -> BuiltLayer:
     def types(key: str) -> tuple[str, ...]:
         tensors = [t for t in layer.get(key) or () if isinstance(t, dict)]
-        return tuple(_type(str(t.get("Format/Datatype", t.get("Datatype", "")))) for t in tensors)
+        told = (str(t.get("Format/Datatype", t.get("Datatype", "N/A"))) for t in tensors)
+        return tuple(_type(text) for text in told if not text.startswith("N/A"))
 
     weights = layer.get("Weights")
     kinds = (_type(str(weights.get("Type", ""))),) if isinstance(weights, dict) else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,14 @@ from steadypose.engines.backends.tensorrt.api import TensorRt
 from steadypose.engines.backends.tensorrt.cuda_driver import Device
 from steadypose.engines.backends.tensorrt.cuda_memory import PycudaMemory, open_memory
 from steadypose.engines.engine_file import build_command
+from steadypose.engines.errors import EngineError
 from steadypose.export.trt import tensorrt8, timing
-from steadypose.export.trt.built_layers import count_precisions, inspect_engine, layers_in_json
+from steadypose.export.trt.built_layers import (
+    BuiltLayer,
+    count_precisions,
+    inspect_engine,
+    layers_in_json,
+)
 from steadypose.realtime.model.places import MODELS, ROOT
 from tests.support.fake_cuda import FakeCuda, fake_cuda_python, fake_pycuda
 
@@ -152,22 +159,87 @@ def test_what_was_built_is_read_from_the_inspectors_json() -> None:
     assert layers_in_json("[]") == []
 
 
-def test_the_inspector_is_asked_first_and_the_log_where_it_cannot_be() -> None:
-    def module(text: Any) -> Any:
-        inspector = SimpleNamespace(get_engine_information=lambda _: text)
-        engine = SimpleNamespace(create_engine_inspector=lambda: inspector)
-        runtime = SimpleNamespace(deserialize_cuda_engine=lambda plan: plan and engine)
-        formats = SimpleNamespace(JSON="json")
-        return SimpleNamespace(Runtime=lambda _: runtime, LayerInformationFormat=formats)
+class Inspector:
+    """As TensorRT's: of an engine for any batch it tells types only of a context with a shape."""
 
-    def ask(plan: bytes | None, text: str) -> int:
-        log = SimpleNamespace(errors=[], logger=None)
-        api = TensorRt(module(text), "tensorrt", "10.3", log)  # type: ignore[arg-type]
-        return len(inspect_engine(api, plan))
+    def __init__(self, text: str) -> None:
+        self._text, self.execution_context = text, SimpleNamespace(shape=None)
 
-    assert ask(b"plan", json.dumps(INSPECTED)) == 2
-    assert ask(b"plan", "no JSON") == 0
-    assert ask(None, json.dumps(INSPECTED)) == 0  # refused: no GPU here
+    def get_engine_information(self, _: Any) -> str:
+        if self.execution_context.shape == (1, 64, 48, 3):
+            return self._text
+        return re.sub(r'("Format/Datatype": )"[^"]*"', r'\1"N/A due to dynamic shapes"', self._text)
+
+
+class Context:
+    shape: Any = None
+
+    def __init__(self, refused: str) -> None:
+        self._is_refused = refused == "shape"
+
+    def set_input_shape(self, name: str, shape: Any) -> bool:
+        assert name == "crops"
+        self.shape = shape
+        return not self._is_refused
+
+
+def asked(
+    text: str, *, plan: bytes | None = b"plan", refused: str = "", version: str = "10.3",
+    flavor: Any = "tensorrt",
+) -> list[BuiltLayer]:  # fmt: skip
+    """What an engine says of itself whose TensorRT is made up."""
+
+    def context(*_: Any) -> Any:
+        return None if refused == "context" else Context(refused)
+
+    config = SimpleNamespace(set_execution_context_allocation_strategy=lambda _: None)
+    engine = SimpleNamespace(
+        create_engine_inspector=lambda: Inspector(text),
+        create_runtime_config=lambda: config,
+    )
+    module = SimpleNamespace(
+        Runtime=lambda _: SimpleNamespace(deserialize_cuda_engine=lambda plan: plan and engine),
+        LayerInformationFormat=SimpleNamespace(JSON="json"),
+    )
+    if version.startswith("8."):
+        engine.create_execution_context_without_device_memory = context
+    else:
+        engine.create_execution_context = context
+        module.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="ours")
+    log = SimpleNamespace(errors=[], logger=None)
+    api = TensorRt(module, flavor, version, log)  # type: ignore[arg-type]
+    return inspect_engine(api, plan, (1, 64, 48, 3))
+
+
+@pytest.mark.parametrize(
+    ("version", "flavor"),
+    [("8.5.3", "tensorrt"), ("8.6.1", "tensorrt"), ("10.3", "tensorrt"), ("1.7", "tensorrt-rtx")],
+)
+def test_the_inspector_is_asked_with_a_shape_and_the_log_where_it_cannot_be(
+    version: str, flavor: str
+) -> None:
+    text = json.dumps(INSPECTED)
+    layers = asked(text, version=version, flavor=flavor)
+    assert [layer.inputs for layer in layers] == [("Half",), ("Float",)]
+    assert asked("no JSON", version=version, flavor=flavor) == []
+    assert asked(text, plan=None, version=version, flavor=flavor) == []  # refused: no GPU here
+
+
+@pytest.mark.parametrize("refused", ["context", "shape"])
+def test_where_types_are_not_told_the_weights_tell_them(refused: str) -> None:
+    layers = asked(json.dumps(INSPECTED), refused=refused)
+    assert [layer.inputs for layer in layers] == [(), ()]
+    assert count_precisions(layers, ["conv_1", "conv_2"]) == {"half": 1, "float": 1}
+
+
+def test_what_is_not_told_at_all_is_not_taken_for_a_wrong_precision() -> None:
+    pytest.importorskip("onnx")
+    from steadypose.export.build_trt import check_built
+
+    assert "is not proved" in check_built({"other": 24}, "fp16")
+    assert check_built({"half": 23, "other": 1}, "fp16") == "convolutions: 23 half, 1 other"
+    with pytest.raises(EngineError, match="built as 24 float"):
+        check_built({"float": 24}, "fp16")
 
 
 @pytest.mark.rtx

@@ -408,6 +408,7 @@ VARIABLES = {
     },
     "engines/backends/tensorrt/loading.py": {
         "engine": "ICudaEngine",
+        "config": "IRuntimeConfig",
         "runtime": "Runtime",
         "types": "DataType",
         "api.module": "module",
@@ -435,15 +436,20 @@ VARIABLES = {
         "runtime": "Runtime",
         "engine": "ICudaEngine",
         "inspector": "EngineInspector",
+        "context": "IExecutionContext",
         "api.module": "module",
     },
     "engines/backends/tensorrt/engine.py": {
         "engine": "ICudaEngine",
         "self._engine": "ICudaEngine",
         "self._runtime": "Runtime",
-        "self._config": "IRuntimeConfig",
-        "self._runtime_cache": "IRuntimeCache",
         "self._api.module": "module",
+    },
+    "engines/backends/tensorrt/rtx.py": {
+        "engine": "ICudaEngine",
+        "self.config": "IRuntimeConfig",
+        "self._cache": "IRuntimeCache",
+        "api.module": "module",
     },
 }
 # Used only where they exist: behind a check of the flavor, or of the name itself.
@@ -453,7 +459,11 @@ GUARDED = {
     ("IRuntimeConfig", "dynamic_shapes_kernel_specialization_strategy"),
     ("IExecutionContext", "is_stream_capturable"),
     # Not recorded; where they are missing, the log is read.
-    *(("module", "LayerInformationFormat"), ("EngineInspector", "get_engine_information")),
+    *(
+        ("module", "LayerInformationFormat"),
+        ("EngineInspector", "get_engine_information"),
+        ("EngineInspector", "execution_context"),
+    ),
     ("IBuilderConfig", "progress_monitor"),
     ("IBuilderConfig", "num_compute_capabilities"),
     ("IBuilderConfig", "set_compute_capability"),

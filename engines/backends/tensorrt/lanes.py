@@ -13,7 +13,7 @@ from steadypose.engines.backends.tensorrt.api import TensorRt
 from steadypose.engines.backends.tensorrt.batches import bucket_of, buckets
 from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
 from steadypose.engines.backends.tensorrt.cuda_memory import Bytes, CudaMemory
-from steadypose.engines.backends.tensorrt.loading import INPUT, OUTPUT, refused
+from steadypose.engines.backends.tensorrt.loading import INPUT, OUTPUT, new_context, refused
 from steadypose.engines.errors import EngineError
 from steadypose.engines.spec import ModelSpec
 
@@ -179,7 +179,7 @@ class Lanes:
 
     def _context(self, size: int) -> Any:
         """A context whose input has that size and whose memory is ours."""
-        context = self._new_context()
+        context = new_context(self._engine, self._api, self._config)
         if context is None:
             raise refused(self._api, f"has no context for a batch of {size}")
         self.made += 1
@@ -200,18 +200,6 @@ class Lanes:
             if not context.set_tensor_address(name, address):
                 raise refused(self._api, f"refuses the buffer of {name}")
         return context
-
-    def _new_context(self) -> Any:
-        """TensorRT's context without memory of its own, however this version makes one."""
-        engine, module = self._engine, self._api.module
-        if self._config is not None:
-            strategy = module.ExecutionContextAllocationStrategy.USER_MANAGED
-            self._config.set_execution_context_allocation_strategy(strategy)
-            return engine.create_execution_context(self._config)
-        if hasattr(module, "ExecutionContextAllocationStrategy"):
-            strategy = module.ExecutionContextAllocationStrategy.USER_MANAGED
-            return engine.create_execution_context(strategy)
-        return engine.create_execution_context_without_device_memory()
 
     def _record(self, lane: Lane, *, is_cut: bool = False) -> int | None:
         """A graph of a batch size; None where TensorRT or the driver cannot record it."""

@@ -57,6 +57,27 @@ def check_contract(engine: Any, spec: ModelSpec, api: TensorRt) -> None:
             )
 
 
+def new_context(engine: Any, api: TensorRt, config: Any = None) -> Any:
+    """TensorRT's context without memory of its own, however this version makes one.
+
+    Args:
+        engine: TensorRT's.
+        api: TensorRT.
+        config: Of TensorRT for RTX; None of TensorRT.
+
+    Returns:
+        The context; None where it is refused.
+    """
+    if config is not None:
+        strategy = api.module.ExecutionContextAllocationStrategy.USER_MANAGED
+        config.set_execution_context_allocation_strategy(strategy)
+        return engine.create_execution_context(config)
+    if hasattr(api.module, "ExecutionContextAllocationStrategy"):
+        strategy = api.module.ExecutionContextAllocationStrategy.USER_MANAGED
+        return engine.create_execution_context(strategy)
+    return engine.create_execution_context_without_device_memory()
+
+
 def _unusable(api: TensorRt) -> EngineUnavailableError:
     return EngineUnavailableError(
         f"{api.title} cannot use this GPU: {api.log.last_errors()}",
