@@ -103,10 +103,15 @@ class Links:
 
 def _leads_to(descriptor: int, display: int) -> bool:
     try:
-        with socket.socket(fileno=os.dup(descriptor)) as connection:
-            peer = connection.getpeername()
-    except OSError:  # no socket, or one that leads nowhere
+        connection = socket.socket(fileno=descriptor)
+    except OSError:  # it is no socket
         return False
+    try:
+        peer = connection.getpeername()
+    except OSError:  # one that leads nowhere
+        return False
+    finally:
+        connection.detach()
     if isinstance(peer, tuple):
         return len(peer) > 1 and peer[1] == _FIRST_PORT + display
     name = peer.decode(errors="replace") if isinstance(peer, bytes) else peer

@@ -154,7 +154,7 @@ class FileSource:
 
 
 def open_images(
-    paths: list[Path], *, label: str, fps: float, is_paced: bool, has_own_times: bool = False
+    paths: list[Path], *, label: str, fps: float, is_paced: bool, has_own_times: bool
 ) -> FileSource:
     """Play pictures, and all pages in them, as frames.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from steadypose.engines import registry
 from steadypose.engines.backends.tensorrt import api as tensorrt_api
 from steadypose.engines.backends.tensorrt.api import Log, TensorRt
-from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver
+from steadypose.engines.backends.tensorrt.cuda_driver import CudaDriver, load_driver
 from steadypose.engines.backends.tensorrt.cuda_memory import (
     CudaMemory,
     CudaPythonMemory,
@@ -738,3 +739,27 @@ def test_a_failed_auto_build_is_a_sentence(
             tiny_path, backend="tensorrt", options=EngineOptions(), is_auto_build=True
         )
     assert not machine.exists()
+
+
+@pytest.mark.parametrize("chosen", [None, "own"])
+def test_gpus_have_the_numbers_of_nvidia_smi_and_kernels_are_loaded_late_unless_somebody_chose(
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    wanted = {"CUDA_MODULE_LOADING": "LAZY", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    for name in wanted:
+        monkeypatch.setenv(name, chosen or "x")
+        if chosen is None:
+            monkeypatch.delenv(name)
+    names: list[str] = []
+
+    def load(name: str) -> object:
+        names.append(name)
+        return cuda.library
+
+    monkeypatch.setattr("ctypes.CDLL", load)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    load_driver()
+    assert names == ["libcuda.so.1"]
+    assert {name: os.environ[name] for name in wanted} == (
+        wanted if chosen is None else dict.fromkeys(wanted, chosen)
+    )

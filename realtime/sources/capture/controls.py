@@ -10,7 +10,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -52,9 +52,9 @@ class Control:
     kind: int
     low: int
     high: int
-    value: int | None = None
-    menu: dict[int, str] = field(default_factory=dict)
-    is_inactive: bool = False
+    value: int | None
+    menu: dict[int, str]
+    is_inactive: bool
 
     @property
     def title(self) -> str:

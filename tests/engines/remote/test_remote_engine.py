@@ -311,6 +311,8 @@ def test_a_refusal_at_the_beginning_is_an_error_at_once(opened: Opener) -> None:
     client.is_refusing = True
     with pytest.raises(EngineError, match="queue is full"):
         opened(client, patience_s=60.0).infer(ONE)
+    with pytest.raises(EngineError, match="queue is full"):  # a name or a token is wrong there
+        opened(client, Scripted(), patience_s=60.0).infer(ONE)
 
 
 def test_a_server_that_tells_no_largest_batch_gets_whole_ones(opened: Opener) -> None:

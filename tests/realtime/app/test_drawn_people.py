@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.draw import draw_poses, mirrored
-from steadypose.realtime.datatypes import Pose, State
+from steadypose.realtime.app.tracked_frame import TrackedFrame
+from steadypose.realtime.datatypes import Frame, Pose, State
+from steadypose.realtime.tracking.pipeline import Crops
 from tests.support.pictures import Block, assert_alike, assert_looks_like, blocks, cells
 
 HW = (480, 640)
@@ -179,3 +181,19 @@ def test_a_tag_with_id_and_score_stands_above_the_head() -> None:
 def test_nobody_to_be_seen_leaves_the_picture_as_it_is() -> None:
     nobody = change(person(320), State.LOST, *COCO17.keypoints)
     assert (drawn(nobody) == GROUND).all()
+
+
+def test_a_picture_that_is_saved_shows_what_is_recorded_as_the_camera_saw_it() -> None:
+    image = np.full((*HW, 3), GROUND, np.uint8)
+    nobody = np.empty((0, len(COCO17), 3))
+    crops = Crops(Frame(image, 0, 0.0, 0.0), [], [], np.empty((0, 1, 1, 3), np.uint8), nobody)
+    result = TrackedFrame(crops, [person(200)], drawn=[person(240)])
+    saved = result.painter()()
+    np.testing.assert_array_equal(saved, drawn(person(200)))
+    np.testing.assert_array_equal(result.painter(is_predicted=True)(), drawn(person(240)))
+    np.testing.assert_array_equal(
+        result.painter(is_mirrored=True)(), drawn(person(200), is_mirrored=True)
+    )
+    assert (image == GROUND).all(), "the picture itself stays clean"
+    result.drawn = None
+    np.testing.assert_array_equal(result.painter(is_predicted=True)(), saved)

@@ -140,6 +140,32 @@ def test_a_picture_waits_for_one_look_at_the_keys_at_most_and_the_loop_for_none(
     assert max(waited) <= 1
 
 
+def test_the_main_thread_looks_at_the_window_twenty_times_a_second_and_wakes_for_what_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    display, waits = ScriptedDisplay(), list[float]()
+    apart = ApartDisplay(display, LoopThread(is_apart=True))
+    wait, is_done = apart._news.wait, threading.Event()
+
+    def long(timeout: float) -> bool:
+        waits.append(timeout)
+        return wait(10.0)
+
+    monkeypatch.setattr(apart._news, "wait", long)
+
+    def loop() -> None:
+        assert until(lambda: len(waits) == 1)
+        apart.show(np.zeros((4, 4, 3), np.uint8))
+        assert until(lambda: len(display.shown) == 1 and len(waits) == 2, 5.0)
+        is_done.set()
+
+    begin_s = time.monotonic()
+    apart.run(loop, end=lambda: None)
+    assert is_done.is_set()
+    assert waits == [0.05, 0.05]
+    assert time.monotonic() - begin_s < 5.0, "it waits neither for a picture nor for the end"
+
+
 def test_keys_arrive_and_end_the_run() -> None:
     display = ScriptedDisplay({3: "q"})
     app = make_app(gray_source(2000), display, latency_s=0.002)

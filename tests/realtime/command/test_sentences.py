@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import (
+    EngineError,
     EngineUnavailableError,
     ModelFileError,
     RecordError,
     ShapeError,
     UsageError,
 )
+from steadypose.engines.options import EngineOptions
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.command import console, doctor, ending, several
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
-from steadypose.realtime.command.options.parser import run_command
+from steadypose.realtime.command.options.parser import require, run_command
 from steadypose.realtime.command.options.values import secret, secret_in, stream_name
 from steadypose.realtime.command.output_checks import _check_offline
 from steadypose.realtime.command.settings import Settings
@@ -300,7 +302,38 @@ def test_of_several_sources_each_tells_its_failure_and_the_first_ends_the_run(
     assert all(m.app.ended == ["outputs", "source"] for m in members)
 
 
-# What the doctor says of cameras
+# What the doctor says
+
+
+def test_the_doctor_says_of_each_backend_why_it_does_not_work_and_what_would_help(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices: list[int] = []
+
+    def refuse(_model: Path, *, backend: str, options: EngineOptions) -> object:
+        devices.append(options.device)
+        raise EngineError(f"{backend} is broken", fix=f"mend {backend}")
+
+    monkeypatch.setattr("steadypose.engines.registry.open_engine", refuse)
+    monkeypatch.setattr(doctor, "list_cameras", list)
+    told = [line.split(maxsplit=1) for line in doctor.examine(tiny_path)]
+    found = [text for name, text in told if name == "backend"]
+    for backend in ("tensorrt", "openvino", "onnxruntime"):
+        assert f"{backend}: does not work: {backend} is broken; mend {backend}" in found
+    assert set(devices) == {0}
+    assert ["model", "tiny, 64x48, 17 keypoints"] in told
+
+
+def test_a_missing_package_ends_a_script_with_its_file_and_code_2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    require("numpy", requirements="requirements.txt")
+    with pytest.raises(SystemExit) as ended:
+        require("numpy", "no_such_package", requirements="requirements-export.txt")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "needs no_such_package, not installed" in said
+    assert "requirements-export.txt" in said
 
 
 def test_the_doctor_lists_each_camera_with_its_modes_and_controls(

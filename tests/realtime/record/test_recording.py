@@ -334,6 +334,25 @@ def test_a_disk_that_does_not_answer_is_given_up(
     gate.set()
 
 
+def test_at_the_end_a_disk_that_does_not_answer_is_waited_for_ten_seconds(tmp_path: Path) -> None:
+    gate, waits = threading.Event(), list[float]()
+
+    def stuck(_: int) -> None:
+        gate.wait(10.0)
+
+    def join(timeout: float) -> None:
+        waits.append(timeout)
+
+    writer = BackgroundWriter[int](stuck, lambda: None, path=lambda: tmp_path / "x", capacity=4)
+    end, writer._thread.join = writer._thread.join, join  # type: ignore[method-assign,assignment]
+    writer.put(0, may_drop=True)
+    with pytest.raises(RecordError, match="does not answer"):
+        writer.close()
+    gate.set()
+    end()
+    assert sum(waits) == pytest.approx(10.0, abs=0.3)
+
+
 def test_long_work_at_the_end_is_not_taken_for_a_disk_that_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

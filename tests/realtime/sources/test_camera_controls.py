@@ -99,6 +99,32 @@ def test_controls_are_told_with_ranges_menus_and_values(webcam: Webcam) -> None:
     ]
 
 
+def test_a_camera_that_was_asked_can_be_unplugged(
+    webcam: Webcam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is not kept open, which would keep its number from the next one."""
+    opened, closed = list[int](), list[int]()
+    real_open, real_close = os.open, os.close
+
+    def open_(path: Path, flags: int) -> int:
+        assert flags == os.O_RDWR | os.O_NONBLOCK
+        opened.append(real_open(path, flags))
+        return opened[-1]
+
+    def close(number: int) -> None:
+        closed.append(number)
+        real_close(number)
+
+    monkeypatch.setattr(os, "open", open_)
+    monkeypatch.setattr(os, "close", close)
+    controls_of(NODE)
+    set_controls(NODE, (("brightness", "5"),))
+    with pytest.raises(UsageError):
+        set_controls(NODE, (("brightness", "none"),))
+    assert len(opened) == 3
+    assert closed == opened
+
+
 def test_what_is_no_camera_has_none() -> None:
     assert controls_of(NODE) == controls_of(Path("/dev/none")) == []
 

@@ -78,6 +78,15 @@ def test_a_network_that_overflows_sees_nobody_and_that_is_said_once(
     assert "nobody is seen" in said[0]
 
 
+@pytest.mark.parametrize(("number", "is_said"), [(9.9e4, False), (1.01e5, True)])
+def test_a_place_is_none_from_a_hundred_thousand_pixels_on(number: float, *, is_said: bool) -> None:
+    said: list[str] = []
+    pipeline = Pipeline(answering(number, -number, when=range(10**6)), say=said.append)
+    for frame in frames(3):
+        pipeline.process(frame)
+    assert bool(said) == is_said
+
+
 def test_whoever_was_followed_is_followed_again_after_broken_frames() -> None:
     pipeline = Pipeline(answering(*BROKEN, when=range(40, 45)))
     ids = []

@@ -78,6 +78,21 @@ def test_no_detail_that_the_network_could_see_is_averaged_away(box: BBox) -> Non
     assert cells <= 2 * SIZE[1] + 0.5
 
 
+@pytest.mark.parametrize(
+    ("width", "halvings"), [(40, 0), (96, 0), (190, 0), (192, 1), (380, 1), (384, 2), (767, 2)]
+)
+def test_a_crop_is_halved_only_where_the_network_would_skip_pixels(
+    width: int, halvings: int
+) -> None:
+    box = BBox(0.0, 0.0, float(width), 10.0)
+    assert place_crop(box, size_hw=SIZE, padding=1.0).halvings == halvings
+
+
+def test_a_crop_may_be_as_small_as_a_pixel() -> None:
+    place = place_crop(BBox(10.0, 20.0, 11.0, 20.5), size_hw=SIZE, padding=1.0)
+    assert (place.left, place.top, place.width, place.height) == (10, 20, 1, 1)
+
+
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_moving_box_and_picture_together_changes_nothing(dx: int, dy: int) -> None:
     rng = np.random.default_rng(3)

@@ -51,6 +51,16 @@ def test_once_everybody_wanted_is_in_sight_nobody_else_is_looked_at() -> None:
     assert len(stage.tracker.tracks) == 1
 
 
+@pytest.mark.parametrize(("score", "well_seen"), [(0.46, 0), (0.54, 1)])
+def test_a_first_search_does_not_end_with_somebody_who_is_seen_too_badly_to_be_followed(
+    score: float, well_seen: int
+) -> None:
+    stage = Stage()
+    stage.show([], windows=[person(300, score=score)])
+    assert len(stage.tracker.tracks) == 1
+    assert stage.tracker.well_seen == well_seen
+
+
 def test_who_had_no_turn_for_a_closer_look_is_not_given_up_for_that() -> None:
     stage = Stage()
     stage.show([], windows=[person(300)])

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -141,8 +142,12 @@ def test_bytes_that_are_no_text_are_no_token(visitor: Visitor, secret: str) -> N
 
 def test_the_cookie_is_for_this_site_and_no_script(visitor: Visitor) -> None:
     told = visitor.ask("/?token=" + visitor.server.token).headers["set-cookie"]
-    assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=86400"} <= set(told.split("; "))
+    rules = {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=86400"}
+    assert rules == set(told.split("; ")[1:])
     assert visitor.server.token not in told
+    behind = visitor.ask("/", auth=True, X_Forwarded_Proto="https").headers["set-cookie"]
+    assert rules | {"Secure"} == set(behind.split("; ")[1:])
+    assert "set-cookie" not in visitor.ask("/page.js", auth=True).headers
 
 
 # Other pages
@@ -286,7 +291,9 @@ def test_messages_that_are_too_long_end_the_socket(visitor: Visitor) -> None:
         "{",
         "nothing",
         '{"type":"press"}',
+        '{"type":"press","t":1}',
         '{"type":"clock"}',
+        '{"type":"clock","t":"now"}',
         '{"type":"clock","t":NaN}',
         b"x",
     ],
@@ -302,6 +309,34 @@ def test_bytes_that_are_no_frames_end_the_socket(visitor: Visitor) -> None:
         socket_ = visitor.watch()
         socket_.connection.sendall(data)
         assert socket_.closing_code() in {None, 1002, 1007, 1008}
+    assert visitor.ask("/healthz").status == 200
+
+
+def test_a_watcher_may_say_two_hundred_things_at_once_and_no_more(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = SimpleNamespace(perf_counter=lambda: 0.0)
+    monkeypatch.setattr("steadypose.realtime.record.live.web.desk.time", stopped)
+    for count, code in ((200, None), (201, 1008)):
+        watcher = visitor.watch()
+        for number in range(count - 1):
+            watcher.send(f'{{"type":"seen","frame":{number}}}')
+        watcher.send('{"type":"clock","t":1}')
+        if code is None:
+            assert watcher.until("clock")["t"] == 1
+        else:
+            assert watcher.closing_code() == code
+
+
+def test_one_who_stops_saying_what_it_has_seen_holds_nobody_up(visitor: Visitor) -> None:
+    watcher = visitor.watch("&seen=1")
+    for index in (0, 1, 2):
+        if index:
+            visitor.server.send(message(index, 1))
+        while watcher.until("frame")["frame"] != index:
+            pass
+        if index == 1:  # two are on their way until one of them has arrived
+            watcher.send('{"type":"seen","frame":0}')
     assert visitor.ask("/healthz").status == 200
 
 
@@ -329,6 +364,15 @@ def test_a_press_that_makes_no_sense_does_nothing(visitor: Visitor, body: bytes)
     answer = visitor.ask("/press", "POST", body, auth=True, Content_Type="application/json")
     assert answer.status == 400
     assert visitor.server.pressed() == []
+
+
+def test_a_press_has_room_in_a_kilobyte(visitor: Visitor) -> None:
+    body, kind = b'{"button":"record"}', "application/json"
+    found = [
+        visitor.ask("/press", "POST", body.ljust(size), auth=True, Content_Type=kind).status
+        for size in (1024, 1025)
+    ]
+    assert found == [204, 413]
 
 
 def test_what_is_too_long_is_refused_before_it_is_read(visitor: Visitor) -> None:

@@ -162,8 +162,9 @@ def test_a_message_in_endless_parts_ends_the_socket(visitor: Visitor) -> None:
     assert socket_.closing_code() in {1009, None}
 
 
-def test_a_message_that_was_squeezed_is_not_unpacked(visitor: Visitor) -> None:
-    path = f"/ws?token={visitor.server.token}"
+@pytest.mark.parametrize("path", ["/ws", "/camera"])
+def test_a_message_that_was_squeezed_is_not_unpacked(visitor: Visitor, path: str) -> None:
+    path += f"?token={visitor.server.token}"
     opened = visitor.open(path, Sec_WebSocket_Extensions="permessage-deflate")
     assert isinstance(opened, Socket)
     opened.connection.sendall(bytes([0xC1, 0x85]) + bytes(4) + b"hello")

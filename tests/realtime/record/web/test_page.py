@@ -159,6 +159,22 @@ def test_the_stream_has_the_people_drawn_in(visitor: Visitor) -> None:
     assert found[""].max() > 100
 
 
+def test_the_stream_goes_on_while_the_run_says_something_else(visitor: Visitor) -> None:
+    connection, token = visitor.connect(), visitor.server.token
+    connection.sendall(visitor.head(f"/stream.mjpg?token={token}", "GET", 0, {}))
+    while b"\r\n\r\n" not in connection.recv(1 << 16):
+        pass
+    board = visitor.server.desk.board
+    for text in ("paused", "running"):
+        visitor.server.tell(RunState(message=text))
+        end_s = time.perf_counter() + 5
+        while f'"{text}"' not in board.notice:
+            assert time.perf_counter() < end_s
+            time.sleep(0.01)
+    visitor.server.send(message(0, 1))
+    assert b"Content-Type: image/jpeg" in connection.recv(1 << 16)
+
+
 def test_shares_on_the_page_leave_the_drawn_picture_as_it_is(tmp_path: Path) -> None:
     server = WebServer(LOOPBACK, COCO17, draw=draw_poses, is_normalized=True)
     visitor = Visitor(server)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import os
+import socket
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("aiohttp")
 
 from aiohttp import web
 
+from steadypose.engines.skeletons.people import COCO17
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.record.live.message import message_of
+from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.record.live.web import desk as desks
 from steadypose.realtime.record.live.web import gate as gates
 from steadypose.realtime.record.live.web import shelf as shelves
+from steadypose.realtime.record.live.web import within
+from steadypose.realtime.record.live.web.board import Board
 from steadypose.realtime.record.live.web.desk import Desk, Pace, Places
 from steadypose.realtime.record.live.web.gate import Gate
 from steadypose.realtime.record.live.web.shelf import Shelf
@@ -82,6 +95,94 @@ def test_a_run_that_said_nothing_for_ten_seconds_is_called_stalled(clock: Clock)
         found.append(desk.is_stalled)
     assert found == [False, True]
     assert not desk_of(None).is_stalled, "it has not begun"
+
+
+def test_sixteen_watch_eight_fetch_files_and_four_pages_are_cameras_at_once() -> None:
+    desk = desk_of(None)
+    for places, most in ((desk.watchers, 16), (desk.downloads, 8), (desk.cameras, 4)):
+        with contextlib.ExitStack() as stack:
+            for _ in range(most):
+                stack.enter_context(places.take())
+            with pytest.raises(web.HTTPServiceUnavailable):
+                stack.enter_context(places.take())
+
+
+def test_of_buttons_that_the_run_has_not_taken_the_last_eight_are_kept(clock: Clock) -> None:
+    desk = desk_of(None)
+    desk.presses.extend("abcdefghij")
+    assert "".join(desk.presses) == "cdefghij"
+    assert [desk.pace.allows() for _ in range(11)] == [True] * 10 + [False]
+
+
+def test_sizes_of_files_on_the_page_are_a_second_old_at_most(clock: Clock, tmp_path: Path) -> None:
+    desk, told = desk_of(clock.now_s), list[str]()
+    desk.board.announce = told.append  # type: ignore[method-assign,assignment]
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"1")
+    desk.state = RunState(files=(path,))
+    desk.renew()
+    assert told == [], "nobody watches"
+    with desk.watching():
+        path.write_bytes(b"12")
+        for later_s in (0.9, 0.2):
+            clock.now_s += later_s
+            desk.renew()
+        path.write_bytes(b"123")
+        desk.renew(within_s=0.0)
+    assert [json.loads(text)["files"][0]["size_bytes"] for text in told] == [1, 1, 2, 2]
+    clock.now_s += 0.1
+    with desk.watching():
+        desk.renew(within_s=0.0)
+    assert json.loads(told[-1])["files"][0]["size_bytes"] == 3
+
+
+def test_one_who_takes_nothing_is_waited_for_twenty_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    @contextlib.asynccontextmanager
+    async def timeout(seconds: float) -> Any:
+        waits.append(seconds)
+        yield
+
+    monkeypatch.setattr(within, "timeout", timeout)
+    asyncio.run(within.in_time(asyncio.sleep(0)))
+    assert waits == [20.0]
+
+
+def test_the_system_keeps_a_quarter_megabyte_for_one_who_does_not_read() -> None:
+    with socket.socket() as wire:
+        options: list[tuple[int, ...]] = []
+        spy = SimpleNamespace(setsockopt=lambda *given: options.append(given))
+        for found in (spy, None):
+            transport = SimpleNamespace(get_extra_info={"socket": found}.get)
+            within.keep_little(SimpleNamespace(transport=transport))  # type: ignore[arg-type]
+        within.keep_little(SimpleNamespace(transport=None))  # type: ignore[arg-type]
+        within.abort(SimpleNamespace(transport=None))  # type: ignore[arg-type]
+        assert options == [(socket.SOL_SOCKET, socket.SO_SNDBUF, 262_144)]
+        wire.setsockopt(*options[0])
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "shown_wh"),
+    [((1920, 1080), (960, 540)), ((1080, 1920), (540, 960)), ((640, 360), (640, 360))],
+)
+def test_the_pages_picture_is_at_most_960_pixels_long_and_the_streams_is_whole(
+    size_wh: tuple[int, int], shown_wh: tuple[int, int]
+) -> None:
+    drawn: list[int] = []
+    board = Board(COCO17, lambda *_: drawn.append(1), has_pictures=True, is_normalized=False)
+    noise = np.random.default_rng(0).integers(0, 255, (*size_wh[::-1], 3), np.uint8)
+    one = message_of(Frame(noise, 0, 0.0, 0.0), [])
+    small = cv2.resize(noise, shown_wh, interpolation=cv2.INTER_AREA)
+    for is_drawn, picture, quality in ((False, small, 70), (True, noise, 85)):
+        jpeg = board._jpeg(one, is_drawn)
+        assert (
+            jpeg == cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        )
+    assert drawn == [1]
+    board.close()
 
 
 def test_a_browser_is_known_for_a_day_and_no_longer(clock: Clock) -> None:
