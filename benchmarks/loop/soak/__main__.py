@@ -25,6 +25,7 @@ from benchmarks.loop.soak.troubled import SIZES
 from benchmarks.loop.soak.watching import Growth, growth_of, quiet_ages
 
 _MOST_MIB, _MOST_AGE_MS = 15.0, 200.0
+_FEWEST = 300  # frames, ten seconds of them, whose age is judged
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -66,7 +67,9 @@ def judged(
     ages_ms = np.concatenate([shift.ages_ms for shift in shifts])
     quiet_ms = quiet_ages(seconds, ages_ms)
     is_counted = not problems and refused == soak.counts["full"]
-    is_flat, is_young = growth.most_mib < _MOST_MIB, _p95(quiet_ms) < _MOST_AGE_MS
+    is_flat = growth.most_mib < _MOST_MIB
+    is_judged = len(quiet_ms) >= _FEWEST
+    is_young = not is_judged or float(np.percentile(quiet_ms, 95)) < _MOST_AGE_MS
     told = ", ".join(f"{name} {count}" for name, count in soak.counts.items())
     rows = [
         ("trouble", told, "-"),
@@ -80,7 +83,7 @@ def judged(
         (
             f"of the {len(quiet_ms) / max(1, frames):.0%} while nobody else used the machine",
             f"{_spread(quiet_ms)} (limit of p95 {_MOST_AGE_MS:g})",
-            _said(is_young),
+            _said(is_young) if is_judged else "-",
         ),
     ]
     return rows, is_counted and is_flat and before == after and is_young
@@ -102,10 +105,6 @@ def _spread(ages_ms: NDArray[np.float32]) -> str:
     if not len(ages_ms):
         return "-"
     return " / ".join(f"{value:.0f}" for value in np.percentile(ages_ms, (50, 95, 100)))
-
-
-def _p95(ages_ms: NDArray[np.float32]) -> float:
-    return float(np.percentile(ages_ms, 95)) if len(ages_ms) else 0.0
 
 
 def _said(is_good: object) -> str:
