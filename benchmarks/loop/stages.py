@@ -2,12 +2,14 @@
 
     python -m benchmarks.loop.stages [--threads 1] [--output FILE]
 
-The first rows are of an engine that needs no time, in a frame of 1280x720, with crops cut by the
-CPU and as if the GPU cut them for nothing; the last is of the default network on this CPU, 640x360.
+The first rows are of an engine that needs no time, in a frame of 1280x720: with crops cut by the
+CPU, as if the GPU cut them and only what the CPU does for that were to be paid, and as if they
+cost nothing; the last is of the default network on this CPU, 640x360.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -16,10 +18,12 @@ from numpy.typing import NDArray
 
 from benchmarks.common import guarded, parser, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
-from steadypose.engines.base import Engine
+from steadypose.engines.backends.tensorrt.device_crop import DeviceCrops
+from steadypose.engines.base import Engine, Uncut, cut_all
 from steadypose.engines.model_file import read_spec
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
+from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
@@ -77,6 +81,65 @@ class FreeCrops(Cutting):
         return self._buffers[0][: len(places)]
 
 
+class NoGpu:
+    """A GPU that does everything in no time: memory beside it, and a driver."""
+
+    name, stream = "none", 1
+
+    def host(self, size: int) -> NDArray[np.uint8]:
+        """Memory that the CPU fills."""
+        return np.zeros(size, np.uint8)
+
+    def device(self, size: int) -> int:
+        """An address."""
+        return size
+
+    def upload(self, device: int, host: NDArray[np.uint8]) -> None:
+        """Nothing."""
+
+    def load_module(self, image: bytes) -> int:
+        """Nothing."""
+        return len(image)
+
+    def kernel(self, module: int, name: str) -> int:
+        """Nothing."""
+        return module + len(name)
+
+    def launch_kernel(self, *told: object) -> None:
+        """Nothing."""
+
+
+class OfTheGpu(FakeEngine):
+    """An engine that needs no time and whose GPU cuts the crops, in no time either.
+
+    Args:
+        spec: Of the model.
+    """
+
+    is_cutting = True
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        gpu: Any = NoGpu()
+        self._gpu_crops = DeviceCrops(b"", spec.input_hw, driver=gpu, memory=gpu)
+        self._given = np.full((_MOST_CROPS, *spec.input_hw, 3), 128, np.uint8)
+        self._made = 0
+
+    def stage(self, part: Uncut) -> None:
+        """See ``Cutter.stage``."""
+        part.staged = self._gpu_crops.stage([part])
+
+    def start_uncut(self, parts: Sequence[Uncut]) -> None:
+        """See ``Cutter.start_uncut``."""
+        (part,) = parts
+        kept = part.staged if self._gpu_crops.holds(part.staged) else self._gpu_crops.stage(parts)
+        self._gpu_crops.queue(kept, 0)
+        self._made += 1
+        if self._made < _WARM:  # somebody has to be found first
+            self._given[: len(part)] = cut_all(parts, self.spec.input_hw)
+        self.start(self._given[: len(part)])
+
+
 def run_on_kept_frames(
     engine: Engine, size_hw: tuple[int, int], *, frames: int, has_free_crops: bool = False
 ) -> dict[str, Any]:
@@ -127,9 +190,10 @@ def main() -> None:
     cpu = open_engine(
         DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
     ).engine
-    free = FakeEngine(spec)
-    cases = (
+    free, on_gpu = FakeEngine(spec), OfTheGpu(spec)
+    cases: tuple[tuple[str, Engine, tuple[int, int], bool], ...] = (
         ("no time, CPU crops", free, (720, 1280), False),
+        ("no time, GPU crops", on_gpu, (720, 1280), False),
         ("no time, free crops", free, (720, 1280), True),
         (cpu.label, cpu, (360, 640), False),
     )
