@@ -153,6 +153,10 @@ def test_the_next_frame_is_staged_while_the_gpu_works_on_this_one(
         engine.stage(following)
         found = engine.finish()[:, 0, 2]
         np.testing.assert_allclose(found, brightness([part]), atol=GREY)
+    engine.start_uncut([parts[3]])
+    for part in (parts[4], parts[5], parts[1]):  # frames that nobody starts
+        engine.stage(part)
+    np.testing.assert_allclose(engine.finish()[:, 0, 2], brightness([parts[3]]), atol=GREY)
     stale = parts[0]  # its place in pinned memory has been taken since
     np.testing.assert_allclose(infer(engine, stale), brightness([stale]), atol=GREY)
     engine.close()

@@ -76,7 +76,7 @@ class DeviceCrops:
         self._module = driver.load_module(image)
         self._kernel = driver.kernel(self._module, KERNEL)
         self._blocks = [_Block(np.empty(0, np.uint8), 0) for _ in range(2)]
-        self._turn = 0
+        self._taken = 0  # the one that the GPU may be reading
         height, width = crop_hw
         self._grid = (-(-width // THREADS[0]), -(-height // THREADS[1]))
         self._values = (
@@ -122,13 +122,14 @@ class DeviceCrops:
         """Queue the upload, and the cutting of all crops, on the stream.
 
         Args:
-            staged: What ``stage`` returned last, or the time before.
+            staged: What ``stage`` returned last; the batch before has been waited for.
             out: Address on the GPU of the (N, h, w, 3) crops.
 
         Raises:
             EngineError: The driver refuses.
         """
         block, (height, width) = staged.block, self.crop_hw
+        self._taken = next(n for n, each in enumerate(self._blocks) if each is block)
         self._memory.upload(block.device, block.host[: staged.size])
         frame, frame_h, frame_w, places, crops = self._values[:5]
         for part in staged.parts:
@@ -148,14 +149,14 @@ class DeviceCrops:
         self._driver.free_module(self._module)
 
     def _next(self, size: int, whole: int) -> _Block:
-        """The block whose turn it is, large enough for the frames wherever their crops lie."""
-        self._turn = 1 - self._turn
-        block = self._blocks[self._turn]
+        """The block that the GPU does not read, large enough wherever crops will lie."""
+        free = 1 - self._taken
+        block = self._blocks[free]
         if block.host.size < size:
             # At least twice as much as before: all that is outgrown is no more than what is used.
             needed = max(size, whole, 2 * block.host.size)
             block = _Block(self._memory.host(needed), self._memory.device(needed))
-            self._blocks[self._turn] = block
+            self._blocks[free] = block
         return block
 
 
