@@ -59,6 +59,32 @@ def test_sizes_double_up_to_the_largest() -> None:
     assert [bucket_of(n, buckets(6)) for n in range(1, 7)] == [1, 2, 4, 4, 6, 6]
 
 
+def test_each_size_runs_twice_before_it_is_recorded(cuda: FakeCuda, memory: CudaMemory) -> None:
+    """Kernels are loaded at their first use, which a real GPU cannot record."""
+    state: dict[str, Any] = {}
+    counts: list[int] = []
+    begin = CudaDriver.begin_capture
+
+    def spy(driver: CudaDriver, stream: int) -> None:
+        counts.append(state["enqueued"])
+        begin(driver, stream)
+
+    trt = fake_tensorrt(cuda, TINY_SPEC, version="10.3.0")
+    state = trt.state
+    before = state.get("enqueued", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CudaDriver, "begin_capture", spy)
+        TensorRtEngine(
+            b"plan",
+            INFO,
+            api=TensorRt(trt, "tensorrt", "10.3.0", Log(trt)),
+            driver=CudaDriver(cuda.library),
+            memory=memory,
+            gpu="Fake GPU",
+        ).close()
+    assert [count - before for count in counts] == [2, 5, 8, 11]
+
+
 @pytest.mark.parametrize("version", ["8.5.3.1", "8.6.1", "10.3.0"])
 def test_twenty_changes_of_the_batch_size_make_nothing(
     cuda: FakeCuda, memory: CudaMemory, version: str

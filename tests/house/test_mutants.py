@@ -111,3 +111,10 @@ def test_a_sample_is_one_change_a_line_and_the_same_for_a_seed() -> None:
     assert chosen == draw(source.mutants, 10, 4)
     assert chosen != draw(source.mutants, 10, 5)
     assert draw(source.mutants, 0, 4) == source.mutants
+
+
+def test_what_only_checks_something_is_not_changed() -> None:
+    source = Source(
+        "a.py", "def f(a, b):\n    assert len(a) == 2\n    return list(zip(a, b, strict=True))\n"
+    )
+    assert [(m.old, m.new) for m in source.mutants] == []

@@ -15,7 +15,8 @@ survived: all tests that reach the line passed. not run: there is none. Counts a
 unfinished: the time limit came first. Counts as neither.
 
 Lines are drawn evenly over all files, so a file is drawn in proportion to its length. Strings,
-annotations, decorators, assertions and __repr__ are not changed.
+annotations, decorators, assertions (zip's ``strict`` is one) and __repr__ are not
+changed.
 """
 
 from __future__ import annotations

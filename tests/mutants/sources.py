@@ -136,6 +136,8 @@ class Source:
     def _is_left_alone(self, node: ast.AST) -> bool:
         if isinstance(node, ast.If):
             return any(word in self._text(node.test) for word in ("TYPE_CHECKING", "__name__"))
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            return True  # an assertion that two lengths are one: where they are, nothing changes
         return isinstance(node, _LEFT_ALONE)
 
     def _visit_code(self, node: ast.AST, span: Span, names: tuple[str, ...]) -> None:

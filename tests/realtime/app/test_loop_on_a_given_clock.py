@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from steadypose.realtime.command.summary import figures, summary, write_figures
-from steadypose.realtime.datatypes import Pose
+from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.tracking.pipeline import Crops
 from tests.support.scripted import make_loop
 
@@ -65,11 +65,18 @@ def test_each_stage_is_told_what_it_took(monkeypatch: Patch, tmp_path: Path) -> 
         def describe(self) -> str:
             return real.describe()
 
+    complete = loop.app.pipeline.complete
+
+    def noted(crops: Crops, found: FloatArray) -> None:
+        complete(crops, found)
+        crops.crop_ms, crops.engine_ms = 1.5, 6.0
+
+    loop.app.pipeline.complete = noted  # type: ignore[method-assign]
     loop.app.outputs = Slow()  # type: ignore[assignment]
     loop.app.run()
     write_figures(loop.app, tmp_path / "f.json")
     stages = json.loads((tmp_path / "f.json").read_text())["stages_ms"]
-    wanted = {"record": 7.0, "draw": 10.0, "show": 30.0, "track": 2.0, "crop": 0.0, "engine": 0.0}
+    wanted = {"record": 7.0, "draw": 10.0, "show": 30.0, "track": 2.0, "crop": 1.5, "engine": 6.0}
     assert {name: stage["p50"] for name, stage in stages.items()} == pytest.approx(wanted, abs=1e-3)
     assert {name: stage["p95"] for name, stage in stages.items()} == pytest.approx(wanted, abs=1e-3)
 

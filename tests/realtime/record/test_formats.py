@@ -383,6 +383,26 @@ def test_random_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
             assert begin == WIDE.encode()
 
 
+def test_a_long_recording_is_made_into_parquet_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in one go, for which a day's rows would have to fit in memory."""
+    pq = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("steadypose.realtime.record.formats.parquet.GROUP_ROWS", 100)
+    path = tmp_path / "all.parquet"
+    sink = ParquetSink(path, COCO17)
+    entries = [Entry(n, n / 30, [random_pose(np.random.default_rng(n), 1)]) for n in range(20)]
+    for entry in entries:
+        sink.add(entry)
+        sink.flush()
+    sink.close()
+    found = pq.ParquetFile(path).metadata
+    sizes = [found.row_group(n).num_rows for n in range(found.num_row_groups)]
+    assert sizes == [6 * 17, 6 * 17, 6 * 17, 2 * 17]
+    assert sink.progress == 3
+    assert len(read_recording(path).people[0].frame) == 20
+
+
 def test_a_full_disk_while_recording_leaves_the_whole_batches_of_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import struct
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -25,6 +26,7 @@ from steadypose.realtime.sources.opening import (
     source_files,
 )
 from steadypose.realtime.sources.pictures import is_too_large
+from steadypose.realtime.sources.video import film
 from tests.support.drawn import write_picture
 from tests.support.films import corners, even, listed, scene, watch, write
 
@@ -309,3 +311,19 @@ def test_a_frame_that_grows_beyond_all_bounds_is_left_out(
     assert len(seen.times_s) == 9
     assert seen.error is not None
     assert "9 of 18 frames are lost" in seen.error.what
+
+
+@pytest.mark.parametrize(
+    ("listed", "frames", "duration_s", "expected"),
+    [(20, 12, 1.0, 20), (None, 12, 1.0, 12), (0, 0, 2.5, 75), (None, 0, None, None)],
+)
+def test_a_progress_bar_counts_what_the_film_lists_or_says_or_lasts(
+    listed: int | None, frames: int, duration_s: float | None, expected: int | None
+) -> None:
+    given: Any = SimpleNamespace(
+        listed=lambda: listed,
+        stream=SimpleNamespace(frames=frames),
+        duration_s=duration_s,
+        fps=30.0,
+    )
+    assert film._expected(given) == expected

@@ -20,6 +20,7 @@ from steadypose.realtime.sources import pictures
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode
 from steadypose.realtime.sources.opening import SourceOptions, open_source
+from steadypose.realtime.sources.pictures import Depth
 from tests.support.drawn import write_picture
 
 Image = NDArray[np.uint8]
@@ -299,3 +300,16 @@ def test_other_things_among_the_pictures_are_passed_over(tmp_path: Path) -> None
     for text in (tmp_path, tmp_path / "*.png", tmp_path / "*"):
         found, said = see(text)
         assert (len(found), said) == (2, "")
+
+
+def test_a_picture_with_values_below_zero_is_shown_from_its_darkest_to_its_brightest() -> None:
+    values = np.array([[-100.0, 0.0, 155.0]], np.float32)
+    np.testing.assert_array_equal(Depth().to_8_bits(values, None), [[0, 100, 255]])
+
+
+def test_a_jpeg_may_fill_up_before_what_it_says_of_its_turn() -> None:
+    data = turned_file(".jpg", 6)
+    at = data.index(b"\xff\xe1")
+    for fill in (b"", b"\xff", b"\xff\xff", b"\xff\xff\xff"):
+        header = read_header(data[:at] + fill + data[at:])
+        assert (header.orientation, header.is_whole) == (6, True)

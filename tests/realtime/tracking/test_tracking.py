@@ -390,6 +390,8 @@ def test_one_good_sight_of_somebody_lost_is_looked_at_again_where_it_was(*, is_r
     box = step(17, seen(330), nobody)
     assert box.center_xy[0] == pytest.approx(middle, abs=10)
     assert box.height >= searched.height  # so far may the person be from where it was
+    assert box.height <= 1.05 * searched.height
+    assert box.width <= 1.05 * searched.width
     step(18, seen(330), nobody)
     assert [pose.track_id for pose in tracker.poses(is_smooth=True)] == [1]
     assert tracker.confirmed[0].misses == 0
