@@ -23,16 +23,17 @@ def cut_reference(
     """
     left, top, width, height, halvings = box
     step = 1 << halvings
-    frame_h, frame_w = image_bgr.shape[:2]
-    ys, xs = top + np.arange(height), left + np.arange(width)
-    inside = np.ix_(np.clip(ys, 0, frame_h - 1), np.clip(xs, 0, frame_w - 1))
-    value = image_bgr[inside].astype(np.int16)
+    rows_in = _whole_blocks(top, height, step, image_bgr.shape[0])
+    columns_in = _whole_blocks(left, width, step, image_bgr.shape[1])
+    value = np.zeros((height // step, width // step, 3), np.float32)
+    y, x = top + rows_in.start * step, left + columns_in.start * step
+    inside = image_bgr[
+        y : y + len(rows_in) * step, x : x + len(columns_in) * step
+    ].astype(np.int16)  # fmt: skip
     for _ in range(halvings):
-        upper = value[0::2, 0::2] + value[0::2, 1::2]
-        value = (upper + value[1::2, 0::2] + value[1::2, 1::2] + 2) >> 2
-    is_row = (ys[::step] >= 0) & (ys[::step] + step <= frame_h)
-    is_column = (xs[::step] >= 0) & (xs[::step] + step <= frame_w)
-    value = (value * (is_row[:, None] & is_column)[..., None]).astype(np.float32)
+        upper = inside[0::2, 0::2] + inside[0::2, 1::2]
+        inside = (upper + inside[1::2, 0::2] + inside[1::2, 1::2] + 2) >> 2
+    value[rows_in.start : rows_in.stop, columns_in.start : columns_in.stop] = inside
     rows, b = _between(value.shape[0], size_hw[0])
     columns, a = _between(value.shape[1], size_hw[1])
     a, b = a[:, None], b[:, None, None]
@@ -41,6 +42,12 @@ def cut_reference(
         for one in (value[row] for row in rows)
     )
     return ((1 - b) * above + b * below + np.float32(0.5)).astype(np.uint8)
+
+
+def _whole_blocks(first: int, length: int, step: int, most: int) -> range:
+    """Blocks of a window along one axis that lie inside the frame."""
+    begin = max(0, -(first // step))
+    return range(begin, max(begin, min(length, most - first) // step))
 
 
 def _between(

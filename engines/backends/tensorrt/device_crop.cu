@@ -8,23 +8,38 @@
 
 #define MOST_HALVINGS 12
 
+// One channel of the pixel that 2x2 and 4x4 pixels of the frame become; each step rounds.
+__device__ int once(const unsigned char *at, long long pitch) {
+  return (at[0] + at[3] + at[pitch] + at[pitch + 3] + 2) >> 2;
+}
+
+__device__ int twice(const unsigned char *at, long long pitch) {
+  return (once(at, pitch) + once(at + 6, pitch) + once(at + 2 * pitch, pitch) +
+          once(at + 2 * pitch + 6, pitch) + 2) >> 2;
+}
+
 // One channel of one pixel of the window, halved `halvings` times. Pixels of which a part lies
-// outside the frame are black. The block is walked in Z-order, so that each step rounds its four.
+// outside the frame are black. More than twice, its 4x4 blocks are walked in Z-order, so that each
+// further step rounds its four.
 __device__ int halved(const unsigned char *frame, int frame_h, int frame_w, int left, int top,
                       int halvings, int column, int row, int channel) {
   int step = 1 << halvings;
   int x = left + column * step, y = top + row * step;
   if (x < 0 || y < 0 || x + step > frame_w || y + step > frame_h) return 0;
-  int sums[MOST_HALVINGS + 1] = {0};
-  int value = 0;
-  for (int place = 0; place < step * step; place++) {
+  long long pitch = 3LL * frame_w;
+  const unsigned char *at = frame + y * pitch + 3 * x + channel;
+  if (halvings == 0) return at[0];
+  if (halvings == 1) return once(at, pitch);
+  if (halvings == 2) return twice(at, pitch);
+  int levels = halvings - 2, sums[MOST_HALVINGS] = {0}, value = 0;
+  for (int place = 0; place < 1 << (2 * levels); place++) {
     int dx = 0, dy = 0;
-    for (int bit = 0; bit < halvings; bit++) {
+    for (int bit = 0; bit < levels; bit++) {
       dx |= (place >> (2 * bit) & 1) << bit;
       dy |= (place >> (2 * bit + 1) & 1) << bit;
     }
-    value = frame[((long long)(y + dy) * frame_w + x + dx) * 3 + channel];
-    for (int level = 0; level < halvings; level++) {
+    value = twice(at + 4 * dy * pitch + 12 * dx, pitch);
+    for (int level = 0; level < levels; level++) {
       sums[level] += value;
       if ((place + 1) & ((1 << (2 * (level + 1))) - 1)) break;
       value = (sums[level] + 2) >> 2;
