@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,8 @@ from steadypose.realtime.datatypes import FloatArray
 from steadypose.realtime.record.formats.csv_rows import LONG_HEAD
 from steadypose.realtime.record.formats.entry import STATE_NAMES
 from steadypose.realtime.record.formats.reading import Recording
+
+_JPEG_QUALITY = 90
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -62,11 +65,12 @@ class Rerun:
         self._entity, self._recording = entity, recording
 
     def begin(self, image_bgr: NDArray[np.uint8], index: int, time_s: float) -> None:
-        """Show a picture, as yet without people."""
+        """Show a picture, as yet without people; as JPEG, or the viewer's memory were soon full."""
         rerun = self._rerun
         rerun.set_time("time", duration=time_s, recording=self._recording)
         rerun.set_time("frame", sequence=index, recording=self._recording)
-        self._log("", rerun.Image(image_bgr, color_model="BGR"))
+        data = cv2.imencode(".jpg", image_bgr, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))[1]
+        self._log("", rerun.EncodedImage(contents=data.tobytes(), media_type="image/jpeg"))
         self._log("/persons", rerun.Clear(recursive=True))
 
     def add(
