@@ -24,6 +24,7 @@ from steadypose.export.weights.containers import (
     state_in,
 )
 from steadypose.export.weights.movenet import is_movenet_graph, load_movenet
+from steadypose.export.weights.names import check_names
 
 _SHOWN = 5
 _COUNTER = ".num_batches_tracked"
@@ -143,6 +144,7 @@ def _what_is_wrong(error: Exception) -> str:
 
 def _load(path: Path) -> Any:
     """Unpickle with nothing but tensors allowed; everything else is replaced."""
+    check_names(path)
     warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

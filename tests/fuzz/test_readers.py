@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import time
 import tracemalloc
@@ -36,10 +37,42 @@ def test_spoilt_bytes_are_a_result_or_a_sentence(name: str) -> None:
     try_reader(READERS[name], examples=25, start=1)
 
 
+MATLAB = b"MATLAB 5.0".ljust(124) + b"\x00\x01IM"
+
+
+def number(kind: int, data: bytes = bytes(8)) -> bytes:
+    return struct.pack("<II", kind, len(data)) + data
+
+
+def matrix(kind: int, content: bytes) -> bytes:
+    head = number(6, struct.pack("<II", kind, 0)) + number(5, struct.pack("<ii", 1, 1))
+    return number(14, head + number(1, b"joints\x00\x00") + content)
+
+
+def nested(depth: int) -> bytes:
+    """A cell that holds a cell that holds a cell."""
+    made = matrix(6, number(9))
+    head = len(matrix(1, b""))
+    sizes = range(len(made) + head * (depth - 1), len(made) - 1, -head)
+    return (
+        b"".join(
+            matrix(1, b"")[:4] + struct.pack("<I", size + head - 8) + matrix(1, b"")[8:]
+            for size in sizes
+        )
+        + made
+    )
+
+
 FOUND: dict[str, list[bytes]] = {
     # A length of a gigabyte in a few bytes; a version that torch warns of.
-    "weights": [b"\x80\x02X1e99\x05\x00\x00\x00shortq\x05.", b"\x80\x01N."],
-    "matlab_labels": [b"", bytes(200)],  # errors of scipy's own
+    # A name in which torch searches for ever.
+    "weights": [
+        b"\x80\x02X1e99\x05\x00\x00\x00shortq\x05.",
+        b"\x80\x01N.",
+        b"\x80\x02ctorch._utils" + b"{" * 40_000 + b"\n_rebuild_tensor_v2\nq\x00.",
+    ],
+    # Errors of scipy's own; numbers of a type that is none, cells in cells: it crashed.
+    "matlab_labels": [b"", bytes(200), MATLAB + matrix(6, number(106)), MATLAB + nested(30_000)],
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import SourceError
+from training.datasets.matlab_numbers import check_numbers
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -21,6 +22,7 @@ def read_mat(path: Path) -> dict[str, Any]:
             f"reading {path.name} needs scipy", fix="pip install -r requirements-export.txt"
         ) from error
     try:
+        check_numbers(path)
         found: dict[str, Any] = loadmat(path, struct_as_record=False, squeeze_me=True)
     except OSError as error:
         raise SourceError(

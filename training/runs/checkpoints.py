@@ -19,6 +19,7 @@ from steadypose.engines.file_io import replace_file
 from steadypose.engines.foreign.texts import parse_json
 from steadypose.engines.skeletons.named import SKELETONS
 from steadypose.engines.wording.printable import quoted
+from steadypose.export.weights.names import check_names
 from training.config import TrainConfig
 from training.datasets import PATHS
 
@@ -93,6 +94,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
+        check_names(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise no_checkpoint(path, "is damaged or cut short") from error
