@@ -42,8 +42,9 @@ def check_names(path: Path) -> None:
 
 def _check(pickled: IO[bytes] | mmap.mmap) -> None:
     for code, argument, _ in pickletools.genops(_of(pickled)):
-        if code.name in {"GLOBAL", "INST"} and len(argument) > _LONGEST:
-            raise ValueError(f"it names an object in {len(argument)} letters")
+        length = len(str(argument)) if code.name in {"GLOBAL", "INST"} else 0
+        if length > _LONGEST:
+            raise ValueError(f"it names an object in {length} letters")
 
 
 def _of(pickled: IO[bytes] | mmap.mmap) -> Any:
