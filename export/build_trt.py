@@ -48,7 +48,7 @@ from steadypose.engines.model_file import read_spec
 from steadypose.engines.spec import ModelSpec
 from steadypose.export.trt.builder import Job, targets_of
 from steadypose.export.trt.network import choose_network
-from steadypose.export.trt.precision import network_nodes
+from steadypose.export.trt.precision import layers_with_weights, network_nodes
 from steadypose.export.trt.prepared import prepare
 from steadypose.export.trt.process import run_builder
 
@@ -58,7 +58,7 @@ _RTX_DEFAULT = ("8.0", "8.6", "8.9", "12.0", "12.1")
 
 
 def check_built(built: dict[str, int], precision: str) -> str:
-    """What the convolutions became, in words.
+    """What the layers with weights became, in words.
 
     Raises:
         EngineError: The precision that was asked for was not built at all.
@@ -71,10 +71,10 @@ def check_built(built: dict[str, int], precision: str) -> str:
     # int8: the deconvolutions and, as we ask, the first and last layer stay float.
     if share < (0.5 if precision == "int8" else 0.9):
         raise EngineError(
-            f"{precision} was asked for, but the convolutions were built as {text}",
+            f"{precision} was asked for, but the layers with weights were built as {text}",
             fix="build with --precision fp32, or report this with the output of --verbose",
         )
-    return f"convolutions: {text}"
+    return f"layers with weights: {text}"
 
 
 def default_output(info: EngineInfo) -> Path:
@@ -214,7 +214,7 @@ def _job(
         best_batch=1,
         max_batch=arguments.max_batch,
         input_hw=spec.input_hw,
-        convolutions=tuple(n.name for n in nodes if n.op_type in {"Conv", "ConvTranspose"}),
+        convolutions=tuple(n.name for n in layers_with_weights(nodes)),
         network=tuple(n.name for n in nodes),
         outside=tuple({n.name for n in model.graph.node} - {n.name for n in nodes}),
         workspace_mib=arguments.workspace,

@@ -34,6 +34,7 @@ def quantize_with_nncf(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx
         (arXiv:2002.08679).
     """
     nncf = _imported()
+    advanced = nncf.quantization.advanced_parameters
     plain = to_float(model)
     nodes = network_nodes(plain)
     inside = {node.name for node in nodes}
@@ -47,8 +48,11 @@ def quantize_with_nncf(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx
             subset_size=len(crops),
             model_type=nncf.ModelType.TRANSFORMER if attends else None,
             advanced_parameters=nncf.AdvancedQuantizationParameters(
+                # Before depthwise convolutions it would take a scale for each channel, which
+                # OpenVINO reads and ONNX Runtime refuses (seen with 1.32).
+                activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
                 # It breaks off at products of two activations (seen with 3.4).
-                smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=-1)
+                smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=-1),
             ),
             ignored_scope=nncf.IgnoredScope(names=others, validate=False),
         )

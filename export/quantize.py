@@ -56,7 +56,7 @@ from steadypose.export.trt.precision import network_nodes, to_float
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.sources.opening import source_files
 
-_QUANTISED = ["Conv", "ConvTranspose", "Add", "MaxPool"]
+_QUANTISED = ["Conv", "ConvTranspose", "MatMul", "Add", "MaxPool"]
 
 
 class _Crops(CalibrationDataReader):  # type: ignore[misc]
@@ -94,6 +94,7 @@ def quantize(
     if any(node.op_type == "Softmax" for node in nodes):
         # A transformer's sums carry everything through all of its layers: int8 is too coarse there.
         inside -= {node.name for node in nodes if node.op_type == "Add"}
+    inside -= _between_activations(plain, nodes)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
         onnx.save(plain, source)
@@ -133,6 +134,12 @@ def _with_constants(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> 
         if all(name in constant for name in node.input if name):
             constant.update(node.output)
     return {node.name for node in nodes if node.op_type == "Add" and constant & set(node.input)}
+
+
+def _between_activations(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> set[str]:
+    """Names of products that have no weights, as attention has: int8 is too coarse there."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return {n.name for n in nodes if n.op_type == "MatMul" and n.input[1] not in stored}
 
 
 METHODS = {"onnxruntime": quantize, "nncf": quantize_with_nncf}

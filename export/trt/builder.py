@@ -44,7 +44,7 @@ class Job:
         best_batch: Batch that kernels are optimised for.
         max_batch: Largest batch.
         input_hw: Crop height and width, pixels.
-        convolutions: Names of the network's convolutions, to report their precision.
+        convolutions: Names of the network's layers with weights, to report their precision.
         network: Names of all nodes of the network.
         outside: Names of the others, which are kept in float32 on TensorRT 8.
         device: Number of the GPU to build on.

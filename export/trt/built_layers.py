@@ -170,14 +170,14 @@ def _type(text: str) -> str:
 
 
 def count_precisions(layers: Iterable[BuiltLayer], convolutions: Collection[str]) -> dict[str, int]:
-    """Count the network's convolutions by the type they compute in.
+    """Count the network's layers with weights by the type they compute in.
 
     Args:
         layers: Of the built engine.
-        convolutions: Names of the network's convolutions in the model file.
+        convolutions: Names of these layers in the model file.
 
     Returns:
-        Counts by ``half``, ``float``, ``int8`` or ``other``; a convolution that no
+        Counts by ``half``, ``float``, ``int8`` or ``other``; one that no
         layer names is left out.
     """
     found: Counter[str] = Counter()

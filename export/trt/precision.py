@@ -7,7 +7,7 @@ Precision is set in the graph, because TensorRT 10 and later read it from there
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -174,6 +174,16 @@ def network_nodes(model: onnx.ModelProto) -> list[NodeProto]:
         lambda i: [makers[n] for n in nodes[i].input if n in makers],
     )
     return [nodes[i] for i in sorted(downstream & upstream)]
+
+
+def layers_with_weights(nodes: Sequence[NodeProto]) -> list[NodeProto]:
+    """Those whose precision is counted: convolutions, and products that were quantised."""
+    floats = {name for n in nodes if n.op_type == "DequantizeLinear" for name in n.output}
+    return [
+        n
+        for n in nodes
+        if n.op_type in _CONVOLUTIONS or (n.op_type == "MatMul" and floats.issuperset(n.input[:1]))
+    ]
 
 
 def _is_fixed(node: NodeProto, shapes: dict[str, tuple[int, ...]]) -> bool:

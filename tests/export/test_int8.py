@@ -187,12 +187,38 @@ def test_a_transformer_keeps_its_sums_and_its_attention_in_float(vit: Path, tmp_
     model = onnx.load(vit)
     made = quantize(model, _crops(8))
     makers = {name: node for node in made.graph.node for name in node.output}
+    weights = {t.name for t in to_float(model).graph.initializer}
+    projected = 0
     for node in made.graph.node:
         given = [makers[n].op_type for n in node.input if n in makers]
-        if node.op_type in {"Softmax", "LayerNormalization", "MatMul", "Add"}:
+        is_product = node.op_type == "MatMul" and "DequantizeLinear" in given
+        if is_product:  # both sides, and the second is a weight
+            assert given == ["DequantizeLinear"] * 2, node.name
+            stored = makers[node.input[1]].input[0].removesuffix("_quantized")
+            assert stored in weights, node.name
+            projected += 1
+        elif node.op_type in {"Softmax", "LayerNormalization", "MatMul"}:
             assert "DequantizeLinear" not in given, node.name
-    assert any(node.op_type == "QuantizeLinear" for node in made.graph.node)
+        elif node.op_type == "Add":
+            sources = {makers[makers[n].input[0]].input[0] for n in node.input
+                       if n in makers and makers[n].op_type == "DequantizeLinear"}  # fmt: skip
+            assert all(makers[name].op_type == "MatMul" for name in sources), node.name
+    assert projected >= 6
     assert _scores_apart(vit, made, tmp_path) < 0.05
+
+
+@pytest.mark.rtx
+@pytest.mark.slow
+def test_tensorrt_builds_a_transformer_in_int8(
+    vit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from steadypose.export.build_trt import main as build
+
+    words = ["--flavor", "tensorrt-rtx", "--target", "8.6", "--onnx", str(vit)]
+    more = ["--precision", "int8", "--calibration-crops", "8"]
+    assert build([*words, *more, "--output", str(tmp_path / "vit.engine")]) == 0
+    assert "6 int8" in capsys.readouterr().out
+    assert (tmp_path / "vit.engine").exists()
 
 
 @pytest.mark.slow

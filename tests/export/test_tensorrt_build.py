@@ -263,7 +263,7 @@ def test_a_silent_fall_back_to_float_is_an_error() -> None:
         check_built({"float": 24}, "fp16")
     with pytest.raises(EngineError, match="1 half"):
         check_built({"float": 23, "half": 1}, "fp16")
-    assert check_built({"half": 23, "float": 1}, "fp16") == "convolutions: 1 float, 23 half"
+    assert check_built({"half": 23, "float": 1}, "fp16") == "layers with weights: 1 float, 23 half"
     assert "did not say" in check_built({}, "fp16")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -83,19 +83,29 @@ def in_this_process(words: Sequence[str], folder: Path) -> None:
     assert status == 0, words
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Several wait for each other where other tests run beside, many times as long as one works."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("pycocotools")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.export
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_the_five_commands_lead_from_pictures_to_a_running_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("pycocotools")
     from benchmarks.accuracy.animal import commands, in_film
 
     monkeypatch.chdir(ROOT)
     render, *five = commands()
     assert len(five) == 5
-    in_this_process([*render, "--count", "40", "--epochs", "7", "--frames", "25"], tmp_path)
+    in_this_process([*render, "--count", "40", "--epochs", "7", "--frames", "20"], tmp_path)
     said = []
     for words in five:
         in_this_process(words, tmp_path)
