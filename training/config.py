@@ -13,9 +13,10 @@ from steadypose.export.models.registry import PUBLISHED_SOFTNESS, kind_of
 from steadypose.realtime.command.config.toml_table import read_toml, to_dataclass
 from steadypose.realtime.model.skeletons import skeleton_entry
 from training.examples.augment import Augment
+from training.limits import FIX as _FIX
+from training.limits import MOST_FILTERS, check_stage
 
 Schedule = Literal["cosine", "constant", "linear", "steps"]
-_FIX = "see docs/training.md and training/configs/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ class NetworkConfig:
                 f"frozen {self.frozen} is not 0 to 17, or softness {self.softness} not positive",
                 fix=_FIX,
             )
-        if len(self.deconv) != 3 or min(self.deconv) < 1:
-            raise UsageError(f"deconv {list(self.deconv)} is not three positive numbers", fix=_FIX)
+        if len(self.deconv) != 3 or min(self.deconv) < 1 or max(self.deconv) > MOST_FILTERS:
+            said = f"is not three positive numbers up to {MOST_FILTERS}"
+            raise UsageError(f"deconv {list(self.deconv)} {said}", fix=_FIX)
         if self.final_kernel not in {1, 3}:
             raise UsageError(f"final_kernel {self.final_kernel} is not 1 or 3", fix=_FIX)
 
@@ -112,13 +114,7 @@ class StageConfig:
     padding: float | None = None
 
     def __post_init__(self) -> None:
-        height, width = self.input
-        if min(height, width) < 32:
-            raise UsageError(f"stage input {height}x{width} is below 32 pixels", fix=_FIX)
-        if self.epochs <= 0 or self.batch < 2 or self.rate <= 0 or self.sigma <= 0:
-            raise UsageError(
-                "epochs, rate and sigma of a stage must be positive, its batch at least 2", fix=_FIX
-            )
+        check_stage(self.input, self.epochs, self.batch, self.rate, self.sigma, self.warmup)
         if self.hard < 0 or self.decay < 0 or not 0.0 <= self.average < 1.0:
             raise UsageError(
                 "hard and weight_decay must not be negative, average must be in [0, 1)", fix=_FIX

@@ -321,6 +321,31 @@ def test_names_written_on_windows_are_found(tmp_path: Path) -> None:
     assert data.sample(2).name == "2.png#102"
 
 
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("\u00f6.png", "o\u0308.png"),
+        ("o\u0308.png", "\u00f6.png"),
+        ("a b.png", "a%20b.png"),
+        ("a.png", "C:\\Users\\me\\d\\a.png"),
+        ("a.png", "/home/me/d/a.png"),
+        ("a.png", "./a.png"),
+        ("100%.png", "100%.png"),
+    ],
+)
+def test_names_written_elsewhere_are_found(tmp_path: Path, there: str, said: str) -> None:
+    path = changed(tmp_path, lambda d: d["images"][0].update(file_name=said))
+    (tmp_path / "0.png").rename(tmp_path / there)
+    assert CocoDataset(path).sample(0).image_bgr.shape == (120, 120, 3)
+
+
+@pytest.mark.parametrize("name", ["0.png\0", "x" * 3000, "", "C:\\no.png", "..\\0.png"])
+def test_names_that_no_file_has_are_a_sentence(tmp_path: Path, name: str) -> None:
+    data = CocoDataset(changed(tmp_path, lambda d: d["images"][0].update(file_name=name)))
+    with pytest.raises(SourceError, match="1 of 6 pictures are not there"):
+        review([data], [])
+
+
 def test_a_mark_before_the_text_is_no_text(tmp_path: Path) -> None:
     from steadypose.engines.foreign.texts import parse_json, read_toml
 

@@ -577,7 +577,7 @@ def test_a_student_comes_nearer_to_its_teacher() -> None:
 
 def test_a_damaged_checkpoint_and_a_foreign_log_are_sentences(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"half")
-    with pytest.raises(ModelFileError, match="cannot be read"):
+    with pytest.raises(ModelFileError, match="is damaged or cut short"):
         start(small_config(), tmp_path).go()
     (tmp_path / "checkpoint.pt").unlink()
     (tmp_path / "log.csv").write_text("a,b\n1,2\n")
@@ -610,6 +610,10 @@ STAGE = "\n[[stage]]\ninput = [96, 96]\nepochs = 1"
         (WHOLE + '[teacher]\nweights = "x"\nkind = "hourglass2"' + STAGE, "multiples of 64"),
         ('[network]\nkind = "hrnet_w32"\ndeconv = [1, 2, 3]', "hrnet_w32 has no deconv"),
         ("[[stage]]\ninput = [96, 96]\nepochs = 0", "must be positive"),
+        ("[[stage]]\ninput = [96, 96]\nepochs = 1e300", "cannot be learnt"),
+        ("[[stage]]\ninput = [6400000, 64]\nepochs = 1", "cannot be learnt"),
+        ("[[stage]]\ninput = [64, 64]\nepochs = 1\nbatch = 1000000000", "cannot be learnt"),
+        ("[[stage]]\ninput = [64, 64]\nepochs = 1\nwarmup = -5", "below 0"),
         ('[[stage]]\ninput = [96, 96]\nepochs = 1\nschedule = "wave"', "'wave'"),
         ("[[stage]]\nepochs = 1", "input"),
         ("[stage]\nepochs = 1", "two brackets"),
@@ -617,6 +621,7 @@ STAGE = "\n[[stage]]\ninput = [96, 96]\nepochs = 1"
         ("network = 3", "is not a table"),
         ('[network]\nkind = "pose_resnet19"', "pose_resnet19"),
         ("[network]\ndeconv = [1, 2]", "three positive"),
+        ("[network]\ndeconv = [10000000, 32, 32]", "up to 16384"),
         ("[network]\ndeconv = 5", "deconv cannot be 5"),
         ("[augment]\nflip = 1.5", "between 0 and 1"),
         ('[augment]\nflip = "yes"', "flip cannot be 'yes'"),

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.foreign.files import is_there
 from training.datasets.coco_file import Annotation, CocoFile, Id, as_id, read_coco
+from training.datasets.picture_names import other_spellings
 from training.datasets.skeletons import skeleton_of
 from training.examples.sample import (
     Label,
@@ -118,13 +120,13 @@ class CocoDataset:
         return table
 
     def path_of(self, image_id: Id) -> Path:
-        """Where a picture lies; names written on Windows are found as well."""
+        """Where a picture lies; names written on another machine are found as well."""
         name = self.file.images[image_id].file_name
         path = self._folder / name
-        if "\\" in name and not path.exists():
-            turned = self._folder / name.replace("\\", "/")
-            return turned if turned.exists() else path
-        return path
+        if is_there(path):
+            return path
+        others = (self._folder / other for other in other_spellings(name))
+        return next((other for other in others if is_there(other)), path)
 
     def image(self, image_id: Id) -> NDArray[np.uint8]:
         """Read an image of the file, (H, W, 3) uint8 BGR.

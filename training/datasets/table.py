@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.foreign.files import is_regular
 from steadypose.engines.skeletons.skeleton import Skeleton
 from training.examples.sample import PoseDataset
 
@@ -93,7 +94,7 @@ def require_pictures(tables: Iterable[Table]) -> None:
         SourceError: Some are not there; it counts them and names the first.
     """
     wanted = dict.fromkeys(p for table in tables for p in table.pictures if p is not None)
-    missing = [path for path in wanted if not path.is_file()]
+    missing = [path for path in wanted if not is_regular(path)]
     if missing:
         raise SourceError(
             f"{len(missing)} of {len(wanted)} pictures are not there, such as {missing[0]}",
