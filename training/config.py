@@ -13,8 +13,8 @@ from steadypose.export.models.registry import PUBLISHED_SOFTNESS, kind_of
 from steadypose.realtime.command.config.toml_table import read_toml, to_dataclass
 from steadypose.realtime.model.skeletons import skeleton_entry
 from training.examples.augment import Augment
-from training.limits import FIX as _FIX
-from training.limits import MOST_FILTERS, check_stage
+from training.examples.limits import FIX as _FIX
+from training.examples.limits import MOST_FILTERS, check_stage
 
 Schedule = Literal["cosine", "constant", "linear", "steps"]
 
