@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import pickle
 import re
 import shlex
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steadypose.engines.errors import ModelFileError, RecordError, SteadyposeError
+from steadypose.engines.wording import telling
 from steadypose.engines.wording.printable import (
     from_cell,
     quoted,
@@ -148,3 +150,12 @@ def test_cells_are_read_back_and_are_no_formulas(texts: list[str]) -> None:
     (row,) = csv.reader(io.StringIO(f"{line}\n"), strict=True) if line else ([""],)
     assert [from_cell(cell) for cell in row] == [visible(text) for text in texts]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+
+
+@pytest.mark.posix("pipes")
+def test_what_nobody_reads_any_more_fails_once_and_leads_nowhere_from_then_on() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        assert isinstance(telling._put("first\n", stream), BrokenPipeError)
+        assert telling._put("second\n", stream) is None

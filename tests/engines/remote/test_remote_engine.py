@@ -459,6 +459,8 @@ def test_options_of_servers(tmp_path: Path) -> None:
     assert "secret" not in repr(told)
     with pytest.raises(UsageError, match="@FILE or env:NAME"):
         options("--server-token", "secret")
+    with pytest.raises(UsageError, match="--server-key has no certificate"):
+        options("--server-key", str(tmp_path / "token"))
     with pytest.raises(UsageError, match="is for --backend remote"):
         to_settings(build_parser().parse_args(["--server", "a:1"]), None)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from steadypose.realtime.command.summary import figures, summary, write_figures
 from steadypose.realtime.datatypes import FloatArray, Pose
+from steadypose.realtime.smooth.angles import NAMES
 from steadypose.realtime.tracking.pipeline import Crops
 from tests.support.scripted import make_loop
 
@@ -112,6 +114,27 @@ def test_rate_start_and_work_are_told_of_the_frames_between_first_and_last(
     # Half a core is busy: two waits at the beginning, eight frames and the look at the end.
     worked_ms = 0.5e3 * (loop.clock.now_s - 1000.0)
     assert found["cpu_ms_per_frame"] == pytest.approx(worked_ms / 8)
+
+
+@pytest.mark.parametrize("is_smooth", [True, False])
+def test_how_certain_an_angle_is_is_known_of_filtered_positions_alone(
+    monkeypatch: Patch, *, is_smooth: bool
+) -> None:
+    told: list[object] = []
+
+    class Angles:
+        def of_poses(
+            self, poses: list[Pose], covariances: object, _time_s: float
+        ) -> list[FloatArray]:
+            told.append(covariances)
+            return [np.full((len(NAMES), 2), np.nan) for _ in poses]
+
+    loop = make_loop(monkeypatch, FRAMES[:2])
+    loop.app.angles, loop.app.is_smooth = Angles(), is_smooth  # type: ignore[assignment]
+    certain: Any = ["how certain"]
+    monkeypatch.setattr(loop.app.pipeline, "covariances", lambda: certain, raising=False)
+    loop.app.run()
+    assert told == [certain if is_smooth else None] * 2
 
 
 def test_a_single_frame_has_no_rate(monkeypatch: Patch) -> None:

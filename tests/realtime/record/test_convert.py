@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from steadypose.realtime.convert import main
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import read_recording
+from steadypose.realtime.record.formats.trc import _rate
 from tests.realtime.record.test_formats import FORMATS, HEAD, LONG, assert_same, random_run, record
 
 # OpenPose, doc/02_output.md, typed from there and not from our table.
@@ -390,3 +393,11 @@ def test_a_trc_from_a_cut_recording_says_so(
     path.write_bytes(path.read_bytes()[:-40])
     assert main([str(path), str(tmp_path / "walk.trc")]) == 0
     assert "the end of the recording is cut off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("step_s", "rate_hz"), [(1 / 30, 30.0), (40.0, 0.03), (300.0, 0.01)])
+def test_pictures_that_are_minutes_apart_still_have_a_rate_in_a_trc(
+    step_s: float, rate_hz: float
+) -> None:
+    track: Any = SimpleNamespace(time_s=step_s * np.arange(4), frame=np.arange(4), person=1)
+    assert _rate(track) == pytest.approx(rate_hz)

@@ -290,6 +290,10 @@ DAMAGED = [
     ),
     (HEAD, "no person in it"),
     ('{"format":"other"}\n', "line 1: this is not the header"),
+    *(
+        (f'{{"format":"steadypose","version":{v},"keypoints":{k}}}\n', "line 1: this is not the")
+        for v, k in ((1, "[]"), (1, "[1]"), (1, '["a",2]'), (2, '["a"]'))
+    ),
     (HEAD + "{]\n", "line 2: not a frame of a recording"),
     (HEAD + '{"frame":0,"time_s":0}\n', "line 2: not a frame of a recording"),
     (jsonl(frame='"0"'), "is not a whole number"),

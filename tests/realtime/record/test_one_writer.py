@@ -15,7 +15,7 @@ import pytest
 
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import replace_text
-from steadypose.engines.foreign.claims import Claim, check_free
+from steadypose.engines.foreign.claims import Claim, Claims, check_free
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.convert import main as convert
@@ -162,3 +162,14 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
     check_free(table)
     assert names(tmp_path) == {"a.csv", "a.meta.json"}
+
+
+def test_a_file_that_was_never_claimed_can_be_let_go(tmp_path: Path) -> None:
+    claims = Claims()
+    path = tmp_path / "a.csv"
+    path.touch()
+    claims.drop(path)
+    claims.add(path)
+    assert claims.of(path) is not None
+    claims.drop(path)
+    assert claims.of(path) is None

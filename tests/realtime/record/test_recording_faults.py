@@ -368,3 +368,13 @@ def test_what_was_recorded_frees_its_memory_when_it_is_closed(tmp_path: Path, ki
         assert left() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.posix("modes")
+def test_a_new_recording_may_be_read_and_written_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        WholeFile(tmp_path / "a.csv").close()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.csv").stat().st_mode & 0o7777 == 0o666

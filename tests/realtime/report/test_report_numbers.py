@@ -186,3 +186,17 @@ def test_a_trunk_that_leans_is_measured_and_one_without_hips_is_not() -> None:
     found = trunk_angle(xy, np.arange(3) / 30, names)
     assert found == pytest.approx([0, 30, 60])
     assert trunk_angle(xy[:, :3], np.arange(3) / 30, names[:3]) is None
+
+
+@pytest.mark.parametrize("lean_deg", [-170.0, -100.0, -80.0, 0.0, 80.0, 100.0, 170.0])
+def test_somebody_who_hangs_head_down_leans_to_one_side_or_the_other(lean_deg: float) -> None:
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    lean = math.radians(lean_deg)
+    shoulder = np.array((math.sin(lean), -math.cos(lean))) * 100
+    xy = np.tile(np.stack((shoulder, shoulder, np.zeros(2), np.zeros(2))), (3, 1, 1))
+    found = trunk_angle(xy, np.arange(3) / 30, names)
+    assert found is not None
+    other = trunk_angle(xy * (-1, 1), np.arange(3) / 30, names)
+    assert other is not None
+    assert np.abs(found) == pytest.approx(abs(lean_deg))
+    np.testing.assert_allclose(other, -found, atol=1e-9)

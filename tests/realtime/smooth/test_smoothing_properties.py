@@ -396,3 +396,29 @@ def test_clear_forgets_one_person_only() -> None:
     smoother.clear(0)
     assert (smoother.state[0] == State.LOST).all()
     assert (smoother.state[1] == State.MEASURED).all()
+
+
+def test_one_who_leaves_takes_nothing_of_the_others_motion_along() -> None:
+    smoother = KalmanSmoother(2, K)
+    run(smoother)
+    later_s = float(walk(0, 60)[0][-1]) + 0.1
+    before = smoother.forecast(later_s)[1].copy()
+    assert np.abs(before - smoother.xy[1]).max() > 0.1, "they move"
+    smoother.clear(0)
+    np.testing.assert_array_equal(smoother.forecast(later_s)[1], before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_newcomer_has_no_keypoint_of_whoever_was_in_the_place_before(name: str) -> None:
+    smoother = make_smoother(name, 2, K)
+    for n in range(5):
+        smoother.predict(n / 30)
+        smoother.update(np.full((2, K, 2), 100.0 + n), np.ones((2, K)), SIZE)
+    assert (smoother.state == State.MEASURED).all()
+    score = np.ones(K)
+    score[2] = 0.0
+    smoother.begin(0, np.full((K, 2), 300.0), score, 300.0)
+    assert [State(s) for s in smoother.state[0]] == [
+        State.LOST if k == 2 else State.MEASURED for k in range(K)
+    ]
+    assert (smoother.state[1] == State.MEASURED).all()

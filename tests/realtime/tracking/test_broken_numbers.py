@@ -120,3 +120,14 @@ def test_nothing_is_recorded_that_cannot_be_read_back(
     assert capsys.readouterr().err.count("nobody is seen") == 1
     recording = read_recording(path)
     assert len(recording.people[0].frame) > 30
+
+
+def test_a_run_leaves_the_cores_to_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV would take them for crops, which are small."""
+    counts: list[int] = []
+    monkeypatch.setattr("cv2.setNumThreads", counts.append)
+    opened = Opened(FakeEngine())
+    monkeypatch.setattr(cli, "open_for", lambda settings: Taken(settings.model, opened))
+    assert cli.main(["--source", "demo", "--headless", "--max-frames", "2"]) == 0
+    assert counts[:1] == [1]
+    assert set(counts) == {1}

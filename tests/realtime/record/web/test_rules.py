@@ -21,16 +21,18 @@ from aiohttp import web
 
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Frame
-from steadypose.realtime.record.live.message import message_of
+from steadypose.realtime.record.live.message import message_of, normalized
 from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.record.live.web import desk as desks
 from steadypose.realtime.record.live.web import gate as gates
 from steadypose.realtime.record.live.web import shelf as shelves
 from steadypose.realtime.record.live.web import within
-from steadypose.realtime.record.live.web.board import Board
+from steadypose.realtime.record.live.web.board import NOTHING_YET, Board, OverError
 from steadypose.realtime.record.live.web.desk import Desk, Pace, Places
 from steadypose.realtime.record.live.web.gate import Gate
+from steadypose.realtime.record.live.web.payload import frame_text
 from steadypose.realtime.record.live.web.shelf import Shelf
+from tests.realtime.record.test_live import message
 
 DAY_S = 24 * 60 * 60
 
@@ -183,6 +185,30 @@ def test_the_pages_picture_is_at_most_960_pixels_long_and_the_streams_is_whole(
         )
     assert drawn == [1]
     board.close()
+
+
+def test_a_picture_that_is_wanted_after_the_end_is_none_and_no_failure() -> None:
+    async def want() -> bytes:
+        board = Board(COCO17, lambda *_: None, has_pictures=True, is_normalized=False)
+        board.post(message(0, 1))
+        shown, _ = await board.news(0, NOTHING_YET)
+        board.close()
+        assert shown is not None
+        return await shown.picture(is_drawn=False)
+
+    with pytest.raises(OverError):
+        asyncio.run(want())
+
+
+def test_shares_have_five_places_and_pixels_two() -> None:
+    one = message(0, 1)
+    for sent, places in ((one, 2), (normalized(one), 5)):
+        (told,) = json.loads(frame_text(sent, has_picture=False))["persons"]
+        found = [[point["x"], point["y"]] for point in told["keypoints"] if point["x"] is not None]
+        (pose,) = sent.poses
+        wanted = pose.xy[~np.isnan(pose.xy[:, 0])]
+        np.testing.assert_allclose(found, wanted, atol=0.51 * 10.0**-places)
+        assert np.abs(np.array(found) - wanted).max() > 0.01 * 10.0**-places, "no more either"
 
 
 def test_a_browser_is_known_for_a_day_and_no_longer(clock: Clock) -> None:
