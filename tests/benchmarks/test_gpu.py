@@ -68,7 +68,8 @@ def test_on_a_bare_machine_every_step_and_every_failure_is_rehearsed(
     # And the judge is not blind.
     del found["rows"]["movenet_lightning_224x192 fp16"]["latency"]
     found["checks"].clear()
-    assert len(mistakes(found)) == 4
+    found["rows"]["pose_resnet18_192x160 fp16"]["label_cut"] = "crops by the CPU"
+    assert len(mistakes(found)) == 8
 
 
 @pytest.mark.slow
@@ -137,7 +138,7 @@ def test_without_a_gpu_the_table_says_why(bare: dict[str, str], tmp_path: Path) 
     said, _ = child.communicate(timeout=60)
     assert child.returncode == 2
     assert said.startswith("no GPU could be used: ")
-    assert "CUDA driver" in said.splitlines()[0]
+    assert "no driver for it (" in said.splitlines()[0]
     assert NOT_RUN in said
 
 
