@@ -24,6 +24,8 @@ from steadypose.batch.work import Worker
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError
 from steadypose.realtime.command.engine_opening import open_for
+from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.model.recovering import RecoveringEngine
 from tests.support.clips import write_clips
@@ -55,6 +57,22 @@ class Failing:
         if self._count == self._good + 1 or (self._is_lost and self._count > self._good):
             raise EngineError("unspecified launch failure", fix="none")
         self._engine.start(crops)
+
+
+def test_who_cuts_the_crops_is_not_measured_by_each_worker(
+    tiny_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result may be another in the next process, and a clip would be followed otherwise."""
+    asked: list[str] = []
+
+    def opened(settings: Settings) -> Taken:
+        asked.append(settings.crops)
+        return open_for(settings)
+
+    monkeypatch.setattr("steadypose.batch.work.open_for", opened)
+    for words in ((), ("--crops", "auto"), ("--crops", "device")):
+        worker_of(tiny_path, tmp_path / "out", *words).close()
+    assert asked == ["cpu", "cpu", "device"]
 
 
 def test_a_lost_gpu_is_told_and_its_clip_made_again_by_one_engine(
