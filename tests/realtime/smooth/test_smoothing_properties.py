@@ -154,7 +154,7 @@ def test_every_named_filter_does_the_job_and_says_what_it_is(name: str) -> None:
     assert (smoother.state == State.MEASURED).all()
     assert np.abs(smoother.forecast(90 / 30) - 200).max() < 15
     assert np.abs(smoother.ahead(90 / 30) - 200).max() < 15
-    assert json.loads(json.dumps(smoother.describe()))["name"]
+    assert json.loads(json.dumps(smoother.describe(), allow_nan=False))["name"]
     smoother.clear(0)
     assert (smoother.state == State.LOST).all()
 

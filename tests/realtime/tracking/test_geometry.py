@@ -308,3 +308,11 @@ def test_a_frame_of_any_shape_is_covered_by_a_bounded_number_of_windows(
         for y in np.linspace(0, height - 1, 50):
             inside = [b for b in windows[1:] if b.x1 <= x <= b.x2 and b.y1 <= y <= b.y2]
             assert inside, (x, y)
+
+
+@pytest.mark.parametrize(("hw", "count"), [((100, 900), 87), ((100, 1200), 27), ((60, 6000), 92)])
+def test_the_first_search_of_a_panorama_looks_at_fewer_than_a_hundred_windows(
+    hw: tuple[int, int], count: int
+) -> None:
+    """Beyond 9:1 only the large ones are left, and beyond 80:1 these grow."""
+    assert len(scan_windows(hw, (256, 192))) == count
