@@ -36,6 +36,7 @@ from training.runs.progress import draw_grid, write_picture
 
 _CROP_HW = (192, 160)
 _SHOWN = 48
+_DARK = 32  # of 255: twelve bits in sixteen end at 15
 _SHARES = (0, 10, 50, 90, 100)
 
 
@@ -91,9 +92,11 @@ def _one(dataset: PoseDataset) -> tuple[list[str], list[int]]:
     notes = review_one(dataset, table) + twin_notes(dataset.skeleton)
     require_pictures([table])
     samples: list[Sample] = []
-    rows = []
+    rows, dark = [], list[str]()
     for row, sample in usable(dataset, range(len(dataset))):
         rows.append(row)
+        if sample.image_bgr.max() < _DARK:
+            dark.append(sample.name)
         nothing = np.zeros((0, 0, 3), np.uint8)  # thousands of pictures would not fit
         samples.append(
             Sample(sample.name, nothing, sample.xy, sample.is_known, sample.is_counted,
@@ -103,6 +106,11 @@ def _one(dataset: PoseDataset) -> tuple[list[str], list[int]]:
         raise UsageError(
             f"{dataset.name} has no person with a usable label",
             fix="label at least one keypoint of somebody as visible or hidden",
+        )
+    if dark:
+        notes.append(
+            f"{dataset.name}: {len(dark)} of {len(rows)} pictures ({dark[0]}) are black or nearly: "
+            "were fewer bits than a file has room for written?"
         )
     said = [f"note: {note}" for note in notes] or ["nothing unlikely was found"]
     return [f"## {dataset.name}", "", *_counts(dataset, samples), "", *said, ""], rows

@@ -11,22 +11,24 @@ from __future__ import annotations
 
 from steadypose.engines.wording.advice import said
 from steadypose.engines.wording.telling import tell
-from steadypose.realtime.command.options.parser import Parser, require
+from steadypose.realtime.command.options.parser import Number, Parser, require
 
 if __name__ == "__main__":
     require("torch", requirements="requirements-train.txt")
 
 import argparse
+import contextlib
 import dataclasses
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
-from steadypose.engines.errors import SteadyposeError, UsageError
+from steadypose.engines.errors import RecordError, SteadyposeError, UsageError
 from steadypose.engines.file_io import identity
+from steadypose.engines.foreign.claims import Claim
 from steadypose.realtime.command.written_files import check_written
 from steadypose.realtime.model.skeletons import add_skeleton
 from training.config import TrainConfig, load_config
@@ -102,6 +104,32 @@ def check_pictures(out: Path, pictures: Iterable[Path]) -> None:
     )
 
 
+@contextlib.contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Keep other trainings from a folder: two would write one checkpoint in turns.
+
+    Raises:
+        RecordError: Another training is running there.
+    """
+    path = out / ".running"
+    try:
+        claim = Claim(path)
+    except RecordError as error:
+        raise RecordError(
+            f"another training is running in {out}",
+            fix="wait until it has ended, or choose another --out",
+        ) from error
+    except OSError:  # what it writes first says what is wrong
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        claim.release()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry; returns the exit code."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -111,8 +139,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for all output")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--threads", type=int, help="of torch on the CPU; default: all cores")
-    parser.add_argument("--workers", type=int, default=default_workers(), help="data processes")
+    parser.add_argument(
+        "--threads", type=Number(1, 1024), help="of torch on the CPU; default: all cores"
+    )
+    parser.add_argument(
+        "--workers", type=Number(0, 1024), default=default_workers(), help="data processes"
+    )
     parser.add_argument("--weights", type=Path, help="begin with this state dict or model file")
     parser.add_argument(
         "--weights-key", metavar="NAME", default="", help="which one, if the file holds several"
@@ -133,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             root=arguments.data or arguments.config.parent,
             out=arguments.out,
             device=find_device(arguments.device),
-            workers=max(0, arguments.workers),
+            workers=arguments.workers,
             is_quiet=arguments.quiet,
             begin=Begin(arguments.first_stage, arguments.weights, arguments.weights_key),
         )
@@ -143,7 +175,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         stop = Stop(run)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        score = run.go()
+        with alone_in(arguments.out):
+            score = run.go()
     except SteadyposeError as error:
         tell(said(error.what, error.fix))
         return 2

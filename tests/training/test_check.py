@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.support.drawn import look_at
@@ -29,6 +31,17 @@ def test_people_sizes_and_keypoints_are_counted_and_drawn(
     assert "nothing unlikely was found" in said
     drawn = look_at(sheet)
     assert drawn.shape == (208, 8 * 160, 3)
+
+
+def test_pictures_that_are_nearly_black_are_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = coco_file(tmp_path, count=4)
+    twelve_bits = look_at(tmp_path / "1.png").astype(np.uint16) * 16
+    (tmp_path / "1.png").write_bytes(cv2.imencode(".png", twelve_bits)[1].tobytes())
+    assert main(["--coco", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 4 pictures (1.png#101) are black or nearly: were fewer bits" in said
 
 
 def test_what_training_would_refuse_is_refused(

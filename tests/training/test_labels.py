@@ -329,6 +329,7 @@ def test_names_written_on_windows_are_found(tmp_path: Path) -> None:
         ("a b.png", "a%20b.png"),
         ("a.png", "C:\\Users\\me\\d\\a.png"),
         ("a.png", "/home/me/d/a.png"),
+        ("a.png", "https://host/data/a.png"),
         ("a.png", "./a.png"),
         ("100%.png", "100%.png"),
     ],

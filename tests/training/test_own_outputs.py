@@ -145,6 +145,23 @@ def test_no_picture_that_is_learnt_is_drawn_over(
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
+def test_two_trainings_do_not_share_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from steadypose.engines.foreign.claims import Claim
+    from training.train import alone_in, main
+
+    coco_file(tmp_path, count=4)
+    (tmp_path / "c.toml").write_text(CONFIG)
+    out = tmp_path / "run"
+    out.mkdir()
+    with alone_in(out):
+        assert main(["--config", str(tmp_path / "c.toml"), "--out", str(out)]) == 2
+        assert f"another training is running in {out}" in capsys.readouterr().err
+    assert list(out.iterdir()) == []
+    Claim(out / ".running").release()  # it is free again
+
+
 def test_data_sets_of_one_name_get_a_picture_each(tmp_path: Path) -> None:
     from training.evaluate import main
 

@@ -657,6 +657,16 @@ def test_a_missing_config_is_a_sentence() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("given", [("--threads", "-1"), ("--threads", "0"), ("--workers", "-3")])
+def test_numbers_that_cannot_be_are_sentences(
+    given: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from training.train import main
+
+    assert main(["--config", "c.toml", "--out", "x", *given]) == 2
+    assert f"{given[1]} is not between" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_smoke_config_really_learns(tmp_path: Path) -> None:
     from training.runs.run import Run

@@ -7,14 +7,14 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-_ABSOLUTE = re.compile(r"^(?:/|[A-Za-z]:/)")
+_ABSOLUTE = re.compile(r"^(?:/|[A-Za-z]:/|[a-z]+://)")
 
 
 def other_spellings(name: str) -> Iterator[str]:
     """What a name that is not there may mean, likeliest first; perhaps the name itself again.
 
     Slashes of Windows, letters with accents as macOS stores them or as everybody else does,
-    blanks and the like as in addresses, and whole paths of the machine where it was labelled, of
+    blanks and the like as in addresses, and whole paths or addresses where it was labelled, of
     which the end is left.
 
     Args:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import SourceError
 from steadypose.engines.foreign.files import open_regular
 from steadypose.engines.skeletons.skeleton import Skeleton
+from steadypose.limits import most_pixels
 from steadypose.realtime.sources.pictures import decode_picture
 
 Outside = Literal["error", "drop"]
@@ -139,7 +140,9 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     image = decode_picture(data)
     if image is None:
         raise SourceError(
-            f"{name} is not a readable picture", fix="replace the file, or remove it from the list"
+            f"{name} is not a readable picture",
+            fix="replace the file, or remove it from the list (none may have more than "
+            f"{most_pixels() / 1e6:g} megapixels)",
         )
     return image
 
