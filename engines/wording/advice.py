@@ -17,6 +17,7 @@ from steadypose.engines.wording.printable import quoted
 
 _ROOT = Path(__file__).resolve().parents[2]
 IS_CHECKOUT = (_ROOT / "run.py").is_file()
+IS_POWERSHELL = os.name == "nt"
 HAS_GIT = (_ROOT / ".git").exists()  # a download has none
 
 _TYPED_IN_A_CHECKOUT = {
@@ -77,7 +78,10 @@ def typed_here(text: str) -> str:
     path = Path(sys.executable)
     with contextlib.suppress(ValueError, OSError):  # not below; there is no folder any more
         path = path.relative_to(Path.cwd())
-    python = quoted(path)
+    is_bare = path.parent == Path()  # a shell would look for it elsewhere
+    python = quoted(f".{os.sep}{path}" if is_bare else path)
+    if IS_POWERSHELL and python.startswith(('"', "'")):
+        python = f"& {python}"  # or PowerShell takes it for a text
     return _PYTHON.sub(lambda _: f"{python} ", _PIP.sub(lambda _: f"{python} -m pip install", text))
 
 

@@ -89,7 +89,8 @@ class KalmanSmoother(Presence):
     def uncertainty_later(self) -> Callable[[], FloatArray]:
         """See ``Smoother.uncertainty_later``."""
         belief, mixed, weight = self._belief.copy(), self._mixed.copy(), self.weight.copy()
-        behind, variance, (at_rest, moving) = self._behind.copy(), self._noise, self.noise.doubt
+        behind, variance = self._behind.copy(), self._noise.copy()
+        at_rest, moving = self.noise.doubt
 
         def work_out() -> FloatArray:
             away = belief[:, :2] - mixed[0]
@@ -147,7 +148,6 @@ class KalmanSmoother(Presence):
         dt = self._advance(time_s)
         if dt <= 0.0:
             return
-        self._behind.fill(0.0)
         if len(self.weight) > 1:
             self._interact(dt)
         deviation = self._agility * np.hypot(self.mean[:, 1, 0], self.mean[:, 1, 1])
@@ -220,8 +220,9 @@ class KalmanSmoother(Presence):
         if is_fresh is not None:
             self._restart(is_fresh, measured, variance)
         self._combine()
-        np.multiply(measured - self._mixed[0], is_used, out=self._behind)
-        self._noise = variance
+        # Who is not seen again stays as far behind as when last seen.
+        np.copyto(self._behind, measured - self._mixed[0], where=is_used)
+        np.copyto(self._noise, variance, where=is_used)
 
     def _is_near(self, measured: FloatArray) -> NDArray[np.bool_]:
         """(N,) which measurements are physically reachable; the rest are outliers."""
@@ -284,4 +285,5 @@ class KalmanSmoother(Presence):
         self._forget(slot)
         k = self._keypoints
         self.mean[:, 1, :, slot * k : (slot + 1) * k] = 0.0
+        self._behind[:, slot * k : (slot + 1) * k] = 0.0
         self.velocity[slot] = 0.0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from steadypose.engines.errors import UsageError
+from steadypose.engines.wording import advice
 from steadypose.engines.wording.advice import said, typed_here
 from steadypose.realtime.command import console
 
@@ -57,6 +58,21 @@ class TestTypedHere:
         monkeypatch.setenv("PATH", "")
         monkeypatch.setattr(sys, "executable", str(folder / "python3"))
         assert typed_here("pip install av") == f"'{folder / 'python3'}' -m pip install av"
+
+    def test_in_its_own_folder_it_is_not_looked_for_elsewhere(
+        self, environment: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(environment)
+        assert typed_here("pip install av") == "./python -m pip install av"
+
+    def test_powershell_is_told_that_a_quoted_program_is_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "my tools" / "python.exe"))
+        monkeypatch.setattr(advice, "IS_POWERSHELL", True)
+        path = tmp_path / "my tools" / "python.exe"
+        assert typed_here("pip install av") == f"& '{path}' -m pip install av"
 
     @pytest.mark.parametrize(
         "text",

@@ -37,8 +37,14 @@ def test_a_hand_that_the_filter_cannot_follow_is_uncertain_along_its_way(preset:
     assert away > 3
     assert moved[0, 0] > moved[1, 1] + 0.3 * away * away
     assert rests[0, 0] == pytest.approx(rests[1, 1])
-    smoother.predict(1.000001)  # a prediction knows of no measurement
-    assert smoother.uncertainty()[0, 0, 0, 0] < moved[0, 0] - 0.3 * away * away
+    for n in range(1, 8):  # nor does it know better once it is not seen any more
+        smoother.predict(1.0 + n / 30)
+        smoother.update(xy, 0.0 * score, size)
+        assert smoother.uncertainty()[0, 0, 0, 0] >= moved[0, 0]
+    smoother.clear(0)
+    smoother.begin(0, xy[0], np.array([0.0, 1.0]), 200.0)  # somebody else, whose hand is hidden
+    along, across = np.diagonal(smoother.uncertainty()[0, 0])
+    assert along - across < 0.2 * away * away
 
 
 def test_what_was_not_seen_for_a_while_is_ever_less_certain() -> None:
