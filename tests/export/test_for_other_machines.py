@@ -237,7 +237,7 @@ def test_what_is_not_told_at_all_is_not_taken_for_a_wrong_precision() -> None:
     from steadypose.export.build_trt import check_built
 
     assert "is not proved" in check_built({"other": 24}, "fp16")
-    assert check_built({"half": 23, "other": 1}, "fp16") == "convolutions: 23 half, 1 other"
+    assert check_built({"half": 23, "other": 1}, "fp16") == "layers with weights: 23 half, 1 other"
     with pytest.raises(EngineError, match="built as 24 float"):
         check_built({"float": 24}, "fp16")
 
