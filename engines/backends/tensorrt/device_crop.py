@@ -74,7 +74,11 @@ class DeviceCrops:
     ) -> None:
         self._driver, self._memory, self.crop_hw = driver, memory, crop_hw
         self._module = driver.load_module(image)
-        self._kernel = driver.kernel(self._module, KERNEL)
+        try:
+            self._kernel = driver.kernel(self._module, KERNEL)
+        except BaseException:
+            driver.free_module(self._module)
+            raise
         self._blocks = [_Block(np.empty(0, np.uint8), 0) for _ in range(2)]
         self._taken = 0  # the one that the GPU may be reading
         height, width = crop_hw

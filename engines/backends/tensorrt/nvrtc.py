@@ -25,6 +25,7 @@ _PACKAGED = ("nvidia/*/lib/libnvrtc.so.*", "nvidia/*/bin/nvrtc64_*_0.dll",
              "nvidia/*/bin/x86_64/nvrtc64_*_0.dll")  # fmt: skip
 _BUILTINS = ("libnvrtc-builtins.so.*", "nvrtc-builtins64_*.dll")
 _FIX = "cut crops on the CPU (--crops cpu)"
+_NEWEST = ("nvrtcGetCUBINSize", "nvrtcGetCUBIN")  # of what is called; the rest is older
 
 
 def compile_source(source: bytes, name: str, *, capability: str, cuda: str) -> bytes:
@@ -84,10 +85,20 @@ def _known(nvrtc: Any) -> list[int]:
 def _text(nvrtc: Any, program: Any, what: str) -> bytes:
     size = ctypes.c_size_t()
     named = f"nvrtcGet{what}"
-    _check(nvrtc, named, getattr(nvrtc, f"{named}Size")(program, ctypes.byref(size)))
+    _check(nvrtc, named, _function(nvrtc, f"{named}Size")(program, ctypes.byref(size)))
     buffer = ctypes.create_string_buffer(size.value)
-    _check(nvrtc, named, getattr(nvrtc, named)(program, buffer))
+    _check(nvrtc, named, _function(nvrtc, named)(program, buffer))
     return buffer.raw
+
+
+def _function(nvrtc: Any, name: str) -> Any:
+    try:
+        return getattr(nvrtc, name)
+    except AttributeError:
+        raise EngineUnavailableError(
+            f"CUDA's run-time compiler (libnvrtc) is too old: it has no {name}",
+            fix=f"install CUDA's newest for your driver, or {_FIX}",
+        ) from None
 
 
 def _check(nvrtc: Any, name: str, code: int) -> None:
@@ -98,19 +109,22 @@ def _check(nvrtc: Any, name: str, code: int) -> None:
 
 
 def _load_nvrtc(most: int) -> Any:
-    """The first NVRTC that is not of a later CUDA than ``most``."""
-    too_new = ""
+    """The first NVRTC that has all we call and is not of a later CUDA than ``most``."""
+    too_new, too_old = "", None
     for name in (*_packaged(), *_NAMES):
         try:
             library = ctypes.CDLL(name)
         except OSError:
             continue
         major, minor = ctypes.c_int(), ctypes.c_int()
-        _check(
-            library,
-            "nvrtcVersion",
-            library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)),
-        )
+        try:
+            version = _function(library, "nvrtcVersion")
+            for needed in _NEWEST:
+                _function(library, needed)
+        except EngineUnavailableError as error:
+            too_old = too_old or error
+            continue
+        _check(library, "nvrtcVersion", version(ctypes.byref(major), ctypes.byref(minor)))
         if major.value <= most:
             return library
         too_new = f"{major.value}.{minor.value}"
@@ -119,6 +133,8 @@ def _load_nvrtc(most: int) -> Any:
             f"CUDA's run-time compiler (libnvrtc) is of CUDA {too_new}, the driver knows {most}",
             fix=f"pip install 'nvidia-cuda-nvrtc-cu{most}', or {_FIX}",
         )
+    if too_old is not None:
+        raise too_old
     raise EngineUnavailableError(
         "CUDA's run-time compiler (libnvrtc) is not installed",
         fix=f"pip install nvidia-cuda-nvrtc{'' if most > 12 else f'-cu{most}'}, or {_FIX}",
