@@ -7,12 +7,13 @@ from typing import Literal
 
 Side = Literal["left", "right", "middle"]
 
-# A word of its own: left_x, x_left, l_x, x.l, leftX, LX, xL; left and right in full also without.
+# A word of its own: left_x, x_left, l_x, x.l, leftX, LX, xL; left and right in full also without
+# a border, but not in leftover or rightmost.
 _SIDE = (
     r"(?:(?<![A-Za-z])(?P<word>{0}|{1}|{2}|{3}|{4})(?![A-Za-z]))"
     r"|(?:^(?P<camel>{0}|{1}|{4})(?=[A-Z]))"
     r"|(?:(?<=[a-z0-9])(?P<end>{1}|{4})$)"
-    r"|(?:^(?P<first>{0}|{1}|{2})(?=[A-Za-z]))"
+    r"|(?:^(?P<first>{0}|{1}|{2})(?=[A-Za-z])(?!over|most|ward|ful))"
 )
 _LEFT = re.compile(_SIDE.format("left", "Left", "LEFT", "l", "L"))
 _RIGHT = re.compile(_SIDE.format("right", "Right", "RIGHT", "r", "R"))

@@ -164,6 +164,7 @@ def test_a_report_joins_what_the_user_says(
         ("lip", "middle", "lip"),
         ("root_of_tail", "middle", "root_of_tail"),
         ("leftover", "middle", "leftover"),
+        ("lefthand", "left", "hand"),
         ("left_hand_right_end", "left", "hand_right_end"),
         ("left", "left", "left"),
     ],
@@ -179,7 +180,8 @@ def test_twins_are_found_as_people_write_them(tmp_path: Path) -> None:
     assert chosen.skeleton.flip_pairs == ((1, 2), (3, 4))
     assert chosen.skeleton.name == "own"
     assert set(chosen.skeleton.sigmas) == {0.08}
-    assert right_twin("earLeft") is None  # a camel's end is part of the word
+    assert right_twin("earLeft") == "earRight"
+    assert right_twin("leftmost_ear") is None
     assert [read_skeleton(name).skeleton for name in SKELETONS] == list(SKELETONS.values())
 
 
