@@ -19,6 +19,7 @@ if __name__ == "__main__":
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,11 @@ def evaluate(arguments: argparse.Namespace) -> str:
         threads=arguments.threads,
         is_trusting=arguments.trust_engine,
     )
+    with closing(engine):
+        return visible_lines(_report(engine, arguments))
+
+
+def _report(engine: Engine, arguments: argparse.Namespace) -> list[str]:
     flip = ", flip test on" if arguments.flip_test else ""
     lines = [f"{engine.spec.name} on {engine.label}{flip}"]
     datasets = _datasets(arguments, engine)
@@ -210,8 +216,7 @@ def evaluate(arguments: argparse.Namespace) -> str:
         if arguments.sheet is not None:
             sheet = place_of(arguments.sheet, datasets, number)
             worst_sheet(engine, dataset, found, sheet, is_flip_tested=arguments.flip_test)
-    engine.close()
-    return visible_lines(lines)
+    return lines
 
 
 def build_parser() -> argparse.ArgumentParser:

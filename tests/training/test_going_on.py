@@ -123,13 +123,27 @@ def _emptied(saved: dict[str, Any]) -> Any:
     return saved
 
 
+def _placed(place: object) -> Any:
+    return lambda saved: {**saved, "place": place}
+
+
+def _stepped(step: object) -> Any:
+    return lambda saved: {**saved, "trainer": {**saved["trainer"], "step": step}}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda _: [1], "is no checkpoint of training.train"),
         (lambda saved: saved["trainer"]["network"], "is no checkpoint of training.train"),
         (_without("trainer"), "is no checkpoint of training.train"),
-        (lambda saved: {**saved, "place": [0]}, "is no checkpoint of training.train"),
+        (_placed([0]), "is no checkpoint of training.train"),
+        (_placed(None), "is no checkpoint of training.train"),
+        (_placed(3), "is no checkpoint of training.train"),
+        (_placed("ab"), "is no checkpoint of training.train"),
+        (_placed((-1, 0)), "is no checkpoint of training.train"),
+        (_stepped(None), "is no checkpoint of training.train"),
+        (_stepped([]), "is no checkpoint of training.train"),
         (_emptied, "does not fit the network"),
     ],
 )
@@ -141,6 +155,30 @@ def test_another_file_in_the_place_of_a_checkpoint_is_a_sentence(
     with pytest.raises(ModelFileError, match=message) as kept:
         start(finished).go()
     assert "weights.pt --out NEW" in kept.value.fix
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(
+            "[1]",
+            "7",
+            '"x"',
+            '{"a": 1}',
+            '{"stage": 5, "train": []}',
+            '{"stage": [7], "train": []}',
+        ),
+        *('{"stage": [{}], "train": [{}]}', '{"stage": [], "train": [7]}', 7, None, [1], "", "["),
+        '{"stage": [], "train": [{"options": 3}]}',
+    ],
+)
+def test_a_fingerprint_of_another_shape_is_another_version(tmp_path: Path, told: object) -> None:
+    from training.runs.checkpoints import changes_since, fingerprint
+
+    now = fingerprint(config_of(tmp_path), [8], first_stage=1, labels="a")
+    with pytest.raises(UsageError, match=r"other data or another version\n") as kept:
+        changes_since(told, now, tmp_path / "checkpoint.pt", stage=0)
+    assert "--out NEW" in kept.value.fix
 
 
 def test_what_was_learnt_does_not_depend_on_where_it_lies_or_how_it_is_called(

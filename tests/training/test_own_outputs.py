@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from steadypose.engines.errors import EngineError, UsageError
 from steadypose.realtime.command.own_files import is_ours
 from steadypose.realtime.model.places import POSE_RESNET
 from tests.support.drawn import look_at
@@ -60,6 +61,34 @@ def test_evaluate_replaces_nothing_of_others(
     assert main(words) == 2
     assert "no run of steadypose wrote it" in capsys.readouterr().err
     assert theirs.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("step", ["_datasets", "check_places", "measure"])
+def test_evaluate_closes_its_engine_whatever_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    import training.evaluate as command
+
+    opened: list[Any] = []
+    real = command.open_any
+
+    def kept(*arguments: Any, **options: Any) -> Any:
+        opened.append(real(*arguments, **options))
+        return opened[-1]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UsageError("it breaks", fix="wait")
+
+    monkeypatch.setattr(command, "open_any", kept)
+    monkeypatch.setattr(command, "_datasets", lambda *_: [SimpleNamespace(name="arrows")])
+    monkeypatch.setattr(command, "check_places", lambda *_: None)
+    monkeypatch.setattr(command, step, refuse)
+    labels = coco_file(tmp_path, count=2)
+    assert command.main([str(POSE_RESNET), "--coco", str(labels)]) == 2
+    assert "it breaks" in capsys.readouterr().err
+    (engine,) = opened
+    with pytest.raises(EngineError, match="closed"):
+        engine.infer(np.zeros((1, *engine.spec.input_hw, 3), np.uint8))
 
 
 def test_check_replaces_its_own_sheet_and_nothing_of_others(

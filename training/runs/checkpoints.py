@@ -107,8 +107,11 @@ def _is_checkpoint(saved: Any) -> bool:
     if not isinstance(saved, dict) or not {*_PARTS} <= set(saved):
         return False
     trainer, place = saved["trainer"], saved["place"]
-    has_trainer = isinstance(trainer, dict) and {*_STATE} <= set(trainer)
-    return has_trainer and len(place) == 2 and all(isinstance(v, int) for v in place)
+    if not isinstance(trainer, dict) or not {*_STATE} <= set(trainer):
+        return False
+    if not isinstance(place, (list, tuple)) or len(place) != 2:
+        return False
+    return all(type(v) is int and v >= 0 for v in (*place, trainer["step"]))
 
 
 def no_checkpoint(path: Path, why: str) -> ModelFileError:
@@ -175,10 +178,7 @@ def changes_since(saved: object, now: str, checkpoint: Path, *, stage: int) -> l
     """
     if saved == now:
         return []
-    try:
-        before, after = parse_json(str(saved)), parse_json(now)
-    except ValueError:
-        before, after = {}, {}
+    before, after = _told(saved), _told(now)
     was, now_is = _flat(before), _flat(after)
     changed = [key for key in {**was, **now_is} if was.get(key) != now_is.get(key)]
     shown = "; ".join(
@@ -199,6 +199,21 @@ def changes_since(saved: object, now: str, checkpoint: Path, *, stage: int) -> l
         + (f": {shown}" if shown and before else ""),
         fix=f"{go_on(checkpoint)}; or restore the config it was begun with",
     )
+
+
+def _told(text: object) -> dict[str, Any]:
+    """What a fingerprint says; nothing where it is none, or has another version's shape."""
+    try:
+        told = parse_json(str(text))
+    except ValueError:
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    stages, train = told.get("stage"), told.get("train")
+    if not isinstance(stages, list) or not isinstance(train, list):
+        return {}
+    has_options = all(isinstance(v, dict) and isinstance(v.get("options"), dict) for v in train)
+    return told if has_options and all(isinstance(v, dict) for v in stages) else {}
 
 
 def _begun(told: dict[str, Any], stage: int) -> dict[str, Any]:
