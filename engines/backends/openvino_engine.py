@@ -60,7 +60,7 @@ class OpenVinoEngine(BaseEngine):
             self._compile(core, path, spec, "CPU", _cpu_config(options))
             built = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
             threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
-            # Of every batch size it keeps some megabytes a crop, and more crops gain no time.
+            # Of every batch size it keeps memory, which grows with the number of crops.
             self._at_a_time = min(self._at_a_time, max(_FEW, threads))
             label = f"openvino {_our_name(built)}, {count_threads(threads)}"
         super().__init__("openvino", spec, label)

@@ -12,7 +12,8 @@ def free_pages() -> None:
     """Give back what a finished file's encoder held; nothing where the C library is not glibc.
 
     It would keep that, in pieces into which the encoder of the next file does not fit: each file
-    of a long recording would cost some megabytes more. Takes some milliseconds.
+    of a long recording would cost more than the last. The time it takes grows with what is free,
+    and whoever allocates may wait that long: called where a file ends, on the thread that wrote it.
     """
     trim = _trim()
     if trim is not None:

@@ -38,8 +38,8 @@ def test_only_the_connection_to_this_screen_is_watched_and_its_end_is_seen(
 ) -> None:
     with socket.socket(socket.AF_UNIX if kind == "by a name" else socket.AF_INET) as listener:
         if kind == "by a name":
-            listener.bind("\0/tmp/.X11-unix/X4713")
-            number = 4713
+            number = 10_000 + 2 * os.getpid()  # no other worker's or run's, nor the one after it
+            listener.bind(f"\0/tmp/.X11-unix/X{number}")
         else:
             number = _bind_to_a_display(listener)
         listener.listen()
