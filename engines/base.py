@@ -165,6 +165,15 @@ class Cutter(Engine, Protocol):
         ...
 
 
+def as_cutter(engine: Engine) -> Cutter | None:
+    """The engine, where it may cut crops itself.
+
+    To be asked once for each engine: looking at a protocol's members takes some 30 microseconds
+    before Python 3.12.
+    """
+    return engine if isinstance(engine, Cutter) else None
+
+
 def cut_all(parts: Sequence[Uncut], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
     """(N, h, w, 3) crops of all parts, cut on the CPU."""
     crops = np.empty((sum(map(len, parts)), *size_hw, 3), np.uint8)

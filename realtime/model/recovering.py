@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.base import Cutter, Engine, Uncut, cut_all
+from steadypose.engines.base import Engine, Uncut, as_cutter, cut_all
 from steadypose.engines.engine_file import SUFFIX, read_info
 from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.file_io import sha256_of
@@ -131,7 +131,8 @@ class RecoveringEngine:
         say: Callable[[str], None],
         spec: ModelSpec | None = None,
     ) -> None:
-        self._engine, self._spec, self._say = engine, spec or engine.spec, say
+        self._engine, self._cutter = engine, as_cutter(engine)
+        self._spec, self._say = spec or engine.spec, say
         self._successors = list(successors)
         self._may_lose = bool(successors)
         self.is_lost = False
@@ -161,12 +162,12 @@ class RecoveringEngine:
     @property
     def is_cutting(self) -> bool:
         """See ``Cutter.is_cutting``."""
-        return isinstance(self._engine, Cutter) and self._engine.is_cutting
+        return self._cutter is not None and self._cutter.is_cutting
 
     def stage(self, part: Uncut) -> None:
         """See ``Cutter.stage``."""
-        if isinstance(self._engine, Cutter):
-            self._engine.stage(part)
+        if self._cutter is not None:
+            self._cutter.stage(part)
 
     def start(self, crops: NDArray[np.uint8]) -> None:
         """See ``Engine.start``; a failure is dealt with at once."""
@@ -196,8 +197,8 @@ class RecoveringEngine:
             try:
                 if isinstance(crops, np.ndarray):
                     self._engine.start(crops)
-                elif isinstance(self._engine, Cutter):
-                    self._engine.start_uncut(crops)
+                elif self._cutter is not None:
+                    self._cutter.start_uncut(crops)
                 else:
                     self._engine.start(cut_all(crops, self._spec.input_hw))
             except EngineError as error:
@@ -239,7 +240,7 @@ class RecoveringEngine:
             if engine.spec.input_hw != self._spec.input_hw:
                 engine.close()
                 continue
-            self._engine = engine
+            self._engine, self._cutter = engine, as_cutter(engine)
             if isinstance(engine, Telling):
                 engine.listen(self._say)
             self._say(f"the engine failed ({error.what}); the run goes on with {engine.label}")

@@ -18,6 +18,7 @@ from steadypose.engines.base import (
     Engine,
     Turns,
     Uncut,
+    as_cutter,
     check_crops,
     cut_all,
     no_people,
@@ -69,6 +70,7 @@ class SharedEngine:
         )
         self._thread.start()
         self._engine = opened.result()
+        self._cutter = as_cutter(self._engine)
 
     @property
     def spec(self) -> ModelSpec:
@@ -94,7 +96,7 @@ class SharedEngine:
     @property
     def is_cutting(self) -> bool:
         """Whether the engine wants frames instead of crops."""
-        return isinstance(self._engine, Cutter) and self._engine.is_cutting
+        return self._cutter is not None and self._cutter.is_cutting
 
     def submit(self, crops: Batch) -> Future[Found]:
         """Have a batch worked on, in turn; it must not change meanwhile.
@@ -123,10 +125,11 @@ class SharedEngine:
         except BaseException as error:
             opened.set_exception(error)
             return
+        cutter = as_cutter(engine)
         opened.set_result(engine)
         try:
             while batch := self._next():
-                _compute(engine, batch)
+                _compute(engine, cutter, batch)
                 self._free_s = time.perf_counter()
                 self.batches.append(len(batch))
                 del self.batches[:-10_000]
@@ -152,9 +155,11 @@ class SharedEngine:
             return batch
 
 
-def _compute(engine: Engine, batch: list[tuple[Batch, Future[Found]]]) -> None:
+def _compute(
+    engine: Engine, cutter: Cutter | None, batch: list[tuple[Batch, Future[Found]]]
+) -> None:
     try:
-        _start(engine, [crops for crops, _ in batch])
+        _start(engine, cutter, [crops for crops, _ in batch])
         people = engine.finish()
         others, took_ms = engine.others, engine.took_ms
         first = 0
@@ -168,11 +173,11 @@ def _compute(engine: Engine, batch: list[tuple[Batch, Future[Found]]]) -> None:
                 done.set_exception(error)
 
 
-def _start(engine: Engine, batches: Sequence[Batch]) -> None:
+def _start(engine: Engine, cutter: Cutter | None, batches: Sequence[Batch]) -> None:
     """All of them as one: frames where each is one and the engine cuts, else crops."""
     uncut = [part for batch in batches if not isinstance(batch, np.ndarray) for part in batch]
-    if isinstance(engine, Cutter) and sum(map(len, uncut)) == sum(map(_size, batches)):
-        engine.start_uncut(uncut)
+    if cutter is not None and sum(map(len, uncut)) == sum(map(_size, batches)):
+        cutter.start_uncut(uncut)
         return
     size_hw = engine.spec.input_hw
     crops = [b if isinstance(b, np.ndarray) else cut_all(b, size_hw) for b in batches]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.base import Cutter, Engine, Uncut
+from steadypose.engines.base import Engine, Uncut, as_cutter
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
 
@@ -24,7 +24,7 @@ class Cutting:
 
     def __init__(self, engine: Engine, most: int) -> None:
         self._engine, self._spec = engine, engine.spec
-        self._cutter = engine if isinstance(engine, Cutter) else None
+        self._cutter = as_cutter(engine)
         # One buffer may be in the engine while the next is filled.
         shape = (most, *self._spec.input_hw, 3)
         self._buffers = (np.empty(shape, np.uint8), np.empty(shape, np.uint8))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
-from steadypose.engines.base import Engine, Uncut, cut_all
+from steadypose.engines.base import Cutter, Engine, Uncut, cut_all
 from steadypose.engines.errors import EngineError
 from steadypose.engines.model_file import read_spec
 from steadypose.realtime.datatypes import Frame, Pose
@@ -275,6 +275,34 @@ def test_a_gpu_that_is_lost_with_a_frame_in_it_gives_its_poses_from_the_cpu(
     assert engine.label == "fake"
     assert_alike(found, on_cpu)
     engine.close()
+
+
+def test_whether_an_engine_cuts_is_looked_up_once_and_again_after_a_loss(
+    cuda: FakeCuda, gpu: Watched, monkeypatch: pytest.MonkeyPatch, network: Network
+) -> None:
+    asked: list[Any] = []
+    real = type(Cutter).__instancecheck__
+
+    def counted(kind: Any, thing: Any) -> bool:
+        if kind is Cutter:
+            asked.append(type(thing))
+        return real(kind, thing)
+
+    monkeypatch.setattr(type(Cutter), "__instancecheck__", counted)
+    last = FakeEngine(SPEC, answer=network)
+    shared = SharedEngine(lambda: RecoveringEngine(gpu.open(), (lambda: last,), say=lambda _: None))
+    nested = RecoveringEngine(shared.share(), (), say=lambda _: None)
+    counts: list[int] = []
+
+    def before(index: int) -> None:
+        counts.append(len(asked))
+        assert nested.is_cutting is (index <= 8)
+        cuda.is_lost = index == 8
+
+    follow(nested, demo(), before=before)
+    assert counts[1] == counts[8] > 0
+    assert counts[9:] == [counts[8] + 1] * (FRAMES - 9)  # of the successor
+    shared.close()
 
 
 class Kept:
