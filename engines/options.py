@@ -67,7 +67,7 @@ class EngineOptions:
     device: int = 0
     is_blocking: bool = False
     openvino_device: str = "CPU"
-    crops: str = "auto"
+    crops: str = "cpu"
     remote: RemoteOptions = field(default_factory=RemoteOptions)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.wording.advice import typed_here
 from steadypose.engines.wording.telling import tell, tell_raw
 from steadypose.realtime.model import zoo
 from steadypose.realtime.model.choice import choose_model
@@ -40,7 +41,7 @@ def choose_network(*, is_fetching: bool) -> Path:
     except SteadyposeError as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None  # stopping the download stops the build as well
-        _say(f"{error.what} ({error.fix}); going on with {_SHIPS}")
+        _say(f"{error.what} ({typed_here(error.fix)}); going on with {_SHIPS}")
         return POSE_RESNET
 
 

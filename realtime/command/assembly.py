@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from steadypose.engines.base import Engine
@@ -10,7 +11,7 @@ from steadypose.engines.foreign.claims import Claim
 from steadypose.realtime.app.display import Display
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.console import progress_printer
-from steadypose.realtime.command.run_info import describe_run
+from steadypose.realtime.command.run_info import describe_engine, describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.live.sender import Live
@@ -59,6 +60,7 @@ def assemble(
         video=settings.video,
         split=settings.split,
         run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
+        engine_info=partial(describe_engine, engine),
         second_pass=second_pass if settings.is_offline_smoothed else None,
         dropped=lambda: source.dropped,
         live=live,

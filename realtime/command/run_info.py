@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from steadypose.engines.base import Engine
+from steadypose.engines.base import Engine, as_cutter
 from steadypose.realtime.command.machine import machine
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.sources.address import shown_option
@@ -38,7 +38,7 @@ def describe_run(
         "model_file": settings.model,
         "skeleton": skeleton.name,
         "limbs": [[names[a], names[b]] for a, b in skeleton.limbs],
-        "backend": engine.label,
+        **describe_engine(engine),
         "precision": settings.precision,
         "source": {"label": source.label, "fps": source.fps, "is_live": source.is_live},
         "persons": settings.persons,
@@ -46,3 +46,10 @@ def describe_run(
         "machine": machine(),
         "options": [shown_option(text) for text in typed],
     }
+
+
+def describe_engine(engine: Engine) -> dict[str, Any]:
+    """What computes, and who cuts the crops: found out on the first frame."""
+    cutter = as_cutter(engine)
+    is_cutting = cutter is not None and cutter.is_cutting
+    return {"backend": engine.label, "crops": "device" if is_cutting else "cpu"}

@@ -35,7 +35,8 @@ class Settings:
         device: Number of the GPU.
         openvino_device: See ``EngineOptions``.
         is_blocking: Sleep while the GPU works.
-        crops: Who cuts crops, of ``steadypose.engines.options.CROPS``.
+        crops: Who cuts crops, of ``steadypose.engines.options.CROPS``; ``auto`` measures only
+            where all sources are live or paced: two runs on a file give one recording.
         persons: How many people to follow.
         smoother: A name of ``steadypose.realtime.smooth.presets.NAMES``.
         is_predicting: Draw people in the window where they will be when it is seen.
@@ -95,7 +96,7 @@ class Settings:
     def engine_options(self, threads: int) -> EngineOptions:
         """How to open the engine, on some threads."""
         every = (self.source, *self.further)
-        is_live = any(is_camera(source) or source.is_paced for source in every)
+        live = [is_camera(source) or source.is_paced for source in every]
         return EngineOptions(
             self.precision,
             threads,
@@ -103,8 +104,8 @@ class Settings:
             self.device,
             self.is_blocking,
             self.openvino_device,
-            self.crops,
-            remote=replace(self.remote, is_live=is_live),
+            "cpu" if self.crops == "auto" and not all(live) else self.crops,
+            remote=replace(self.remote, is_live=any(live)),
         )
 
     @property

@@ -42,6 +42,7 @@ class Outputs:
         video: Path of the video.
         split: Where each goes on in another file.
         run_info: What the sidecar says, see ``Sidecar``; None: there is no sidecar.
+        engine_info: Likewise, but asked when a recording begins, after its first frame.
         second_pass: Called with each finished table, its format and the claim on it.
         dropped: Asked at the end how many frames the source gave up.
         live: Poses go there whether or not they are recorded.
@@ -55,6 +56,7 @@ class Outputs:
     video: Path | None = None
     split: Limit | None = None
     run_info: Mapping[str, Any] | None = None
+    engine_info: Callable[[], Mapping[str, Any]] = dict
     second_pass: Callable[[Path, TableFormat, Claim | None], None] | None = None
     dropped: Callable[[], int] = lambda: 0
     live: Live = field(default_factory=Live)
@@ -233,7 +235,7 @@ class Outputs:
         described = described_by(self._paths())
         if self.run_info is not None and described is not None:
             height, width = frame.size_hw
-            run_info = {**self.run_info, "frame_size_wh": [width, height]}
+            run_info = {**self.run_info, **self.engine_info(), "frame_size_wh": [width, height]}
             self._sidecar = Sidecar(sidecar_path(described), run_info)
         for table in self.tables:  # those opened are closed even where one cannot be
             recorder = record_table(table, self.skeleton, self.split, self._claims)

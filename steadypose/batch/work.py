@@ -21,7 +21,7 @@ from steadypose.engines.foreign.claims import Claim
 from steadypose.engines.foreign.files import check_regular
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.command.engine_opening import open_for
-from steadypose.realtime.command.run_info import describe_run
+from steadypose.realtime.command.run_info import describe_engine, describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.recovering import RecoveringEngine, recovering
@@ -169,6 +169,7 @@ class Worker:
             tables=settings.tables,
             video=settings.video,
             run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
+            engine_info=partial(describe_engine, engine),
             second_pass=_smooth_again if settings.is_offline_smoothed else None,
             dropped=lambda: source.dropped,
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +15,12 @@ from steadypose.engines.backends.tensorrt import cropping, nvrtc
 from steadypose.engines.backends.tensorrt.batches import in_batches
 from steadypose.engines.backends.tensorrt.device_crop import SOURCE
 from steadypose.engines.backends.tensorrt.engine import TensorRtEngine
+from steadypose.engines.backends.tensorrt.lanes import Lane, Lanes
 from steadypose.engines.backends.tensorrt.nvrtc import compile_source
 from steadypose.engines.base import Cutter, Uncut, cut_all
 from steadypose.engines.errors import EngineError
+from steadypose.engines.options import EngineOptions
+from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
@@ -176,15 +181,74 @@ def test_without_the_compiler_the_cpu_cuts_and_it_is_said(
 ) -> None:
     monkeypatch.setattr(nvrtc, "_packaged", list)
     monkeypatch.setattr(nvrtc, "_NAMES", ())
+    monkeypatch.setattr(shutil, "which", lambda _: sys.executable)
     engine = open_on(cuda, monkeypatch, TINY_SPEC, crops="auto")
     (said,) = listened(engine)
     assert said.startswith("crops are cut by the CPU: CUDA's run-time compiler (libnvrtc) is not")
-    assert "pip install nvidia-cuda-nvrtc-cu12" in said
+    assert "; pip install nvidia-cuda-nvrtc-cu12, or cut crops on the CPU" in said
     assert not engine.is_cutting
     assert "crops by the GPU" not in engine.label
     part = frame_of((360, 640))
     np.testing.assert_allclose(infer(engine, part), brightness([part]), atol=1e-6)
     engine.close()
+
+
+def test_what_can_be_installed_is_installed_into_this_python(
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvrtc, "_packaged", list)
+    monkeypatch.setattr(nvrtc, "_NAMES", ())
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(sys, "executable", "/opt/pose/bin/python")
+    engine = open_on(cuda, monkeypatch, TINY_SPEC, crops="auto")
+    (said,) = listened(engine)
+    assert "; /opt/pose/bin/python -m pip install nvidia-cuda-nvrtc-cu12, or" in said
+    engine.close()
+
+
+def test_a_graph_of_uncut_crops_that_cannot_be_recorded_is_no_fault_of_the_others(
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Lanes.enqueue
+
+    def enqueue(self: Lanes, lane: Lane, *, is_cut: bool = False) -> None:
+        if is_cut and cuda.recording:
+            raise EngineError("no second recording", fix="none")
+        real(self, lane, is_cut=is_cut)
+
+    monkeypatch.setattr(Lanes, "enqueue", enqueue)
+    engine = open_on(cuda, monkeypatch, TINY_SPEC)
+    assert len(cuda.graphs) == 4  # with their uploads, one for each batch size
+    assert engine.label.endswith("buffers by pycuda")
+    part = frame_of((360, 640))
+    np.testing.assert_allclose(infer(engine, part), brightness([part]), atol=GREY)
+    assert engine.label.endswith(", crops by the GPU without a CUDA graph (no second recording)")
+    engine.close()
+    assert (cuda.memory, cuda.modules, cuda.graphs, cuda.contexts) == ({}, {}, {}, 0)
+
+
+def test_who_asks_for_nothing_gets_the_cpus_crops() -> None:
+    assert EngineOptions().crops == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("words", "way"),
+    [
+        (("--source", "0"), "auto"),
+        (("--source", "clip.mp4"), "cpu"),
+        (("--source", "clip.mp4", "--realtime"), "auto"),
+        (("--source", "clip.mp4", "--crops", "auto"), "cpu"),
+        (("--source", "clip.mp4", "--crops", "device"), "device"),
+        (("--source", "0", "--crops", "cpu"), "cpu"),
+        (("--source", "0", "--source", "clip.mp4"), "cpu"),
+        (("--source", "0", "--source", "1"), "auto"),
+    ],
+)
+def test_only_where_every_source_has_its_own_time_it_is_measured(
+    words: tuple[str, ...], way: str
+) -> None:
+    settings = to_settings(build_parser().parse_args(list(words)), None)
+    assert settings.engine_options(1).crops == way
 
 
 def without(cuda: FakeCuda, *names: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,15 +143,19 @@ def test_a_yes_without_a_network_goes_on_with_what_ships(
     )
 
 
+@pytest.mark.parametrize("is_active", [True, False])
 def test_a_yes_without_torch_goes_on_with_what_ships(
-    published: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
+    published: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch, *, is_active: bool
 ) -> None:
+    monkeypatch.setattr(sys, "executable", "/opt/pose/bin/python")
+    monkeypatch.setattr(shutil, "which", lambda _: "/opt/pose/bin/python" if is_active else None)
+    pip = "pip" if is_active else "/opt/pose/bin/python -m pip"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != "torch" or None)
     seen = answer("y\n")
     assert choose_network(is_fetching=False) == POSE_RESNET
     assert seen.getvalue() == QUESTION + (
         "--fetch needs torch to export res50-coco-256x192 "
-        "(pip install -r requirements-export.txt); going on with "
+        f"({pip} install -r requirements-export.txt); going on with "
         "pose_resnet18_192x160, which ships\n"
     )
 

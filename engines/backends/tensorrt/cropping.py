@@ -18,6 +18,7 @@ from steadypose.engines.backends.tensorrt.device_crop import SOURCE, DeviceCrops
 from steadypose.engines.backends.tensorrt.nvrtc import compile_source
 from steadypose.engines.base import Uncut, cut_all
 from steadypose.engines.errors import EngineUnavailableError, SteadyposeError
+from steadypose.engines.wording.advice import typed_here
 
 _ROUNDS = 8  # of each way, in turn; the quickest counts
 _MOST_APART = 1  # grey levels
@@ -144,7 +145,7 @@ class Cropping:
 
 def _reason(error: SteadyposeError | OSError) -> str:
     if isinstance(error, EngineUnavailableError):  # something can be installed
-        return f"{error.what}; {error.fix}"
+        return f"{error.what}; {typed_here(error.fix)}"
     return error.what if isinstance(error, SteadyposeError) else str(error)
 
 

@@ -108,6 +108,8 @@ class TensorRtEngine:
         """Product, version, precision, GPU and how it is launched."""
         how = f", no CUDA graph ({self.lanes.refusal})" if self.lanes.refusal else ""
         crops = ", crops by the GPU" if self._cropping.is_settled else ""
+        if crops and self.lanes.cut_refusal:
+            crops += f" without a CUDA graph ({self.lanes.cut_refusal})"
         return (
             f"{self._api.flavor} {self._api.version} {self._info.precision}, {self._gpu}, "
             f"buffers by {self._memory.name}{how}{crops}"

@@ -75,6 +75,8 @@ class Lanes:
         """How many contexts were made so far."""
         self.refusal = ""
         """Why there are no graphs; empty: there are."""
+        self.cut_refusal = ""
+        """Why there are none of crops that the GPU has cut."""
         height, width = spec.input_hw
         self.crop_bytes, self.pose_bytes = height * width * 3, spec.output_rows * 3 * 4
         self.host_in: Bytes = memory.host(most * self.crop_bytes)
@@ -218,7 +220,10 @@ class Lanes:
         except EngineError as error:
             if graph is not None:
                 self._driver.free_graph(graph)
-            self.refusal = error.what[:80]
+            if is_cut:
+                self.cut_refusal = error.what[:80]
+            else:
+                self.refusal = error.what[:80]
             self._api.log.errors.clear()
             return None
         return graph

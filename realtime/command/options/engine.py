@@ -134,8 +134,8 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         "--crops",
         choices=CROPS,
         default=DEFAULTS.crops,
-        help="TensorRT: who cuts people out of a frame; auto measures it on the first one "
-        "(default: %(default)s)",
+        help="TensorRT: who cuts people out of a frame; auto measures it on a camera's first one, "
+        "and leaves files to the CPU (default: %(default)s)",
     )
     engine.add_argument(
         "--threads",

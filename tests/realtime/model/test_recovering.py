@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,23 +63,36 @@ def test_crops_of_the_gpu_and_of_the_cpu_give_one_recording_also_where_the_gpus_
     built: Path, cuda: FakeCuda, tiny_path: Path, tmp_path: Path,  # noqa: F811
     capsys: pytest.CaptureFixture[str], words: tuple[str, ...],
 ) -> None:  # fmt: skip
-    def run(crops: str) -> tuple[list[str], str]:
+    def run(crops: str, *more: str) -> tuple[list[str], str]:
         output = tmp_path / f"{crops}.csv"
         told = ["--source", "demo", "--headless", "--model", str(tiny_path), "--max-frames", "24",
-                "--csv", str(output), "--force", "--crops", crops, *words]  # fmt: skip
+                "--csv", str(output), "--force", "--crops", crops, *words, *more]  # fmt: skip
         assert cli.main(told) == 0
         said = capsys.readouterr()
         assert "24 frames" in said.out
         return output.read_text().splitlines(), said.err
 
+    def described(crops: str) -> str:
+        meta = json.loads((tmp_path / f"{crops}.meta.json").read_text())
+        assert meta["backend"].endswith(", crops by the GPU") is (meta["crops"] == "device")
+        return str(meta["crops"])
+
     wanted, said = run("cpu")
     assert cuda.calls.count("cuLaunchKernel") == 0
     assert "crops are cut" not in said
+    assert described("cpu") == "cpu"
+    unmeasured, said = run("auto")  # of a file two runs give one recording
+    assert unmeasured == wanted
+    assert "crops are cut" not in said
+    assert cuda.calls.count("cuLaunchKernel") == 0
+    assert described("auto") == "cpu"
     found, said = run("device")
     assert cuda.calls.count("cuLaunchKernel") > 24
     assert "crops are cut" not in said
-    _, said = run("auto")
+    assert described("device") == "device"
+    _, said = run("auto", "--realtime")
     assert "crops are cut by the CPU: a frame takes" in said  # NumPy is no match for OpenCV
+    assert described("auto") == "cpu"
     launches = cuda.calls.count("cuLaunchKernel")
     real = cuda.library.cuLaunchKernel
 
