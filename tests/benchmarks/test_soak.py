@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.loop.soak.__main__ import judged
+from benchmarks.loop.soak.counting import Shift
 from benchmarks.loop.soak.watching import Second, Watcher, growth_of, quiet_ages
+from steadypose.realtime.model.places import ROOT
 
 STEADY_MIB = 400.0 + np.random.default_rng(0).normal(0.0, 1.0, 600)
 
@@ -49,6 +55,56 @@ def test_frames_of_seconds_that_others_used_are_not_judged() -> None:
     seconds = [Second(0.0, 1.0, 2, 0.0), Second(1.0, 1.0, 5, 1.9), Second(2.0, 1.0, 6, 0.1)]
     ages_ms = np.array([10, 11, 900, 901, 902, 12, 13], np.float32)
     assert quiet_ages(seconds, ages_ms).tolist() == [10, 11, 12]
+
+
+def test_frames_that_a_stopped_process_held_are_not_judged() -> None:
+    """Nobody else needs the machine where somebody stops all that runs."""
+    seconds = [Second(0.0, 1.0, 2, 0.0), Second(33.0, 1.0, 5, 0.0, took_s=33.0)]
+    assert quiet_ages(seconds, np.array([10, 11, 32_780, 12, 13], np.float32)).tolist() == [10, 11]
+
+
+@pytest.mark.parametrize(
+    ("others_cores", "age_ms", "code", "told"),
+    [
+        (0.0, 60.0, 0, "yes"),
+        (0.0, 900.0, 1, "no"),
+        (1.9, 60.0, 3, "not judged: the machine was busy"),
+        (1.9, 900.0, 3, "not judged: the machine was busy"),
+    ],
+)
+def test_a_soak_that_judges_no_age_is_not_passed(
+    tmp_path: Path, others_cores: float, age_ms: float, code: int, told: str
+) -> None:
+    shift = Shift(tmp_path, 600, np.full(600, age_ms, np.float32))
+    seconds = [Second(float(n), 400.0, 30 * n, others_cores) for n in range(1, 21)]
+    soak = SimpleNamespace(
+        shifts=[shift], watcher=SimpleNamespace(seconds=seconds), counts={"full": 0}
+    )
+    rows, found = judged(soak, (6, 1), (6, 1))  # type: ignore[arg-type]
+    assert (rows[-1][-1], found) == (told, code)
+
+
+FULL_TWICE = """
+import sys
+from pathlib import Path
+from benchmarks.loop.soak import soaking, troubled
+troubled._PICTURES, troubled._EMPTY = 8, 2
+soak = soaking.Soak(Path(sys.argv[1]), 0.0)
+soak._through({"full": 3}, 0.03)
+print(soak.counts["full"], sum(shift.is_refused for shift in soak.shifts))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_each_full_disk_ends_a_run_however_close_they_come(tmp_path: Path) -> None:
+    """In a process of its own, which can write no file meanwhile."""
+    pytest.importorskip("av")
+    pytest.importorskip("pyarrow")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_TWICE, str(tmp_path)],
+        capture_output=True, text=True, cwd=ROOT, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stdout == "3 3\n", done.stderr
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")

@@ -52,6 +52,7 @@ class Soak:
         self._app: App | None = None
         self._is_over = False
         self._frames_before = self._runs = 0
+        self._is_full = False
         self._changing = threading.Lock()
         self.shifts: list[Shift] = []
         self.watcher = Watcher(self._delivered)
@@ -74,7 +75,7 @@ class Soak:
     def _through(self, plan: Mapping[str, int], seconds: float) -> None:
         """One run after another, until all trouble is over."""
         self._is_over = False
-        trouble = threading.Thread(target=self._trouble, args=(plan, seconds))
+        trouble = threading.Thread(target=self._trouble, args=(plan, seconds), daemon=True)
         trouble.start()
         while not self._is_over:
             self._shift()
@@ -116,10 +117,11 @@ class Soak:
                 step()
             except RecordError:
                 shift.is_refused = True
-        _let_write(is_let=True)  # somebody freed the disk
         shift.frames = app.clock.frames
         shift.ages_ms = app.clock.column("age").copy()
         with self._changing:
+            _let_write(is_let=True)  # somebody freed the disk
+            self._is_full = False
             self._app, self._frames_before = None, self._frames_before + shift.frames
 
     def _plugged_in(self) -> LiveSource:
@@ -142,7 +144,7 @@ class Soak:
             if name == "deaf":
                 self._ear.toggle()
             elif name == "full":
-                _let_write(is_let=False)
+                self._fill()
             else:
                 self._camera.trouble(name)
         time.sleep(max(0.0, begin_s + seconds - time.perf_counter()))
@@ -150,6 +152,17 @@ class Soak:
         app = self._app
         if app is not None:
             app.quit()
+
+    def _fill(self) -> None:
+        """Let the disk take nothing more, once a run records that it has not ended already."""
+        while True:
+            with self._changing:
+                is_recording = self._app is not None and self._app.clock.frames > 0
+                if is_recording and not self._is_full:
+                    self._is_full = True
+                    _let_write(is_let=False)
+                    return
+            time.sleep(0.01)
 
 
 class _Ear:

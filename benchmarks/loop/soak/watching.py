@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 _EVERY_S = 1.0
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
+_MOST_S = 1.5  # between two looks; after more, the process itself was stopped, or starved
 _OTHERS_CORES = 0.25  # what others may use of the machine in a second that counts for the age
 _MOST_POINTS = 400
 
@@ -28,17 +29,24 @@ class Second:
             system likes, and are left out.
         frames: Delivered so far, in all runs.
         others_cores: Processors that other programs used since the look before.
+        took_s: Since the look before.
     """
 
     at_s: float
     memory_mib: float
     frames: int
     others_cores: float
+    took_s: float = _EVERY_S
 
     @property
     def is_quiet(self) -> bool:
         """Whether the machine was the process's own."""
-        return self.others_cores < _OTHERS_CORES
+        return self.others_cores < _OTHERS_CORES and not self.is_stopped
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process did not run for a while: a frame ages meanwhile, whatever it does."""
+        return self.took_s > _MOST_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +94,10 @@ class Watcher:
         before_s, before_others_s = time.perf_counter(), _others_s()
         while not self._stop.wait(_EVERY_S):
             now_s, others_s = time.perf_counter(), _others_s()
-            cores = (others_s - before_others_s) / (now_s - before_s)
+            took_s = now_s - before_s
+            cores = (others_s - before_others_s) / took_s
             before_s, before_others_s = now_s, others_s
-            self.seconds.append(Second(now_s, anonymous_mib(), self._frames(), cores))
+            self.seconds.append(Second(now_s, anonymous_mib(), self._frames(), cores, took_s))
 
 
 def growth_of(seconds: list[Second]) -> Growth:
