@@ -49,7 +49,7 @@ def summary_table() -> str:
         return f"{jitter} %, {lag} ms"
 
     frame_rates = (
-        _cell(speed, ("balanced (default), 2 threads", "AVX2 fp32"), "fps"),
+        _cell(speed, ("balanced (default), 2 threads (its default)", "AVX2 fp32"), "fps"),
         _cell(speed, ("MediaPipe Pose full", "AVX2"), "fps"),
     )
     start = _cell("startup.md", ("command to first annotated frame, s",), "median")
