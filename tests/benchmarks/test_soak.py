@@ -98,7 +98,6 @@ print(soak.counts["full"], sum(shift.is_refused for shift in soak.shifts))
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 def test_each_full_disk_ends_a_run_however_close_they_come(tmp_path: Path) -> None:
     """In a process of its own, which can write no file meanwhile."""
-    pytest.importorskip("av")
     pytest.importorskip("pyarrow")
     done = subprocess.run(
         [sys.executable, "-c", FULL_TWICE, str(tmp_path)],

@@ -335,9 +335,10 @@ def test_a_disk_that_does_not_answer_is_given_up(
 
 
 def test_at_the_end_a_disk_that_does_not_answer_is_waited_for_ten_seconds(tmp_path: Path) -> None:
-    gate, waits = threading.Event(), list[float]()
+    gate, is_stuck, waits = threading.Event(), threading.Event(), list[float]()
 
     def stuck(_: int) -> None:
+        is_stuck.set()
         gate.wait(10.0)
 
     def join(timeout: float) -> None:
@@ -346,6 +347,7 @@ def test_at_the_end_a_disk_that_does_not_answer_is_waited_for_ten_seconds(tmp_pa
     writer = BackgroundWriter[int](stuck, lambda: None, path=lambda: tmp_path / "x", capacity=4)
     end, writer._thread.join = writer._thread.join, join  # type: ignore[method-assign,assignment]
     writer.put(0, may_drop=True)
+    assert is_stuck.wait(10.0)
     with pytest.raises(RecordError, match="does not answer"):
         writer.close()
     gate.set()
