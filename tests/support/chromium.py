@@ -117,14 +117,20 @@ class Tab:
 def visit(browser: str, url: str, work: Callable[[Tab], Awaitable[T]]) -> T:
     """Open an address in the only tab, and do something there."""
 
+    async def in_session(session: aiohttp.ClientSession) -> T:
+        async with session.get(f"http://{browser}/json") as answer:
+            tabs = json.loads(await answer.text())
+        at = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+        async with session.ws_connect(at, max_msg_size=1 << 26) as socket:
+            tab = Tab(socket)
+            await tab.call("Page.navigate", url=url)
+            return await work(tab)
+
     async def go() -> T:
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://{browser}/json") as answer:
-                tabs = json.loads(await answer.text())
-            at = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-            async with session.ws_connect(at, max_msg_size=1 << 26) as socket:
-                tab = Tab(socket)
-                await tab.call("Page.navigate", url=url)
-                return await work(tab)
+        try:
+            async with aiohttp.ClientSession() as session:
+                return await in_session(session)
+        finally:
+            await asyncio.sleep(0.05)  # connections close behind the session
 
     return asyncio.run(go())
