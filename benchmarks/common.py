@@ -61,6 +61,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def own_mib(kind: str = "VmRSS") -> float:
+    """Memory of this process as Linux counts it, resident by default; 0 if unknown."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")) / 1024
+
+
 def p50_p95(seconds: Sequence[float]) -> str:
     """Median and 95th percentile in milliseconds."""
     low, high = np.percentile(np.array(seconds) * 1e3, (50, 95))

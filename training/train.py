@@ -26,9 +26,9 @@ from pathlib import Path
 
 import torch
 
-from steadypose.engines.errors import RecordError, SteadyposeError, UsageError
+from steadypose.engines.errors import SteadyposeError, UsageError
 from steadypose.engines.file_io import identity
-from steadypose.engines.foreign.claims import Claim
+from steadypose.engines.foreign.claims import alone
 from steadypose.realtime.command.written_files import check_written
 from steadypose.realtime.model.skeletons import add_skeleton
 from training.config import TrainConfig, load_config
@@ -111,23 +111,12 @@ def alone_in(out: Path) -> Iterator[None]:
     Raises:
         RecordError: Another training is running there.
     """
-    path = out / ".running"
-    try:
-        claim = Claim(path)
-    except RecordError as error:
-        raise RecordError(
-            f"another training is running in {out}",
-            fix="wait until it has ended, or choose another --out",
-        ) from error
-    except OSError:  # what it writes first says what is wrong
+    what = f"another training is running in {out}"
+    fix = "wait until it has ended, or choose another --out"
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # what it writes first says what is wrong
+            held.enter_context(alone(out / ".running", what, fix=fix))
         yield
-        return
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        claim.release()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

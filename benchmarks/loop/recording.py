@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser, publish, table
+from benchmarks.common import guarded, own_mib, parser, publish, table
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
@@ -95,9 +95,9 @@ def measure(name: str, folder: Path, frames: int, persons: int, *, is_read: bool
         while recorder.rows < end * per_frame:  # until the queue is empty
             time.sleep(0.0005)
         ends_s.append(time.perf_counter())
-        memory_mib.append(resident_mib())
+        memory_mib.append(own_mib())
     recorder.close()
-    closed_s, after_mib = time.perf_counter(), resident_mib()
+    closed_s, after_mib = time.perf_counter(), own_mib()
     cost = Cost(
         recorder.rows,
         closed_s - begin_s,
@@ -123,14 +123,6 @@ def read_seconds(path: Path, expected: int) -> float:
     if found != expected:
         raise RuntimeError(f"{path.name} has {found} poses of {expected}")
     return read_s
-
-
-def resident_mib() -> float:
-    """Resident memory of this process; 0 if unknown."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    sizes = [int(line.split()[1]) for line in lines if line.startswith("VmRSS")]
-    return sizes[0] / 1024 if sizes else 0.0
 
 
 def _row(name: str, cost: Cost) -> list[str]:

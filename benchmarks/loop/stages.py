@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import guarded, parser, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
+from steadypose.engines.backends.tensorrt.cropping import Cropping
 from steadypose.engines.backends.tensorrt.device_crop import DeviceCrops
 from steadypose.engines.base import Engine, Uncut
 from steadypose.engines.model_file import read_spec
@@ -173,19 +174,18 @@ class OfTheGpu(OnePerson):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)
         gpu: Any = NoGpu()
-        self._gpu_crops = DeviceCrops(b"", spec.input_hw, driver=gpu, memory=gpu)
+        self._cropping, crops = Cropping(), DeviceCrops(b"", spec.input_hw, driver=gpu, memory=gpu)
+        self._gpu_crops = self._cropping.crops = crops
         self._given = np.full((_MOST_CROPS, *spec.input_hw, 3), 128, np.uint8)
 
     def stage(self, part: Uncut) -> None:
         """See ``Cutter.stage``."""
-        part.staged = self._gpu_crops.stage([part])
+        part.staged = self._cropping.staged([part])
 
     def start_uncut(self, parts: Sequence[Uncut]) -> None:
         """See ``Cutter.start_uncut``."""
-        (part,) = parts
-        kept = part.staged if self._gpu_crops.holds(part.staged) else self._gpu_crops.stage(parts)
-        self._gpu_crops.queue(kept, 0)
-        self.start(self._given[: len(part)])
+        self._gpu_crops.queue(self._cropping.staged(parts), 0)
+        self.start(self._given[: sum(map(len, parts))])
 
 
 def run_on_kept_frames(

@@ -10,6 +10,7 @@ import contextlib
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from steadypose.engines.errors import RecordError
@@ -91,6 +92,31 @@ class Claims:
         """Release all."""
         while self._held:
             self._held.popitem()[1].release()
+
+
+@contextlib.contextmanager
+def alone(lock: Path, what: str, *, fix: str) -> Iterator[None]:
+    """Hold a file that stands for something larger, such as its folder, and remove it in the end.
+
+    Args:
+        lock: The file; made where it is missing.
+        what: The sentence for whoever comes second.
+        fix: And what can be done.
+
+    Raises:
+        RecordError: Somebody else holds it.
+        OSError: It cannot be opened.
+    """
+    try:
+        claim = Claim(lock)
+    except RecordError as error:
+        raise RecordError(what, fix=fix) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock.unlink()
+        claim.release()
 
 
 def check_free(path: Path) -> None:

@@ -137,7 +137,7 @@ def compare_engine(
     wanted = run_all(reference, crops)
     reference.close()
     engine = open_engine(
-        engine_path, backend="tensorrt", options=EngineOptions(device=device, crops="cpu")
+        engine_path, backend="tensorrt", options=EngineOptions(device=device)
     ).engine
     found = run_all(engine, crops)
     got = difference(found, wanted)

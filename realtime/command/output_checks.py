@@ -9,10 +9,9 @@ from steadypose.engines.engine_file import sidecar_of
 from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import end_of_links, identity
 from steadypose.engines.foreign.claims import is_plain
-from steadypose.engines.foreign.files import stat_of
 from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.settings import Settings
-from steadypose.realtime.command.written_files import check_own, check_written
+from steadypose.realtime.command.written_files import check_own, check_written, holds_something
 from steadypose.realtime.model.places import PUBLISHED, SHIPPED
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.live.opening import check_packages
@@ -73,15 +72,10 @@ def check_outputs(settings: Settings, say: Callable[[str], None] = lambda _: Non
 
 def _tell_replaced(settings: Settings, say: Callable[[str], None]) -> None:
     """Earlier recordings stay until the first frame is there."""
-    found = [path for path in settings.recordings if is_plain(path) and _has_content(path)]
+    found = [path for path in settings.recordings if is_plain(path) and holds_something(path)]
     if found:
         verb = "exists and is" if len(found) == 1 else "exist and are"
         say(f"note: {', '.join(map(str, found))} {verb} replaced with the first frame")
-
-
-def _has_content(path: Path) -> bool:
-    found = stat_of(path)
-    return found is not None and found.st_size > 0
 
 
 def _check_split(settings: Settings, read: list[Path], written: list[Path]) -> None:

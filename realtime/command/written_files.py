@@ -79,14 +79,17 @@ def check_own(path: Path, option: str, *, is_forced: bool) -> None:
     Raises:
         UsageError: The file is neither empty nor from a run of this program.
     """
-    found = stat_of(path)
-    if is_forced or found is None or not found.st_size or not stat.S_ISREG(found.st_mode):
-        return
-    if not is_ours(path):
+    if not is_forced and holds_something(path) and not is_ours(path):
         raise UsageError(
             f"{option} {path} would be replaced, and no run of steadypose wrote it",
             fix="choose another file name, or add --force",
         )
+
+
+def holds_something(path: Path) -> bool:
+    """Whether there is a file that would be replaced, and is not empty."""
+    found = stat_of(path)
+    return found is not None and found.st_size > 0 and stat.S_ISREG(found.st_mode)
 
 
 def add_force(

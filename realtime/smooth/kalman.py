@@ -72,7 +72,7 @@ class KalmanSmoother(Presence):
         self._mixed: FloatArray = np.zeros((2, 2, n))
         self._size: FloatArray = np.ones(n)
         self._behind: FloatArray = np.zeros((2, n))  # from the estimate to the last measurement
-        self._noise: FloatArray = np.ones(n)  # its variance
+        self._behind_variance: FloatArray = np.ones(n)  # of that measurement
         self._keypoints = keypoints
         by_person = self._mixed.reshape(2, 2, slots, keypoints).transpose(0, 2, 3, 1)
         self.xy: FloatArray = by_person[0]
@@ -89,7 +89,7 @@ class KalmanSmoother(Presence):
     def uncertainty_later(self) -> Callable[[], FloatArray]:
         """See ``Smoother.uncertainty_later``."""
         belief, mixed, weight = self._belief.copy(), self._mixed.copy(), self.weight.copy()
-        behind, variance = self._behind.copy(), self._noise.copy()
+        behind, variance = self._behind.copy(), self._behind_variance.copy()
         at_rest, moving = self.noise.doubt
 
         def work_out() -> FloatArray:
@@ -222,7 +222,7 @@ class KalmanSmoother(Presence):
         self._combine()
         # Who is not seen again stays as far behind as when last seen.
         np.copyto(self._behind, measured - self._mixed[0], where=is_used)
-        np.copyto(self._noise, variance, where=is_used)
+        np.copyto(self._behind_variance, variance, where=is_used)
 
     def _is_near(self, measured: FloatArray) -> NDArray[np.bool_]:
         """(N,) which measurements are physically reachable; the rest are outliers."""

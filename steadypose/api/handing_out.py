@@ -16,7 +16,7 @@ from steadypose.realtime.smooth.angles import NAMES
 from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.tracking.pipeline import Pipeline
 
-MOST_AHEAD_S = 0.5
+_MOST_AHEAD_S = 0.5
 
 
 class HandOut:
@@ -59,7 +59,7 @@ class HandOut:
                 "this frame is not the newest any more", fix="ask a frame before fetching the next"
             )
         if self._is_smooth:
-            poses = tuple(self._pipeline.poses_ahead(min(time_s, taken_s + MOST_AHEAD_S)))
+            poses = tuple(self._pipeline.poses_ahead(min(time_s, taken_s + _MOST_AHEAD_S)))
         nothing = np.full((len(NAMES), 2), np.nan)
         return people_of(poses, Kept(list(map(frozen, _unknown(poses)())), [nothing] * len(poses)))
 

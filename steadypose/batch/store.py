@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.file_io import check_writable, write_error
-from steadypose.engines.foreign.claims import Claim
+from steadypose.engines.foreign.claims import alone
 
 _UNFINISHED = ".steadypose-"
 _LOCAL = frozenset({"file", "local"})
@@ -140,23 +140,18 @@ def alone_in(root: Path) -> Iterator[None]:
         raise write_error(root, error) from error
     lock = root / _LOCK
     check_writable(lock, "--out")
-    try:
-        claim = Claim(lock)
-    except RecordError as error:
-        raise RecordError(
-            f"another batch writes to {root}",
-            fix="wait until it has ended, or choose another --out",
-        ) from error
-    try:
-        for left in root.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
-    finally:
-        for left in root.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        with suppress(OSError):
-            lock.unlink()
-        claim.release()
+    what = f"another batch writes to {root}"
+    with alone(lock, what, fix="wait until it has ended, or choose another --out"):
+        _remove_unfinished(root)
+        try:
+            yield
+        finally:
+            _remove_unfinished(root)
+
+
+def _remove_unfinished(root: Path) -> None:
+    for left in root.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 class Remote:

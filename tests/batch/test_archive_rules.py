@@ -24,15 +24,7 @@ from steadypose.batch.processes import Processes
 from steadypose.batch.store import Folder, target_of
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.wording import telling
-
-
-class Clock:
-    """``time``, turned by hand."""
-
-    now_s = 50.0
-
-    def perf_counter(self) -> float:
-        return self.now_s
+from tests.support.scripted import Clock
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from benchmarks.common import guarded, p50_p95, parser, publish, table
-from benchmarks.loop.recording import resident_mib
+from benchmarks.common import guarded, own_mib, p50_p95, parser, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.realtime.app.draw import draw_poses
 from steadypose.realtime.datatypes import Frame, Pose, State
@@ -197,7 +196,7 @@ def _run(
         if case.are_leaving and index == case.frames // 3:
             watchers.close()
         if index == _SETTLED:
-            settled_mib = resident_mib()
+            settled_mib = own_mib()
         frame = Frame(image, index, index / _HZ, time.perf_counter())
         begin_s = time.perf_counter()
         pipeline.process(frame)
@@ -210,7 +209,7 @@ def _run(
         offers.append(end_s - found_s)
         due_s += 1 / _HZ
         time.sleep(max(0.0, due_s - time.perf_counter()))
-    return frames, offers, resident_mib() - settled_mib
+    return frames, offers, own_mib() - settled_mib
 
 
 if __name__ == "__main__":

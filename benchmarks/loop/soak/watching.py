@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import own_mib
+
 _EVERY_S = 1.0
+_OWN = "RssAnon"
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
 _MOST_S = 1.5  # between two looks; after more, the process itself was stopped, or starved
 _OTHERS_CORES = 0.25  # what others may use of the machine in a second that counts for the age
@@ -97,7 +100,7 @@ class Watcher:
             took_s = now_s - before_s
             cores = (others_s - before_others_s) / took_s
             before_s, before_others_s = now_s, others_s
-            self.seconds.append(Second(now_s, anonymous_mib(), self._frames(), cores, took_s))
+            self.seconds.append(Second(now_s, own_mib(_OWN), self._frames(), cores, took_s))
 
 
 def growth_of(seconds: list[Second]) -> Growth:
@@ -130,13 +133,6 @@ def quiet_ages(seconds: list[Second], ages_ms: NDArray[np.float32]) -> NDArray[n
         is_quiet[before : second.frames] = second.is_quiet
         before = second.frames
     return ages_ms[is_quiet]
-
-
-def anonymous_mib() -> float:
-    """What the process has taken of memory for itself; 0 if unknown."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
 
 def _others_s() -> float:

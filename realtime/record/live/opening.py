@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from steadypose.realtime.record.live.web.seat import Seat
     from steadypose.realtime.record.live.web.server import WebServer
 
+_PACKAGES = {
+    "--osc": ("python-osc", "pythonosc"),
+    "--lsl": ("pylsl", "pylsl"),
+    "--serve": ("aiohttp", "aiohttp"),
+    "--virtual-camera": ("pyvirtualcam", "pyvirtualcam"),
+}
+"""Of an option: the package that it needs, and how that is imported."""
 _ADDRESS = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\[\]:\s\x00-\x1f]+)?:)?(\d{1,5})")
 
 
@@ -91,15 +98,15 @@ def check_packages(options: LiveOptions) -> None:
     Raises:
         UsageError: One is missing.
     """
-    for is_wanted, option, package, module in (
-        (options.osc is not None, "--osc", "python-osc", "pythonosc"),
-        (options.lsl is not None, "--lsl", "pylsl", "pylsl"),
-        (options.serve is not None, "--serve", "aiohttp", "aiohttp"),
-    ):
-        if is_wanted and not is_here(module):
-            raise _missing(option, package)
-    if options.has_virtual_camera and not is_here("pyvirtualcam"):
-        raise _no_virtual_camera()
+    wanted = {
+        "--osc": options.osc is not None,
+        "--lsl": options.lsl is not None,
+        "--serve": options.serve is not None,
+        "--virtual-camera": options.has_virtual_camera,
+    }
+    for option, (_, module) in _PACKAGES.items():
+        if wanted[option] and not is_here(module):
+            raise _missing(option)
 
 
 def is_here(module: str) -> bool:
@@ -187,7 +194,7 @@ def open_page(
     try:
         from steadypose.realtime.record.live.web.server import WebServer  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise _missing("--serve", "aiohttp") from error
+        raise _missing("--serve") from error
     at = options.at
     try:
         return WebServer(
@@ -218,7 +225,7 @@ def _open_osc(to: Address, source: str) -> Channel:
     try:
         from steadypose.realtime.record.live.osc import OscChannel  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise _missing("--osc", "python-osc") from error
+        raise _missing("--osc") from error
     return OscChannel(to, source)
 
 
@@ -226,7 +233,7 @@ def _open_lsl(name: str, names: tuple[str, ...], persons: int, *, is_share: bool
     try:
         from steadypose.realtime.record.live.lsl import LslChannel  # noqa: PLC0415 - optional
     except (ModuleNotFoundError, RuntimeError) as error:  # the latter: it lacks its library
-        raise _missing("--lsl", "pylsl") from error
+        raise _missing("--lsl") from error
     return LslChannel(name, names, persons=persons, is_normalized=is_share)
 
 
@@ -234,7 +241,7 @@ def _open_virtual_camera(draw: Draw) -> Channel:
     try:
         from steadypose.realtime.record.live.virtual_camera import VirtualCameraChannel  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise _no_virtual_camera() from error
+        raise _missing("--virtual-camera") from error
     try:
         return VirtualCameraChannel(draw)
     except (OSError, RuntimeError) as error:
@@ -248,15 +255,9 @@ def _open_virtual_camera(draw: Draw) -> Channel:
         ) from error
 
 
-def _no_virtual_camera() -> UsageError:
-    return UsageError(
-        "--virtual-camera needs the package pyvirtualcam, which is not installed",
-        fix="pip install pyvirtualcam",
-    )
-
-
-def _missing(option: str, package: str) -> UsageError:
-    return UsageError(
-        f"{option} needs the package {package}, which is not installed or lacks its library",
-        fix=install("requirements-live.txt"),
-    )
+def _missing(option: str) -> UsageError:
+    package, _ = _PACKAGES[option]
+    what = f"{option} needs the package {package}, which is not installed"
+    if option == "--virtual-camera":
+        return UsageError(what, fix=f"pip install {package}")
+    return UsageError(f"{what} or lacks its library", fix=install("requirements-live.txt"))

@@ -13,15 +13,7 @@ from steadypose.engines.backends.remote.places import place_of, refusal, unreach
 from steadypose.engines.backends.remote.server import Server
 from steadypose.engines.errors import UsageError
 from tests.engines.remote.test_remote_engine import ONE, Scripted
-
-
-class Clock:
-    """``time``, turned by hand."""
-
-    now_s = 100.0
-
-    def perf_counter(self) -> float:
-        return self.now_s
+from tests.support.scripted import Clock
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.loop.soak.watching import anonymous_mib
+from benchmarks.common import own_mib
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.record import memory
@@ -24,9 +24,9 @@ def test_pages_between_pieces_that_are_still_used_are_given_back() -> None:
     pieces = [np.ones(8_000) for _ in range(1_600)]  # 100 MB, each too small to be mapped alone
     kept = pieces[::50]
     del pieces
-    before_mib = anonymous_mib()
+    before_mib = own_mib("RssAnon")
     free_pages()
-    assert before_mib - anonymous_mib() > 60.0
+    assert before_mib - own_mib("RssAnon") > 60.0
     assert len(kept) == 32
 
 
