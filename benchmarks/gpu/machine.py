@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,14 @@ class Machine:
         driver: Of CUDA.
         device: The GPU.
         fake: The made-up GPU, if it is one.
+        work: Of the visit; what is built on a made-up GPU lies there, and goes with it.
     """
 
     api: TensorRt
     driver: CudaDriver
     device: Device
     fake: Any = None
+    work: Path = Path()
 
     @property
     def is_fake(self) -> bool:

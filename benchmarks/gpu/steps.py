@@ -157,9 +157,8 @@ KINDS: dict[str, Callable[[Machine, Step, Tell], None]] = {
 
 
 def _engine_of(step: Step, machine: Machine) -> Path:
-    kind = "fake-" if machine.is_fake else ""
-    name = f"{kind}{step.row.replace(' ', '_')}-{machine.api.flavor}{machine.api.version}"
-    return FOLDER / f"{name}{SUFFIX}"
+    name = f"{step.row.replace(' ', '_')}-{machine.api.flavor}{machine.api.version}"
+    return (machine.work if machine.is_fake else FOLDER) / f"{name}{SUFFIX}"
 
 
 def _die_with_parent() -> None:
@@ -186,7 +185,9 @@ def main() -> int:
             file.flush()
 
         try:
-            KINDS[step.kind](open_machine(job["device"], is_fake=job["is_fake"]), step, tell)
+            machine = open_machine(job["device"], is_fake=job["is_fake"])
+            machine.work = Path(job["told"]).parent
+            KINDS[step.kind](machine, step, tell)
         except SteadyposeError as error:
             tell(**{f"{step.kind} error": error.what})
             return 1
