@@ -78,7 +78,7 @@ class Engine(Protocol):
         ...
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """``start`` and ``finish`` in one call."""
+        """``start`` and ``finish`` in one call, for callers with nothing to do meanwhile."""
         ...
 
     def close(self) -> None:

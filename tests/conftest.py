@@ -70,6 +70,13 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every engine of this process computes alike, also where bf16 is faster."""
+    engine = pytest.importorskip("steadypose.engines.backends.openvino_engine")
+    monkeypatch.setattr(engine, "_gains_by_bf16", lambda: False)
+
+
 @pytest.fixture(autouse=True)
 def _one_opencv_thread() -> None:
     cv2.setNumThreads(1)

@@ -159,8 +159,7 @@ def _compute(
     engine: Engine, cutter: Cutter | None, batch: list[tuple[Batch, Future[Found]]]
 ) -> None:
     try:
-        _start(engine, cutter, [crops for crops, _ in batch])
-        people = engine.finish()
+        people = _infer(engine, cutter, [crops for crops, _ in batch])
         others, took_ms = engine.others, engine.took_ms
         first = 0
         for given, done in batch:
@@ -173,15 +172,15 @@ def _compute(
                 done.set_exception(error)
 
 
-def _start(engine: Engine, cutter: Cutter | None, batches: Sequence[Batch]) -> None:
+def _infer(engine: Engine, cutter: Cutter | None, batches: Sequence[Batch]) -> NDArray[np.float32]:
     """All of them as one: frames where each is one and the engine cuts, else crops."""
     uncut = [part for batch in batches if not isinstance(batch, np.ndarray) for part in batch]
     if cutter is not None and sum(map(len, uncut)) == sum(map(_size, batches)):
         cutter.start_uncut(uncut)
-        return
+        return cutter.finish()
     size_hw = engine.spec.input_hw
     crops = [b if isinstance(b, np.ndarray) else cut_all(b, size_hw) for b in batches]
-    engine.start(np.concatenate(crops) if len(crops) > 1 else crops[0])
+    return engine.infer(np.concatenate(crops) if len(crops) > 1 else crops[0])
 
 
 def _size(batch: Batch) -> int:

@@ -66,6 +66,13 @@ class Cutting:
         else:
             self._engine.start(batch)
 
+    def infer(self, batch: Batch) -> NDArray[np.float32]:
+        """The same, and wait for what it finds; see ``Engine.infer``."""
+        if isinstance(batch, Uncut):
+            self.start(batch)
+            return self._engine.finish()
+        return self._engine.infer(batch)
+
     def _cut(self, image_bgr: NDArray[np.uint8], places: list[CropTransform]) -> NDArray[np.uint8]:
         self._turn = 1 - self._turn
         buffer = self._buffers[self._turn]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steadypose.engines.base import Engine
 from steadypose.realtime.datatypes import BBox, FloatArray, Frame, Pose
@@ -152,9 +153,16 @@ class Pipeline:
         Returns:
             (N, K, 3) keypoints in crop pixels, one per crop; a copy.
         """
+        return self._found(crops, self.engine.finish) if crops.transforms else self._no_people
+
+    def find(self, crops: Crops) -> FloatArray:
+        """``start`` and ``finish`` in one, where there is nothing to do meanwhile."""
         if not crops.transforms:
             return self._no_people
-        found = self.engine.finish().astype(np.float64)
+        return self._found(crops, lambda: self.cutting.infer(crops.crops))
+
+    def _found(self, crops: Crops, answer: Callable[[], NDArray[np.float32]]) -> FloatArray:
+        found = answer().astype(np.float64)
         self._refuse_broken(found)
         if len(crops.transforms) > len(crops.tracks):
             crops.others = self._others(crops)
@@ -174,8 +182,7 @@ class Pipeline:
     def process(self, frame: Frame, *, is_smooth: bool = True) -> list[Pose]:
         """All steps in a row: people in a frame, in order of their ids."""
         crops = self.prepare(frame)
-        self.start(crops)
-        self.complete(crops, self.finish(crops))
+        self.complete(crops, self.find(crops))
         return self.poses(is_smooth=is_smooth)
 
     def poses(self, *, is_smooth: bool = True) -> list[Pose]:
@@ -221,8 +228,7 @@ class Pipeline:
         """The central person of each crop, and the others that were seen there."""
         batch = self.cutting.make(frame.image_bgr, transforms)
         crops = Crops(frame, [], transforms, batch, self._no_people)
-        self.start(crops)
-        found = self.finish(crops)
+        found = self.find(crops)
         _to_frame(transforms, found)
         return found, crops.others
 

@@ -65,9 +65,11 @@ class Stream(Generic[T]):
                     in_engine = self._fetch(0.0 if done else self.wait_s)
                 except (SteadyposeError, KeyboardInterrupt) as error:
                     failure = error
-                if in_engine is not None:
+                find = self._find
+                if in_engine is not None and done:
                     self._start(in_engine)
-                elif not done and failure is None:
+                    find = self._finish
+                elif in_engine is None and not done and failure is None:
                     if self._is_over():
                         return
                     yield None
@@ -76,7 +78,7 @@ class Stream(Generic[T]):
                 if failure is not None:
                     raise failure
                 if in_engine is not None:
-                    done.append(self._completed(in_engine, self._finish(in_engine)))
+                    done.append(self._completed(in_engine, find(in_engine)))
                     in_engine = None
         finally:
             self._take_back(in_engine)
@@ -140,6 +142,10 @@ class Stream(Generic[T]):
     def _finish(self, crops: Crops) -> FloatArray:
         with self.apart():
             return self.pipeline.finish(crops)
+
+    def _find(self, crops: Crops) -> FloatArray:
+        with self.apart():
+            return self.pipeline.find(crops)
 
     def _take_back(self, crops: Crops | None) -> None:
         """Leave nothing in the engine.

@@ -192,6 +192,7 @@ def test_a_quality_that_does_not_exist_is_a_sentence() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("in_fp32")
 def test_the_library_finds_exactly_what_the_app_records(tmp_path: Path) -> None:
     path = tmp_path / "app.csv"
     given = ["--source", "demo", "--max-frames", "40", "--headless", "--precision", "fp32"]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from steadypose.engines import registry
+from steadypose.engines.base import Engine
 from steadypose.engines.errors import EngineError, ModelFileError
 from steadypose.engines.options import EngineOptions
+from steadypose.realtime.model.places import DEFAULT_MODEL
 from tests.conftest import TINY_SPEC
 
 pytest.importorskip("openvino", exc_type=ImportError)
@@ -150,3 +155,28 @@ def test_bf16_that_the_environment_forbids_is_one_sentence(
     with pytest.raises(ModelFileError, match="far enough"):
         open_engine("bf16")
     assert core.asked == ["bf16"]
+
+
+def own_share(engine: Engine, *, is_awaited: bool) -> float:
+    """Of the processor's time for ten batches: how much the calling thread took."""
+    crops = np.zeros((1, *engine.spec.input_hw, 3), np.uint8)
+    engine.infer(crops)
+    begin_s, own_begin_s = time.process_time(), time.thread_time()
+    for _ in range(10):
+        if is_awaited:
+            engine.infer(crops)
+        else:
+            engine.start(crops)
+            engine.finish()
+    return (time.thread_time() - own_begin_s) / (time.process_time() - begin_s)
+
+
+def test_one_thread_is_the_caller_s_where_it_would_only_wait() -> None:
+    engine = registry.open_engine(
+        DEFAULT_MODEL, backend="openvino", options=EngineOptions(threads=1)
+    ).engine
+    try:
+        assert own_share(engine, is_awaited=True) > 0.8
+        assert own_share(engine, is_awaited=False) < 0.4
+    finally:
+        engine.close()

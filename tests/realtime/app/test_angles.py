@@ -23,6 +23,7 @@ RUN = ["--source", "demo", "--headless", "--max-frames", "12", "--precision", "f
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("in_fp32")
 def test_what_is_recorded_is_what_the_library_measures(tmp_path: Path) -> None:
     table, lines = tmp_path / "a.csv", tmp_path / "a.jsonl"
     given = ["--csv", str(table), "--csv-layout", "long", "--jsonl", str(lines)]

@@ -80,3 +80,39 @@ def test_a_stream_that_is_left_leaves_nothing_in_the_engine(*, is_paced: bool) -
     frames.close()
     height, width = FAKE_SPEC.input_hw
     engine.infer(np.zeros((1, height, width, 3), np.uint8))
+
+
+class CountingEngine(FakeEngine):
+    """Counts batches that were awaited in one call, and all."""
+
+    awaited = batches = 0
+
+    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.awaited += 1
+        return super().infer(crops)
+
+    def _begin(self, crops: NDArray[np.uint8]) -> None:
+        self.batches += 1
+        super()._begin(crops)
+
+
+def run_to_its_end(script: list[float | None], *, is_paced: bool) -> CountingEngine:
+    engine = CountingEngine()
+    source = ScriptedSource(Clock(), script, is_paced=is_paced)
+    for index in Stream(source, Pipeline(engine), lambda crops: crops.frame.index).run():
+        if index == 0:
+            engine.awaited = engine.batches = 0  # the first frame is searched
+    return engine
+
+
+def test_a_live_frame_that_comes_alone_is_awaited_in_one_call() -> None:
+    alone = [time_s for i in range(20) for time_s in (0.1 * i, None)]
+    engine = run_to_its_end(alone, is_paced=True)
+    assert engine.awaited == engine.batches > 10
+
+
+@pytest.mark.parametrize("is_paced", [True, False], ids=["live", "file"])
+def test_work_on_the_last_frame_goes_on_while_the_engine_computes(*, is_paced: bool) -> None:
+    engine = run_to_its_end([0.1 * i for i in range(20)], is_paced=is_paced)
+    assert engine.awaited == 0
+    assert engine.batches > 10
