@@ -1,10 +1,11 @@
 """What the loop's own thread spends outside the engine, on frames that are kept in memory.
 
-    python -m benchmarks.loop.stages [--threads 1] [--output FILE]
+    python -m benchmarks.loop.stages [--threads 1 2] [--output FILE]
 
 The first rows are of an engine that needs no time, in a frame of 1280x720: with crops cut by the
 CPU, as if the GPU cut them and only what the CPU does for that were to be paid, and as if they
-cost nothing; the last is of the default network on this CPU, 640x360.
+cost nothing; the last are of the default network on this CPU, 640x360, with so many threads: while
+all processors sleep, whoever wakes on one finds it slow.
 """
 
 from __future__ import annotations
@@ -234,19 +235,22 @@ def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
     made.add_argument("--frames", type=int, default=600)
-    made.add_argument("--threads", type=int, default=1, help="of the network on the CPU")
+    made.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="of the network on the CPU"
+    )
     arguments = made.parse_args()
     cv2.setNumThreads(1)
     spec = read_spec(DEFAULT_MODEL)
-    cpu = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
-    ).engine
+    on_cpu = [
+        open_engine(DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=threads)).engine
+        for threads in arguments.threads
+    ]
     free, on_gpu = OnePerson(spec), OfTheGpu(spec)
     cases: tuple[tuple[str, Engine, tuple[int, int], bool], ...] = (
         ("no time, CPU crops", free, (720, 1280), False),
         ("no time, GPU crops", on_gpu, (720, 1280), False),
         ("no time, free crops", free, (720, 1280), True),
-        (cpu.label, cpu, (360, 640), False),
+        *((engine.label, engine, (360, 640), False) for engine in on_cpu),
     )
     rows = []
     for name, engine, size_hw, is_free in cases:
@@ -256,7 +260,8 @@ def main() -> None:
         rows.append(
             (name, f"{size_hw[1]}x{size_hw[0]}", f"{found['tracks']:.2f}", *outside, *stages)
         )
-    cpu.close()
+    for engine in on_cpu:
+        engine.close()
     head = ("engine", "frame", "tracks", "outside p50", "outside p95", *STAGES)
     publish(
         "Tracks: people followed, and candidates, on average. Outside: CPU time of the loop's "
