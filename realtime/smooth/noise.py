@@ -15,7 +15,8 @@ class Noise:
     """How people move and how networks err, relative to the person's size S.
 
     S is the longer side of the person's bbox. Tuples have one value for each mode, from
-    holding still to moving fast; a filter with one mode has one value.
+    holding still to moving fast; a filter with one mode has one value. The defaults were tuned in
+    simulation (docs/smoothing.md).
 
     Attributes:
         measurement: Standard deviation of a keypoint with score 1, in S.
@@ -39,19 +40,19 @@ class Noise:
         min_score: Measurements below this score are not used.
     """
 
-    measurement: float = 0.02
-    acceleration: tuple[float, ...] = (0.05, 8.0)
-    agility: tuple[float, ...] = (1.0, 12.0)
-    decay_s: tuple[float, ...] = (0.05, 0.25)
-    leave_rate: float = 0.3
-    sharpness: float = 1.0
-    huber: float = 3.0
-    gate: float = 0.3
-    gate_speed: float = 0.1
+    measurement: float = 0.0195
+    acceleration: tuple[float, ...] = (0.0465, 0.45, 7.0)
+    agility: tuple[float, ...] = (1.08, 8.0, 12.0)
+    decay_s: tuple[float, ...] = (0.0545, 1.0, 0.248)
+    leave_rate: float = 0.12
+    sharpness: float = 0.95
+    huber: float = 4.0
+    gate: float = 0.19
+    gate_speed: float = 0.5
     reacquire_s: float = 0.14
     coast_s: float = 0.5
-    doubt: tuple[float, float] = (1.0, 1.0)
-    lag_doubt: float = 0.0
+    doubt: tuple[float, float] = (0.95, 1.0)
+    lag_doubt: float = 0.6
     min_score: float = 0.2
 
     @property
@@ -71,10 +72,13 @@ class Noise:
 
 
 PLAIN = Noise(
+    measurement=0.02,
     acceleration=(1.0,),
     agility=(0.0,),
     decay_s=(math.inf,),
     huber=math.inf,
     gate=math.inf,
+    doubt=(1.0, 1.0),
+    lag_doubt=0.0,
 )
 """Textbook constant velocity, linear: comparable with filterpy."""

@@ -11,19 +11,7 @@ from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.noise import PLAIN, Noise
 from steadypose.realtime.smooth.one_euro import OneEuroSmoother
 
-BALANCED = Noise(
-    measurement=0.0195,
-    acceleration=(0.0465, 0.45, 7.0),
-    agility=(1.08, 8.0, 12.0),
-    decay_s=(0.0545, 1.0, 0.248),
-    leave_rate=0.12,
-    sharpness=0.95,
-    huber=4.0,
-    gate=0.19,
-    gate_speed=0.5,
-    doubt=(0.95, 1.0),
-    lag_doubt=0.6,
-)
+BALANCED = Noise()
 """The default: holding still, moving slowly, moving fast; docs/smoothing.md explains the values."""
 
 STEADY = replace(BALANCED, measurement=1.6 * BALANCED.measurement, doubt=(0.5, 1.4))

@@ -7,7 +7,6 @@ import pytest
 
 from steadypose.realtime.datatypes import State
 from steadypose.realtime.smooth.base import Smoother
-from steadypose.realtime.smooth.kalman import KalmanSmoother
 from steadypose.realtime.smooth.one_euro import OneEuro, OneEuroSmoother
 from steadypose.realtime.smooth.presets import make_smoother
 from tests.support.smoothing_scenes import FPS, SIZE_PX, TRIALS, Floats, follow, rest, walk
@@ -18,7 +17,7 @@ SIZE = np.array([SIZE_PX])
 
 
 def fresh(name: str) -> Smoother:
-    return KalmanSmoother(1, TRIALS) if name == "no preset" else make_smoother(name, 1, TRIALS)
+    return make_smoother(name, 1, TRIALS)
 
 
 def moved_by_a_jump(
@@ -51,7 +50,6 @@ def moved_by_a_jump(
         ("steady", 0.15, 2.49),
         ("responsive", 0.15, 9.77),
         ("kalman", 0.15, 12.2),
-        ("no preset", 0.25, 8.92),
     ],
 )
 def test_one_jump_of_a_resting_hand_moves_the_picture_by_this_much(
@@ -78,13 +76,6 @@ def test_a_hand_at_a_bodys_size_a_second_can_get_two_thirds_of_a_body_away(
 ) -> None:
     """What is farther off is not believed: 0.9 pixels are for the frame that is then missing."""
     assert (moved_by_a_jump("balanced", jump, is_moving=True) > 1.5) == is_near
-
-
-@pytest.mark.parametrize(("speed", "jumps"), [(0.0, (0.29, 0.31)), (1.0, (0.36, 0.385))])
-def test_without_a_preset_a_hand_can_get_a_third_of_a_body_away(
-    speed: float, jumps: tuple[float, float]
-) -> None:
-    assert [is_near(KalmanSmoother(1, 1), jump, speed=speed) for jump in jumps] == [True, False]
 
 
 def is_near(smoother: Smoother, jump: float, *, speed: float) -> bool:
@@ -136,7 +127,6 @@ def test_an_unseen_keypoint_is_shown_for_half_a_second(name: str) -> None:
     [
         ("balanced", 1.0, 104.4),  # of the 150 pixels it would have gone
         ("balanced", 0.05, 5.31),  # of 7.5
-        ("no preset", 1.0, 52.0),
         ("kalman", 1.0, 149.0),
         ("one-euro", 1.0, 0.0),
     ],
