@@ -132,6 +132,9 @@ class ParquetSink:
                 fix=f"free some space, then {command('convert')} "
                 f"{quoted(journal)} {quoted(self.path)}",
             ) from error
+        finally:
+            # Arrow would keep what a long recording took, for as long as the program runs.
+            self._arrow.default_memory_pool().release_unused()
         journal.unlink(missing_ok=True)
 
     def _write_parquet(self, path: Path) -> None:
