@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from benchmarks.common import own_mib
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.record import memory
+from steadypose.realtime.record.formats.entry import Entry
+from steadypose.realtime.record.formats.parquet import ParquetSink
 from steadypose.realtime.record.memory import free_pages
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit
+from tests.conftest import make_pose
 
 
 @pytest.mark.skipif(memory._trim() is None, reason="not glibc")
@@ -55,6 +59,20 @@ def test_each_part_of_a_recording_is_followed_by_it(
     parts = list(tmp_path.glob("*.mp4"))
     assert len(parts) > 3
     assert calls == [*[False] * (len(parts) - 1), True], "the loop waits for none but the last"
+
+
+def test_what_making_a_parquet_file_took_is_given_back_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    path, was_there = tmp_path / "a.parquet", []
+    pool = SimpleNamespace(release_unused=lambda: was_there.append(path.exists()))
+    monkeypatch.setattr(pyarrow, "default_memory_pool", lambda: pool)
+    sink = ParquetSink(path, COCO17)
+    sink.add(Entry(0, 0.0, (make_pose(),)))
+    assert not was_there
+    sink.close()
+    assert was_there == [True]
 
 
 def _is_loop() -> bool:
