@@ -23,18 +23,17 @@ def main() -> int:
     packages = guest.missing()
     if packages:
         telling.tell(
-            f"error: the guest with the cameras needs {', '.join(packages)}\n"
-            f"  fix: sudo apt-get install {' '.join(packages)} (Debian on x86-64)",
-            to_error=True,
+            [
+                f"error: the guest with the cameras needs {', '.join(packages)}",
+                f"  fix: sudo apt-get install {' '.join(packages)} (Debian on x86-64)",
+            ]
         )
         return 2
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     try:
         kernel = guest.fetch_kernel(Path(home) / "steadypose" / "guest")
     except (OSError, subprocess.CalledProcessError) as error:
-        telling.tell(
-            f"error: no kernel for the guest: {error}\n  fix: sudo apt-get update", to_error=True
-        )
+        telling.tell([f"error: no kernel for the guest: {error}", "  fix: sudo apt-get update"])
         return 2
     cases = sorted(str(path) for path in Path(__file__).parent.glob("cases_*.py"))
     command = [sys.executable, "-B", "-m", "pytest", "-v", "-p", "no:cacheprovider"]
