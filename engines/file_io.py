@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 
 from steadypose.engines.errors import ModelFileError, RecordError
@@ -177,7 +177,7 @@ def check_writable(path: Path, option: str, *, takes_pipe: bool = False) -> None
             name that no file can have.
     """
     check_name(path, option)
-    try:
+    with writing(path):
         target, found = end_of_links(path), stat_of(path)
         folder = target.parent
         if is_folder(path):
@@ -199,8 +199,6 @@ def check_writable(path: Path, option: str, *, takes_pipe: bool = False) -> None
             )
         _try_to_write(target)
         free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise write_error(path, error) from error
     if free < _LEAST_FREE_BYTES:
         raise RecordError(
             f"{option} {path}: only {free // 1000} kB are free there",
@@ -221,6 +219,19 @@ def _try_to_write(target: Path) -> None:
             return
     os.close(file)
     target.unlink()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Give a write that fails its sentence.
+
+    Raises:
+        RecordError: The system refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def write_error(path: Path, error: OSError) -> RecordError:

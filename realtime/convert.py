@@ -19,7 +19,7 @@ from steadypose.engines.file_io import (
     end_of_links,
     mode_of,
     replace_file,
-    write_error,
+    writing,
 )
 from steadypose.engines.foreign.claims import Claim, is_standard_output
 from steadypose.engines.foreign.files import is_folder, is_there, stat_of
@@ -198,7 +198,7 @@ def to_openpose(reading: ReadState, output: Path, order: Order) -> str:
     """Write a folder of JSON files; returns what was written."""
     fresh, target, earlier = _fresh(output), end_of_links(output), stat_of(output)
     is_kept = False
-    try:
+    with writing(output):
         fresh.mkdir()
         try:
             if earlier is not None:
@@ -216,8 +216,6 @@ def to_openpose(reading: ReadState, output: Path, order: Order) -> str:
         finally:
             if not is_kept:
                 shutil.rmtree(fresh, ignore_errors=True)
-    except OSError as error:
-        raise write_error(output, error) from error
     return f"{counted(files, 'file')}, keypoints in the order {order}"
 
 
@@ -232,7 +230,5 @@ def to_trc(source: Path, output: Path, person: int | None, height_m: float | Non
 
 
 def _replace(output: Path, write: Callable[[Path], None], owner: Claim | None = None) -> None:
-    try:
+    with writing(output):
         replace_file(output, write, owner=owner)
-    except OSError as error:
-        raise write_error(output, error) from error

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import replace_text, write_error
+from steadypose.engines.file_io import replace_text, writing
 from steadypose.engines.foreign.claims import is_plain
 from steadypose.engines.wording import telling
 from steadypose.engines.wording.printable import visible_values
@@ -167,7 +167,5 @@ def _write_figures(members: Sequence[Member], batches: Sequence[int], path: Path
     told = {member.name: figures(member.app) for member in members}
     mean = round(sum(batches) / len(batches), 3) if batches else None
     content = {"sources": told, "sources_per_batch": mean, "batches": len(batches)}
-    try:
+    with writing(path):
         replace_text(path, json.dumps(visible_values(content), indent=2) + "\n")
-    except OSError as error:
-        raise write_error(path, error) from error

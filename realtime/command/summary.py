@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from steadypose.engines.file_io import replace_text, write_error
+from steadypose.engines.file_io import replace_text, writing
 from steadypose.engines.wording.printable import visible_values
 from steadypose.realtime.app.clock import STAGES, Clock
 from steadypose.realtime.app.loop import App
@@ -73,7 +73,5 @@ def write_figures(app: App, path: Path) -> None:
     Raises:
         RecordError: The file cannot be written.
     """
-    try:
+    with writing(path):
         replace_text(path, json.dumps(visible_values(figures(app)), indent=2) + "\n")
-    except OSError as error:
-        raise write_error(path, error) from error

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.file_io import check_writable, replace_file, write_error
+from steadypose.engines.file_io import check_writable, replace_file, writing
 from steadypose.engines.foreign.claims import Claim, Claims, is_plain
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
@@ -272,8 +272,6 @@ def output_folder() -> Path:
         RecordError: It cannot be made.
     """
     folder = Path("out")
-    try:
+    with writing(folder):
         folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise write_error(folder, error) from error
     return folder

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from steadypose.engines.errors import UsageError
-from steadypose.engines.file_io import replace_text, write_error
+from steadypose.engines.file_io import replace_text, writing
 from steadypose.engines.wording.advice import command
 from steadypose.realtime.command.options.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
@@ -109,10 +109,8 @@ def write_report(
     recording = choose_person(read_recording(table), person)
     limbs = limbs_of(recording, skeleton.skeleton if skeleton else None)
     page = build_page(recording, find_run_info(table), limbs=limbs)
-    try:
+    with writing(output):
         replace_text(output, page)
-    except OSError as error:
-        raise write_error(output, error) from error
     return output
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from steadypose.batch.order import Clip
 from steadypose.batch.store import Store
 from steadypose.engines.errors import RecordError
-from steadypose.engines.file_io import replace_text, write_error
+from steadypose.engines.file_io import replace_text, writing
 from steadypose.realtime.record.sidecar import read_sidecar
 
 _KEY = "batch"
@@ -43,10 +43,8 @@ def mark(
         "settings_sha256": settings_sha256,
     }
     content = {**read_sidecar(sidecar), _KEY: {**made, "files": dict(files)}}
-    try:
+    with writing(sidecar):
         replace_text(sidecar, json.dumps(content, indent=2) + "\n")
-    except OSError as error:
-        raise write_error(sidecar, error) from error
 
 
 def marked(sidecar: Path | None) -> dict[str, Any]:

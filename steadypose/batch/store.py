@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.request import url2pathname
 
 from steadypose.engines.errors import RecordError, UsageError
-from steadypose.engines.file_io import check_writable, write_error
+from steadypose.engines.file_io import check_writable, writing
 from steadypose.engines.foreign.claims import alone
 
 _UNFINISHED = ".steadypose-"
@@ -88,10 +88,8 @@ class Folder:
     def unfinished(self) -> Iterator[Path]:
         """See ``Store``; it lies below the folder, so that moving is renaming."""
         folder = self._root / f"{_UNFINISHED}{secrets.token_hex(8)}"
-        try:
+        with writing(folder):
             folder.mkdir(parents=True)
-        except OSError as error:
-            raise write_error(folder, error) from error
         try:
             yield folder
         finally:
@@ -112,19 +110,15 @@ class Folder:
     def place(self, file: Path, name: str) -> None:
         """See ``Store``."""
         target = self._root / name
-        try:
+        with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
-        except OSError as error:
-            raise write_error(target, error) from error
 
     def remove(self, name: str) -> None:
         """See ``Store``."""
         target = self._root / name
-        try:
+        with writing(target):
             target.unlink(missing_ok=True)
-        except OSError as error:
-            raise write_error(target, error) from error
 
 
 @contextmanager
@@ -134,10 +128,8 @@ def alone_in(root: Path) -> Iterator[None]:
     Raises:
         RecordError: It cannot be written, or another run writes there.
     """
-    try:
+    with writing(root):
         root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(root, error) from error
     lock = root / _LOCK
     check_writable(lock, "--out")
     what = f"another batch writes to {root}"

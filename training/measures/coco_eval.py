@@ -16,7 +16,7 @@ from pycocotools.cocoeval import COCOeval
 
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import SourceError
-from steadypose.engines.file_io import replace_text, write_error
+from steadypose.engines.file_io import replace_text, writing
 from training.datasets.box_forms import wrong_boxes
 from training.datasets.coco import CocoDataset, corners
 from training.datasets.coco_file import Id, as_id, as_number, read_json, reason
@@ -148,12 +148,10 @@ def save_results(results: Sequence[dict[str, Any]], path: Path) -> None:
     Raises:
         RecordError: The file cannot be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         standard = [{k: v for k, v in result.items() if k != "area"} for result in results]
         replace_text(path, json.dumps(standard) + "\n")
-    except OSError as error:
-        raise write_error(path, error) from error
 
 
 def _picture_and_box(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from steadypose.engines.errors import RecordError
-from steadypose.engines.file_io import end_of_links, replace_file, write_error
+from steadypose.engines.file_io import end_of_links, replace_file, write_error, writing
 from steadypose.engines.foreign.files import stat_of
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.engines.wording.advice import command
@@ -52,11 +52,9 @@ class ParquetSink:
         self._arrow = arrow(f"--parquet {path}", path)
         self._earlier = stat_of(path)
         self._journal = WholeFile(journal_path(path), like=self._earlier)
-        try:
+        with writing(path):
             if self._earlier is not None and stat.S_ISREG(self._earlier.st_mode):
                 end_of_links(path).unlink()
-        except OSError as error:
-            raise write_error(path, error) from error
         self._names = self._arrow.array(skeleton.keypoints)
         self._state_names = self._arrow.array(STATE_NAMES)
         self._schema = schema(self._arrow, skeleton)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from steadypose.engines.file_io import give_rights, write_error
+from steadypose.engines.file_io import give_rights, writing
 from steadypose.engines.foreign.claims import is_plain, is_standard_output
 from steadypose.engines.wording.telling import reserve_output
 
@@ -34,13 +34,11 @@ class WholeFile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         if not self._is_plain:
             flags &= ~(os.O_CREAT | os.O_TRUNC)
-        try:
+        with writing(path):
             is_output = is_standard_output(path)
             self._file = os.dup(reserve_output()) if is_output else os.open(path, flags, 0o666)
             if like is not None:
                 give_rights(path, like)
-        except OSError as error:
-            raise write_error(path, error) from error
 
     def append(self, data: bytes, *, end: bytes | None = None) -> None:
         """Write one piece; ``size_bytes`` then counts what is in the file.

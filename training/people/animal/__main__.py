@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from steadypose.engines.file_io import write_error
+from steadypose.engines.file_io import writing
 from steadypose.realtime.command.options.parser import Number, Parser, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.record.video import VideoSink
@@ -64,7 +64,7 @@ def make(arguments: argparse.Namespace) -> str:
         is_forced=arguments.force,
         makes_folders=True,
     )
-    try:
+    with writing(out):
         render(out / "train", count=arguments.count, seed=1)
         render(out / "test", count=max(1, arguments.count * 2 // 5), seed=2)
         config.write_text(CONFIG.format(epochs=arguments.epochs), encoding="utf-8")
@@ -72,8 +72,6 @@ def make(arguments: argparse.Namespace) -> str:
         for n, (image, _) in enumerate(film(arguments.frames)):
             sink.add((partial(_as_it_is, image), n / FPS))
         sink.close()
-    except OSError as error:
-        raise write_error(out, error) from error
     return f"{out}: {arguments.count} labelled pictures in train, others in test, a film, quib.toml"
 
 
