@@ -24,39 +24,21 @@ class BaseEngine(ABC):
         name: The backend's, in its messages.
         spec: Contract of the loaded model.
         label: Backend, precision and threads.
+
+    ``spec``, ``label``, ``others`` and ``took_ms`` are those of ``Engine``.
     """
 
     def __init__(self, name: str, spec: ModelSpec, label: str) -> None:
-        self._spec = spec
-        self._label = label
+        self.spec = spec
+        self.label = label
         self._turns = Turns(name)
-        self._others = no_people(spec)
+        self.others = no_people(spec)
         self._batch = 0
-        self._took_ms = 0.0
-
-    @property
-    def spec(self) -> ModelSpec:
-        """See ``Engine.spec``."""
-        return self._spec
-
-    @property
-    def label(self) -> str:
-        """See ``Engine.label``."""
-        return self._label
-
-    @property
-    def others(self) -> NDArray[np.float32]:
-        """See ``Engine.others``."""
-        return self._others
-
-    @property
-    def took_ms(self) -> float:
-        """See ``Engine.took_ms``."""
-        return self._took_ms
+        self.took_ms = 0.0
 
     def start(self, crops: NDArray[np.uint8]) -> None:
         """See ``Engine.start``."""
-        check_crops(crops, self._spec)
+        check_crops(crops, self.spec)
         self._turns.start()
         self._batch = len(crops)
         try:
@@ -69,8 +51,8 @@ class BaseEngine(ABC):
         """See ``Engine.finish``."""
         self._turns.finish()
         output = self._answer()
-        check_output_shape(output.shape, self._spec, self._batch)
-        central, self._others = split_people(output, self._spec)
+        check_output_shape(output.shape, self.spec, self._batch)
+        central, self.others = split_people(output, self.spec)
         return central
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -82,7 +64,7 @@ class BaseEngine(ABC):
         """See ``Engine.close``."""
         if self._turns.close():
             self._free()
-            self._others = no_people(self._spec)  # it was a view of memory that is gone
+            self.others = no_people(self.spec)  # it was a view of memory that is gone
 
     @abstractmethod
     def _begin(self, crops: NDArray[np.uint8]) -> None:
@@ -94,7 +76,7 @@ class BaseEngine(ABC):
 
     @abstractmethod
     def _answer(self) -> NDArray[np.float32]:
-        """(N, spec.output_rows, 3) of the batch, and ``_took_ms``.
+        """(N, spec.output_rows, 3) of the batch, and ``took_ms``.
 
         Raises:
             EngineError: The backend failed.

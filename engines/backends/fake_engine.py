@@ -39,7 +39,7 @@ class FakeEngine(BaseEngine):
         super().__init__("fake", spec, "fake")
         self._find = answer or self._fixed_figure
         self._latency_s = latency_s
-        self._took_ms = latency_s * 1e3
+        self.took_ms = latency_s * 1e3
 
     def _begin(self, crops: NDArray[np.uint8]) -> None:
         self._crops = crops
@@ -53,10 +53,10 @@ class FakeEngine(BaseEngine):
         """Nothing."""
 
     def _fixed_figure(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        height, width = self._spec.input_hw
-        k = self._spec.keypoint_count
+        height, width = self.spec.input_hw
+        k = self.spec.keypoint_count
         keypoints = np.empty((len(crops), k, 3), np.float32)
         keypoints[..., 0] = width * (0.35 + 0.3 * (np.arange(k) % 2))
         keypoints[..., 1] = height * (0.1 + 0.8 * np.arange(k) / max(1, k - 1))
         keypoints[..., 2] = crops.mean(axis=(1, 2, 3), dtype=np.float64)[:, None] / 255.0
-        return np.tile(keypoints, (1, 1 + self._spec.others, 1))
+        return np.tile(keypoints, (1, 1 + self.spec.others, 1))

@@ -54,7 +54,7 @@ class OnnxRuntimeEngine(BaseEngine):
                 f"onnxruntime failed on a batch of {self._batch}: {_first_line(error)}",
                 fix="run with --backend openvino, or export the model again",
             ) from error
-        self._took_ms = (time.perf_counter() - begin_s) * 1e3
+        self.took_ms = (time.perf_counter() - begin_s) * 1e3
         found: NDArray[np.float32] = keypoints
         return found
 

@@ -121,7 +121,7 @@ class OpenVinoEngine(BaseEngine):
         """Make the lane of a batch size, and keep it."""
         lane = _Lane(
             self._compiled.create_infer_request(),
-            np.empty((batch, *self._spec.input_hw, 3), np.uint8),
+            np.empty((batch, *self.spec.input_hw, 3), np.uint8),
         )
         lane.request.set_input_tensor(openvino.Tensor(lane.crops, shared_memory=True))
         self._lanes[batch] = lane
@@ -135,7 +135,7 @@ class OpenVinoEngine(BaseEngine):
             self._start(self._waiting.pop(0))
             answers.append(self._wait())
             took_ms += self._lane.request.latency
-        self._took_ms = took_ms
+        self.took_ms = took_ms
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
     def _wait(self) -> NDArray[np.float32]:

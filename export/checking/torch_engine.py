@@ -32,7 +32,7 @@ class TorchEngine(BaseEngine):
         begin_s = time.perf_counter()
         with torch.inference_mode():
             found: NDArray[np.float32] = self._model(torch.from_numpy(self._crops)).numpy()
-        self._took_ms = (time.perf_counter() - begin_s) * 1e3
+        self.took_ms = (time.perf_counter() - begin_s) * 1e3
         return found
 
     def _free(self) -> None:

@@ -120,6 +120,7 @@ class RecoveringEngine:
         spec: What it says of itself; default: what the first one does.
 
     Attributes:
+        spec: Contract of the model, the same for all.
         is_lost: The last of several has failed: only a new process may do better.
     """
 
@@ -132,17 +133,12 @@ class RecoveringEngine:
         spec: ModelSpec | None = None,
     ) -> None:
         self._engine, self._cutter = engine, as_cutter(engine)
-        self._spec, self._say = spec or engine.spec, say
+        self.spec, self._say = spec or engine.spec, say
         self._successors = list(successors)
         self._may_lose = bool(successors)
         self.is_lost = False
         self._crops: NDArray[np.uint8] | Sequence[Uncut] | None = None
         self._is_closed = False
-
-    @property
-    def spec(self) -> ModelSpec:
-        """Contract of the model, the same for all."""
-        return self._spec
 
     @property
     def label(self) -> str:
@@ -200,7 +196,7 @@ class RecoveringEngine:
                 elif self._cutter is not None:
                     self._cutter.start_uncut(crops)
                 else:
-                    self._engine.start(cut_all(crops, self._spec.input_hw))
+                    self._engine.start(cut_all(crops, self.spec.input_hw))
             except EngineError as error:
                 self._replace(error)
             else:
@@ -237,7 +233,7 @@ class RecoveringEngine:
             except SteadyposeError as failure:
                 reason = failure if isinstance(failure, EngineError) else reason
                 continue
-            if engine.spec.input_hw != self._spec.input_hw:
+            if engine.spec.input_hw != self.spec.input_hw:
                 engine.close()
                 continue
             self._engine, self._cutter = engine, as_cutter(engine)

@@ -51,6 +51,9 @@ class SharedEngine:
     Args:
         open_engine: Called on the thread.
 
+    Attributes:
+        spec: Of the model.
+
     Raises:
         SteadyposeError: The engine cannot be opened.
     """
@@ -70,12 +73,8 @@ class SharedEngine:
         )
         self._thread.start()
         self._engine = opened.result()
+        self.spec: ModelSpec = self._engine.spec
         self._cutter = as_cutter(self._engine)
-
-    @property
-    def spec(self) -> ModelSpec:
-        """Of the model."""
-        return self._engine.spec
 
     @property
     def label(self) -> str:
@@ -192,15 +191,10 @@ class Share:
     """An ``Engine`` for one source."""
 
     def __init__(self, shared: SharedEngine) -> None:
-        self._shared = shared
+        self._shared, self.spec = shared, shared.spec
         self._turns = Turns("shared network")
         self._batch: Future[Found] | None = None
         self._last = Found(no_people(shared.spec), no_people(shared.spec), 0.0)
-
-    @property
-    def spec(self) -> ModelSpec:
-        """See ``Engine.spec``."""
-        return self._shared.spec
 
     @property
     def label(self) -> str:

@@ -28,21 +28,12 @@ class Turned:
     def __init__(self, source: Source, degrees: int) -> None:
         self._source = source
         self._degrees = degrees
+        self.is_live, self.is_paced = source.is_live, source.is_paced
 
     @property
     def label(self) -> str:
         """See ``Source``."""
         return f"{self._source.label}, turned by {self._degrees}°"
-
-    @property
-    def is_live(self) -> bool:
-        """See ``Source``."""
-        return self._source.is_live
-
-    @property
-    def is_paced(self) -> bool:
-        """See ``Source``."""
-        return self._source.is_paced
 
     @property
     def fps(self) -> float:

@@ -74,7 +74,7 @@ class RemoteEngine(BaseEngine):
         try:
             return self._wait()
         finally:
-            self._took_ms = (time.perf_counter() - self._begin_s) * 1e3
+            self.took_ms = (time.perf_counter() - self._begin_s) * 1e3
             self._asked = {}
 
     def _wait(self) -> NDArray[np.float32]:
@@ -137,7 +137,7 @@ class RemoteEngine(BaseEngine):
             self._is_away = True
             why = reason.what if reason is not None else "no server answers"
             self._rota.say(f"{why}; the run goes on, and nobody is seen until one answers")
-        return np.zeros((self._batch, self._spec.output_rows, 3), np.float32)
+        return np.zeros((self._batch, self.spec.output_rows, 3), np.float32)
 
     def _ask(self, left_s: float) -> bool:
         """Hand the batch to the next server that may be asked, if there is one."""

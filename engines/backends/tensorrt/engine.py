@@ -27,7 +27,6 @@ from steadypose.engines.base import (
 )
 from steadypose.engines.engine_file import EngineInfo
 from steadypose.engines.errors import EngineError
-from steadypose.engines.spec import ModelSpec
 
 
 class TensorRtEngine:
@@ -64,10 +63,13 @@ class TensorRtEngine:
         cropping: Cropping | None = None,
     ) -> None:
         self._api, self._driver, self._memory, self._info = api, driver, memory, info
+        self.spec = info.spec
         self._turns = Turns("tensorrt")
-        self._others = no_people(info.spec)
+        self.others = no_people(info.spec)
         self._pending: list[NDArray[np.float32]] = []
-        self._batch, self._took_ms = 0, 0.0
+        self._batch = 0
+        self.took_ms = 0.0
+        """GPU time of the last batch with its copies, between two events on the stream."""
         self._is_blocking = is_blocking
         self._cropping = cropping or Cropping()
         self._rtx: RtxRuntime | None = None
@@ -99,11 +101,6 @@ class TensorRtEngine:
         self._gpu = gpu
 
     @property
-    def spec(self) -> ModelSpec:
-        """Contract of the model it was built from."""
-        return self._info.spec
-
-    @property
     def label(self) -> str:
         """Product, version, precision, GPU and how it is launched."""
         how = f", no CUDA graph ({self.lanes.refusal})" if self.lanes.refusal else ""
@@ -124,16 +121,11 @@ class TensorRtEngine:
         """Call ``say`` with a sentence whenever it changes who cuts the crops."""
         self._cropping.listen(say)
 
-    @property
-    def took_ms(self) -> float:
-        """GPU time of the last batch with its copies, between two events on the stream."""
-        return self._took_ms
-
     def start(self, crops: NDArray[np.uint8]) -> None:
         """Queue a batch; see ``Engine.start``. Batches above the profile go in parts."""
         check_crops(crops, self.spec)
         self._turns.start()
-        self._pending, self._took_ms = [], 0.0
+        self._pending, self.took_ms = [], 0.0
         parts = list(_parts(len(crops), self._info.max_batch))
         try:
             for first, last in parts[:-1]:
@@ -159,7 +151,7 @@ class TensorRtEngine:
         try:
             if self._cropping.is_on and not self._cropping.is_tried:
                 self._cropping.try_out(parts[0], most=most, fetch=self._cut, run=self._run)
-            self._took_ms = 0.0
+            self.took_ms = 0.0
             *first, last = in_batches(parts, most)
             for batch in first:
                 self._launch_uncut(batch)
@@ -174,13 +166,8 @@ class TensorRtEngine:
         self._turns.finish()
         last = self._fetch()
         output = np.concatenate((*self._pending, last)) if self._pending else last
-        central, self._others = split_people(output, self.spec)
+        central, self.others = split_people(output, self.spec)
         return central
-
-    @property
-    def others(self) -> NDArray[np.float32]:
-        """See ``Engine.others``."""
-        return self._others
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Keypoints of a batch; see ``Engine.infer``."""
@@ -203,7 +190,7 @@ class TensorRtEngine:
         self._cropping.free()
         # TensorRT's objects, then pinned memory, all before the CUDA context is given back.
         self._rtx = None
-        self._others = no_people(self.spec)  # a view of memory that goes now
+        self.others = no_people(self.spec)  # a view of memory that goes now
         for name in ("_engine", "_runtime"):
             if hasattr(self, name):
                 delattr(self, name)
@@ -266,7 +253,7 @@ class TensorRtEngine:
             self._driver.wait(self._events[1])
         else:
             self._memory.synchronize()
-        self._took_ms += self._driver.elapsed_ms(*self._events)
+        self.took_ms += self._driver.elapsed_ms(*self._events)
         flat = self.lanes.host_out[: self._batch * self.lanes.pose_bytes].view(np.float32)
         return flat.reshape(self._batch, -1, 3)
 

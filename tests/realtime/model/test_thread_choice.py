@@ -26,19 +26,11 @@ class Slow(FakeEngine):
 
     def __init__(self, one_thread_ms: float, threads: int, *, backend: str = "fake") -> None:
         super().__init__(TINY_SPEC)
-        self._ms = one_thread_ms / threads
-        self._backend = backend
+        self.took_ms = one_thread_ms / threads
+        self.label = f"{backend} fp32"
         self.threads = threads
         self.calls = 0
         self.is_closed = False
-
-    @property
-    def label(self) -> str:
-        return f"{self._backend} fp32"
-
-    @property
-    def took_ms(self) -> float:
-        return self._ms
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.calls += 1
