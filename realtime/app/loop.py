@@ -17,7 +17,7 @@ from steadypose.realtime.app.clock import Clock
 from steadypose.realtime.app.display import WITHOUT_SCREEN, Display, without_screen
 from steadypose.realtime.app.draw import draw_hud
 from steadypose.realtime.app.keys import find_key
-from steadypose.realtime.app.tracked_frame import TrackedFrame, blackened
+from steadypose.realtime.app.tracked_frame import TrackedFrame, blackened, tracked
 from steadypose.realtime.app.trouble import Trouble
 from steadypose.realtime.datatypes import Frame, Pose
 from steadypose.realtime.record.live.state import Page, RunState
@@ -117,14 +117,9 @@ class App:
             self._handle_keys()
 
     def _take(self, crops: Crops) -> TrackedFrame:
-        poses = self.pipeline.poses(is_smooth=self.is_smooth)
         if self.is_picture_hidden:  # here, so that no way out can be forgotten
             crops.frame = blackened(crops.frame)
-        if self.angles is None:
-            return TrackedFrame(crops, poses)
-        certainty = self.pipeline.covariances() if self.is_smooth else None
-        angles = self.angles.of_poses(poses, certainty, crops.frame.time_s)
-        return TrackedFrame(crops, poses, angles)
+        return tracked(crops, self.pipeline, is_smooth=self.is_smooth, angles=self.angles)
 
     def _is_finished(self) -> bool:
         """Decide what to do when no frame is available or in flight."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from steadypose.realtime.app.draw import draw_angles, draw_poses, mirrored
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.picture import Paint
-from steadypose.realtime.tracking.pipeline import Crops
+from steadypose.realtime.smooth.live_angles import LiveAngles
+from steadypose.realtime.tracking.pipeline import Crops, Pipeline
 
 
 @dataclass(slots=True)
@@ -56,6 +57,24 @@ class TrackedFrame:
             return canvas
 
         return paint
+
+
+def tracked(
+    crops: Crops, pipeline: Pipeline, *, is_smooth: bool, angles: LiveAngles | None
+) -> TrackedFrame:
+    """A frame that the pipeline has completed, with its people.
+
+    Args:
+        crops: Of the frame.
+        pipeline: Has completed it.
+        is_smooth: Take filtered positions.
+        angles: Measures joint angles; None: they are left out.
+    """
+    poses = pipeline.poses(is_smooth=is_smooth)
+    if angles is None:
+        return TrackedFrame(crops, poses)
+    certainty = pipeline.covariances() if is_smooth else None
+    return TrackedFrame(crops, poses, angles.of_poses(poses, certainty, crops.frame.time_s))
 
 
 def blackened(frame: Frame) -> Frame:

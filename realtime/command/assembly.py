@@ -46,10 +46,44 @@ def assemble(
         second_pass: Gives a finished table its second pass, if that is asked for.
         say: Called with a sentence when something happens.
     """
+    pipeline, outputs, angles = parts_of(
+        settings, engine, source, typed=typed, second_pass=second_pass, say=say
+    )
+    outputs.live = live
+    known = [n for n in (source.frame_count, settings.max_frames) if n is not None]
+    is_alone = not settings.further and not source.is_live
+    return App(
+        source,
+        pipeline,
+        display,
+        outputs,
+        is_smooth=settings.is_smoothing,
+        # Only what a camera sees has a "now" that can be foreseen.
+        is_predicting=settings.is_predicting and source.is_live,
+        is_mirrored=settings.is_mirrored,
+        is_picture_hidden=settings.is_picture_hidden,
+        angles=angles,
+        max_frames=settings.max_frames,
+        progress=progress_printer(min(known, default=None)) if is_alone else None,
+        page=live.page,
+        say=say,
+    )
+
+
+def parts_of(
+    settings: Settings,
+    engine: Engine,
+    source: Source,
+    *,
+    typed: Sequence[str],
+    second_pass: Callable[[Path, TableFormat, Claim | None], None],
+    say: Callable[[str], None],
+) -> tuple[Pipeline, Outputs, LiveAngles | None]:
+    """What finds people, what records them, and what measures their joints; see ``assemble``."""
     slots = settings.persons + CANDIDATES
     smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
     smoothing = {
-        **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
+        **(smoother.describe() if settings.is_smoothing else {"name": settings.smoother}),
         "second_pass": settings.is_offline_smoothed,
     }
     outputs = Outputs(
@@ -63,7 +97,6 @@ def assemble(
         engine_info=partial(describe_engine, engine),
         second_pass=second_pass if settings.is_offline_smoothed else None,
         dropped=lambda: source.dropped,
-        live=live,
     )
     pipeline = Pipeline(
         engine,
@@ -73,21 +106,5 @@ def assemble(
         say=say,
         region=settings.region,
     )
-    known = [n for n in (source.frame_count, settings.max_frames) if n is not None]
-    is_alone = not settings.further and not source.is_live
-    return App(
-        source,
-        pipeline,
-        display,
-        outputs,
-        is_smooth=settings.smoother != "off",
-        # Only what a camera sees has a "now" that can be foreseen.
-        is_predicting=settings.is_predicting and source.is_live,
-        is_mirrored=settings.is_mirrored,
-        is_picture_hidden=settings.is_picture_hidden,
-        angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
-        max_frames=settings.max_frames,
-        progress=progress_printer(min(known, default=None)) if is_alone else None,
-        page=live.page,
-        say=say,
-    )
+    angles = LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None
+    return pipeline, outputs, angles

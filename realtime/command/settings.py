@@ -109,6 +109,11 @@ class Settings:
         )
 
     @property
+    def is_smoothing(self) -> bool:
+        """Whether filtered positions are shown and recorded."""
+        return self.smoother != "off"
+
+    @property
     def recordings(self) -> tuple[Path, ...]:
         """The recordings to write, the one that names the sidecar first."""
         tables = tuple(table.path for table in self.tables)

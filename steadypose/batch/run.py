@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from steadypose.realtime.app.tracked_frame import TrackedFrame
+from steadypose.realtime.app.tracked_frame import tracked
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.smooth.live_angles import LiveAngles
 from steadypose.realtime.sources.base import Source
-from steadypose.realtime.tracking.pipeline import Crops, Pipeline
+from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.stream import Stream
 
 
@@ -43,7 +44,10 @@ class Run:
         Raises:
             SteadyposeError: The clip broke, or a file cannot be written; what came before is kept.
         """
-        stream = Stream(self.source, self.pipeline, self._take, limit=self.max_frames)
+        take = partial(
+            tracked, pipeline=self.pipeline, is_smooth=self.is_smooth, angles=self.angles
+        )
+        stream = Stream(self.source, self.pipeline, take, limit=self.max_frames)
         for result in stream.run():
             if result is None:
                 continue
@@ -53,12 +57,3 @@ class Run:
                 self.outputs.write_picture(result.painter(), frame.time_s)
             self.frames += 1
             self.beat()
-
-    def _take(self, crops: Crops) -> TrackedFrame:
-        poses = self.pipeline.poses(is_smooth=self.is_smooth)
-        if self.angles is None:
-            return TrackedFrame(crops, poses)
-        certainty = self.pipeline.covariances() if self.is_smooth else None
-        return TrackedFrame(
-            crops, poses, self.angles.of_poses(poses, certainty, crops.frame.time_s)
-        )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -20,20 +19,15 @@ from steadypose.engines.file_io import sha256_of
 from steadypose.engines.foreign.claims import Claim
 from steadypose.engines.foreign.files import check_regular
 from steadypose.engines.registry import open_engine
+from steadypose.realtime.command.assembly import parts_of
 from steadypose.realtime.command.engine_opening import open_for
-from steadypose.realtime.command.run_info import describe_engine, describe_run
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.model.best_built import Taken
 from steadypose.realtime.model.recovering import RecoveringEngine, recovering
 from steadypose.realtime.record.formats.tables import Table, TableFormat
-from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.report.__main__ import write_report
 from steadypose.realtime.resmooth import resmooth
-from steadypose.realtime.smooth.live_angles import LiveAngles
-from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.sources.opening import open_source
-from steadypose.realtime.tracking.pipeline import Pipeline
-from steadypose.realtime.tracking.roster import CANDIDATES
 from steadypose.realtime.tracking.turns import take_short_turns
 
 
@@ -153,40 +147,22 @@ class Worker:
         return Outcome(clip, DONE, run.frames, notes=tuple(run.source.remarks))
 
     def _open(self, settings: Settings) -> Run:
-        engine = self._engine
-        slots = settings.persons + CANDIDATES
-        smoother = make_smoother(settings.smoother, slots, len(engine.spec.skeleton))
-        smoothing: dict[str, Any] = {
-            **({"name": "off"} if settings.smoother == "off" else smoother.describe()),
-            "second_pass": settings.is_offline_smoothed,
-        }
         source = open_source(settings.source)
-        typed = self._order.typed
-        outputs = Outputs(
-            engine.spec.skeleton,
-            source.fps,
-            source.is_live,
-            tables=settings.tables,
-            video=settings.video,
-            run_info=describe_run(settings, engine, source, smoothing=smoothing, typed=typed),
-            engine_info=partial(describe_engine, engine),
-            second_pass=_smooth_again if settings.is_offline_smoothed else None,
-            dropped=lambda: source.dropped,
-        )
-        pipeline = Pipeline(
-            engine,
-            persons=settings.persons,
-            smoother=smoother,
+        pipeline, outputs, angles = parts_of(
+            settings,
+            self._engine,
+            source,
+            typed=self._order.typed,
+            second_pass=_smooth_again,
             say=self._notes.append,
-            region=settings.region,
         )
         return Run(
             source,
             pipeline,
             outputs,
-            is_smooth=settings.smoother != "off",
+            is_smooth=settings.is_smoothing,
             max_frames=settings.max_frames,
-            angles=LiveAngles(engine.spec.skeleton.keypoints) if settings.has_angles else None,
+            angles=angles,
             beat=partial(self._beat, Beat.READS),
         )
 
