@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
+from steadypose.engines.base import Engine
 from steadypose.engines.errors import SteadyposeError, UsageError
-from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.registry import open_engine
+from steadypose.realtime.datatypes import Frame
+from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+from steadypose.realtime.sources.opening import SourceOptions, open_source
 from training.measures import results
 
 
@@ -47,6 +56,45 @@ def included(path: Path, option: str) -> Path:
             fix="docs/measured.md#inputs says where each input comes from",
         )
     return path
+
+
+def open_network(model: Path = DEFAULT_MODEL, *, threads: int | None = None) -> Engine:
+    """A network on the fastest backend of this machine, on as many threads as the app takes."""
+    options = EngineOptions(threads=threads or default_threads())
+    return open_engine(model, backend="auto", options=options).engine
+
+
+def frames_of(source: str) -> Iterator[Frame]:
+    """All frames of a source, which is closed after the last."""
+    with closing(open_source(SourceOptions(source))) as opened:
+        while not opened.is_over:
+            frame = opened.read(5.0)
+            if frame is not None:
+                yield frame
+
+
+def output_of(*words: str, variables: Mapping[str, str] | None = None) -> str:
+    """What a command prints that this Python runs in the project's folder.
+
+    Args:
+        words: After the interpreter.
+        variables: Of its environment, in addition.
+
+    Raises:
+        UsageError: It failed.
+    """
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env={**os.environ, **(variables or {})},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        said = done.stderr.strip()[-400:] or "it ended without a message"
+        raise UsageError(f"python {shlex.join(words)[:80]} failed: {said}", fix="run it by hand")
+    return done.stdout
 
 
 def publish(text: str, output: Path | None) -> None:

@@ -7,18 +7,16 @@ Writing animations needs OpenCV 4.11 or newer.
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
+from benchmarks.common import frames_of, guarded, open_network, parser
 from steadypose.realtime.app.draw import draw_hud, draw_poses
-from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
-from steadypose.realtime.sources.opening import SourceOptions, open_source
+from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.tracking.pipeline import Pipeline
 
 FIRST, LAST, EVERY = 156, 356, 2
@@ -31,15 +29,10 @@ QUALITY = 60  # of WebP, 1 to 100
 def main() -> None:
     """Draw and write."""
     output = parser(__doc__).parse_args().output or ROOT / "docs" / "images" / "demo.webp"
-    options = EngineOptions(threads=default_threads())
-    engine = open_engine(DEFAULT_MODEL, backend="auto", options=options).engine
-    pipeline, source = Pipeline(engine), open_source(SourceOptions("demo"))
+    engine = open_network()
+    pipeline = Pipeline(engine)
     pictures: list[NDArray[np.uint8]] = []
-    index = 0
-    while index < LAST:
-        frame = source.read(5.0)
-        if frame is None:
-            continue
+    for frame in islice(frames_of("demo"), LAST + 1):
         index = frame.index
         poses = pipeline.process(frame)
         if index >= FIRST and index % EVERY == 0:
@@ -47,7 +40,6 @@ def main() -> None:
             draw_poses(canvas, poses)
             draw_hud(canvas, (engine.label,), is_recording=True)
             pictures.append(cv2.resize(canvas, SIZE_WH, interpolation=cv2.INTER_AREA))
-    source.close()
     animation = cv2.Animation()
     animation.frames = pictures
     animation.durations = [round(EVERY * 1000 / 30)] * len(pictures)

@@ -12,8 +12,6 @@ import argparse
 import csv
 import re
 import shlex
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,10 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.common import guarded, parser, publish, table
-from steadypose.engines.errors import UsageError
+from benchmarks.common import frames_of, guarded, output_of, parser, publish, table
 from steadypose.realtime.model.places import ROOT
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 from training.measures.measure import BOX_SHARE
 from training.people.animal.body import NAMES
 from training.people.animal.pictures import film
@@ -60,16 +56,9 @@ def run(words: list[str], folder: Path) -> tuple[float, str]:
     Raises:
         UsageError: It failed.
     """
-    given = located(words, folder)
     begin_s = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, *given], cwd=ROOT, check=False, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise UsageError(
-            f"{shlex.join(words)} failed: {done.stderr.strip()[-400:]}", fix="see its own message"
-        )
-    return time.perf_counter() - begin_s, done.stdout
+    said = output_of(*located(words, folder))
+    return time.perf_counter() - begin_s, said
 
 
 def in_film(recorded: Path) -> str:
@@ -97,13 +86,7 @@ def in_film(recorded: Path) -> str:
 
 def strip(video: Path, picture: Path) -> None:
     """Write some frames of a film side by side."""
-    source = open_source(SourceOptions(str(video)))
-    frames = []
-    while not source.is_over:
-        frame = source.read(5.0)
-        if frame is not None:
-            frames.append(frame.image_bgr.copy())
-    source.close()
+    frames = [frame.image_bgr.copy() for frame in frames_of(str(video))]
     chosen = [frames[int(share * len(frames))] for share in _SHOWN]
     write_picture(cv2.resize(np.hstack(chosen), None, fx=0.5, fy=0.5), picture)
 

@@ -16,16 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, included, parser, publish, table
+from benchmarks.common import frames_of, guarded, included, open_network, parser, publish, table
 from benchmarks.loop.compared.programs import PACKAGE, prepare_mediapipe, run_mediapipe
 from benchmarks.smoothing.clip import measured_keypoints
 from steadypose.engines.base import Engine
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
 from steadypose.engines.skeletons.people import COCO17
-from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.demo import DemoScene
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from training.measures.metrics import pck, relative_error, torso_px
 
@@ -49,19 +45,14 @@ SUMS = {
 
 def follow(engine: Engine, source_text: str) -> tuple[Floats, Floats, int]:
     """Raw and smoothed keypoints of person after person, (F, 17, 2) each, NaN if there is none."""
-    source = open_source(SourceOptions(source_text))
     pipeline = Pipeline(engine)
     raw, smooth, ids = [], [], set()
-    while not source.is_over:
-        frame = source.read(5.0)
-        if frame is None:
-            continue
+    for frame in frames_of(source_text):
         poses = pipeline.process(frame)
         nothing = np.full((17, 2), np.nan)
         raw.append(poses[0].raw_xy.copy() if poses else nothing)
         smooth.append(poses[0].xy.copy() if poses else nothing)
         ids |= {pose.track_id for pose in poses}
-    source.close()
     return np.stack(raw), np.stack(smooth), len(ids)
 
 
@@ -123,9 +114,7 @@ def main() -> None:
     """Measure and print."""
     arguments = build_parser().parse_args()
     cv2.setNumThreads(1)
-    engine = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
-    ).engine
+    engine = open_network()
     notes = []
     raw, smooth, ids = follow(engine, "demo")
     scene = DemoScene()

@@ -21,10 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser, publish, table
+from benchmarks.common import guarded, open_network, parser, publish, table
 from steadypose.engines.base import Engine
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from training.evaluate import worst_rows
@@ -112,9 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Measure and print."""
     arguments = build_parser().parse_args()
-    engine = open_engine(
-        arguments.model, backend="auto", options=EngineOptions(threads=default_threads())
-    ).engine
+    engine = open_network(arguments.model)
     studio = Studio(BodyModel(), [], people=_PEOPLE)
     rows, pictures = [], []
     for name, staging in CONDITIONS.items():

@@ -28,11 +28,9 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.app import GROUPS as BODY_GROUPS
 from benchmarks.accuracy.app import SUMS
-from benchmarks.common import guarded, included, parser, publish, table
+from benchmarks.common import guarded, included, open_network, parser, publish, table
 from benchmarks.loop.compared.programs import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
 from steadypose.engines.errors import EngineError
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from training.config import load_config
@@ -118,9 +116,7 @@ def main() -> None:
     included(arguments.data, "--data")
     config = load_config(ROOT / "training" / "configs" / "default.toml")
     dataset = open_dataset(config.validate[0], root=arguments.data)
-    engine = open_engine(
-        arguments.model, backend="auto", options=EngineOptions(threads=default_threads())
-    ).engine
+    engine = open_network(arguments.model)
     found = measure(engine, dataset)
     flipped = measure(engine, dataset, is_flip_tested=True)
     peer = f"{PACKAGE.replace('==', ' ')} full"

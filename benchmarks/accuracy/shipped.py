@@ -13,9 +13,6 @@ one crop: as on a processor with AVX2 alone (``avx2_only``, float32), and as thi
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy.four_cameras import FourCameras
-from benchmarks.common import guarded, included, parser, publish, table
+from benchmarks.common import guarded, included, output_of, parser, publish, table
 from benchmarks.loop.compared.avx2_only import avx2_only
-from steadypose.engines.errors import EngineError
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
-from steadypose.realtime.model.places import POSE_RESNET, QUALITIES, ROOT
+from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
 from steadypose.realtime.tracking.similarity import oks_matrix
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.examples.sample import PoseDataset
@@ -57,18 +53,8 @@ print(1e3 * min(took))
 
 def call_ms(model: Path, precision: str, variables: Mapping[str, str]) -> float:
     """Fastest of 60 calls with one crop on one thread, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", _CALLS, str(model), precision],
-        env={**os.environ, **variables},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        why = done.stderr.strip().splitlines()[-1:] or ["it ended without a message"]
-        raise EngineError(f"{model.name} did not run: {why[0]}", fix="run.py --model says more")
-    return float(done.stdout.split()[-1])
+    said = output_of("-c", _CALLS, str(model), precision, variables=variables)
+    return float(said.split()[-1])
 
 
 def matched(found: Found) -> float:

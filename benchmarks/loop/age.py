@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser, publish, table
+from benchmarks.common import guarded, own_mib, parser, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
@@ -57,12 +56,6 @@ def live_run(fps: float, latency_s: float, *, seconds: float | None, frames: int
     return app
 
 
-def resident_mb() -> float:
-    """Resident memory of this process, MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
-
-
 def build_parser() -> argparse.ArgumentParser:
     """All options."""
     made = parser(__doc__)
@@ -85,10 +78,10 @@ def main() -> None:
         )
     rows.append(("frames shown / dropped", f"{app.clock.frames} / {app.source.dropped}"))
     live_run(1000.0, 0.0, seconds=None, frames=500)
-    before = resident_mb()
+    before = own_mib()
     live_run(1000.0, 0.0, seconds=None, frames=arguments.memory_frames)
-    grown = resident_mb() - before
-    rows.append((f"memory grown over {arguments.memory_frames} frames, MB", f"{grown:.1f}"))
+    grown = own_mib() - before
+    rows.append((f"memory grown over {arguments.memory_frames} frames, MiB", f"{grown:.1f}"))
     publish(
         f"60 fps camera, 50 ms engine, {arguments.seconds:g} s\n\n{table(('', ''), rows)}",
         arguments.output,

@@ -9,37 +9,44 @@ candidates, so that a noisy machine affects all equally.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import add_model, guarded, included, p50_p95, parser, publish, table
+from benchmarks.common import (
+    add_model,
+    frames_of,
+    guarded,
+    included,
+    output_of,
+    p50_p95,
+    parser,
+    publish,
+    table,
+)
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import UsageError
 from steadypose.engines.options import EngineOptions, usable_cpus
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.datatypes import SEEN_SCORE
-from steadypose.realtime.model.places import ROOT
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 
 ROUNDS, CALLS, LEAST = 6, 60, 64
 COLD = """
-import sys, time, json
+import sys, time
 begin = time.perf_counter()
 from pathlib import Path
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 opened = open_engine(Path(sys.argv[1]), backend=sys.argv[2],
                      options=EngineOptions(sys.argv[3], int(sys.argv[4])))
-print(json.dumps(time.perf_counter() - begin))
+print(time.perf_counter() - begin)
 """
 
 
@@ -61,40 +68,6 @@ class Candidate:
         return f"{self.backend} {self.precision}, {self.threads} threads"
 
 
-class Keeper:
-    """An engine that keeps its input: real crops, as the app cuts them."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.crops: list[NDArray[np.uint8]] = []
-        self.spec, self.label = engine.spec, engine.label
-
-    took_ms = 0.0
-
-    @property
-    def others(self) -> NDArray[np.float32]:
-        """Pass on."""
-        return self.engine.others
-
-    def start(self, crops: NDArray[np.uint8]) -> None:
-        """Keep the crops and pass them on."""
-        self.crops.extend(crops.copy())
-        self.engine.start(crops)
-
-    def finish(self) -> NDArray[np.float32]:
-        """Pass on."""
-        return self.engine.finish()
-
-    def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Pass on."""
-        self.start(crops)
-        return self.finish()
-
-    def close(self) -> None:
-        """Pass on."""
-        self.engine.close()
-
-
 def real_crops(count: int, videos: Sequence[str], model: Path) -> tuple[NDArray[np.uint8], str]:
     """Crops of the tracked person, or of whatever the network knows.
 
@@ -111,15 +84,20 @@ def real_crops(count: int, videos: Sequence[str], model: Path) -> tuple[NDArray[
         engine = open_engine(
             model, backend="onnxruntime", options=EngineOptions("fp32", usable_cpus())
         ).engine
-        keeper, source = Keeper(engine), open_source(SourceOptions(text))
-        pipeline = Pipeline(keeper)
-        while len(keeper.crops) < 17 + count // len(videos) and not source.is_over:
-            frame = source.read(5.0)
-            if frame is not None and frame.index % 2 == 0:
-                pipeline.process(frame)
-        source.close()
-        keeper.close()
-        crops += keeper.crops[17:]
+        start, kept = engine.start, []
+
+        def keep(crops: NDArray[np.uint8], start: Any = start, kept: list[Any] = kept) -> None:
+            kept.extend(crops.copy())
+            start(crops)
+
+        engine.start = keep  # type: ignore[method-assign]
+        pipeline = Pipeline(engine)
+        for frame in islice(frames_of(text), 0, None, 2):
+            pipeline.process(frame)
+            if len(kept) >= 17 + count // len(videos):
+                break
+        engine.close()
+        crops += kept[17:]
     names = ", ".join(Path(text).name for text in videos)
     if not crops:
         raise UsageError(
@@ -133,14 +111,7 @@ def real_crops(count: int, videos: Sequence[str], model: Path) -> tuple[NDArray[
 def cold_start(candidate: Candidate, model: Path) -> float:
     """Seconds from a fresh interpreter's first import to a warm engine."""
     arguments = (str(model.absolute()), candidate.backend, candidate.precision)
-    done = subprocess.run(
-        [sys.executable, "-c", COLD, *arguments, str(candidate.threads)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=True,
-    )
-    return float(json.loads(done.stdout))
+    return float(output_of("-c", COLD, *arguments, str(candidate.threads)))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -16,10 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.common import add_model, guarded, included, parser, publish, table
+from benchmarks.common import add_model, guarded, included, open_network, parser, publish, table
 from steadypose.engines.base import Engine
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
+from steadypose.engines.options import default_threads
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
@@ -69,9 +68,7 @@ def main() -> None:
     arguments = build_parser().parse_args()
     cv2.setNumThreads(1)
     clip = "demo" if arguments.video is None else str(included(arguments.video, "--video"))
-    engine = open_engine(
-        arguments.model, backend="auto", options=EngineOptions(threads=arguments.threads)
-    ).engine
+    engine = open_network(arguments.model, threads=arguments.threads)
     rows: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

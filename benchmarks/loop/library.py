@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,12 +18,8 @@ import cv2
 import numpy as np
 
 import steadypose as sp
-from benchmarks.common import guarded, included, parser, publish, table
-from steadypose.engines.errors import UsageError
-from steadypose.engines.options import EngineOptions, default_threads
-from steadypose.engines.registry import open_engine
+from benchmarks.common import guarded, included, open_network, output_of, parser, publish, table
 from steadypose.realtime.datatypes import Frame
-from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.pipeline import Pipeline
@@ -39,24 +33,13 @@ def app_fps(video: Path) -> float:
     """Frame rate that the app says of itself, headless."""
     with tempfile.TemporaryDirectory() as name:
         figures = Path(name) / "figures.json"
-        _run(
-            str(ROOT / "run.py"), "--source", str(video), "--headless", "--benchmark", str(figures)
-        )
+        output_of("run.py", "--source", str(video), "--headless", "--benchmark", str(figures))
         return float(json.loads(figures.read_text(encoding="utf-8"))["fps"])
 
 
 def library_fps(video: Path) -> float:
     """Frame rate of a loop over ``sp.open``, from the first frame to the last."""
-    return float(_run("-m", "benchmarks.loop.library", "--video", str(video), "--alone"))
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise UsageError(f"it failed: {done.stderr.strip()[-300:]}", fix="run it by hand")
-    return done.stdout
+    return float(output_of("-m", "benchmarks.loop.library", "--video", str(video), "--alone"))
 
 
 def loop_alone(video: Path) -> float:
@@ -75,9 +58,7 @@ def tracker_and_pipeline(frames: int) -> tuple[list[float], list[float]]:
     scene = DemoScene(size_hw=(360, 640))
     kept = [scene.draw(index) for index in range(_PICTURES)]
     pictures = kept + kept[-2:0:-1]  # forth and back, so that nobody jumps
-    engine = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=default_threads())
-    ).engine
+    engine = open_network()
     smoother = make_smoother("balanced", 1 + CANDIDATES, len(engine.spec.skeleton))
     pipeline = Pipeline(engine, smoother=smoother, is_paced=True)
     took_s: tuple[list[float], list[float]] = ([], [])

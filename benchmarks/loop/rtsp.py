@@ -15,11 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser, publish, table
+from benchmarks.common import guarded, open_network, parser, publish, table
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import EngineOptions
-from steadypose.engines.registry import open_engine
-from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.sources.opening import TRANSPORTS, SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 
@@ -57,8 +54,8 @@ def main() -> None:
 def _measure(transport: str, size_wh: tuple[int, int], seconds: float) -> tuple[str, str, str]:
     from tests.support.network_camera import age_s, network_camera  # noqa: PLC0415
 
-    opened = open_engine(DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=1))
-    pipeline = Pipeline(opened.engine, is_paced=True)
+    engine = open_network(threads=1)
+    pipeline = Pipeline(engine, is_paced=True)
     arrived, found = [], []
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -73,7 +70,7 @@ def _measure(transport: str, size_wh: tuple[int, int], seconds: float) -> tuple[
                 pipeline.process(frame)
                 found.append(age_s(frame.image_bgr))
         source.close()
-    opened.engine.close()
+    engine.close()
 
     def told(ages: list[float]) -> str:
         low, high = np.percentile(np.array(ages[_WARM_UP:]) * 1e3, (50, 95))

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser, publish, table
+from benchmarks.common import frames_of, guarded, output_of, parser, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, RemoteOptions, default_threads
@@ -30,11 +29,10 @@ from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.grid import Grid
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.app.many import Member, run_together
-from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES, ROOT
+from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES
 from steadypose.realtime.model.sharing import SharedEngine
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.live import LiveSource
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from tests.support.clips import write_clips
 
@@ -99,13 +97,7 @@ class _Camera:
 
 
 def _pictures() -> list[NDArray[np.uint8]]:
-    source = open_source(SourceOptions("demo"))
-    found: list[NDArray[np.uint8]] = []
-    while len(found) < _FRAMES:
-        frame = source.read(5.0)
-        assert frame is not None
-        found.append(frame.image_bgr)
-    source.close()
+    found = [frame.image_bgr for frame in islice(frames_of("demo"), _FRAMES)]
     return found + found[::-1]
 
 
@@ -256,9 +248,8 @@ def _archives(arguments: argparse.Namespace) -> str:
 
 
 def _batch(folder: str, out: str, words: list[str]) -> float:
-    command = [sys.executable, "-m", "steadypose", "batch", f"{folder}/clips", "--out"]
     begin_s = time.perf_counter()
-    subprocess.run([*command, f"{folder}/{out}", *words], check=True, cwd=ROOT, capture_output=True)
+    output_of("-m", "steadypose", "batch", f"{folder}/clips", "--out", f"{folder}/{out}", *words)
     return time.perf_counter() - begin_s
 
 

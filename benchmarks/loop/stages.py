@@ -18,14 +18,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import guarded, parser, publish, table
+from benchmarks.common import guarded, open_network, parser, publish, table
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.backends.tensorrt.cropping import Cropping
 from steadypose.engines.backends.tensorrt.device_crop import DeviceCrops
 from steadypose.engines.base import Engine, Uncut
 from steadypose.engines.model_file import read_spec
-from steadypose.engines.options import EngineOptions
-from steadypose.engines.registry import open_engine
 from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.app.clock import STAGES
 from steadypose.realtime.app.display import NullDisplay
@@ -241,10 +239,7 @@ def main() -> None:
     arguments = made.parse_args()
     cv2.setNumThreads(1)
     spec = read_spec(DEFAULT_MODEL)
-    on_cpu = [
-        open_engine(DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=threads)).engine
-        for threads in arguments.threads
-    ]
+    on_cpu = [open_network(threads=threads) for threads in arguments.threads]
     free, on_gpu = OnePerson(spec), OfTheGpu(spec)
     cases: tuple[tuple[str, Engine, tuple[int, int], bool], ...] = (
         ("no time, CPU crops", free, (720, 1280), False),

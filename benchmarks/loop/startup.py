@@ -6,16 +6,13 @@ python -m benchmarks.loop.startup
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser, publish, table
-from steadypose.realtime.model.places import ROOT
+from benchmarks.common import guarded, output_of, parser, publish, table
 
 RUNS = 9
 PROGRAM = """
@@ -35,16 +32,10 @@ sys.exit(cli.main(sys.argv[1:]))
 def first_frame(folder: Path) -> float:
     """Seconds from starting the interpreter to the first drawn, recorded frame."""
     video = folder / "first.mp4"
-    command = [sys.executable, "-c", PROGRAM, "--source", "demo", "--max-frames", "3"]
+    command = ["-c", PROGRAM, "--source", "demo", "--max-frames", "3"]
     begin = time.monotonic()
-    done = subprocess.run(
-        [*command, "--save-video", str(video)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=True,
-    )
-    line = next(line for line in done.stdout.splitlines() if line.startswith("FIRST"))
+    said = output_of(*command, "--save-video", str(video))
+    line = next(line for line in said.splitlines() if line.startswith("FIRST"))
     return float(line.split()[1]) - begin
 
 

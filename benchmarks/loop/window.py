@@ -16,17 +16,14 @@ from functools import partial
 import cv2
 import numpy as np
 
-from benchmarks.common import guarded, parser, publish, table
+from benchmarks.common import guarded, open_network, parser, publish, table
 from benchmarks.loop.age import SimulatedCamera
 from benchmarks.loop.stages import KeptFrames
 from steadypose.engines.base import Engine
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import EngineOptions
-from steadypose.engines.registry import open_engine
 from steadypose.realtime.app.display import Display, Window, why_headless
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
-from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.live import LiveSource
@@ -173,9 +170,7 @@ def main() -> None:
         raise UsageError(f"no window: {reason}", fix="xvfb-run python -m benchmarks.loop.window")
     cv2.setNumThreads(1)
     take_short_turns()  # as the app does
-    engine = open_engine(
-        DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=arguments.threads)
-    ).engine
+    engine = open_network(threads=arguments.threads)
     window = HeldWindow()
     ages = [
         Pairs(

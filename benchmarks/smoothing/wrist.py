@@ -11,13 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, parser
-from steadypose.engines import registry
-from steadypose.engines.options import EngineOptions
+from benchmarks.common import frames_of, guarded, open_network, parser
 from steadypose.realtime.datatypes import SEEN_SCORE
-from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.smooth.second_pass import smooth_again
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 
 
@@ -28,23 +25,20 @@ def main() -> None:
     options.add_argument("--keypoint", default="right_wrist")
     options.set_defaults(output=ROOT / "docs" / "wrist.png")
     arguments = options.parse_args()
-    opened = registry.open_engine(DEFAULT_MODEL, backend="auto", options=EngineOptions())
-    pipeline = Pipeline(opened.engine)
-    k = opened.engine.spec.skeleton.index(arguments.keypoint)
-    source = open_source(SourceOptions(arguments.source))
+    engine = open_network(threads=1)
+    pipeline = Pipeline(engine)
+    k = engine.spec.skeleton.index(arguments.keypoint)
     rows = []
-    while not source.is_over:
-        frame = source.read(0.1)
-        if frame is not None and (poses := pipeline.process(frame)):
+    for frame in frames_of(arguments.source):
+        if poses := pipeline.process(frame):
             pose, track = poses[0], pipeline.tracker.confirmed[0]
             rows.append((frame.time_s, pose.raw_xy[k], pose.score[k], pose.xy[k], track.size_px))
-    source.close()
-    opened.engine.close()
+    engine.close()
     time_s, raw, score, xy, size = (np.array(column) for column in zip(*rows, strict=True))
     raw = np.where((score >= SEEN_SCORE)[:, None], raw, np.nan)
     again, _ = smooth_again(time_s, raw[:, None], score[:, None], size)
     _draw(arguments.output, arguments.keypoint, time_s, raw, xy, again[:, 0])
-    print(f"{arguments.output}: {arguments.keypoint} in {len(rows)} frames of {source.label}")
+    print(f"{arguments.output}: {arguments.keypoint} in {len(rows)} frames of {arguments.source}")
 
 
 def _draw(

@@ -12,15 +12,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.common import open_network
 from benchmarks.loop.soak.counting import Shift
 from benchmarks.loop.soak.troubled import TroubledCamera
 from benchmarks.loop.soak.watching import Watcher
 from steadypose.engines.errors import RecordError, SourceError
-from steadypose.engines.options import EngineOptions
-from steadypose.engines.registry import open_engine
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.loop import App
-from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.record.live.message import Address
 from steadypose.realtime.record.live.opening import LiveOptions, open_live
@@ -45,9 +43,7 @@ class Soak:
     def __init__(self, folder: Path, seconds: float) -> None:
         self._folder, self._seconds = folder, seconds
         self._camera = TroubledCamera()
-        self._engine = open_engine(
-            DEFAULT_MODEL, backend="auto", options=EngineOptions(threads=1)
-        ).engine
+        self._engine = open_network(threads=1)
         self._ear = _Ear()
         self._app: App | None = None
         self._is_over = False
