@@ -22,6 +22,8 @@ from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from training.measures import results
 
+table = results.table
+
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """A parser with the option that every benchmark has."""
@@ -100,13 +102,6 @@ def output_of(*words: str, variables: Mapping[str, str] | None = None) -> str:
 def publish(text: str, output: Path | None) -> None:
     """Print a result with its command and machine, and write it to a file if requested."""
     print(results.publish(text, output))
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others are numbers."""
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def own_mib(kind: str = "VmRSS") -> float:

@@ -38,7 +38,7 @@ from training.datasets.pack import HELD_OUT, PackDataset
 from training.examples.sample import usable
 from training.measures.measure import crop_of, in_batches
 from training.measures.metrics import relative_error, torso_px
-from training.measures.results import publish
+from training.measures.results import publish, table
 
 Floats = NDArray[np.float64]
 # How often Thunder is right (within a fifth of the torso) at a score: against people's labels of
@@ -198,27 +198,23 @@ def fit(sets: dict[str, Evidence]) -> Floats:
     return np.asarray(minimize(cost, np.array((1.0, 0.0, 0.0)), jac=True).x)
 
 
-def table(sets: dict[str, Evidence], numbers: Floats) -> list[str]:
+def reliability_table(sets: dict[str, Evidence], numbers: Floats) -> list[str]:
     """Table of the share of right keypoints by score, a row for each tenth."""
     names = list(sets)
     head = ["score", *names, "people and lspet, mean"]
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    rows = []
     scores = {n: 1.0 / (1.0 + np.exp(-(e.logits @ numbers))) for n, e in sets.items()}
     for low in np.arange(0.0, 1.0, 0.1):
-        cells = []
+        cells, means = [], []
         for name, evidence in sets.items():
             chosen = (scores[name] >= low) & (scores[name] < low + 0.1)
-            count = int(chosen.sum())
-            cells.append(f"{evidence.right[chosen].mean():.2f} ({count})" if count else "-")
-        means = [
-            evidence.right[chosen].mean()
-            for name, evidence in sets.items()
-            if name != "surroundings"
-            and (chosen := (scores[name] >= low) & (scores[name] < low + 0.1)).any()
-        ]
+            count, share = int(chosen.sum()), evidence.right[chosen].mean() if chosen.any() else 0.0
+            cells.append(f"{share:.2f} ({count})" if count else "-")
+            if count and name != "surroundings":
+                means.append(share)
         cells.append(f"{np.mean(means):.2f}" if means else "-")
-        lines.append(f"| {low:.1f} to {low + 0.1:.1f} | " + " | ".join(cells) + " |")
-    return lines
+        rows.append((f"{low:.1f} to {low + 0.1:.1f}", *cells))
+    return table(head, rows).split("\n")
 
 
 def calibrate(arguments: argparse.Namespace) -> list[str]:
@@ -251,11 +247,11 @@ def calibrate(arguments: argparse.Namespace) -> list[str]:
             "",
             f"fitted: --score {values}",
             "",
-            *table(others, numbers),
+            *reliability_table(others, numbers),
             "",
             f"in the file: --score {','.join(f'{number:g}' for number in origin.recipe.score)}",
             "",
-            *table(others, np.array(origin.recipe.score)),
+            *reliability_table(others, np.array(origin.recipe.score)),
         )
     )
     return publish(text, arguments.output).split("\n")

@@ -32,6 +32,7 @@ from training.datasets.skeletons import twin_notes
 from training.datasets.table import pictures_of, require_pictures, table_of
 from training.examples.sample import PoseDataset, Sample, usable
 from training.measures.measure import crop_of
+from training.measures.results import table
 from training.runs.progress import draw_grid, write_picture
 
 _CROP_HW = (192, 160)
@@ -52,14 +53,12 @@ def _counts(dataset: PoseDataset, samples: Sequence[Sample]) -> list[str]:
         "longer side of a person's box, pixels: "
         + ", ".join(f"{p} % {v:.0f}" for p, v in zip(_SHARES, sizes, strict=True)),
         "",
-        "| keypoint | labelled | of it hidden |",
-        "|---|---:|---:|",
     ]
     hidden = np.stack([known[n] & False if s.is_hidden is None else s.is_hidden
                        for n, s in enumerate(samples)])  # fmt: skip
-    for k, name in enumerate(dataset.skeleton.keypoints):
-        lines.append(f"| {name} | {int(known[:, k].sum())} | {int(hidden[:, k].sum())} |")
-    return lines
+    counts = zip(dataset.skeleton.keypoints, known.sum(axis=0), hidden.sum(axis=0), strict=True)
+    rows = [(name, str(labelled), str(unseen)) for name, labelled, unseen in counts]
+    return [*lines, *table(("keypoint", "labelled", "of it hidden"), rows).split("\n")]
 
 
 def _sheet(dataset: PoseDataset, those: Sequence[int], path: Path) -> None:

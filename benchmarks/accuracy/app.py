@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import frames_of, guarded, included, open_network, parser, publish, table
-from benchmarks.loop.compared.programs import PACKAGE, prepare_mediapipe, run_mediapipe
+from benchmarks.loop.compared.programs import GROUPS, PACKAGE, prepare_mediapipe, run_mediapipe
 from benchmarks.smoothing.clip import measured_keypoints
 from steadypose.engines.base import Engine
 from steadypose.engines.skeletons.people import COCO17
@@ -26,15 +26,6 @@ from steadypose.realtime.tracking.pipeline import Pipeline
 from training.measures.metrics import pck, relative_error, torso_px
 
 Floats = NDArray[np.float64]
-GROUPS = {
-    "face": range(5),
-    "shoulders": (5, 6),
-    "elbows": (7, 8),
-    "wrists": (9, 10),
-    "hips": (11, 12),
-    "knees": (13, 14),
-    "ankles": (15, 16),
-}
 FEWEST = 20  # labels of a group; fewer are not significant
 SUMS = {
     "shoulders, elbows, wrists": range(5, 11),

@@ -26,9 +26,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.app import GROUPS as BODY_GROUPS
 from benchmarks.accuracy.app import SUMS
 from benchmarks.common import guarded, included, open_network, parser, publish, table
+from benchmarks.loop.compared.programs import GROUPS as BODY_GROUPS
 from benchmarks.loop.compared.programs import LANDMARKS, PACKAGE, VENV, prepare_mediapipe
 from steadypose.engines.errors import EngineError
 from steadypose.engines.skeletons.people import COCO17

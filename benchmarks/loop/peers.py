@@ -15,21 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import guarded, included, parser, publish
+from benchmarks.common import guarded, included, parser, publish, table
+from benchmarks.loop.compared.programs import GROUPS as BODY_GROUPS
 from benchmarks.loop.compared.programs import Run, prepare_mediapipe, run_mediapipe, run_ours
 from steadypose.engines.file_io import check_writable
 from steadypose.realtime.command.options.parser import Number
 
-GROUPS = {
-    "face": slice(0, 5),
-    "shoulders": slice(5, 7),
-    "elbows": slice(7, 9),
-    "wrists": slice(9, 11),
-    "hips": slice(11, 13),
-    "knees": slice(13, 15),
-    "ankles": slice(15, 17),
-    "all": slice(0, 17),
-}
+GROUPS = {**BODY_GROUPS, "all": range(17)}
 MIN_SCORE, MIN_VISIBILITY, NEAR = 0.2, 0.5, 0.2
 NOTES = f"""(1) steadypose: the network alone. MediaPipe: `process()`, which also crops and smooths.
 (2) User and system, all threads. The start (imports, loading the model) is in the first row of
@@ -40,30 +32,28 @@ fractions of the torso (MediaPipe's mean shoulder to hip). Agreement, not accura
 """
 
 
-def agreement(pairs: Sequence[tuple[Run, Run]]) -> list[str]:
-    """Rows of a Markdown table: distances between the two by group of keypoints."""
+def agreement(pairs: Sequence[tuple[Run, Run]]) -> str:
+    """A Markdown table: distances between the two by group of keypoints."""
     n = min(len(run.keypoints) for pair in pairs for run in pair)
     ours = np.concatenate([run.keypoints[:n] for run, _ in pairs])
     theirs = np.concatenate([run.keypoints[:n] for _, run in pairs])
     torso = np.linalg.norm((theirs[:, 5:7] - theirs[:, 11:13])[..., :2], axis=2).mean(axis=1)
     distance = np.linalg.norm((ours - theirs)[..., :2], axis=2) / torso[:, None]
     seen = ours[..., 2] >= MIN_SCORE, theirs[..., 2] >= MIN_VISIBILITY
-    lines = [
-        f"| keypoints | steadypose sees | MediaPipe sees | both | median | p95 | within {NEAR} |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
     a, b = (mask.any(axis=1) for mask in seen)
-    lines.append(f"| any | {a.mean():.1%} | {b.mean():.1%} | {(a & b).mean():.1%} | | | |")
+    rows: list[tuple[str, ...]] = [
+        ("any", f"{a.mean():.1%}", f"{b.mean():.1%}", f"{(a & b).mean():.1%}", "", "", "")
+    ]
     for name, members in GROUPS.items():
         a, b = (mask[:, members] for mask in seen)
         far = distance[:, members][a & b]
-        figures = "… | … | …"
+        figures = ["…"] * 3
         if far.size:
             median, p95 = np.percentile(far, (50, 95))
-            figures = f"{median:.3f} | {p95:.3f} | {(far <= NEAR).mean():.1%}"
-        shares = f"{a.mean():.1%} | {b.mean():.1%} | {(a & b).mean():.1%}"
-        lines.append(f"| {name} | {shares} | {figures} |")
-    return lines
+            figures = [f"{median:.3f}", f"{p95:.3f}", f"{(far <= NEAR).mean():.1%}"]
+        rows.append((name, *(f"{mask.mean():.1%}" for mask in (a, b, a & b)), *figures))
+    head = ("keypoints", "steadypose sees", "MediaPipe sees", "both", "median", "p95")
+    return table((*head, f"within {NEAR}"), rows)
 
 
 def report(clip: Path, pairs: Sequence[tuple[Run, Run]]) -> str:
@@ -80,19 +70,19 @@ def report(clip: Path, pairs: Sequence[tuple[Run, Run]]) -> str:
         f"clip {clip.name}; {len(pairs)} alternating rounds, median (min to max)  ",
         f"steadypose: {ours.engine}; peer: {theirs.engine}",
         "",
-        "| | steadypose | MediaPipe Pose |",
-        "|---|---:|---:|",
     ]
-    for title, name, form in rows:
-        cells = [_spread([getattr(pair[side], name) for pair in pairs], form) for side in (0, 1)]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
+    cells = [
+        (title, *(_spread([getattr(pair[side], name) for pair in pairs], form) for side in (0, 1)))
+        for title, name, form in rows
+    ]
     ratios = [a.fps / b.fps for a, b in pairs]
     by_round = ", ".join(f"{ratio:.2f}" for ratio in ratios)
     lines += [
+        table(("", "steadypose", "MediaPipe Pose"), cells),
         "",
         f"frame rate, steadypose / MediaPipe: {_spread(ratios, '.2f')}; by round {by_round}",
         "",
-        *agreement(pairs),
+        agreement(pairs),
         "",
         NOTES,
     ]

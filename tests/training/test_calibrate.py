@@ -34,12 +34,12 @@ def test_the_numbers_that_made_the_evidence_are_found_again() -> None:
 
 
 def test_the_table_says_how_often_keypoints_of_a_score_are_right() -> None:
-    from training.calibrate import Evidence, table
+    from training.calibrate import Evidence, reliability_table
 
     logits = np.column_stack((np.full(4, np.log(0.75 / 0.25)), np.zeros(4), np.ones(4)))
     people = Evidence(logits, np.array([1.0, 1.0, 1.0, 0.0]), np.arange(4))
     lspet = Evidence(logits, np.array([1.0, 0.0, 0.0, 0.0]), np.arange(4))
-    lines = table({"people": people, "lspet": lspet}, np.array([1.0, 0.0, 0.0]))
+    lines = reliability_table({"people": people, "lspet": lspet}, np.array([1.0, 0.0, 0.0]))
     assert lines[2 + 7] == "| 0.7 to 0.8 | 0.75 (4) | 0.25 (4) | 0.50 |"
     assert lines[2 + 3] == "| 0.3 to 0.4 | - | - | - |"
 

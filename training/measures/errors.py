@@ -20,6 +20,7 @@ from training.datasets.table import table_of
 from training.examples.sample import PoseDataset
 from training.measures.measure import Found
 from training.measures.metrics import Bools, Floats
+from training.measures.results import table
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")
 GOOD, JITTER, INVERSION, SWAP, MISS = range(len(KINDS))
@@ -120,13 +121,10 @@ def shares(kinds: NDArray[np.int8]) -> NDArray[np.float64]:
 
 def error_table(kinds: NDArray[np.int8], names: Sequence[str]) -> list[str]:
     """A Markdown table, per cent of the labels of each keypoint."""
-    lines = [
-        "errors by keypoint, per cent of its labels (Ronchi and Perona 2017)",
-        "",
-        f"| keypoint | {' | '.join(KINDS)} |",
-        "|---|" + "---:|" * len(KINDS),
+    rows = [
+        (name, *(f"{100 * v:.1f}" for v in row))
+        for name, row in zip((*names, "all"), shares(kinds), strict=True)
+        if np.isfinite(row).all()
     ]
-    for name, row in zip((*names, "all"), shares(kinds), strict=True):
-        if np.isfinite(row).all():
-            lines.append(f"| {name} | " + " | ".join(f"{100 * v:.1f}" for v in row) + " |")
-    return lines
+    title = "errors by keypoint, per cent of its labels (Ronchi and Perona 2017)"
+    return [title, "", *table(("keypoint", *KINDS), rows).split("\n")]

@@ -12,6 +12,7 @@ from training.measures.metrics import (
     relative_error,
     reliability,
 )
+from training.measures.results import table
 
 
 def summary(found: Found) -> list[str]:
@@ -42,13 +43,13 @@ def summary(found: Found) -> list[str]:
 def keypoint_table(found: Found) -> list[str]:
     """A Markdown table with one row per keypoint."""
     fifth, half = (pck_per_keypoint(found.error, found.is_counted, t) for t in (0.2, 0.5))
-    lines = ["| keypoint | labels | PCK@0.2 | PCK@0.5 | mean score |", "|---|---:|---:|---:|---:|"]
+    rows = []
     for k, name in enumerate(found.skeleton.keypoints):
         count = int(found.is_counted[:, k].sum())
         if count:
             score = float(found.score[found.is_counted[:, k], k].mean())
-            lines.append(f"| {name} | {count} | {fifth[k]:.3f} | {half[k]:.3f} | {score:.2f} |")
-    return lines
+            rows.append((name, f"{count}", f"{fifth[k]:.3f}", f"{half[k]:.3f}", f"{score:.2f}"))
+    return table(("keypoint", "labels", "PCK@0.2", "PCK@0.5", "mean score"), rows).split("\n")
 
 
 def reliability_table(found: Found) -> list[str]:

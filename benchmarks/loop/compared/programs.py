@@ -30,6 +30,17 @@ VENV = ROOT / "benchmarks" / "cache" / "mediapipe-venv"
 PACKAGE = "mediapipe==0.10.21"
 # MediaPipe's number of each COCO keypoint, in COCO order.
 LANDMARKS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+GROUPS = {
+    "face": range(5),
+    "shoulders": (5, 6),
+    "elbows": (7, 8),
+    "wrists": (9, 10),
+    "hips": (11, 12),
+    "knees": (13, 14),
+    "ankles": (15, 16),
+}
+"""COCO's keypoints by part of the body."""
+
 # Landmarks are fractions of the frame, edge to edge; ours count from the first pixel's centre.
 RUNNER = """
 import json, resource, sys, time
