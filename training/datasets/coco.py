@@ -63,8 +63,9 @@ class CocoDataset:
         chosen = _category(annotations, self.file.categories, category)
         self.skeleton = skeleton_of(chosen)
         self.category_id = as_id(chosen["id"])
-        self._all = [a for a in self.file.annotations if a.category_id in {None, self.category_id}]
-        labelled = [a for a in self._all if not a.is_crowd and a.is_labelled]
+        self.all = [a for a in self.file.annotations if a.category_id in {None, self.category_id}]
+        """Annotations of the category; AP ignores hits on crowds and unlabelled ones."""
+        labelled = [a for a in self.all if not a.is_crowd and a.is_labelled]
         for row in labelled:
             self._check(row)
         self.rows = [a for a in labelled if (self.keypoints_of(a)[:, 2] > 0).any()]
@@ -93,21 +94,17 @@ class CocoDataset:
             )
 
     def _left_out(self, file: CocoFile, labelled: int) -> str:
-        crowds = sum(a.is_crowd for a in self._all)
+        crowds = sum(a.is_crowd for a in self.all)
         counts = {
-            "of another category": len(file.annotations) - len(self._all),
+            "of another category": len(file.annotations) - len(self.all),
             "for a crowd": crowds,
-            "without a labelled keypoint": len(self._all) - crowds - labelled,
+            "without a labelled keypoint": len(self.all) - crowds - labelled,
             "with all keypoints outside the picture": labelled,
         }
         return ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "it has none at all"
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def annotations_of_category(self) -> list[Annotation]:
-        """All annotations, including crowds and unlabelled ones, where AP ignores hits."""
-        return self._all
 
     def keypoints_of(self, row: Annotation) -> NDArray[np.float64]:
         """(K, 3) x, y, v; v is 0 for what lies outside a picture of known size and is dropped."""
@@ -181,13 +178,9 @@ class CocoDataset:
         table = np.array(annotation.keypoints, np.float32).reshape(-1, 3)
         # COCO's keypoints are pixel indices, like ours; its boxes are measured from the corner.
         xy: NDArray[np.float32] = table[:, :2].copy()
+        is_labelled = table[:, 2] > 0
         is_known = check_inside(
-            name,
-            xy,
-            table[:, 2] > 0,
-            image_hw=(image.shape[0], image.shape[1]),
-            skeleton=self.skeleton,
-            outside=self._outside,
+            name, xy, is_labelled, image, skeleton=self.skeleton, outside=self._outside
         )
         bbox = tight_bbox(xy, is_known)
         if annotation.bbox is not None and min(annotation.bbox[2:]) > 0:

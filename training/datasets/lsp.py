@@ -100,12 +100,7 @@ class LspDataset:
         xy, is_known, points, is_labelled = self._joints_of(number)
         height, width = image.shape[:2]
         is_known = check_inside(
-            path.name,
-            xy,
-            is_known,
-            image_hw=(height, width),
-            skeleton=self.skeleton,
-            outside=self._outside,
+            path.name, xy, is_known, image, skeleton=self.skeleton, outside=self._outside
         )
         is_in = (points > -1).all(axis=1) & (points < (width, height)).all(axis=1)
         bbox = tight_bbox(points, is_labelled & is_in)

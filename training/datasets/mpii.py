@@ -90,19 +90,15 @@ class MpiiDataset:
         """Load one person; every labelled keypoint counts."""
         person = self._people[row]
         image = read_image(self._folder / person.image)
+        xy, outside = person.points, self._outside
         is_known = check_inside(
-            person.image,
-            person.points,
-            person.is_known,
-            image_hw=(image.shape[0], image.shape[1]),
-            skeleton=self.skeleton,
-            outside=self._outside,
+            person.image, xy, person.is_known, image, skeleton=self.skeleton, outside=outside
         )
         name = f"{person.image}#{row}"
         return Sample(
             name,
             image,
-            person.points,
+            xy,
             is_known,
             is_known,
             person.bbox,

@@ -124,14 +124,9 @@ class PackDataset:
         image = decode_image(self._encoded[row], f"{self.name}/{name}")
         flag = self._keypoints[row, :, 2]
         xy = self._keypoints[row, :, :2].copy()
-        is_inside = check_inside(
-            f"{self.name}/{name}",
-            xy,
-            flag > 0,
-            image_hw=(image.shape[0], image.shape[1]),
-            skeleton=self.skeleton,
-            outside="drop" if self._outside == "keep" else self._outside,
-        )
+        outside: Outside = "drop" if self._outside == "keep" else self._outside
+        full = f"{self.name}/{name}"
+        is_inside = check_inside(full, xy, flag > 0, image, skeleton=self.skeleton, outside=outside)
         is_known = is_inside
         if self._outside == "keep":
             is_known = (flag > 0) & np.isfinite(xy).all(axis=1)

@@ -165,12 +165,12 @@ def check_inside(
     name: str,
     xy: NDArray[np.float32],
     is_known: NDArray[np.bool_],
+    image_bgr: NDArray[np.uint8],
     *,
-    image_hw: tuple[int, int],
     skeleton: Skeleton,
     outside: Outside,
 ) -> NDArray[np.bool_]:
-    """Check labels for impossible positions.
+    """Check a picture's labels for impossible positions.
 
     Returns:
         (K,) bool: known, and inside the image (or just beyond its edge).
@@ -179,8 +179,8 @@ def check_inside(
         SourceError: A known keypoint lies outside, or is not a number, and ``outside``
             is ``error``.
     """
-    height, width = image_hw
-    inside = is_inside(xy, image_hw=image_hw)
+    height, width = image_bgr.shape[:2]
+    inside = is_inside(xy, image_hw=(height, width))
     wrong = np.flatnonzero(is_known & ~inside)
     if wrong.size and outside == "error":
         k = int(wrong[0])
