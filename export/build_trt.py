@@ -77,11 +77,6 @@ def check_built(built: dict[str, int], precision: str) -> str:
     return f"layers with weights: {text}"
 
 
-def default_output(info: EngineInfo) -> Path:
-    """Where an engine goes, and is found by run.py."""
-    return BUILT / info.file_name()
-
-
 def find_device(index: int = 0) -> Device | str:
     """This machine's GPU of that number, or why there is none."""
     try:
@@ -136,7 +131,7 @@ def build(arguments: argparse.Namespace) -> list[str]:
         build_s=round(result["build_s"], 2),
         notes={"opset": str(model.opset_import[0].version), "layers": str(result["layers"])},
     )
-    output = arguments.output or default_output(info)
+    output = arguments.output or BUILT / info.file_name()  # where run.py finds it
     # Under a name that run.py does not look for, until it is proved.
     trial = trial_of(output)
     info = write_engine(trial, plan, info)

@@ -218,7 +218,8 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     each, together = each_of(settings), joint_of(settings)
     for one in (*each, together):
         check_outputs(one, say)
-    alike = replace(settings, threads=_all_threads(settings))
+    # Several cameras leave no thread over.
+    alike = replace(settings, threads=settings.threads or default_threads())
     shared = SharedEngine(lambda: _with_successors(open_for(alike), alike))
     with ExitStack() as opened:
         opened.callback(shared.close)
@@ -274,11 +275,6 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
 
 def _say_of(name: str, text: str) -> None:
     say(f"{name}: {text}")
-
-
-def _all_threads(settings: Settings) -> int:
-    """Nothing is left over for several cameras."""
-    return settings.threads or default_threads()
 
 
 def _with_successors(taken: Taken, settings: Settings) -> Engine:

@@ -50,7 +50,7 @@ class Visit:
 
     def run(self, steps: list[Step]) -> None:
         """Run them all; the file is whole after each, and when this is interrupted."""
-        signal.signal(signal.SIGTERM, _interrupted)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         for step in steps:
             if step.network:
                 self._row(step)
@@ -141,10 +141,6 @@ class Visit:
         for path in self._work.iterdir():
             path.unlink()
         self._work.rmdir()
-
-
-def _interrupted(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _end(child: subprocess.Popen[str]) -> None:

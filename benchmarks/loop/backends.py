@@ -84,7 +84,8 @@ def real_crops(count: int, videos: Sequence[str], model: Path) -> tuple[NDArray[
         engine = open_engine(
             model, backend="onnxruntime", options=EngineOptions("fp32", usable_cpus())
         ).engine
-        start, kept = engine.start, []
+        start = engine.start
+        kept: list[NDArray[np.uint8]] = []
 
         def keep(crops: NDArray[np.uint8], start: Any = start, kept: list[Any] = kept) -> None:
             kept.extend(crops.copy())

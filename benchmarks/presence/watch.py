@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import frames_of
 from benchmarks.presence.entrances import Entrance
 from benchmarks.presence.scenes import FPS, SCENES, Camera, Image
 from steadypose.engines.base import Engine
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.track import quality
 
@@ -144,10 +143,9 @@ def confirmed_at(engine: Engine, video: Path, persons: int) -> list[float]:
     """Video time at which 1, 2, ... ``persons`` people were first confirmed together, seconds."""
     pipeline = Pipeline(engine, persons=persons)
     times: list[float] = []
-    with closing(open_source(SourceOptions(str(video)))) as source:
-        while not source.is_over and len(times) < persons:
-            frame = source.read(5.0)
-            if frame is not None:
-                count = len(pipeline.process(frame))
-                times += [frame.time_s] * (count - len(times))
+    for frame in frames_of(str(video)):
+        count = len(pipeline.process(frame))
+        times += [frame.time_s] * (count - len(times))
+        if len(times) >= persons:
+            break
     return times + [np.inf] * (persons - len(times))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.smoothing.filters import follow
-from benchmarks.smoothing.scene import Floats, Scene
+from benchmarks.smoothing.scene import Floats, Scene, between
 from steadypose.realtime.smooth.base import Smoother
 
 AGE_S = 0.06
@@ -28,7 +28,7 @@ def prediction_errors(
     """
     found: dict[str, list[Floats]] = {phase: [] for phase in PHASES}
     for scene in scenes:
-        later = scene.truth_at(scene.time_s + AGE_S)
+        later = between(scene.fine_truth, scene.time_s + AGE_S)
         errors = []
         for ahead_s in (None, AGE_S):
             drawn = follow(scene, make(*scene.score.shape[1:]), ahead_s=ahead_s)

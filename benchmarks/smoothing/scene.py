@@ -86,10 +86,6 @@ class Scene:
     def _frames(self, seconds: float) -> int:
         return int(seconds / float(np.median(np.diff(self.time_s))))
 
-    def truth_at(self, time_s: Floats) -> Floats:
-        """(N, P, K, 2) true positions at other times, pixels."""
-        return between(self.fine_truth, time_s)
-
 
 def between(fine: Floats, time_s: Floats) -> Floats:
     """Interpolate values at times between the fine ones."""

@@ -10,7 +10,7 @@ from steadypose.engines.skeletons.sides import side_of
 from steadypose.realtime.record.formats.reading import PersonTrack
 from steadypose.realtime.report.quality import Jitter, Timing, has_raw, presence, score_ranks
 from steadypose.realtime.report.rows import Mark, Row, histogram, row_chart
-from steadypose.realtime.report.scales import Scale, clock, number_scale, time_scale
+from steadypose.realtime.report.scales import clock, number_scale, time_scale
 from steadypose.realtime.report.words import (
     DASH,
     TIMES,
@@ -147,7 +147,7 @@ def timing_histogram(found: Timing) -> str:
     )
 
 
-def timeline(people: Sequence[PersonTrack], linked: set[int], time: Scale) -> str:
+def timeline(people: Sequence[PersonTrack], linked: set[int], found: Timing) -> str:
     """Chart when each person was in view."""
     rows = []
     for track in people:
@@ -160,13 +160,9 @@ def timeline(people: Sequence[PersonTrack], linked: set[int], time: Scale) -> st
         )
         link = f"person-{track.person}" if track.person in linked else ""
         rows.append(Row(f"person {track.person}", marks, link))
+    time = time_scale(found.begin_s, found.end_s)
     return figure(
         "When each person was in view",
         row_chart(rows, time, label="times in which each person was followed"),
         "Two short bars one after the other may be one person who got a new id.",
     )
-
-
-def whole_time(found: Timing) -> Scale:
-    """The time axis of the recording."""
-    return time_scale(found.begin_s, found.end_s)

@@ -118,7 +118,7 @@ def _head(
         linked = {track.person for track in shown}
         longest = sorted(people, key=lambda track: -len(track.frame))[:_MOST_BARS]
         rows = sorted(longest, key=lambda track: track.person)
-        overview.append(checks.timeline(rows, linked, checks.whole_time(times)))
+        overview.append(checks.timeline(rows, linked, times))
     parts.append(f'</header><div class="grid-2">{"".join(overview)}</div>')
     return "".join(parts)
 

@@ -123,7 +123,7 @@ class Breaking:
 
 def test_a_video_that_breaks_off_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Breaking()
-    monkeypatch.setattr("benchmarks.presence.watch.open_source", lambda _: source)
+    monkeypatch.setattr("benchmarks.common.open_source", lambda _: source)
     with pytest.raises(SourceError):
         confirmed_at(FakeEngine(), Path("x.mp4"), 1)
     assert source.is_closed

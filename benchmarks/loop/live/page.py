@@ -26,12 +26,10 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.common import guarded, included, parser, publish, table
+from benchmarks.common import frames_of, guarded, included, parser, publish, table
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.model.places import ROOT
-from steadypose.realtime.sources.opening import SourceOptions, open_source
 
 if TYPE_CHECKING:
     from tests.support.chromium import Tab
@@ -81,12 +79,10 @@ def main() -> None:
 
 def _write(source: str, film: Path, tape: Path, frames: int) -> None:
     """Ten seconds: uncompressed, as Chromium's camera wants it, and repeated, as MJPG."""
-    reader = open_source(SourceOptions(source))
-    images: list[NDArray[np.uint8]] = []
-    while len(images) < _FRAMES and (frame := reader.read(10.0)) is not None:
-        image = cv2.resize(frame.image_bgr, _SIZE_WH, interpolation=cv2.INTER_AREA)
-        images.append(np.asarray(image, np.uint8))
-    reader.close()
+    images = [
+        cv2.resize(frame.image_bgr, _SIZE_WH, interpolation=cv2.INTER_AREA)
+        for frame in itertools.islice(frames_of(source), _FRAMES)
+    ]
     with film.open("wb") as file:
         file.write(f"YUV4MPEG2 W{_SIZE_WH[0]} H{_SIZE_WH[1]} F{_FPS}:1 Ip A1:1 C420\n".encode())
         for image in images:

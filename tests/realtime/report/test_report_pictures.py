@@ -248,7 +248,7 @@ def test_a_single_frame_is_a_bar_that_can_be_seen() -> None:
 @pytest.mark.parametrize(("away", "bars"), [(12, 1), (21, 2)])
 def test_who_was_away_for_half_a_second_has_two_bars(away: int, bars: int) -> None:
     one = track(standing(20), frame=[*range(10), *range(9 + away, 19 + away)])
-    figure = checks.timeline([one], set(), checks.whole_time(timing([one])))
+    figure = checks.timeline([one], set(), timing([one]))
     assert len(bars_of(figure, "bar")) == bars
     assert bars_of(figure, "bar")[0, 0] == 0
     assert bars_of(figure, "bar")[-1, 1] == pytest.approx(100, abs=0.1)
