@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 
@@ -49,7 +48,6 @@ def tune(
     *,
     tries: int,
     start: Parameters | None = None,
-    say: Callable[[str], None] = print,
 ) -> dict[str, float]:
     """Random search over the ranges, then increasingly close to the best.
 
@@ -58,7 +56,6 @@ def tune(
         on: Scenes, all of which count.
         tries: Number of parameter sets to try, the same number for every filter.
         start: Parameters to begin with instead of random ones.
-        say: Called with progress.
     """
     rng = np.random.default_rng(1)
     names = list(entry.ranges)
@@ -85,7 +82,7 @@ def tune(
             width *= 0.994
         if (found := value(x)) < least:
             best, least, width = x, found, min(0.6, width * 1.15)
-    say(f"{entry.title}: cost {least:.3f}")
+    print(f"{entry.title}: cost {least:.3f}")
     return {name: float(f"{v:.4g}") for name, v in to_parameters(best).items()}
 
 

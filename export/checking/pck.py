@@ -13,6 +13,7 @@ from steadypose.realtime.sources.demo import DemoScene
 from steadypose.realtime.tracking.crop import cut, place_crop
 
 _THRESHOLDS = (0.2, 0.05)  # of the torso's height: the usual one, and one that notices more
+_COUNT = 60  # crops
 _EVERY = 11  # frames between two that are used
 _FEWEST_SHARED = 6  # keypoints by the same names that make a proof
 _POOR = 0.5  # PCK@0.2
@@ -67,7 +68,7 @@ def pck(
     return float(np.mean(distance <= threshold * torsos[:, None]))
 
 
-def told_places(data: bytes, spec: ModelSpec, *, count: int = 60) -> list[str]:
+def told_places(data: bytes, spec: ModelSpec) -> list[str]:
     """How well a model file finds the demo's mannequin, in sentences.
 
     Nothing else tells a wrong colour, order or unit: the wrapped file agrees with the foreign
@@ -76,7 +77,6 @@ def told_places(data: bytes, spec: ModelSpec, *, count: int = 60) -> list[str]:
     Args:
         data: The model file.
         spec: Its own; keypoints are compared that COCO has by the same names.
-        count: Of crops.
 
     Returns:
         A line with the PCK, and a note where it is bad or another reading of the same numbers
@@ -91,10 +91,10 @@ def told_places(data: bytes, spec: ModelSpec, *, count: int = 60) -> list[str]:
             f"note: not proved on pictures: of the demo's 17 keypoints the skeleton "
             f"{spec.skeleton.name} has {len(shared)}; look at the result on screen"
         ]
-    crops, places, torsos = demo_truth(spec, count=count)
+    crops, places, torsos = demo_truth(spec, count=_COUNT)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     found = np.concatenate(
-        [session.run(None, {"crops": crops[i : i + 4]})[0] for i in range(0, count, 4)]
+        [session.run(None, {"crops": crops[i : i + 4]})[0] for i in range(0, _COUNT, 4)]
     )[:, : len(names)]
     ours, theirs = (list(column) for column in zip(*shared, strict=True))
     truth = places[:, theirs]
@@ -105,7 +105,7 @@ def told_places(data: bytes, spec: ModelSpec, *, count: int = 60) -> list[str]:
     usual = share(found[:, ours], _THRESHOLDS[0])
     score = float(found[:, ours, 2].mean())
     lines = [
-        f"on {count} pictures of the demo's mannequin: "
+        f"on {_COUNT} pictures of the demo's mannequin: "
         f"{', '.join(f'PCK@{t} {share(found[:, ours], t):.3f}' for t in _THRESHOLDS)} of "
         f"{len(shared)} keypoints, mean score {score:.3f}"
     ]
@@ -126,9 +126,7 @@ def told_places(data: bytes, spec: ModelSpec, *, count: int = 60) -> list[str]:
     return lines
 
 
-def told_loss(
-    original: onnx.ModelProto, changed: onnx.ModelProto, spec: ModelSpec, *, count: int = 60
-) -> str:
+def told_loss(original: onnx.ModelProto, changed: onnx.ModelProto, spec: ModelSpec) -> str:
     """What a graph loses against the one it was made from, in a sentence.
 
     Both run in ONNX Runtime on the CPU, as they are written: its optimiser computes int8
@@ -136,7 +134,7 @@ def told_loss(
     """
     if spec.skeleton != COCO17:
         return "loss in PCK: not measured, the demo knows COCO's 17 keypoints only"
-    crops, places, torsos = demo_truth(spec, count=count)
+    crops, places, torsos = demo_truth(spec, count=_COUNT)
     results = [_answers(graph, crops)[:, :17] for graph in (original, changed)]
     losses = []
     for threshold in _THRESHOLDS:
@@ -144,7 +142,7 @@ def told_loss(
         losses.append(
             f"PCK@{threshold} {before:.3f} as float, {after:.3f} as int8, loss {before - after:.3f}"
         )
-    return f"on {count} crops of the demo, on the CPU: {'; '.join(losses)}"
+    return f"on {_COUNT} crops of the demo, on the CPU: {'; '.join(losses)}"
 
 
 def told_moves(

@@ -25,34 +25,16 @@ _LEAST_RUN_S = 0.1  # less than the filter takes to accept what it rejected
 _LEAST_WEIGHT = 1e-6  # of a mode in one run
 
 
-@dataclass(frozen=True, slots=True)
-class Hindsight:
-    """Parameters of the second pass, in addition to those of the filter it starts from.
-
-    The defaults were chosen by hand on the tuning scenes of ``benchmarks/smoothing``,
-    where the error hardly depends on them.
-
-    Attributes:
-        noise: Of the runs forwards and backwards.
-        measurement: Standard deviation of a keypoint with score 1, in S.
-        agitation: Accelerations, as a multiple of those of ``noise``.
-        huber: Measurements beyond this many standard deviations from the result are weighted down.
-        bridge_s: Longest time to the nearest measurement; beyond it a keypoint is lost.
-    """
-
-    noise: Noise = BALANCED
-    measurement: float = 0.5 * BALANCED.measurement
-    agitation: float = 1.0
-    huber: float = 1.0
-    bridge_s: float = 0.5
+# Chosen by hand on the tuning scenes of ``benchmarks/smoothing``, where the error hardly
+# depends on them.
+_NOISE = BALANCED  # of the runs forwards and backwards
+_MEASUREMENT = 0.5 * BALANCED.measurement  # standard deviation of a keypoint with score 1, in S
+_HUBER = 1.0  # standard deviations from the result; measurements beyond are weighted down
+_BRIDGE_S = 0.5  # longest time to the nearest measurement; beyond it a keypoint is lost
 
 
 def smooth_again(
-    time_s: FloatArray,
-    measured: FloatArray,
-    score: FloatArray,
-    size_px: FloatArray,
-    parameters: Hindsight | None = None,
+    time_s: FloatArray, measured: FloatArray, score: FloatArray, size_px: FloatArray
 ) -> tuple[FloatArray, NDArray[np.int8]]:
     """Smooth one person's recorded measurements, using later ones as well.
 
@@ -61,17 +43,15 @@ def smooth_again(
         measured: (T, K, 2) raw positions, frame pixels, NaN where there is none.
         score: (T, K) in [0, 1], 0 where there is no measurement.
         size_px: (T,) size of the person, frame pixels.
-        parameters: None for the defaults.
 
     Returns:
         (T, K, 2) positions, NaN where lost, and (T, K) values of ``State``.
     """
-    p = parameters or Hindsight()
     is_given = ~(np.isnan(measured).any(axis=2) | np.isnan(score))
     score = np.where(is_given, score, 0.0)
     measured = np.where(is_given[..., None], measured, np.nan)
-    there = _run(time_s, measured, score, size_px, p.noise)
-    back = _run(-time_s[::-1], measured[::-1], score[::-1], size_px[::-1], p.noise)
+    there = _run(time_s, measured, score, size_px, _NOISE)
+    back = _run(-time_s[::-1], measured[::-1], score[::-1], size_px[::-1], _NOISE)
     forwards, backwards = there.is_accepted, back.is_accepted[::-1]
     # Each run accepts its first measurement, having nothing to compare it with. What only
     # one run accepts must last, as it does on either side of a true jump.
@@ -89,16 +69,16 @@ def smooth_again(
     steps = np.maximum(np.diff(time_s, prepend=time_s[0] - FRAME_S), 1e-3)[:, None]
     anywhere = 3.0 * size_px[:, None] ** 2 / steps**3
 
-    sigma = p.measurement * size_px[:, None] / np.maximum(score, p.noise.min_score)
+    sigma = _MEASUREMENT * size_px[:, None] / np.maximum(score, _NOISE.min_score)
     weight = is_good.astype(float)
     xy = measured
     for _ in range(_PASSES):
-        density = np.where(jumped, anywhere, _density(p, weight_of_mode, speed, size_px[:, None]))
+        density = np.where(jumped, anywhere, _density(weight_of_mode, speed, size_px[:, None]))
         xy, velocity = _rts(time_s, measured, weight / (sigma * sigma), density, size_px)
         away = np.linalg.norm(np.where(is_good[..., None], measured, xy) - xy, axis=2)
-        weight = is_good * np.minimum(1.0, p.huber * sigma / np.maximum(away, 1e-9))
+        weight = is_good * np.minimum(1.0, _HUBER * sigma / np.maximum(away, 1e-9))
         speed = np.linalg.norm(velocity, axis=2)
-    state = _states(time_s, is_good, p.bridge_s)
+    state = _states(time_s, is_good, _BRIDGE_S)
     return np.where((state == State.LOST)[..., None], np.nan, xy), state
 
 
@@ -139,12 +119,12 @@ def _run(
     return _Run(is_accepted, np.log(np.maximum(weight, _LEAST_WEIGHT)), speed)
 
 
-def _density(p: Hindsight, weight: FloatArray, speed: FloatArray, size: FloatArray) -> FloatArray:
+def _density(weight: FloatArray, speed: FloatArray, size: FloatArray) -> FloatArray:
     """(T, K) spectral density of the acceleration, px²/s³."""
-    acceleration, agility = np.array(p.noise.acceleration), np.array(p.noise.agility)
+    acceleration, agility = np.array(_NOISE.acceleration), np.array(_NOISE.agility)
     modes = acceleration * size[..., None] + agility * speed[..., None]
     squared: FloatArray = (weight * modes * modes).sum(axis=2)
-    return p.agitation**2 * squared * FRAME_S
+    return squared * FRAME_S
 
 
 def _rts(

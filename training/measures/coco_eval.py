@@ -95,7 +95,6 @@ def find_poses(
     dataset: CocoDataset,
     detections: Sequence[dict[str, Any]] | None = None,
     *,
-    batch: int = 32,
     is_flip_tested: bool = False,
 ) -> list[dict[str, Any]]:
     """Find poses, in COCO's results format.
@@ -104,7 +103,6 @@ def find_poses(
         engine: Any backend, with the data set's skeleton.
         dataset: Pictures and labels.
         detections: Boxes of ``load_detections``; None: the labelled boxes.
-        batch: Crops at a time.
         is_flip_tested: See ``infer_crops``.
 
     Returns:
@@ -114,7 +112,7 @@ def find_poses(
     todo = _labelled(dataset) if detections is None else _detected(detections)
     spec = engine.spec
     results = []
-    for numbers in in_batches(range(len(todo)), batch):
+    for numbers in in_batches(range(len(todo))):
         jobs, cuts, areas = [], [], []
         for job in (todo[n] for n in numbers):
             for image, bbox in _picture_and_box(dataset, job):

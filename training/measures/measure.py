@@ -127,15 +127,13 @@ def find_evenly(
     return crops, infer_crops(engine, crops)
 
 
-def in_batches(rows: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
+def in_batches(rows: Sequence[int], batch: int = 32) -> Iterator[Sequence[int]]:
     """Split rows into slices of at most ``batch``."""
     for first in range(0, len(rows), batch):
         yield rows[first : first + batch]
 
 
-def measure(
-    engine: Engine, dataset: PoseDataset, *, batch: int = 32, is_flip_tested: bool = False
-) -> Found:
+def measure(engine: Engine, dataset: PoseDataset, *, is_flip_tested: bool = False) -> Found:
     """Find every labelled person of a data set, with the labelled box.
 
     Raises:
@@ -151,7 +149,7 @@ def measure(
         )
     parts: list[tuple[int, Sample, NDArray[np.float64], NDArray[np.float32]]] = []
     nothing = np.zeros((0, 0, 3), np.uint8)
-    for chunk in in_batches(range(len(dataset)), batch):
+    for chunk in in_batches(range(len(dataset))):
         kept = list(usable(dataset, chunk))
         samples = [s for _, s in kept]
         if not samples:

@@ -16,6 +16,8 @@ from steadypose.engines.skeletons.skeleton import Skeleton
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 _DIAGONALS = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
+_RIGHT = 0.2  # reference lengths: the largest error of a right keypoint
+_BINS = 10  # of scores, of equal width; empty ones are left out
 _FACE = {"nose", "eye", "ear", "mouth", "chin"}
 
 
@@ -105,25 +107,21 @@ class Reliability:
     order: float
 
 
-def reliability(
-    score: Floats, error: Floats, is_counted: Bools, *, threshold: float = 0.2, bins: int = 10
-) -> Reliability:
+def reliability(score: Floats, error: Floats, is_counted: Bools) -> Reliability:
     """Compare scores with the share of right keypoints.
 
     Args:
         score: (N, K) in [0, 1].
         error: (N, K) of ``relative_error``.
         is_counted: (N, K).
-        threshold: Largest error that counts as right, reference lengths.
-        bins: Of equal width; empty ones are left out.
     """
     counts = is_counted & ~np.isnan(error)
-    s, hit = np.asarray(score, np.float64)[counts], error[counts] <= threshold
-    where = np.clip((s * bins).astype(int), 0, bins - 1)
-    count = np.bincount(where, minlength=bins)
+    s, hit = np.asarray(score, np.float64)[counts], error[counts] <= _RIGHT
+    where = np.clip((s * _BINS).astype(int), 0, _BINS - 1)
+    count = np.bincount(where, minlength=_BINS)
     used = count > 0
-    mean = np.bincount(where, s, bins)[used] / count[used]
-    right = np.bincount(where, hit, bins)[used] / count[used]
+    mean = np.bincount(where, s, _BINS)[used] / count[used]
+    right = np.bincount(where, hit, _BINS)[used] / count[used]
     gap = float((np.abs(mean - right) * count[used]).sum() / max(1, count.sum()))
     return Reliability(mean, right, count[used], gap, _auc(s, hit))
 

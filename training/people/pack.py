@@ -55,13 +55,12 @@ class Made(NamedTuple):
     bbox: Floats
 
 
-def strips_of(pack: Path, *, last: int | None, count: int = _BACKGROUNDS) -> list[Images]:
+def strips_of(pack: Path, *, last: int | None) -> list[Images]:
     """Cut out the regions left or right of a pack's people.
 
     Args:
         pack: Tar file with its labels beside it.
         last: Images with higher numbers are not used (they are for measuring).
-        count: Maximum number of regions.
 
     Returns:
         (H, W, 3) uint8 BGR pictures of many sizes.
@@ -83,7 +82,7 @@ def strips_of(pack: Path, *, last: int | None, count: int = _BACKGROUNDS) -> lis
             found.append(image[:, : int(room_left)].copy())
         else:
             found.append(image[:, -int(room_right) :].copy())
-        if len(found) == count:
+        if len(found) == _BACKGROUNDS:
             break
     if not found:
         raise UsageError(

@@ -18,6 +18,7 @@ from training.people.zones import Zones, find_zones
 _PEOPLE = 160
 _FINER = 2  # supersampling factor: smooth edges
 _SCENES: tuple[Scene, ...] = ("webcam", "standing", "sport")
+_SHARES = (0.45, 0.25, 0.3)  # of each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +76,6 @@ class Studio:
     Args:
         model: Bodies.
         pictures: Images for printed cloth and backgrounds; may be empty.
-        shares: Of the scenes webcam, standing and sport.
         people: Number of bodies, and seed of their shapes.
     """
 
@@ -84,12 +84,10 @@ class Studio:
         model: BodyModel,
         pictures: list[Images],
         *,
-        shares: tuple[float, float, float] = (0.45, 0.25, 0.3),
         people: int = _PEOPLE,
     ) -> None:
         self._model = model
         self._pictures = pictures
-        self._shares = np.array(shares) / sum(shares)
         rng = np.random.default_rng(people)  # shapes take longer than postures, so they are kept
         self._people = [_random_person(model, rng) for _ in range(people)]
 
@@ -104,7 +102,7 @@ class Studio:
             staging: Properties that are not random.
         """
         if staging is None:
-            staging = Staging(_SCENES[int(rng.choice(3, p=self._shares))])
+            staging = Staging(_SCENES[int(rng.choice(3, p=_SHARES))])
         while True:
             made = self._try(staging, rng, longest)
             if made is not None:

@@ -20,6 +20,7 @@ from steadypose.realtime.record.picture import with_comment
 COLUMNS = ("epoch", "stage", "step", "seconds", "rate", "loss", "pck", "waiting")
 _LIMB = (233, 180, 86)
 _DOT = (0, 159, 230)
+_TILE_PX = 192  # height of a crop in a grid
 
 
 class Log:
@@ -174,7 +175,6 @@ def draw_grid(
     skeleton: Skeleton,
     *,
     columns: int = 8,
-    enlarge_to: int = 192,
     least_score: float = SEEN_SCORE,
     captions: Sequence[str] = (),
     truth: NDArray[np.float32] | None = None,
@@ -186,7 +186,6 @@ def draw_grid(
         keypoints: (N, K, 3): x and y in crop pixels, score.
         skeleton: Of K keypoints.
         columns: Crops side by side.
-        enlarge_to: Height of each in the grid, pixels.
         least_score: Keypoints below are not drawn.
         captions: Text under each crop, or none.
         truth: (N, K, 2) labels in crop pixels, NaN where unknown; white crosses.
@@ -194,11 +193,11 @@ def draw_grid(
     Returns:
         (H', W', 3) uint8 BGR.
     """
-    zoom = enlarge_to / crops.shape[1]
+    zoom = _TILE_PX / crops.shape[1]
     width = round(crops.shape[2] * zoom)
     tiles = []
     for n, (crop, points) in enumerate(zip(crops, keypoints, strict=True)):
-        tile = cv2.resize(crop, (width, enlarge_to), interpolation=cv2.INTER_LINEAR)
+        tile = cv2.resize(crop, (width, _TILE_PX), interpolation=cv2.INTER_LINEAR)
         at = ((points[:, :2] + 0.5) * zoom - 0.5).round().astype(int)
         is_seen = points[:, 2] >= least_score
         for a, b in skeleton.limbs:
@@ -214,7 +213,7 @@ def draw_grid(
         if captions:
             tile = cv2.copyMakeBorder(tile, 0, 16, 0, 0, cv2.BORDER_CONSTANT)
             cv2.putText(
-                tile, captions[n], (2, enlarge_to + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.34,
+                tile, captions[n], (2, _TILE_PX + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.34,
                 (255, 255, 255), 1, cv2.LINE_AA,
             )  # fmt: skip
         tiles.append(tile)

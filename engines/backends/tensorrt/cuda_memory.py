@@ -8,7 +8,7 @@ imported: it makes a second context in whichever thread comes first.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -210,12 +210,11 @@ _KINDS: dict[str, Callable[[int], CudaMemory]] = {
 }
 
 
-def open_memory(device: int = 0, *, packages: Sequence[str] = PACKAGES) -> CudaMemory:
+def open_memory(device: int = 0) -> CudaMemory:
     """Memory through the first package that is installed.
 
     Args:
         device: Number of the GPU.
-        packages: In order of preference.
 
     Raises:
         EngineUnavailableError: None is installed.
@@ -223,7 +222,7 @@ def open_memory(device: int = 0, *, packages: Sequence[str] = PACKAGES) -> CudaM
     """
     missing = []
     refusal: EngineError | None = None
-    for package in packages:
+    for package in PACKAGES:
         try:
             return _KINDS[package](device)
         except EngineError as error:  # such as pycuda's, compiled for another driver

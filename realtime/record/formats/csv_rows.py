@@ -14,7 +14,6 @@ from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
     Entry,
     recorded_score,
-    round_degrees,
     round_px,
     round_score,
 )
@@ -93,7 +92,7 @@ def _long_lines(entry: Entry) -> Iterator[str]:
 
 def _angle_lines(entry: Entry) -> Iterator[str]:
     for pose, angles in zip(entry.poses, entry.angles, strict=True):
-        cells = [_degrees(pair) for pair in round_degrees(angles).tolist()]
+        cells = [_degrees(pair) for pair in round_px(angles).tolist()]
         trunk = cells[NAMES.index("trunk")]
         for at, row in zip(
             _joints(pose.skeleton.keypoints),

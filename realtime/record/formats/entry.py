@@ -68,7 +68,7 @@ class Sink(Protocol[Item_contra]):
 
 
 def round_px(values: FloatArray, places: int = 2) -> FloatArray:
-    """Positions as they are recorded: 0.01 pixels, without a negative zero."""
+    """Positions and angles as they are recorded: 0.01 pixels or degrees, no negative zero."""
     rounded: FloatArray = np.round(values, places) + 0.0
     return rounded
 
@@ -76,12 +76,6 @@ def round_px(values: FloatArray, places: int = 2) -> FloatArray:
 def round_score(values: FloatArray) -> FloatArray:
     """Scores as they are recorded: 0.001."""
     rounded: FloatArray = np.round(values, 3) + 0.0
-    return rounded
-
-
-def round_degrees(values: FloatArray) -> FloatArray:
-    """Angles as they are recorded: 0.01 degrees."""
-    rounded: FloatArray = np.round(values, 2) + 0.0
     return rounded
 
 

@@ -13,7 +13,6 @@ from steadypose.realtime.record.formats.entry import (
     Entry,
     description,
     recorded_score,
-    round_degrees,
     round_px,
     round_score,
     round_time,
@@ -71,7 +70,7 @@ def _person(pose: Pose, decimals: int) -> dict[str, Any]:
 
 def _angles(angles: FloatArray) -> dict[str, list[float | None] | None]:
     """By name: degrees and standard deviation."""
-    pairs = map(nulls, round_degrees(angles))
+    pairs = map(nulls, round_px(angles))
     return {
         name: pair if pair[0] is not None else None for name, pair in zip(NAMES, pairs, strict=True)
     }

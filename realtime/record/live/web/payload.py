@@ -13,7 +13,6 @@ from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.entry import (
     STATE_NAMES,
     recorded_score,
-    round_degrees,
     round_px,
     round_score,
     round_time,
@@ -121,7 +120,7 @@ def _person(pose: Pose, places: int) -> dict[str, Any]:
 
 
 def _angles(angles: FloatArray) -> dict[str, list[float | None]]:
-    pairs = map(nulls, round_degrees(angles))
+    pairs = map(nulls, round_px(angles))
     return {name: pair for name, pair in zip(NAMES, pairs, strict=True) if pair[0] is not None}
 
 
