@@ -36,7 +36,7 @@ from steadypose.realtime.command.console import answer, report, say
 from steadypose.realtime.command.ending import finish, finish_instead, resume
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
-from steadypose.realtime.command.options.engine import backend_of, device_of, remote_of
+from steadypose.realtime.command.options.engine import backend_of, engine_options
 from steadypose.realtime.command.output_checks import check_outputs
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.several import each_of, finish_together, joint_of
@@ -74,15 +74,8 @@ def main(argv: Sequence[str] | None = None, *, stop: Stop | None = None) -> int:
 
             arguments.fetch = False  # it looks, and changes nothing
             try:
-                trust = arguments.trust_engine
-                chosen = model_of(arguments)
-                lines = examine(
-                    chosen,
-                    backend=backend_of(arguments),
-                    is_trusting=trust,
-                    remote=remote_of(arguments),
-                    **device_of(arguments),
-                )
+                chosen, backend = model_of(arguments), backend_of(arguments)
+                lines = examine(chosen, backend=backend, asked=engine_options(arguments))
             except SteadyposeError as error:
                 lines = [*examine(DEFAULT_MODEL), f"{'--model':<14} {error.what}"]
             return answer(lines)
@@ -218,8 +211,8 @@ def _run_several(settings: Settings, stop: Stop, typed: Sequence[str]) -> int:
     each, together = each_of(settings), joint_of(settings)
     for one in (*each, together):
         check_outputs(one, say)
-    # Several cameras leave no thread over.
-    alike = replace(settings, threads=settings.threads or default_threads())
+    asked = settings.engine  # several cameras leave no thread over
+    alike = replace(settings, engine=replace(asked, threads=asked.threads or default_threads()))
     shared = SharedEngine(lambda: _with_successors(open_for(alike), alike))
     with ExitStack() as opened:
         opened.callback(shared.close)
@@ -282,7 +275,7 @@ def _with_successors(taken: Taken, settings: Settings) -> Engine:
     return recovering(
         taken.opened,
         taken.model,
-        settings.engine_options(settings.threads),
+        settings.engine_options(settings.engine.threads),
         say=say,
         skeleton=settings.skeleton.skeleton if settings.skeleton else None,
     )

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from steadypose.engines import registry
 from steadypose.engines.backends.tensorrt.cuda_driver import load_driver
 from steadypose.engines.errors import SteadyposeError
 from steadypose.engines.model_file import read_spec
-from steadypose.engines.options import EngineOptions, RemoteOptions, default_threads, usable_cpus
+from steadypose.engines.options import EngineOptions, default_threads, usable_cpus
 from steadypose.engines.wording.advice import typed_here
 from steadypose.realtime.app.display import gui_backend, why_headless
 from steadypose.realtime.command.machine import cpu_name
@@ -37,10 +38,7 @@ def examine(
     model: Path | None,
     *,
     backend: str = "auto",
-    is_trusting: bool = False,
-    device: int = 0,
-    openvino_device: str = "CPU",
-    remote: RemoteOptions | None = None,
+    asked: EngineOptions | None = None,
 ) -> list[str]:
     """Everything a bug report needs, one line each.
 
@@ -48,17 +46,12 @@ def examine(
         model: Model file to try the backends with; None: the one that a run without
             ``--model`` and ``--quality`` would use, with the reason.
         backend: Backend of such a run.
-        is_trusting: Try an engine that somebody else built.
-        device: Number of the GPU.
-        openvino_device: See ``EngineOptions``.
-        remote: The servers of such a run.
+        asked: On which device or servers such a run computes, and whether it trusts an engine
+            that somebody else built.
     """
-    options = EngineOptions(
-        threads=default_threads(),
-        is_trusting=is_trusting,
-        device=device,
-        openvino_device=openvino_device,
-        remote=remote or RemoteOptions(),
+    threads = default_threads()
+    options = replace(
+        asked or EngineOptions(), threads=threads, precision="auto", crops="cpu", is_blocking=False
     )
     taken = []
     if model is None:
@@ -75,7 +68,7 @@ def examine(
         _line("video", _video_backends()),
         *camera_lines(),
         _line("GPU", _nvidia_gpu()),
-        _line("CUDA driver", _cuda_driver(device)),
+        _line("CUDA driver", _cuda_driver(options.device)),
         *(_line(name, _version(name)) for name in _GPU_PACKAGES),
         *taken,
         *_model_lines(model, options),

@@ -15,9 +15,10 @@ from steadypose.realtime.sources.opening import is_camera
 
 def open_for(settings: Settings) -> Taken:
     """The engine; a camera's on as few threads as keep up, where nobody said how many."""
-    is_elsewhere = settings.openvino_device != "CPU"  # where threads have no effect
-    if settings.threads or is_elsewhere or not is_camera(settings.source):
-        return _open_on(settings.threads or threads_of(settings.model), settings)
+    asked = settings.engine
+    is_elsewhere = asked.openvino_device != "CPU"  # where threads have no effect
+    if asked.threads or is_elsewhere or not is_camera(settings.source):
+        return _open_on(asked.threads or threads_of(settings.model), settings)
     taken = _open_on(1, settings)  # file and backend are chosen, and built, once
 
     def reopen(threads: int) -> Opened:

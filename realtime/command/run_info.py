@@ -39,7 +39,7 @@ def describe_run(
         "skeleton": skeleton.name,
         "limbs": [[names[a], names[b]] for a, b in skeleton.limbs],
         **describe_engine(engine),
-        "precision": settings.precision,
+        "precision": settings.engine.precision,
         "source": {"label": source.label, "fps": source.fps, "is_live": source.is_live},
         "persons": settings.persons,
         "smoothing": smoothing,

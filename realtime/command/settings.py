@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from steadypose.engines.options import EngineOptions, RemoteOptions
+from steadypose.engines.options import EngineOptions
 from steadypose.realtime.model.places import DEFAULT_MODEL
 from steadypose.realtime.model.skeletons import ChosenSkeleton
 from steadypose.realtime.record.formats.tables import Table
@@ -28,15 +28,9 @@ class Settings:
             for the GPU takes its place (``best_built``).
         skeleton: What its keypoints are called and how they connect, instead of what it says.
         backend: A name of ``steadypose.engines.registry.NAMES``.
-        precision: A name of ``steadypose.engines.options.PRECISIONS``.
-        threads: CPU threads of the network, 0 for the default.
+        engine: How it is opened. 0 threads are the default; who cuts crops is measured (``auto``)
+            only where all sources are live or paced: two runs on a file give one recording.
         is_auto_build: Build a TensorRT engine that is missing or stale before starting.
-        is_trusting: Run a TensorRT engine that somebody else built.
-        device: Number of the GPU.
-        openvino_device: See ``EngineOptions``.
-        is_blocking: Sleep while the GPU works.
-        crops: Who cuts crops, of ``steadypose.engines.options.CROPS``; ``auto`` measures only
-            where all sources are live or paced: two runs on a file give one recording.
         persons: How many people to follow.
         smoother: A name of ``steadypose.realtime.smooth.presets.NAMES``.
         is_predicting: Draw people in the window where they will be when it is seen.
@@ -53,7 +47,6 @@ class Settings:
         benchmark: JSON of figures to write.
         max_frames: Stop after this many.
         live: Where poses are sent as they happen.
-        remote: Servers that compute, and how they are asked.
         has_angles: Measure, show and record joint angles.
         config: File that options were read from.
     """
@@ -65,14 +58,8 @@ class Settings:
     has_chosen_model: bool = True
     skeleton: ChosenSkeleton | None = None
     backend: str = "auto"
-    precision: str = "auto"
-    threads: int = 0
+    engine: EngineOptions = field(default_factory=lambda: EngineOptions(threads=0, crops="auto"))
     is_auto_build: bool = False
-    is_trusting: bool = False
-    device: int = 0
-    openvino_device: str = "CPU"
-    is_blocking: bool = False
-    crops: str = "auto"
     persons: int = 1
     smoother: str = "balanced"
     is_predicting: bool = True
@@ -89,7 +76,6 @@ class Settings:
     benchmark: Path | None = None
     max_frames: int | None = None
     live: LiveOptions = field(default_factory=LiveOptions)
-    remote: RemoteOptions = field(default_factory=RemoteOptions)
     has_angles: bool = False
     config: Path | None = None
 
@@ -97,16 +83,9 @@ class Settings:
         """How to open the engine, on some threads."""
         every = (self.source, *self.further)
         live = [is_camera(source) or source.is_paced for source in every]
-        return EngineOptions(
-            self.precision,
-            threads,
-            self.is_trusting,
-            self.device,
-            self.is_blocking,
-            self.openvino_device,
-            "cpu" if self.crops == "auto" and not all(live) else self.crops,
-            remote=replace(self.remote, is_live=any(live)),
-        )
+        remote = replace(self.engine.remote, is_live=any(live))
+        crops = "cpu" if self.engine.crops == "auto" and not all(live) else self.engine.crops
+        return replace(self.engine, threads=threads, crops=crops, remote=remote)
 
     @property
     def is_smoothing(self) -> bool:

@@ -48,10 +48,10 @@ class Worker:
         self._order, self._beat = order, beat
         self._notes: list[str] = []
         self._store: Store = open_store(order.out)
-        settings = _unmeasured(replace(order.settings, threads=order.threads))
+        settings = _unmeasured(order.settings, order.threads)
         taken = open_for(settings)
         self._engine_notes = list(taken.opened.passed_over)
-        if settings.precision == "auto" and " bf16" in taken.opened.engine.label:
+        if settings.engine.precision == "auto" and " bf16" in taken.opened.engine.label:
             taken = _in_fp32(taken, settings)
         options = settings.engine_options(order.threads)
         chosen = settings.skeleton.skeleton if settings.skeleton else None
@@ -223,9 +223,10 @@ class Worker:
         return path.stat().st_size if path.is_file() else None
 
 
-def _unmeasured(settings: Settings) -> Settings:
-    """Who cuts crops faster may be measured otherwise in the next process, as below."""
-    return replace(settings, crops="cpu") if settings.crops == "auto" else settings
+def _unmeasured(settings: Settings, threads: int) -> Settings:
+    """On so many threads; who cuts crops faster may be measured otherwise in the next process."""
+    crops = "cpu" if settings.engine.crops == "auto" else settings.engine.crops
+    return replace(settings, engine=replace(settings.engine, threads=threads, crops=crops))
 
 
 def _in_fp32(taken: Taken, settings: Settings) -> Taken:
@@ -234,7 +235,7 @@ def _in_fp32(taken: Taken, settings: Settings) -> Taken:
     All clips of an archive are to be followed alike, by all workers and however often it is begun.
     """
     taken.opened.engine.close()
-    options = replace(settings.engine_options(settings.threads), precision="fp32")
+    options = replace(settings.engine_options(settings.engine.threads), precision="fp32")
     return replace(
         taken, opened=open_engine(taken.model, backend=taken.opened.backend, options=options)
     )

@@ -66,7 +66,7 @@ def test_who_cuts_the_crops_is_not_measured_by_each_worker(
     asked: list[str] = []
 
     def opened(settings: Settings) -> Taken:
-        asked.append(settings.crops)
+        asked.append(settings.engine.crops)
         return open_for(settings)
 
     monkeypatch.setattr("steadypose.batch.work.open_for", opened)

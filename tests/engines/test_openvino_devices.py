@@ -111,13 +111,15 @@ def settings(*words: str) -> Settings:
 @pytest.mark.parametrize("typed", ["npu", "NPU", "GPU.1", "auto", "Cpu"])
 def test_a_name_is_openvino_s_and_asks_for_it(typed: str) -> None:
     found = settings("--device", typed)
-    assert (found.backend, found.openvino_device, found.device) == ("openvino", typed.upper(), 0)
+    asked = found.engine
+    assert (found.backend, asked.openvino_device, asked.device) == ("openvino", typed.upper(), 0)
     assert found.engine_options(2).openvino_device == typed.upper()
 
 
 def test_a_number_is_tensorrt_s() -> None:
     found = settings("--device", "1")
-    assert (found.backend, found.openvino_device, found.device) == ("auto", "CPU", 1)
+    asked = found.engine
+    assert (found.backend, asked.openvino_device, asked.device) == ("auto", "CPU", 1)
 
 
 def test_a_name_and_another_backend_contradict_each_other() -> None:

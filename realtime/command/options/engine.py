@@ -9,7 +9,7 @@ from typing import Any
 
 from steadypose.engines import registry
 from steadypose.engines.errors import UsageError
-from steadypose.engines.options import CROPS, MOST_THREADS, PRECISIONS, RemoteOptions
+from steadypose.engines.options import CROPS, MOST_THREADS, PRECISIONS, EngineOptions, RemoteOptions
 from steadypose.realtime.command.options.parser import Number, Switch, file_name
 from steadypose.realtime.command.options.values import secret, secret_in
 from steadypose.realtime.command.settings import DEFAULTS
@@ -53,22 +53,28 @@ def engine_settings(arguments: argparse.Namespace, model: Path | None) -> dict[s
         "has_chosen_model": model is not None,
         "skeleton": arguments.skeleton,
         "backend": backend_of(arguments),
-        "precision": arguments.precision,
-        "threads": arguments.threads,
+        "engine": engine_options(arguments),
         "is_auto_build": arguments.auto_build,
-        "is_trusting": arguments.trust_engine,
-        **device_of(arguments),
-        "is_blocking": arguments.wait == "sleep",
-        "crops": arguments.crops,
-        "remote": remote_of(arguments),
     }
 
 
-def device_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """``device`` and ``openvino_device`` of the settings: a number is TensorRT's."""
-    if isinstance(arguments.device, str):
-        return {"openvino_device": arguments.device}
-    return {"device": arguments.device}
+def engine_options(arguments: argparse.Namespace) -> EngineOptions:
+    """How the engine is opened; a device's number is TensorRT's, a name OpenVINO's.
+
+    Raises:
+        UsageError: What is said of servers contradicts itself.
+    """
+    is_named = isinstance(arguments.device, str)
+    return EngineOptions(
+        arguments.precision,
+        arguments.threads,
+        arguments.trust_engine,
+        0 if is_named else arguments.device,
+        arguments.wait == "sleep",
+        arguments.device if is_named else "CPU",
+        arguments.crops,
+        remote_of(arguments),
+    )
 
 
 def backend_of(arguments: argparse.Namespace) -> str:
@@ -113,12 +119,15 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         help="default: %(default)s, the fastest that works",
     )
     engine.add_argument(
-        "--precision", choices=PRECISIONS, default=DEFAULTS.precision, help="default: %(default)s"
+        "--precision",
+        choices=PRECISIONS,
+        default=DEFAULTS.engine.precision,
+        help="default: %(default)s",
     )
     engine.add_argument(
         "--device",
         type=Device(0, 63),
-        default=DEFAULTS.device,
+        default=DEFAULTS.engine.device,
         metavar="N|NAME",
         help="TensorRT: number of the GPU, as nvidia-smi counts; OpenVINO: CPU, GPU, NPU or AUTO "
         "(default: %(default)s, and CPU)",
@@ -133,14 +142,14 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
     engine.add_argument(
         "--crops",
         choices=CROPS,
-        default=DEFAULTS.crops,
+        default=DEFAULTS.engine.crops,
         help="TensorRT: who cuts people out of a frame; auto measures it on a camera's first one, "
         "and leaves files to the CPU (default: %(default)s)",
     )
     engine.add_argument(
         "--threads",
         type=Number(0, MOST_THREADS),
-        default=DEFAULTS.threads,
+        default=DEFAULTS.engine.threads,
         metavar="N",
         help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8, "
         "and one with --quality fast on one source (default: 0)",
@@ -172,7 +181,7 @@ def _add_servers(engine: argparse._ArgumentGroup) -> None:
     engine.add_argument(
         "--server-timeout",
         type=Number(10, 60_000),
-        default=round(1e3 * DEFAULTS.remote.timeout_s),
+        default=round(1e3 * DEFAULTS.engine.remote.timeout_s),
         metavar="MS",
         help="remote: how long a frame of a camera waits for an answer; a later one is dropped "
         "(default: %(default)s)",

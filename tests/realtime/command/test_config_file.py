@@ -88,7 +88,7 @@ def test_what_may_be_typed_again_is_a_list(config: Path) -> None:
     )
     assert (found.source.text, [s.text for s in found.further]) == ("0", ["c920"])
     assert found.names == ("left", "right")
-    assert found.remote.servers == ("a:1", "http://b:2")
+    assert found.engine.remote.servers == ("a:1", "http://b:2")
     files = 'source = ["demo", "a.mp4"]'
     assert [s.text for s in settings(config, files).further] == ["a.mp4"]
     assert settings(config, files, "--source", "b.mp4").further == (), "what is typed wins"

@@ -171,7 +171,11 @@ def test_for_a_camera_a_model_that_was_chosen_stays(asked: list[tuple[object, ..
 def test_threads_that_were_given_and_files_need_no_trial(
     asked: list[tuple[object, ...]], text: str, threads: int, wanted: int
 ) -> None:
-    open_for(Settings(model=Path("x.onnx"), source=SourceOptions(text), threads=threads))
+    open_for(
+        Settings(
+            model=Path("x.onnx"), source=SourceOptions(text), engine=EngineOptions(threads=threads)
+        )
+    )
     assert asked == [("x.onnx", "auto", wanted, False)]
 
 
@@ -186,7 +190,7 @@ def test_the_network_that_costs_least_takes_one_processor_of_a_file(
 
 def test_two_threads_that_were_asked_of_it_are_given(asked: list[tuple[object, ...]]) -> None:
     model = QUALITIES["fast"]
-    open_for(Settings(model=model, source=SourceOptions("a.mp4"), threads=2))
+    open_for(Settings(model=model, source=SourceOptions("a.mp4"), engine=EngineOptions(threads=2)))
     assert asked == [(model.name, "auto", 2, False)]
 
 
