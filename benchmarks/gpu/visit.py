@@ -18,6 +18,7 @@ from benchmarks.gpu.preparing import FOLDER
 from benchmarks.gpu.table import blank, to_table
 from steadypose.engines.file_io import replace_text
 from steadypose.engines.foreign.private import private_folder
+from steadypose.engines.wording.printable import exit_text
 from steadypose.realtime.model.places import ROOT
 
 _POLL_S = 0.1
@@ -107,7 +108,7 @@ class Visit:
             row[failure] = f"timed out after {limit_s:.0f} s"
         elif child.returncode and failure not in row:
             last = (self._work / f"{number}.log").read_text(errors="replace").strip()[-200:]
-            row[failure] = f"died ({_exit(child.returncode)}) {last}".strip()
+            row[failure] = f"died ({exit_text(child.returncode)}) {last}".strip()
         row.setdefault("seconds", {})[step.kind] = round(time.perf_counter() - begin_s, 2)
         what = row.get(failure, "done")
         print(f"{step.kind} {step.row}: {what} ({row['seconds'][step.kind]} s)", file=sys.stderr)
@@ -148,7 +149,3 @@ def _end(child: subprocess.Popen[str]) -> None:
     with suppress(OSError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-
-
-def _exit(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,23 +23,30 @@ from steadypose.realtime.tracking.pipeline import Pipeline
 
 
 class SimulatedCamera:
-    """Delivers frames at exact times, like a driver with its own clock."""
+    """Delivers frames at exact times, like a driver with its own clock.
+
+    Args:
+        fps: Frames a second.
+        images: In turn; default: some of the demo.
+        phase: Of the first one, frames.
+    """
 
     label = "simulated camera"
 
-    def __init__(self, fps: float) -> None:
+    def __init__(
+        self, fps: float, images: Sequence[NDArray[np.uint8]] = (), phase: float = 0.0
+    ) -> None:
         self.fps = fps
-        scene = DemoScene()
-        self._images = [scene.draw(i) for i in range(8)]
-        self._next_s = time.perf_counter()
+        self._images = images or [DemoScene().draw(i) for i in range(8)]
+        self._begin_s = time.perf_counter() + phase / fps
         self._count = 0
 
     def read(self) -> tuple[NDArray[np.uint8], float] | None:
         """Wait for the next tick."""
-        self._next_s += 1.0 / self.fps
-        time.sleep(max(0.0, self._next_s - time.perf_counter()))
         self._count += 1
-        return self._images[self._count % 8], time.perf_counter()
+        due_s = self._begin_s + self._count / self.fps
+        time.sleep(max(0.0, due_s - time.perf_counter()))
+        return self._images[self._count % len(self._images)], due_s
 
     def close(self) -> None:
         """Nothing to release."""

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import frames_of, guarded, output_of, parser, publish, table
+from benchmarks.loop.age import SimulatedCamera
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.base import Engine
 from steadypose.engines.options import EngineOptions, RemoteOptions, default_threads
@@ -74,26 +75,6 @@ class _Waiting(FakeEngine):
     def _begin(self, crops: NDArray[np.uint8]) -> None:
         self._latency_s = self._crop_s * len(crops)
         super()._begin(crops)
-
-
-class _Camera:
-    """Rendered frames at a camera's rate, each camera at another phase."""
-
-    label, fps = "simulated, 640x360", _HZ
-
-    def __init__(self, pictures: list[NDArray[np.uint8]], phase: float) -> None:
-        self._pictures = pictures
-        self._begin_s = time.perf_counter() + phase / _HZ
-        self._index = 0
-
-    def read(self) -> tuple[NDArray[np.uint8], float]:
-        due_s = self._begin_s + self._index / _HZ
-        time.sleep(max(0.0, due_s - time.perf_counter()))
-        self._index += 1
-        return self._pictures[self._index % len(self._pictures)], due_s
-
-    def close(self) -> None:
-        pass
 
 
 def _pictures() -> list[NDArray[np.uint8]]:
@@ -159,7 +140,7 @@ def _followed(
 ) -> tuple[list[float], list[float], float]:
     """Each camera's frames a second and age p95 in milliseconds; the mean batch."""
     sources = [
-        LiveSource(lambda n=n: _Camera(pictures, n / count))  # type: ignore[misc]
+        LiveSource(lambda n=n: SimulatedCamera(_HZ, pictures, n / count))  # type: ignore[misc]
         for n in range(count)
     ]
     members = []

@@ -90,3 +90,8 @@ def to_cell(text: str) -> str:
 def from_cell(text: str) -> str:
     """A cell that ``to_cell`` wrote, as the csv module has read it."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def exit_text(code: int) -> str:
+    """How a program ended, by its exit code as ``subprocess`` has it."""
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

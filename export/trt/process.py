@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.errors import EngineError
-from steadypose.engines.wording.printable import visible
+from steadypose.engines.wording.printable import exit_text, visible
 from steadypose.engines.wording.telling import is_watched, tell_raw
 from steadypose.export.trt.builder import PROGRESS, Job
 from steadypose.realtime.model.places import ROOT
@@ -41,7 +41,7 @@ def run_builder(job: Job, *, onnx_bytes: bytes, is_verbose: bool) -> tuple[bytes
         if not Path(job.result).exists():
             last = output[-300:].strip() or "silently"
             raise EngineError(
-                f"TensorRT's builder died ({_exit_text(code)}): {last}",
+                f"TensorRT's builder died ({exit_text(code)}): {last}",
                 fix="run again with --verbose; with little memory try --workspace 512",
             )
         result: dict[str, Any] = json.loads(Path(job.result).read_text(encoding="utf-8"))
@@ -72,7 +72,3 @@ def _run_child(job: Path, *, is_verbose: bool) -> tuple[int, str]:
             tell_raw("\r" + " " * 64 + "\r")
         log.seek(0)
         return child.returncode, log.read()
-
-
-def _exit_text(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

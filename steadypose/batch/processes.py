@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from steadypose.batch.order import Clip, Order
 from steadypose.batch.outcome import FAILED, Beat, Outcome
 from steadypose.engines.errors import EngineError, SteadyposeError
+from steadypose.engines.wording.printable import exit_text
 
 STUCK_S = 300.0
 """Longest time between two frames of a clip."""
@@ -140,8 +141,7 @@ class Processes:
         """
         member.process.join()
         member.line.close()
-        code = member.process.exitcode or 0
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        how = exit_text(member.process.exitcode or 0)
         self._members.remove(member)
         if not member.is_ready:
             raise EngineError(

@@ -37,38 +37,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    default = "(default: %(default)s)"
-    parser.add_argument(
-        "--count",
-        type=Number(1, 99999),
-        default=10000,
-        metavar="N",
-        help=f"pictures {default}",
+    numbers: tuple[tuple[str, Number, int | None, str, str], ...] = (
+        ("--count", Number(1, 99999), 10000, "N", "pictures"),
+        ("--last", Number(1, 99999), None, "N", "use pictures of --backgrounds up to this number"),
+        ("--longest", Number(64, 2048), 288, "PX", "longer side of a picture"),
+        ("--seed", Number(0, _LARGEST_SEED), 1, "N", "of all random numbers"),
+        ("--workers", Number(1, 64), 1, "N", "processes"),
     )
+    for option, kind, usual, metavar, what in numbers:
+        said = what if usual is None else f"{what} (default: %(default)s)"
+        parser.add_argument(option, type=kind, default=usual, metavar=metavar, help=said)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.tar")
     parser.add_argument(
         "--backgrounds", type=Path, metavar="FILE.tar", help="pack whose surroundings are used"
-    )
-    parser.add_argument(
-        "--last",
-        type=Number(1, 99999),
-        metavar="N",
-        help="use its pictures only up to this number",
-    )
-    parser.add_argument(
-        "--longest",
-        type=Number(64, 2048),
-        default=288,
-        metavar="PX",
-        help=f"longer side of a picture {default}",
-    )
-    parser.add_argument("--seed", type=Number(0, _LARGEST_SEED), default=1, metavar="N")
-    parser.add_argument(
-        "--workers",
-        type=Number(1, 64),
-        default=1,
-        metavar="N",
-        help=f"processes {default}",
     )
     parser.add_argument(
         "--sheet", type=Path, metavar="FILE.jpg", help="also draw the first 24 with their labels"

@@ -186,24 +186,12 @@ def _add_servers(engine: argparse._ArgumentGroup) -> None:
         help="remote: how long a frame of a camera waits for an answer; a later one is dropped "
         "(default: %(default)s)",
     )
-    engine.add_argument(
-        "--server-ca",
-        type=file_name,
-        metavar="FILE",
-        help="remote: certificates (PEM) that vouch for the server (default: the system's)",
-    )
-    engine.add_argument(
-        "--server-cert",
-        type=file_name,
-        metavar="FILE",
-        help="remote: certificate (PEM), with its key, for a server that asks for one",
-    )
-    engine.add_argument(
-        "--server-key",
-        type=file_name,
-        metavar="FILE",
-        help="remote: private key of --server-cert, if it is in another file",
-    )
+    for option, what in (
+        ("--server-ca", "certificates (PEM) that vouch for the server (default: the system's)"),
+        ("--server-cert", "certificate (PEM), with its key, for a server that asks for one"),
+        ("--server-key", "private key of --server-cert, if it is in another file"),
+    ):
+        engine.add_argument(option, type=file_name, metavar="FILE", help=f"remote: {what}")
     engine.add_argument(
         "--server-token",
         type=secret,
