@@ -212,7 +212,7 @@ class Pipeline:
             windows = self._windows[first : first + _SCAN_BATCH]
             found, others = self._look(frame, [self.cutting.place(w, padding=1.0) for w in windows])
             self.tracker.update(frame.time_s, [], self._no_people, found, others)
-            if self.tracker.well_seen >= self.persons:
+            if self.tracker.roster.well_seen >= self.persons:
                 break
         for _ in range(2):
             boxes = self.tracker.boxes(frame.time_s, frame.size_hw)
@@ -268,7 +268,7 @@ class Pipeline:
         """
         tracked = [t for t in self.tracker.tracks if t.track_id]
         candidates = [t for t in self.tracker.tracks if not t.track_id]
-        if not self.tracker.is_missing_someone:
+        if not self.tracker.roster.is_missing_someone:
             self._credit = 0.0
             return tracked, []
         due = len(self._windows) * dt_s / SWEEP_S + len(candidates)

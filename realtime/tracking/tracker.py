@@ -59,25 +59,15 @@ class Tracker:
         self._score = np.zeros((slots, k))
         self._size = np.ones(slots)
         self._framing = Framing(skeleton)
-        self._roster = Roster(persons, smoother, self._framing, sigmas=self._sigmas, accept=accept)
-        self.tracks = self._roster.tracks
+        self.roster = Roster(persons, smoother, self._framing, sigmas=self._sigmas, accept=accept)
+        self.tracks = self.roster.tracks
         self._box_s = 0.0
         self._time_s = 0.0
 
     @property
     def confirmed(self) -> list[Track]:
         """People with an id, in order of their ids."""
-        return self._roster.confirmed
-
-    @property
-    def is_missing_someone(self) -> bool:
-        """True while fewer people are in view than should be tracked."""
-        return self._roster.is_missing_someone
-
-    @property
-    def well_seen(self) -> int:
-        """How many people or candidates are seen well enough for a new person."""
-        return self._roster.well_seen
+        return self.roster.confirmed
 
     def boxes(self, time_s: float, frame_hw: tuple[int, int]) -> list[BBox]:
         """Predict where each track will be; one smoothed box per entry of ``tracks``.
@@ -87,7 +77,7 @@ class Tracker:
             frame_hw: Its height and width, pixels.
         """
         dt_s, self._box_s = time_s - self._box_s, time_s
-        self._roster.frame_hw = frame_hw
+        self.roster.frame_hw = frame_hw
         xy = self.smoother.forecast(time_s)
         for track in self.tracks:
             is_used = self.smoother.state[track.slot] != _LOST
@@ -127,7 +117,7 @@ class Tracker:
         self.smoother.predict(time_s)
         self._measure(time_s, self._match(looked, keypoints, proposals), looked)
         self._seek(others)
-        self._roster.update(time_s, _joined(proposals, others))
+        self.roster.update(time_s, _joined(proposals, others))
 
     def poses(self, *, is_smooth: bool) -> list[Pose]:
         """Confirmed people as of the last update.
@@ -223,7 +213,7 @@ class Tracker:
         It stays as large as the search had made it: the person may be that far from the
         expected position.
         """
-        box = self._framing.box(pose[:, :2], evidence >= BOX_SCORE, self._roster.frame_hw)
+        box = self._framing.box(pose[:, :2], evidence >= BOX_SCORE, self.roster.frame_hw)
         if box is not None:
             (x, y), (old_x, old_y) = box.center_xy, track.box.center_xy
             track.box = widen(track.box, x - old_x, y - old_y, by=1.0)

@@ -118,7 +118,7 @@ def replay(
     for frame in range(len(sequence.truth)) if frames is None else frames:
         after_s = 0.0 if last is None else (frame - last) / FPS + pause(frame)
         last = frame
-        is_searching = stage.tracker.is_missing_someone
+        is_searching = stage.tracker.roster.is_missing_someone
         boxes = stage.step(after_s)
         crops = [sequence.around(frame, box, change) for box in boxes]
         stage.give(crops, list(sequence.windows[frame]) if is_searching else [])

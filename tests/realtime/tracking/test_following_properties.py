@@ -66,7 +66,7 @@ def _follow(
         if is_reversed:
             people = people[::-1]
             stage.tracker.tracks.reverse()
-        windows = people if stage.tracker.is_missing_someone else []
+        windows = people if stage.tracker.roster.is_missing_someone else []
         kept.append(list(stage.show(people, windows=windows).values()))
     assert any(kept), "somebody is followed in every story"
     return kept

@@ -93,9 +93,9 @@ def test_a_blink_starts_no_search_but_a_third_of_a_second_does(
 ) -> None:
     stage = Stage()
     stage.meet(person(300))
-    assert not stage.tracker.is_missing_someone
+    assert not stage.tracker.roster.is_missing_someone
     stage.wait(unseen_s)
-    assert stage.tracker.is_missing_someone == is_searching
+    assert stage.tracker.roster.is_missing_someone == is_searching
 
 
 def test_who_is_seen_again_after_a_blink_glides_on_and_after_longer_is_at_once_in_place() -> None:

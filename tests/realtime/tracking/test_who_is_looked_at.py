@@ -58,7 +58,7 @@ def test_a_first_search_does_not_end_with_somebody_who_is_seen_too_badly_to_be_f
     stage = Stage()
     stage.show([], windows=[person(300, score=score)])
     assert len(stage.tracker.tracks) == 1
-    assert stage.tracker.well_seen == well_seen
+    assert stage.tracker.roster.well_seen == well_seen
 
 
 def test_who_had_no_turn_for_a_closer_look_is_not_given_up_for_that() -> None:

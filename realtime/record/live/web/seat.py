@@ -10,7 +10,6 @@ from dataclasses import replace
 from steadypose.realtime.record.live.message import Message
 from steadypose.realtime.record.live.state import RunState
 from steadypose.realtime.record.live.web.desk import Desk
-from steadypose.realtime.sources.browser import Inlet
 
 _ENDED = "this source has ended"
 
@@ -29,14 +28,10 @@ class Seat:
         self, desk: Desk, name: str, url: str, call: Callable[[Callable[[], None]], None]
     ) -> None:
         self.desk, self.name, self.url = desk, name, url
+        self.inlet = desk.inlet
         self._call = call
         self._slot: Message | None = None
         self._lock = threading.Lock()
-
-    @property
-    def inlet(self) -> Inlet | None:
-        """See ``Page.inlet``."""
-        return self.desk.inlet
 
     def send(self, message: Message) -> None:
         """See ``Channel.send``; where the server is slow, the newest frame wins."""

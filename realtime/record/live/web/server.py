@@ -100,6 +100,7 @@ class WebServer:
             for source, desk in self.desks.items()
         }
         self._first = next(iter(self.seats.values()))
+        self.desk = self._first.desk
         self._end = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
         self._ready: Future[asyncio.AbstractEventLoop] = Future()
@@ -110,11 +111,6 @@ class WebServer:
     def url(self) -> str:
         """What is opened in a browser, with the token."""
         return f"http://{self.address}/?token={self.token}"
-
-    @property
-    def desk(self) -> Desk:
-        """Of the first source."""
-        return self._first.desk
 
     def send(self, message: Message) -> None:
         """See ``Channel.send``: of the first source."""
