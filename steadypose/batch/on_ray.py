@@ -9,6 +9,11 @@ from steadypose.batch.order import Clip, Order
 from steadypose.batch.outcome import FAILED, Outcome
 from steadypose.engines.errors import EngineUnavailableError, SteadyposeError, UsageError
 
+_FIX = (
+    "ray start --address=ADDRESS here, which must be a machine of the cluster; or check the "
+    "address (ray status), or leave --ray out"
+)
+
 
 class RayCrew:
     """See ``Crew``: one actor per worker, each with its own engine.
@@ -38,7 +43,7 @@ class RayCrew:
         except Exception as error:  # Ray's errors have no common base
             raise UsageError(
                 f"Ray at {address or 'this machine'} does not start: {_last_line(error)}",
-                fix="check the address (ray status), or leave --ray out",
+                fix=_FIX if address else "leave --ray out: the cores of this machine are used",
             ) from error
         room = self._room(order.threads)
         self._count = min(count, room) if count else room
