@@ -19,13 +19,29 @@ def third(x: int) -> int:
     return x // 3
 """
 TEST = """
+import pytest
 from toy.code import double, third
 
-def test_double() -> None:
-    assert double(4) == 8
+@pytest.fixture(scope="module")
+def doubled() -> int:
+    return double(4)
 
-def test_third_is_a_number() -> None:
-    assert third(6) > 0
+def test_double_is_a_number(doubled: int) -> None:
+    assert doubled > 0
+
+def test_double(doubled: int) -> None:
+    assert doubled == 8
+
+@pytest.fixture(scope="module", autouse=True)
+def unrelated() -> None:
+    pass
+
+@pytest.fixture
+def a_third() -> int:
+    return third(6)
+
+def test_third_is_a_number(a_third: int) -> None:
+    assert a_third > 0
 """
 # Nothing of this is needed there, and it takes most of the time.
 SETTINGS = "[pytest]\naddopts = -p no:hypothesispytest -p no:xdist\n"
@@ -49,8 +65,12 @@ def test_a_broken_line_is_killed_where_it_is_tested_and_survives_where_not(
     found = tmp_path / "found.json"
     options = ["--paths", "toy", "--kind", "integer", "--seed", "3", "--jobs", "1"]
     assert main([str(app), *options, "--json", str(found)]) == 0
-    verdicts = {m["line"]: m["result"] for m in json.loads(found.read_text())["mutants"]}
-    assert verdicts == {3: "killed", 7: "survived"}
+    mutants = json.loads(found.read_text())["mutants"]
+    # What the first setup makes serves all three tests, what the third makes itself alone.
+    assert {m["line"]: (m["result"], m["tests"]) for m in mutants} == {
+        3: ("killed", 3),
+        7: ("survived", 1),
+    }
     said = capsys.readouterr().out
     survivors = said.split("survivors:")[1]
     assert "toy/code.py:7: '3' -> '(4)': survived" in survivors

@@ -41,14 +41,24 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         _say(test=report.nodeid, outcome="failed", seconds=0.0)
 
 
+_running: list[str] = []
+
+
 def pytest_runtest_logstart(nodeid: str) -> None:
     """Attribute the coverage of processes that a test starts to the test."""
+    _running[:] = [nodeid]
     _say(test=nodeid, outcome="begun", seconds=0.0)
     text = os.environ.get("COVERAGE_PROCESS_CONFIG")
     if text:
         settings = json.loads(base64.b64decode(text)) | {"context": nodeid}
         text = base64.b64encode(json.dumps(settings).encode()).decode()
         os.environ["COVERAGE_PROCESS_CONFIG"] = text
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
+    """Report during which test a fixture is made that serves several."""
+    if fixturedef.scope != "function" and fixturedef.baseid and _running:
+        _say(test=_running[0], made=fixturedef.argname)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

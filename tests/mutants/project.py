@@ -123,18 +123,31 @@ class Project:
         options = ("--cov", f"--cov-config={settings}", "--cov-report=", "--cov-context=test")
         events, _ = self.run(copy, *options, "--continue-on-collection-errors", *more, limit_s=3600)
         wide: dict[str, list[str]] = {e["test"]: e["wide"] for e in events if "wide" in e}
+        made: dict[str, set[str]] = defaultdict(set)
         seconds: Counter[str] = Counter()
         outcomes: dict[str, set[str]] = defaultdict(set)
         for event in events:
+            if "made" in event:
+                made[event["test"]].add(event["made"])
             if "outcome" in event:
                 seconds[event["test"]] += event["seconds"]
                 outcomes[event["test"]].add(event["outcome"])
         good = {"begun", "passed"}
         self.seconds = {t: seconds[t] for t, found in outcomes.items() if found == good}
-        self._read_coverage(data, copy, wide)
+        self._read_coverage(data, copy, wide, made)
         return sorted(t for t, found in outcomes.items() if "failed" in found)
 
-    def _read_coverage(self, data: Path, copy: Path, wide: dict[str, list[str]]) -> None:
+    def _read_coverage(
+        self, data: Path, copy: Path, wide: dict[str, list[str]], made: dict[str, set[str]]
+    ) -> None:
+        """Who reaches which line; what makes a wide fixture is reached by all who use that.
+
+        Args:
+            data: Written by coverage.
+            copy: Whose files were run.
+            wide: The fixtures of each test that serve several.
+            made: Those of them that were made during its setup.
+        """
         users: dict[str, set[str]] = defaultdict(set)
         for test, names in wide.items():
             for name in names:
@@ -146,7 +159,7 @@ class Project:
             ).fetchall()
         for path, context, bits in rows:
             test, _, phase = context.rpartition("|") if "|" in context else (context, "", "")
-            shared = wide.get(test, ()) if phase == "setup" else ()
+            shared = made.get(test, ()) if phase == "setup" else ()
             tests = {test}.union(*(users[name] for name in shared)) & self.seconds.keys()
             file = os.path.relpath(path, copy)
             for n, byte in enumerate(bits):
