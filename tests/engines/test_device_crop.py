@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from steadypose.engines.backends.tensorrt import nvrtc
 from steadypose.engines.backends.tensorrt.device_crop import SOURCE
 from steadypose.engines.backends.tensorrt.nvrtc import compile_source
 from steadypose.engines.errors import EngineError, EngineUnavailableError
@@ -172,3 +175,23 @@ def test_without_nvrtc_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(ctypes, "CDLL", missing)
     with pytest.raises(EngineUnavailableError, match="libnvrtc"):
         compiled("8.9")
+
+
+def test_of_several_compilers_that_pip_installed_the_newest_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cuda_nvrtc/lib/libnvrtc.so.11.2", "cuda_nvrtc/lib/libnvrtc.so.12",
+                 "cu13/lib/libnvrtc.so.13"):  # fmt: skip
+        path = tmp_path / "nvidia" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    cuda, asked = FakeCuda(), list[str]()
+
+    def load(name: str, **_: Any) -> Any:
+        asked.append(Path(name).name)
+        return cuda.library
+
+    monkeypatch.setattr(nvrtc, "sys", SimpleNamespace(path=[str(tmp_path)]))
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    compiled("8.9")
+    assert asked == ["libnvrtc.so.13"]

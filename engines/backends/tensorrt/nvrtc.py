@@ -142,9 +142,9 @@ def _load_nvrtc(most: int) -> Any:
 
 
 def _packaged() -> Iterator[str]:
-    """Those that pip installed, with what they open by bare names loaded before."""
+    """Those that pip installed, the newest first, with what they open by bare names loaded."""
     found = {path for folder in sys.path for kind in _PACKAGED for path in Path(folder).glob(kind)}
-    for path in sorted(found, reverse=True):
+    for path in sorted(found, key=lambda path: (path.name, path), reverse=True):
         for kind in _BUILTINS:
             for beside in path.parent.glob(kind):
                 with suppress(OSError):
