@@ -326,23 +326,51 @@ def test_crops_that_differ_from_the_cpus_are_found_out_on_the_first_frame(
     engine.close()
 
 
-def test_a_kernel_that_fails_in_the_middle_of_a_run_loses_no_frame(
+def test_crops_that_could_not_be_compared_with_the_cpus_are_not_taken(
     cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(parts: Any) -> Any:
+        raise EngineError("no answer", fix="none")
+
+    engine = open_on(cuda, monkeypatch, TINY_SPEC)
+    monkeypatch.setattr(engine, "_cut", fail)
+    part = frame_of((360, 640))
+    np.testing.assert_allclose(infer(engine, part), brightness([part]), atol=1e-6)
+    assert listened(engine) == ["crops are cut by the CPU: the GPU's failed (no answer)"]
+    engine.close()
+
+
+@pytest.mark.parametrize("fails_at", [0, 3])
+def test_a_kernel_that_fails_at_once_or_in_the_middle_of_a_run_loses_no_frame(
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
     engine = open_on(cuda, monkeypatch, TINY_SPEC)
     said = listened(engine)
     for seed in range(6):
-        if seed == 3:
+        if seed == fails_at:
             cuda.fails["cuLaunchKernel"] = 701
         part = frame_of((360, 640), 3, seed)
         engine.stage(part)
-        atol = GREY if seed < 3 else 1e-6
+        atol = GREY if seed < fails_at else 1e-6
         np.testing.assert_allclose(infer(engine, part), brightness([part]), atol=atol)
     assert not engine.is_cutting
     (sentence,) = said
     assert sentence.startswith("crops are cut by the CPU: the GPU's failed (CUDA's cuLaunchKernel")
     engine.close()
     assert (cuda.memory, cuda.modules) == ({}, {})
+
+
+def test_a_frame_that_is_a_little_larger_takes_at_most_twice_the_memory(
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_on(cuda, monkeypatch, TINY_SPEC)
+    for height in (241, 241, 242, 242):  # there are two blocks
+        image = np.zeros((height, 319, 3), np.uint8)
+        whole = CropTransform(0, 0, 319, height, TINY_SPEC.input_hw, 2)
+        infer(engine, Uncut(image, [whole], cut))
+    largest = max(block.size for block in cuda.memory.values())
+    assert largest <= 2.1 * 3 * 242 * 319
+    engine.close()
 
 
 def test_no_memory_for_a_larger_frame_is_no_end(

@@ -700,6 +700,27 @@ def test_reading_never_makes_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not (tmp_path / "empty").exists()
 
 
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ModuleNotFoundError("No module named 'tensorrt'", name="tensorrt"), "not installed"),
+        (ImportError("libnvinfer.so.10: no such file", name="tensorrt.tensorrt"), "libnvinfer.so"),
+        (OSError("nvinfer_10.dll: no such file\nand more"), "nvinfer_10.dll: no such file"),
+    ],
+)
+def test_why_tensorrt_cannot_be_loaded_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
+) -> None:
+    def fail(name: str) -> Any:
+        raise error
+
+    monkeypatch.setattr(tensorrt_api, "_loaded", {})
+    monkeypatch.setattr(tensorrt_api, "import_module", fail)
+    with pytest.raises(EngineUnavailableError, match=f"loaded: tensorrt: {why}") as caught:
+        tensorrt_api.load_tensorrt("tensorrt")
+    assert "\nand more" not in str(caught.value)
+
+
 def test_auto_build_builds_once_and_opens(
     machine: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -565,6 +565,9 @@ def fake_tensorrt(
             cuda.queue(stream, work)
             return True
 
+    if version.startswith("8."):
+        del Context.set_device_memory  # of TensorRT 10.1
+
     class Engine:
         num_io_tensors = 2
         names = ("crops", "keypoints")
