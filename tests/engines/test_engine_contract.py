@@ -181,3 +181,9 @@ def test_close_is_idempotent_and_final(make_engine: Maker) -> None:
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.infer(crops(1))
+
+
+def test_a_made_up_engine_takes_the_time_that_it_is_told_to() -> None:
+    engine = FakeEngine(latency_s=0.002)
+    engine.infer(np.zeros((1, 64, 48, 3), np.uint8))
+    assert engine.took_ms == pytest.approx(2.0)

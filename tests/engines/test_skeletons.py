@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from steadypose.engines.skeletons.animals import AP10K17
@@ -75,6 +76,9 @@ def test_the_whole_body_has_its_parts_where_the_data_set_has_them() -> None:
     wanted = {17: 0.068, 22: 0.094, 23: 0.042, 70: 0.034, 71: 0.008, 91: 0.029, 132: 0.031}
     for place, sigma in wanted.items():
         assert COCO133.sigmas[place] == sigma, place
+    # And their sum, and that of each times its number: none of the others is another.
+    sums = np.array(COCO133.sigmas) @ np.stack((np.ones(133), np.arange(133)), axis=1)
+    np.testing.assert_allclose(sums, (3.861, 195.388), rtol=0, atol=1e-6)
 
 
 def test_other_skeletons_are_those_of_their_data_sets() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 import steadypose as sp
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.errors import EngineError, SourceError, UsageError
+from steadypose.realtime import cli
 from steadypose.realtime.app.display import NullDisplay
 from steadypose.realtime.app.grid import Grid, compose
 from steadypose.realtime.app.loop import App
@@ -23,7 +26,10 @@ from steadypose.realtime.app.many import Member, run_together
 from steadypose.realtime.cli import main
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.several import each_of
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.model.sharing import SharedEngine
+from steadypose.realtime.record.live.message import Address
+from steadypose.realtime.record.live.opening import LiveOptions, ServeOptions
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.sources.live import LiveSource
 from steadypose.realtime.tracking.pipeline import Pipeline
@@ -105,6 +111,18 @@ def test_several_sources_give_what_each_gives_alone(
     said = capsys.readouterr()
     assert "one: 12 frames" in said.out
     assert "shared by 2 sources" in said.err
+
+
+def test_where_the_page_of_several_sources_is_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(cli, "open_for", lambda _settings: None)
+    monkeypatch.setattr(cli, "_with_successors", lambda _taken, _settings: FakeEngine())
+    words = ("--source", "demo", "--source", "demo:2", "--headless", "--max-frames", "2")
+    live = LiveOptions(serve=ServeOptions(Address("127.0.0.1", 0)))
+    assert cli.run(replace(settings_of(*words), live=live), Stop()) == 0
+    assert re.search(r"^page: http://127\.0\.0\.1:\d+/", capsys.readouterr().err, re.MULTILINE)
 
 
 def test_a_source_that_breaks_leaves_the_others(

@@ -18,6 +18,7 @@ from steadypose.engines.errors import SourceError
 from steadypose.realtime import cli
 from steadypose.realtime.command import assembly, console, doctor
 from steadypose.realtime.command.settings import Settings
+from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.sources.opening import SourceOptions
 from tests.realtime.app.test_loop import gray_source
@@ -86,6 +87,23 @@ def test_the_bar_says_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> Non
         f"[{'#' * 10}{'.' * 20}] 100/300 frames, 25 fps, 8 s left",
         "100 frames, 25 fps",
     ]
+
+
+@pytest.mark.parametrize(
+    ("decoder", "is_told"), [("argmax", False), ("coordinates", True), ("coordinates-x", True)]
+)
+def test_of_a_network_without_scores_it_is_told_that_somebody_seems_to_be_there_always(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], decoder: str, *,
+    is_told: bool,
+) -> None:  # fmt: skip
+    engine = FakeEngine(replace(FAKE_SPEC, decoder=decoder))
+    opened = SimpleNamespace(engine=engine, open_s=0.0, passed_over=())
+    taken = SimpleNamespace(opened=opened, reason="", model=Path("made-up.onnx"))
+    monkeypatch.setattr(cli, "open_for", lambda _settings: taken)
+    monkeypatch.setattr(cli, "_with_successors", lambda _taken, _settings: engine)
+    assert cli.run(demo(1), Stop()) == 0
+    said = "so every frame appears to contain a person" in capsys.readouterr().err
+    assert said == is_told
 
 
 def test_the_doctor_names_what_the_processor_can(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError
 from steadypose.realtime import cli
+from steadypose.realtime.app import two_threads
 from steadypose.realtime.app.display import Seen, Window
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
@@ -189,6 +190,22 @@ def test_an_interrupt_on_the_main_thread_ends_the_loop_after_the_frame_in_flight
     assert 0 < done < 20_000
     assert len(rows(tmp_path / "a.csv")) == done  # nobody writes any more
     assert app.clock.cpu_ms_per_frame > 0.0  # the loop itself has ended
+
+
+def test_after_an_interrupt_the_main_thread_sleeps_until_the_loop_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(ScriptedDisplay):
+        def pressed(self) -> list[str]:
+            raise KeyboardInterrupt("SIGINT")
+
+    is_asleep = threading.Event()
+    monkeypatch.setattr(two_threads, "_wait", lambda _: is_asleep.set())
+    apart = ApartDisplay(Interrupted(), LoopThread(is_apart=True))
+    found: list[bool] = []
+    with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+        apart.run(lambda: found.append(is_asleep.wait(5)), end=lambda: None)
+    assert found == [True]
 
 
 def test_what_the_loop_raises_is_raised_where_the_window_is(tmp_path: Path) -> None:

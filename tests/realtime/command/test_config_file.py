@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,8 @@ def test_the_template_replaces_no_file(config: Path, capsys: pytest.CaptureFixtu
     assert "is there already" in capsys.readouterr().err
     assert config.read_text() == "persons = 2\n"
     assert writing.main([str(config / "run.toml")]) == 2
+
+
+def test_who_makes_settings_of_nothing_gets_those_of_a_command_without_options() -> None:
+    typed = to_settings(build_parser().parse_args([]), None)
+    assert replace(typed, has_chosen_model=True) == Settings()

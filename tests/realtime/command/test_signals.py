@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -81,3 +81,21 @@ def test_only_who_owns_the_process_ends_it_and_only_during_the_work(
     stop._end_instead(signal.SIGINT)
     assert process.naps == []
     assert process.ends == []
+
+
+@pytest.mark.posix("Windows closes windows as well")
+def test_signals_are_watched_by_one_thread_however_often_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watchers = 0
+
+    def numbers() -> Callable[[], bytes]:
+        nonlocal watchers
+        watchers += 1
+        return lambda: b""
+
+    monkeypatch.setattr(signals, "_numbers_as_they_come", numbers)
+    stop = Stop()
+    stop.watch()
+    stop.watch()
+    assert watchers == 1

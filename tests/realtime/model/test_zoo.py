@@ -104,6 +104,12 @@ def test_a_misspelt_name_brings_the_nearest_ones() -> None:
         zoo.find("hrnet-w32-coco-256x129")
     assert "hrnet-w32-coco-256x192" in caught.value.what
     assert "--list-models" in caught.value.fix
+    with pytest.raises(UsageError) as caught:
+        zoo.find("res50")
+    assert caught.value.what.split("; nearest: ")[1].split(", ") == [
+        "res50-coco-256x192", "res50-coco-384x288", "res50-coco-256x192-dark",
+        "res50-coco-384x288-dark",
+    ]  # fmt: skip
     with pytest.raises(UsageError, match=r"no published model is called 'zzz'\n"):
         zoo.find("zzz")
 

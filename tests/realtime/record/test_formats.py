@@ -20,6 +20,7 @@ from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import Pose, State
+from steadypose.realtime.record.formats import jsonl as lines
 from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.journal import journal_path
@@ -208,6 +209,12 @@ def test_a_long_parquet_recording_has_large_row_groups(tmp_path: Path) -> None:
     assert sum(sizes) == 17 * sum(len(entry.poses) for entry in entries)
     assert len(sizes) > 1
     assert all(100_000 <= size <= 125_000 for size in sizes[:-1])
+
+
+def test_what_no_other_reader_of_json_takes_is_a_failure_and_no_row() -> None:
+    assert lines._json({"a": lines.nulls(np.array([1.0, math.nan]))}) == '{"a":[1.0,null]}'
+    with pytest.raises(ValueError, match="JSON"):
+        lines._json({"a": math.nan})
 
 
 def test_a_frame_with_nobody_is_a_line_of_jsonl(tmp_path: Path) -> None:

@@ -350,6 +350,26 @@ def test_many_people_go_in_as_many_datagrams_as_they_need(ear: socket.socket) ->
 # LSL
 
 
+def test_settings_that_somebody_has_made_for_lsl_are_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pylsl = pytest.importorskip("pylsl")
+    from steadypose.realtime.record.live import lsl
+
+    replaced: list[str] = []
+    monkeypatch.setattr(pylsl, "set_config_content", replaced.append)
+    monkeypatch.setattr(lsl, "_OWN_SETTINGS", (str(tmp_path / "lsl_api.cfg"),))
+    monkeypatch.setenv("LSLAPICFG", "mine.cfg")
+    lsl._be_quiet()
+    assert replaced == []
+    monkeypatch.delenv("LSLAPICFG")
+    lsl._be_quiet()
+    assert replaced == ["[log]\nlevel = -2\n"]
+    (tmp_path / "lsl_api.cfg").touch()
+    lsl._be_quiet()
+    assert len(replaced) == 1
+
+
 def test_lsl_streams_carry_capture_times_and_describe_themselves() -> None:
     pylsl = pytest.importorskip("pylsl")
     name = f"test{time.perf_counter_ns()}"

@@ -412,6 +412,8 @@ def test_every_person_has_a_section_and_a_link() -> None:
     assert page.count('<section id="person-') == 2
     assert 'href="#person-7"' in page
     assert "<h2>Person 7</h2>" in page
+    assert page.count('<nav aria-label="People"><a href="#person-1">') == 1
+    assert "<nav" not in build_page(recording(noisy()))
 
 
 def test_every_picture_has_a_sentence_and_no_text_is_nan() -> None:

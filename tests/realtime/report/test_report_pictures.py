@@ -16,7 +16,7 @@ from steadypose.realtime.report.body_parts import sure_and_guessed
 from steadypose.realtime.report.charts import Line, line_chart, path_data
 from steadypose.realtime.report.curves import angles, positions, speeds
 from steadypose.realtime.report.page import MOST_SECTIONS, build_page
-from steadypose.realtime.report.quality import timing
+from steadypose.realtime.report.quality import jitter, timing
 from steadypose.realtime.report.rows import histogram
 from steadypose.realtime.report.scales import number_scale
 from steadypose.realtime.report.trajectories import trajectories
@@ -185,6 +185,25 @@ def test_a_forearm_that_points_at_the_camera_has_no_angle(
     figures = angles(track(xy), NAMES, height_px, most=2000)
     assert figures[0].startswith("<figure><h3>Elbow angle")
     assert bool(curves_of(figures[0], "left")) == is_drawn
+
+
+@pytest.mark.parametrize(("guessed", "pieces"), [(0, [[100], []]), (20, [[32.2, 32.2], [35.6]])])
+def test_a_trunk_is_drawn_as_guessed_only_where_a_part_of_it_is(
+    guessed: int, pieces: list[list[float]]
+) -> None:
+    one = track(standing(60))
+    one.state[20 : 20 + guessed, NAMES.index("left_hip")] = State.PREDICTED
+    figure = angles(one, NAMES, 200.0, most=2000)[-1]
+    assert "Trunk angle" in figure
+    for kind, wide in zip(("middle", "middle guess"), pieces, strict=True):
+        found = [piece for curve in curves_of(figure, kind) for piece in curve]
+        assert [np.ptp(piece[:, 0]) for piece in found] == pytest.approx(wide, abs=0.1)
+
+
+def test_the_ratio_of_the_jitter_stands_out_from_the_table() -> None:
+    one = noisy()
+    cells = re.findall(r'<td class="ratio">', checks.jitter_table(one, NAMES, jitter(one, 300.0)))
+    assert len(cells) == 2 * len(NAMES)
 
 
 def test_a_still_knee_does_not_tremble_over_the_whole_chart() -> None:

@@ -164,6 +164,16 @@ def test_one_euro_expects_a_moving_hand_this_much_farther() -> None:
     assert np.linalg.norm(way) == pytest.approx(25.6, rel=MARGIN)
 
 
+@pytest.mark.parametrize("name", ["balanced", "kalman", "one-euro", "filterpy"])
+def test_before_the_first_frame_and_for_what_is_past_nobody_is_expected_elsewhere(
+    name: str,
+) -> None:
+    smoother = make_smoother(name, 1, 1)
+    np.testing.assert_array_equal(smoother.forecast(1.0), np.zeros((1, 1, 2)))
+    after(smoother, np.full(20, 200.0) + 10.0 * np.arange(20), 0)
+    np.testing.assert_array_equal(smoother.forecast(18 / FPS), smoother.xy)
+
+
 # Whose slot it is.
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from steadypose.engines.errors import SourceError
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.sources.video import ending
 from steadypose.realtime.sources.video import film as films
-from steadypose.realtime.sources.video.decoding import Tally
+from steadypose.realtime.sources.video.decoding import JpegEnds, Tally
+from steadypose.realtime.sources.video.holes import behind
 from steadypose.realtime.sources.video.whole import cut_of
 from tests.support.films import Watched, even, listed, watch, write
 
@@ -160,6 +162,35 @@ def test_a_file_that_grows_again_after_its_end_was_reached(
     assert len(pauses) == 1
 
 
+@pytest.mark.parametrize(
+    ("ago_s", "is_watched"), [(9.0, True), (-9.0, True), (11.0, False), (-11.0, False)]
+)
+def test_only_a_file_that_was_written_to_in_the_last_ten_seconds_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ago_s: float, *, is_watched: bool
+) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"begin")
+    naps: list[float] = []
+    monkeypatch.setattr("steadypose.realtime.sources.video.ending.time.sleep", naps.append)
+    written_s = path.stat().st_mtime
+    monkeypatch.setattr(ending, "_wall_clock_s", lambda: written_s + ago_s)
+    assert not ending.is_growing(path)
+    assert len(naps) == is_watched
+
+
+def test_a_film_that_was_cut_long_ago_is_cut_and_nobody_waits_for_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = cut(made(tmp_path / "a.ts", 30), 0.5)
+    written_s, naps = path.stat().st_mtime, list[float]()
+    monkeypatch.setattr("steadypose.realtime.sources.video.ending.time.sleep", naps.append)
+    monkeypatch.setattr(ending, "_wall_clock_s", lambda: written_s + 60.0)
+    seen = watch(path)
+    assert seen.error is not None
+    assert "cut short" in seen.error.what
+    assert naps == []
+
+
 def test_a_recording_without_its_header_may_not_be_finished(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", even(90), base=Fraction(1, 30))
     content = path.read_bytes()
@@ -202,6 +233,32 @@ def test_nothing_that_a_file_names_is_opened(
     (tmp_path / "a.mp4").write_text(text)
     with pytest.raises(SourceError, match=r"not a video file|names other files|not one frame"):
         open_source(SourceOptions(str(tmp_path / "a.mp4")))
+
+
+@pytest.mark.parametrize(("zeros", "is_whole"), [(0, True), (62, True), (63, False)])
+def test_a_picture_that_its_recorder_filled_up_with_zeros_is_whole(
+    zeros: int, *, is_whole: bool
+) -> None:
+    assert JpegEnds(is_sure=True).is_whole(b"\xff\xd8...\xff\xd9" + bytes(zeros)) == is_whole
+
+
+@pytest.mark.parametrize(
+    ("pos", "dts", "ticks"),
+    [
+        (300, 1, 1),  # the index has it at 2
+        (308, 1, 1),  # where its bytes begin
+        (309, 1, 0),  # something else lies there
+        (90, 1, 0),  # before everything that the index knows
+        (300, None, 0),
+    ],
+)
+def test_behind_a_hole_in_an_avi_time_is_what_its_index_says(
+    pos: int, dts: int | None, ticks: int
+) -> None:
+    entries = [SimpleNamespace(pos=100 * (n + 1), timestamp=n) for n in range(5)]
+    stream, packet = SimpleNamespace(index_entries=entries), SimpleNamespace(pos=pos, dts=dts)
+    assert behind(stream, packet, 0) == ticks
+    assert behind(stream, packet, 7) == 7
 
 
 def test_what_is_lost_is_counted_only_where_something_is_wrong() -> None:

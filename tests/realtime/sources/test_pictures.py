@@ -313,3 +313,10 @@ def test_a_jpeg_may_fill_up_before_what_it_says_of_its_turn() -> None:
     for fill in (b"", b"\xff", b"\xff\xff", b"\xff\xff\xff"):
         header = read_header(data[:at] + fill + data[at:])
         assert (header.orientation, header.is_whole) == (6, True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_webp_that_moves_in_one_picture_does_not_move(count: int) -> None:
+    body = b"WEBP" + struct.pack("<4sI", b"ANMF", 0) * count
+    data = b"RIFF" + struct.pack("<I", len(body)) + body
+    assert read_header(data).frames == max(1, count)

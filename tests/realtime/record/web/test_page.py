@@ -405,6 +405,31 @@ def test_a_page_that_takes_over_is_the_camera() -> None:
     assert found[0] == b"new"
 
 
+def test_the_first_page_is_waited_for_without_end_and_one_that_went_for_a_second_at_a_time() -> (
+    None
+):
+    waits, is_again, is_over = list[float | None](), threading.Event(), threading.Event()
+
+    class Door(Inlet):
+        def await_picture(self, timeout_s: float | None) -> bool:
+            waits.append(timeout_s)
+            if len(waits) == 1:
+                return True
+            is_again.set()
+            return not is_over.wait(10)
+
+        def take(self, timeout_s: float) -> tuple[bytes, float] | None:
+            return next(pictures, None)
+
+    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+    pictures = iter([(jpeg, 0.0)])
+    source = open_browser(Door())
+    assert is_again.wait(10)
+    is_over.set()
+    source.close()
+    assert waits[:2] == [None, 1.0]
+
+
 def test_a_run_that_ends_waits_for_no_page() -> None:
     inlet = Inlet()
     threading.Timer(0.1, inlet.close).start()
