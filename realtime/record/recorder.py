@@ -72,12 +72,12 @@ class Recorder(Generic[Item]):
         self._border_s: float | None = None
         self._rows = self._progress = 0
         self._claims.add(self._written(path))
-        self._sink = open_sink(path)
         try:
-            self._sink.flush()
-        except OSError as error:
-            self._sink.close()
-            raise write_error(path, error) from error
+            self._sink = self._begin(path)
+        except BaseException:
+            if self._is_alone:
+                self._claims.release()
+            raise
         self._flushed_s = time.perf_counter()
         self._writer: BackgroundWriter[Item] = BackgroundWriter(
             self._add,
@@ -87,6 +87,16 @@ class Recorder(Generic[Item]):
             idle=self._flush,
             progress=lambda: self._progress + self._sink.progress,
         )
+
+    def _begin(self, path: Path) -> Sink[Item]:
+        """Open the first file; it can be written."""
+        sink = self._open_sink(path)
+        try:
+            sink.flush()
+        except OSError as error:
+            sink.close()
+            raise write_error(path, error) from error
+        return sink
 
     @property
     def rows(self) -> int:

@@ -34,7 +34,7 @@ from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.formats.whole_file import WholeFile
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit
-from steadypose.realtime.record.recorder import record_table, record_video
+from steadypose.realtime.record.recorder import Recorder, record_table, record_video
 from steadypose.realtime.record.video import VideoSink
 from steadypose.realtime.sources.opening import SourceOptions
 from tests.conftest import make_pose
@@ -378,3 +378,43 @@ def test_a_new_recording_may_be_read_and_written_by_whom_the_umask_lets(tmp_path
     finally:
         os.umask(before)
     assert (tmp_path / "a.csv").stat().st_mode & 0o7777 == 0o666
+
+
+@pytest.mark.parametrize("fails_at", ["open", "flush"])
+def test_a_file_that_cannot_be_begun_is_left_and_may_be_begun_again(
+    tmp_path: Path, fails_at: str
+) -> None:
+    opened, closed, path = list[Path](), list[Path](), tmp_path / "a.csv"
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def open_sink(path: Path) -> Any:
+        if fails_at == "open":
+            raise RecordError("the disk is full", fix="make room")
+        opened.append(path)
+        return SimpleNamespace(flush=fail, close=lambda: closed.append(path))
+
+    for _ in range(2):
+        with pytest.raises(RecordError, match="disk is full"):
+            Recorder[int](path, open_sink, time_of=float, limit=None, capacity=1, may_drop=False)
+    assert closed == opened
+
+
+def test_a_video_that_could_not_be_ended_is_not_ended_again(tmp_path: Path) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", fps=30.0)
+    sink.add((lambda: np.zeros((48, 64, 3), np.uint8), 0.0))
+    close = sink._container.close
+    ends = 0
+
+    def fail() -> None:
+        nonlocal ends
+        ends += 1
+        close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sink._container = SimpleNamespace(close=fail, mux=sink._container.mux)
+    with pytest.raises(OSError, match="No space"):
+        sink.close()
+    sink.close()
+    assert ends == 1
