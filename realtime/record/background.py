@@ -38,14 +38,14 @@ class BackgroundWriter(Generic[Item]):
         *,
         path: Callable[[], Path],
         capacity: int,
-        idle: Callable[[], None] | None = None,
-        progress: Callable[[], int] | None = None,
+        idle: Callable[[], None] = lambda: None,
+        progress: Callable[[], int] = lambda: 0,
     ) -> None:
         self.path = path
         self._write = write
         self._finish = close
         self._idle = idle
-        self._progress = progress or (lambda: 0)
+        self._progress = progress
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._failure: Exception | None = None
         self._is_closed = False
@@ -126,7 +126,7 @@ class BackgroundWriter(Generic[Item]):
         """Hold nobody any more who holds this: an encoder's memory is freed at once."""
         path = self.path()
         self.path = lambda: path
-        self._write, self._idle = lambda _item: None, None
+        self._write, self._idle = lambda _item: None, lambda: None
         self._finish, self._progress = lambda: None, lambda: 0
         failure: BaseException | None = self._failure
         while failure is not None:
@@ -154,5 +154,4 @@ class BackgroundWriter(Generic[Item]):
             try:
                 return self._queue.get(timeout=0.25)
             except queue.Empty:
-                if self._idle is not None:
-                    self._idle()
+                self._idle()

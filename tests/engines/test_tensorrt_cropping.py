@@ -306,13 +306,14 @@ def test_a_kernel_that_the_driver_refuses_is_said(
     assert cuda.contexts == 0
 
 
+@pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize(("grey_levels", "is_taken"), [(1, True), (2, False), (60, False)])
 def test_crops_that_differ_from_the_cpus_are_found_out_on_the_first_frame(
-    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch, *, grey_levels: int, is_taken: bool
+    cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch, *, grey_levels: int, is_taken: bool, count: int
 ) -> None:
     cuda.brighter = grey_levels
     # A plain picture: no rounding is beside what is wrong.
-    plain = Uncut(np.full((90, 160, 3), 100, np.uint8), places((90, 160), 3), cut)
+    plain = Uncut(np.full((90, 160, 3), 100, np.uint8), places((90, 160), count), cut)
     engine = open_on(cuda, monkeypatch, TINY_SPEC)
     said = listened(engine)
     found = infer(engine, plain)

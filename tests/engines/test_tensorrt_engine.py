@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -719,6 +720,22 @@ def test_why_tensorrt_cannot_be_loaded_is_told(
     with pytest.raises(EngineUnavailableError, match=f"loaded: tensorrt: {why}") as caught:
         tensorrt_api.load_tensorrt("tensorrt")
     assert "\nand more" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        (SimpleNamespace(Runtime=object, __version__="8.4.3.1"), r"8\.4\.3\.1 is older than 8\.5"),
+        (SimpleNamespace(), "the package is installed without its libraries"),
+    ],
+)
+def test_a_tensorrt_that_is_too_old_or_empty_is_told(
+    monkeypatch: pytest.MonkeyPatch, module: Any, why: str
+) -> None:
+    monkeypatch.setattr(tensorrt_api, "_loaded", {})
+    monkeypatch.setattr(tensorrt_api, "import_module", lambda _name: module)
+    with pytest.raises(EngineUnavailableError, match=f"loaded: tensorrt: {why}"):
+        tensorrt_api.load_tensorrt("tensorrt")
 
 
 def test_auto_build_builds_once_and_opens(

@@ -99,3 +99,12 @@ def test_signals_are_watched_by_one_thread_however_often_that_is_asked_for(
     stop.watch()
     stop.watch()
     assert watchers == 1
+
+
+def test_who_was_interrupted_does_not_wait_for_native_packages_to_be_cleaned_up() -> None:
+    stop = Stop()
+    stop._is_watched = True
+    assert not stop.needs_hard_end
+    with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+        stop(signal.SIGINT, None)
+    assert stop.needs_hard_end

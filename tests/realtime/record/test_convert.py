@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from steadypose.engines.errors import RecordError
 from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.realtime.convert import main
 from steadypose.realtime.datatypes import FloatArray, Pose, State
@@ -401,3 +402,9 @@ def test_pictures_that_are_minutes_apart_still_have_a_rate_in_a_trc(
 ) -> None:
     track: Any = SimpleNamespace(time_s=step_s * np.arange(4), frame=np.arange(4), person=1)
     assert _rate(track) == pytest.approx(rate_hz)
+
+
+def test_times_that_stand_still_have_no_rate_and_that_is_said() -> None:
+    track: Any = SimpleNamespace(time_s=np.full(4, 2.0), frame=np.arange(4), person=7)
+    with pytest.raises(RecordError, match="the times of person 7 do not grow"):
+        _rate(track)

@@ -255,6 +255,17 @@ def test_what_a_png_says_of_its_bits_counts(tmp_path: Path) -> None:
     assert int(frame.image_bgr.mean()) == round(500 * 255 / 4095)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "most"), [(3, 4095, 4095), (3, 255, None), (4, 4095, None)]
+)
+def test_what_a_tiff_says_of_its_brightest_sample_counts(
+    kind: int, value: int, most: int | None
+) -> None:
+    entry = struct.pack("<HHIHH", 281, kind, 1, value, 0)
+    data = b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    assert read_header(data).most_value == most
+
+
 def giant(suffix: str) -> bytes:
     """A header of 1600 megapixels with nothing behind it."""
     if suffix == ".png":

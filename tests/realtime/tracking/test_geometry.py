@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import ShapeError
 from steadypose.engines.skeletons.people import COCO17
+from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.mannequin_motion import pose_at
 from steadypose.realtime.tracking.boxes import settle, within
@@ -251,6 +252,12 @@ def test_a_box_needs_three_keypoints() -> None:
     assert framing.box(xy, used, (400, 400)) is None
     used[2] = True
     assert framing.box(xy, used, (400, 400)) == BBox(0, 1, 4, 5)
+
+
+def test_a_single_keypoint_has_the_middle_of_a_quarter_of_the_pictures_shorter_side() -> None:
+    one = Framing(Skeleton("one", ("tip",), (), (), (0.1,)))
+    xy, used = np.array([[300.0, 200.0]]), np.ones(1, np.bool_)
+    assert one.box(xy, used, (400, 800)) == BBox(250, 150, 350, 250)
 
 
 def test_a_whole_person_is_boxed_tightly() -> None:
