@@ -26,11 +26,9 @@ class Cut(NamedTuple):
     """Where a file was cut.
 
     Attributes:
-        missing: Bytes that its container promises beyond its end, at least.
         has_frames: Frames may be among them.
     """
 
-    missing: int
     has_frames: bool
 
 
@@ -78,9 +76,9 @@ def _mp4(file: BinaryIO, size: int) -> Cut | None:
         kind = next_kind
         at += length
         if at > size:
-            return Cut(at - size, kind in {b"mdat", b"moof"})
+            return Cut(has_frames=kind in {b"mdat", b"moof"})
     if kind == b"moof":  # its frames would follow
-        return Cut(1, has_frames=True)
+        return Cut(has_frames=True)
     return None
 
 
@@ -106,9 +104,9 @@ def _matroska(file: BinaryIO, size: int) -> Cut | None:
         elif not is_unknown:
             at += length
             if at > size:
-                return Cut(max(at, promised) - size, name not in _AROUND)
+                return Cut(has_frames=name not in _AROUND)
             has_index = has_index or name == _CUES
-    return Cut(promised - size, not has_index) if promised > size else None
+    return Cut(has_frames=not has_index) if promised > size else None
 
 
 def _number(data: bytes, *, keeps_mark: bool) -> tuple[int, int]:
@@ -131,7 +129,7 @@ def _avi(file: BinaryIO, size: int) -> Cut | None:
             return None
         length = int.from_bytes(head[4:8], "little")
         if at + 8 + length > size:
-            return Cut(at + 8 + length - size, has_frames=not _has_all_frames(file, at, size))
+            return Cut(has_frames=not _has_all_frames(file, at, size))
         at += 8 + length + length % 2
     return None
 
@@ -157,6 +155,5 @@ def _transport_stream(file: BinaryIO, size: int) -> Cut | None:
     for length, mark in _TS_PACKETS:
         marks = data[mark::length]
         if len(marks) >= 2 and set(marks) == {_TS_MARK}:
-            rest = size % length
-            return Cut(length - rest, has_frames=True) if rest else None
+            return Cut(has_frames=True) if size % length else None
     return None
