@@ -60,7 +60,7 @@ class Outputs:
     second_pass: Callable[[Path, TableFormat, Claim | None], None] | None = None
     dropped: Callable[[], int] = lambda: 0
     live: Live = field(default_factory=Live)
-    is_recording: bool = True
+    is_recording: bool = field(init=False)
     _tables: list[tuple[TableFormat, Recorder[Entry]]] = field(default_factory=list)
     _video: Recorder[Picture] | None = None
     _sidecar: Sidecar | None = None

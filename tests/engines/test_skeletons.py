@@ -98,3 +98,11 @@ def test_other_skeletons_are_those_of_their_data_sets() -> None:
 def test_a_recording_tells_its_skeleton_by_the_names_alone() -> None:
     assert known_by(COCO133.keypoints[::-1]) is COCO133
     assert known_by((*COCO17.keypoints, "tail")) is None
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+def test_what_is_drawn_of_a_mirrored_person_is_drawn_of_the_other_side(skeleton: Skeleton) -> None:
+    limbs = {frozenset(limb) for limb in skeleton.limbs}
+    assert len(limbs) == len(skeleton.limbs)
+    mirrored = {frozenset(skeleton.flip_order[place] for place in limb) for limb in limbs}
+    assert mirrored == limbs

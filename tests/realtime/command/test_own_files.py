@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from steadypose.realtime.command.own_files import BAD, is_ours
+from steadypose.realtime.command.written_files import holds_something
 from steadypose.realtime.record.picture import MADE_BY, with_comment
 from steadypose.realtime.sources.pictures import decode_picture
 
@@ -110,3 +111,13 @@ def test_an_engine_is_known_by_the_sidecar_beside_it_a_failed_one_as_well(
     (tmp_path / f"a.engine.json{end}").write_text(said)
     assert is_ours(tmp_path / f"a.engine{end}")
     assert is_ours(tmp_path / f"a.engine.json{end}")
+
+
+@pytest.mark.parametrize(("content", "holds"), [(None, False), (b"", False), (b"x", True)])
+def test_one_byte_of_somebody_is_something_that_is_not_replaced(
+    tmp_path: Path, content: bytes | None, *, holds: bool
+) -> None:
+    path = tmp_path / "a.csv"
+    if content is not None:
+        path.write_bytes(content)
+    assert holds_something(path) == holds

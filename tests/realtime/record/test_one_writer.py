@@ -15,7 +15,7 @@ import pytest
 
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import replace_text
-from steadypose.engines.foreign.claims import Claim, Claims, check_free
+from steadypose.engines.foreign.claims import Claim, Claims, alone, check_free
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.convert import main as convert
@@ -173,3 +173,23 @@ def test_a_file_that_was_never_claimed_can_be_let_go(tmp_path: Path) -> None:
     assert claims.of(path) is not None
     claims.drop(path)
     assert claims.of(path) is None
+
+
+def test_a_folder_that_was_held_leaves_no_file_open_and_may_be_held_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[Claim] = []
+    release = Claim.release
+
+    def spy(claim: Claim) -> None:
+        released.append(claim)
+        release(claim)
+
+    monkeypatch.setattr(Claim, "release", spy)
+    for count in (1, 2):
+        with alone(tmp_path / ".running", "somebody is here", fix="wait"):
+            second = alone(tmp_path / ".running", "somebody is here", fix="wait")
+            with pytest.raises(RecordError, match="somebody is here"), second:
+                pass
+        assert len(released) == count
+        assert list(tmp_path.iterdir()) == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ from steadypose.engines.errors import SourceError
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from steadypose.realtime.sources.video import ending
 from steadypose.realtime.sources.video import film as films
-from steadypose.realtime.sources.video.decoding import JpegEnds, Tally
+from steadypose.realtime.sources.video.container import Input
+from steadypose.realtime.sources.video.decoding import JpegEnds, Tally, _kept
 from steadypose.realtime.sources.video.holes import behind
 from steadypose.realtime.sources.video.whole import cut_of
 from tests.support.films import Watched, even, listed, watch, write
@@ -235,6 +238,17 @@ def test_nothing_that_a_file_names_is_opened(
         open_source(SourceOptions(str(tmp_path / "a.mp4")))
 
 
+@pytest.mark.parametrize("is_picture", [True, False])
+def test_a_damaged_picture_is_left_out_and_counted_once_and_a_damaged_change_is_shown(
+    *, is_picture: bool
+) -> None:
+    tally = Tally()
+    frames = [SimpleNamespace(is_corrupt=is_bad, key_frame=True) for is_bad in (False, True, True)]
+    kept = list(_kept(frames, tally, is_picture=is_picture))
+    assert kept == (frames[:1] if is_picture else frames)
+    assert tally.refused == (2 if is_picture else 0)
+
+
 @pytest.mark.parametrize(("zeros", "is_whole"), [(0, True), (62, True), (63, False)])
 def test_a_picture_that_its_recorder_filled_up_with_zeros_is_whole(
     zeros: int, *, is_whole: bool
@@ -298,8 +312,18 @@ def test_a_container_knows_how_long_it_is(tmp_path: Path, name: str) -> None:
             assert file.tell() == 3
         assert (found is None) == (size == len(content))
         if found is not None:
-            assert found.missing >= 1
             assert found.has_frames or name == "riff"
+
+
+@pytest.mark.parametrize(
+    ("file", "size", "is_end"), [(None, 0, True), (None, 9, False), ("a file", 0, False)]
+)
+def test_a_disk_that_fails_in_the_middle_is_no_end_of_a_film(
+    file: object, size: int, *, is_end: bool
+) -> None:
+    film: Any = SimpleNamespace(file=file, size=size)
+    assert Input.is_end(film, OSError(errno.EIO, "Input/output error")) == is_end
+    assert not Input.is_end(film, OSError(errno.ECONNRESET, "reset"))
 
 
 def test_rubbish_is_not_called_cut(tmp_path: Path) -> None:
