@@ -49,6 +49,9 @@ def test_one_csv_has_the_rows_of_all_each_with_its_source(
     }
     assert told["sources"]["two"]["frame_size_wh"] == [640, 360]
     assert told["files"] == [{"names": ["all.csv"], "rows": len(found)}]
+    alone = json.loads((tmp_path / "each.one.meta.json").read_text())
+    assert told["model"] == alone["model"], "the facts of the run are there"
+    assert told["sources"]["one"].items() >= alone["source"].items()
 
 
 def test_one_csv_is_our_own_file_and_read_source_by_source(
