@@ -187,6 +187,8 @@ def test_the_template_holds_every_entry_and_all_of_it_can_be_used(
     names = re.findall(r"^#([a-z-]+) = ", text, re.MULTILINE)
     parser = build_parser()
     assert {a.dest for a in entries(parser).values()} == {n.replace("-", "_") for n in names}
+    again = sum(map(may_be_repeated, entries(parser).values()))
+    assert text.replace("\n# ", " ").count("; [A, B] is a list of them") == again
     for line in re.findall(r"^#([a-z-]+ = .*)$", text, re.MULTILINE):
         config.write_text(line)
         assert read_words(config, parser), line

@@ -115,7 +115,7 @@ def test_what_nobody_could_check_is_not_claimed(
     assert "is there" not in error.what.replace("there is none", "")
 
 
-@pytest.mark.parametrize("answers_s", [0.7, 29.5, 30.5])
+@pytest.mark.parametrize("answers_s", [0.85, 29.5, 30.5])
 def test_macos_is_tried_again_once_the_question_is_answered_within_half_a_minute(
     monkeypatch: pytest.MonkeyPatch, answers_s: float
 ) -> None:
