@@ -66,14 +66,14 @@ def engine_options(arguments: argparse.Namespace) -> EngineOptions:
     """
     is_named = isinstance(arguments.device, str)
     return EngineOptions(
-        arguments.precision,
-        arguments.threads,
-        arguments.trust_engine,
-        0 if is_named else arguments.device,
-        arguments.wait == "sleep",
-        arguments.device if is_named else "CPU",
-        arguments.crops,
-        remote_of(arguments),
+        precision=arguments.precision,
+        threads=arguments.threads,
+        is_trusting=arguments.trust_engine,
+        device=0 if is_named else arguments.device,
+        is_blocking=arguments.wait == "sleep",
+        openvino_device=arguments.device if is_named else "CPU",
+        crops=arguments.crops,
+        remote=remote_of(arguments),
     )
 
 
