@@ -86,7 +86,7 @@ test-lowest: | $(PY)
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c $(LOWEST)/lowest.txt
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto -q tests/engines tests/realtime $(LOWEST_TESTS)
 
-# The app on cameras of Linux' own (the vivid driver) in an emulated guest; it says what it needs. Seven minutes.
+# The app on cameras of Linux' own (the vivid driver) in an emulated guest; it says what it needs. Ten minutes.
 # Some cases: make test-camera CASES="-k unplugged".
 test-camera: setup-dev
 	$(PY) -m tests.camera $(CASES)
