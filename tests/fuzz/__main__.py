@@ -5,6 +5,7 @@
     python -m tests.fuzz jsonl parquet
     python -m tests.fuzz --cases 10000         # so many inputs for each, however long it takes
     python -m tests.fuzz --cases 10000 --further  # those of earlier calls count; stop at any time
+    python -m tests.fuzz --seconds 60 --total --seed 1  # as far as they go, the same inputs
 
 A reader runs in a process of its own, with 500 MB of memory beyond what it has at the start, and
 2 s of the processor for each input. What it stumbles over is kept in .hypothesis/fuzz; it becomes a
@@ -44,12 +45,16 @@ def main() -> int:
     parser.add_argument(
         "--further", action="store_true", help="go on where earlier calls with --further were"
     )
+    parser.add_argument("--seed", type=int, help="the same inputs each time (default: others)")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--counted", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.further and given.seed is not None:
+        parser.error("--further goes on with other inputs: leave --seed out")
     if given.child is not None:
         name, seconds = given.readers[0], given.seconds
-        return _feed(name, seconds, given.cases, current=given.child, counted=given.counted)
+        blocks = random.Random(given.seed)  # noqa: S311  # no secret
+        return _feed(name, seconds, given.cases, blocks, current=given.child, counted=given.counted)
     names = [name for name in given.readers or READERS if READERS[name].is_here]
     seconds = given.seconds / len(names) if given.total else given.seconds
     failed = 0
@@ -59,17 +64,20 @@ def main() -> int:
         if given.cases is not None and done >= given.cases:
             print(f"{name}: {done} inputs before")
             continue
-        failed += not _watch(name, seconds, given.cases, counted)
+        failed += not _watch(name, seconds, given.cases, given.seed, counted)
     return failed
 
 
-def _watch(name: str, seconds: float, cases: int | None, counted: Path | None) -> bool:
+def _watch(
+    name: str, seconds: float, cases: int | None, seed: int | None, counted: Path | None
+) -> bool:
     """Run a reader's child; returns whether it came through."""
     _KEPT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         current = Path(folder) / "input"
         command = [sys.executable, "-m", "tests.fuzz", name, "--seconds", str(seconds)]
         command += ["--cases", str(cases)] if cases is not None else []
+        command += ["--seed", str(seed)] if seed is not None else []
         command += ["--counted", str(counted)] if counted is not None else []
         done = subprocess.run(
             [*command, "--child", str(current)],
@@ -86,7 +94,13 @@ def _watch(name: str, seconds: float, cases: int | None, counted: Path | None) -
 
 
 def _feed(
-    name: str, seconds: float, cases: int | None, *, current: Path, counted: Path | None
+    name: str,
+    seconds: float,
+    cases: int | None,
+    blocks: random.Random,
+    *,
+    current: Path,
+    counted: Path | None,
 ) -> int:
     reader = READERS[name]
     end_s = time.monotonic() + seconds
@@ -101,7 +115,7 @@ def _feed(
 
     try:
         while count < cases if cases is not None else time.monotonic() < end_s:
-            try_reader(reader, examples=_BLOCK, start=random.getrandbits(32), tried=tried)
+            try_reader(reader, examples=_BLOCK, start=blocks.getrandbits(32), tried=tried)
             if counted is not None:
                 replace_text(counted, str(count))
     except BaseException:

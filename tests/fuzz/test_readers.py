@@ -44,8 +44,9 @@ def number(kind: int, data: bytes = bytes(8)) -> bytes:
     return struct.pack("<II", kind, len(data)) + data
 
 
-def matrix(kind: int, content: bytes) -> bytes:
-    head = number(6, struct.pack("<II", kind, 0)) + number(5, struct.pack("<ii", 1, 1))
+def matrix(kind: int, content: bytes, dims: tuple[int, ...] = (1, 1)) -> bytes:
+    head = number(6, struct.pack("<II", kind, 0))
+    head += number(5, struct.pack(f"<{len(dims)}i", *dims))
     return number(14, head + number(1, b"joints\x00\x00") + content)
 
 
@@ -71,8 +72,13 @@ FOUND: dict[str, list[bytes]] = {
         b"\x80\x01N.",
         b"\x80\x02ctorch._utils" + b"{" * 40_000 + b"\n_rebuild_tensor_v2\nq\x00.",
     ],
-    # Errors of scipy's own; numbers of a type that is none, cells in cells: it crashed.
-    "matlab_labels": [b"", bytes(200), MATLAB + matrix(6, number(106)), MATLAB + nested(30_000)],
+    # Errors of scipy's own; numbers of a type that is none, cells in cells, letters of a type that
+    # is none, a text without a length: it crashed.
+    "matlab_labels": [
+        *(b"", bytes(200), MATLAB + matrix(6, number(106)), MATLAB + nested(30_000)),
+        *(MATLAB + matrix(4, number(kind)) for kind in (0, 8, 14, 106)),
+        MATLAB + matrix(4, number(16), dims=()),
+    ],
 }
 
 

@@ -1,7 +1,8 @@
 """Look through a Matlab file before scipy reads it, which crashes where numbers are none.
 
-scipy takes the type of an array's numbers as a place in a table, whatever it is, and follows cells
-in cells however deep they are.
+scipy takes the type of an array's numbers or letters as a place in a table, whatever it is, looks
+for a text's length before its first dimension where there is none, and follows cells in cells
+however deep they are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE, _FUNCTION, _OPAQUE = 1, 2, 3, 4, 5, 16,
 _ARRAYS = range(6, 16)
 _DEEPEST = 50
 _CHUNK = 1 << 20
+_DIM_BYTES = 4
 
 
 class _Readable(Protocol):
@@ -49,7 +51,8 @@ def check_numbers(path: Path) -> None:
     """Refuse a file that would crash scipy; of what else is wrong scipy tells.
 
     Raises:
-        ValueError: Numbers have a type that is none, or cells lie in cells too deep.
+        ValueError: Numbers or letters have a type that is none, a text has no length, or cells lie
+            in cells too deep.
         OSError: It cannot be read.
 
     Source:
@@ -105,7 +108,8 @@ class _Walk:
             self.matrix(depth + 1)
             return
         dims = self._element()[1]
-        count = prod(struct.unpack(f"{self._order}{len(dims) // 4}i", dims[: len(dims) // 4 * 4]))
+        whole = len(dims) // _DIM_BYTES
+        count = prod(struct.unpack(f"{self._order}{whole}i", dims[: whole * _DIM_BYTES]))
         self._element()  # the name
         if kind in _ARRAYS or kind == _SPARSE:
             for _ in repeat(None, 1 + is_complex + 2 * (kind == _SPARSE)):
@@ -113,11 +117,16 @@ class _Walk:
                 if number not in _NUMBERS:
                     raise ValueError(f"numbers of type {number}, which is none")
         elif kind == _CHAR:
-            self._element()
+            self._letters(has_length=whole > 0)
         elif kind == _FUNCTION:
             self.matrix(depth + 1)
         elif kind in {_CELL, _STRUCT, _OBJECT}:
             self._items(kind, count, depth)
+
+    def _letters(self, *, has_length: bool) -> None:
+        kind, text = self._element()
+        if text and not (has_length and kind in _NUMBERS):
+            raise ValueError("text of a type that is none, or without a length")
 
     def _items(self, kind: int, count: int, depth: int) -> None:
         if kind == _OBJECT:
