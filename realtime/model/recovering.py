@@ -203,9 +203,12 @@ class RecoveringEngine:
                 return
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See ``Engine.infer``."""
-        self.start(crops)
-        return self.finish()
+        """See ``Engine.infer``; a failure is dealt with at once."""
+        while True:
+            try:
+                return self._engine.infer(crops)
+            except EngineError as error:
+                self._replace(error)
 
     def close(self) -> None:
         """Free the engine that works now. Safe to call twice."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from steadypose.engines import registry
 from steadypose.engines.backends.fake_engine import FakeEngine
@@ -203,6 +204,20 @@ def test_an_engine_that_nothing_replaces_stays_open() -> None:
         engine.infer(batch)
     assert engine.infer(batch).shape == (1, 17, 3)
     assert not engine.is_lost
+
+
+def test_who_waits_may_compute_on_the_engines_own_terms() -> None:
+    """An engine may compute on the caller's thread where the caller waits anyway."""
+
+    class Alone(FakeEngine):
+        def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+            waited.append(len(crops))
+            return super().infer(crops)
+
+    waited: list[int] = []
+    engine = RecoveringEngine(Alone(), (), say=print)
+    engine.infer(np.zeros((3, *engine.spec.input_hw, 3), np.uint8))
+    assert waited == [3]
 
 
 def test_the_last_of_several_tells_that_it_is_lost() -> None:
