@@ -63,7 +63,7 @@ def test_json_and_toml_of_others_are_read_in_one_place() -> None:
 
 def test_pictures_of_others_are_decoded_in_one_place() -> None:
     """Which knows how large they may be; augmentation decodes what it has just encoded."""
-    own = {"realtime/sources/pictures.py", "training/examples/augment.py"}
+    own = {"realtime/sources/pictures.py", "training/examples/disturb.py"}
     for folder in ("engines", "realtime", "export", "training"):
         for path in (ROOT / folder).rglob("*.py"):
             if path.relative_to(ROOT).as_posix() not in own:

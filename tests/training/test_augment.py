@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from steadypose.engines.skeletons.people import COCO17
 from training.datasets.mannequin import MannequinDataset
-from training.examples.augment import Augment, disturb, place, place_randomly, warp
+from training.examples.augment import Augment, place, place_randomly, warp
+from training.examples.disturb import disturb
 from training.examples.sample import Sample
 
 OFF = Augment(

@@ -1,4 +1,4 @@
-"""Cut a person out of an image for training, with random placement, colours and occlusion."""
+"""Cut a person out of an image for training, at a random place."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from steadypose.engines.errors import UsageError
 from steadypose.engines.skeletons.skeleton import Skeleton
+from training.examples import strengths
 from training.examples.sample import Sample, tight_bbox
 
 Images = NDArray[np.uint8]
-_EDGES = (0.1, 0.6, 0.15, 0.15)  # how often a frame ends above, below, on the left, on the right
-_FEWEST_HALF = 6  # known keypoints that make half a body
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +128,20 @@ def place_randomly(
         bbox = tight_bbox(sample.xy, half) if half is not None else bbox
     angle = 0.0
     if rng.random() < augment.rotation_share:
-        angle = float(np.clip(rng.normal(0, 1), -2.4, 2.4)) * augment.rotation
+        angle = _clipped(rng, strengths.ROTATION_LIMIT) * augment.rotation
     return place(
         bbox,
         size_hw=size_hw,
         padding=padding,
         angle_deg=angle,
-        zoom=math.exp(float(np.clip(rng.normal(0, 1), -2.2, 2.2)) * augment.scale),
+        zoom=math.exp(_clipped(rng, strengths.ZOOM_LIMIT) * augment.scale),
         shift_xy=(float(rng.normal(0, augment.shift)), float(rng.normal(0, augment.shift))),
         is_flipped=bool(rng.random() < augment.flip),
     )
+
+
+def _clipped(rng: np.random.Generator, limit: float) -> float:
+    return float(np.clip(rng.normal(0, 1), -limit, limit))
 
 
 def _half(
@@ -152,14 +155,14 @@ def _half(
     The halves are defined by names, so that they also exist for other skeletons; a
     skeleton without these names is never halved.
     """
-    lower_names = ("hip", "knee", "ankle", "foot", "heel", "toe", "pelvis")
-    is_lower = np.array([any(part in name for part in lower_names) for name in skeleton.keypoints])
+    is_lower = np.array(strengths.is_lower(skeleton))
     if not is_lower.any() or is_lower.all():
         return None
     upper, lower = is_known & ~is_lower, is_known & is_lower
-    if upper.sum() >= _FEWEST_HALF and (rng.random() < 0.85 or lower.sum() < _FEWEST_HALF):
+    fewest = strengths.FEWEST_HALF
+    if upper.sum() >= fewest and (rng.random() < strengths.UPPER_SHARE or lower.sum() < fewest):
         return upper
-    return lower if lower.sum() >= _FEWEST_HALF else None
+    return lower if lower.sum() >= fewest else None
 
 
 def warp(
@@ -173,12 +176,10 @@ def warp(
     """
     h, w = size_hw
     image, linear, offset = sample.image_bgr, placement.linear, placement.offset
-    # Halve like the app's crop, so that small details are averaged, not skipped.
+    # Like the app's crop, so that small details are averaged, not skipped.
     halvings = max(0, math.floor(math.log2(max(1.0, placement.scale))))
     for _ in range(halvings):
-        half_h, half_w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
-        even = image[: half_h * 2, : half_w * 2]
-        image = cv2.resize(even, (half_w, half_h), interpolation=cv2.INTER_AREA)
+        image = halve(image)
     step = 1 << halvings
     matrix = np.column_stack((linear / step, (offset + 0.5) / step - 0.5))
     crop = cv2.warpAffine(image, matrix, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
@@ -189,10 +190,17 @@ def warp(
     return crop, xy, is_known
 
 
+def halve(image: Images) -> Images:
+    """Average blocks of 2x2 pixels of an (H, W, 3) image; an odd last row or column is cut."""
+    half_h, half_w = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
+    even = image[: half_h * 2, : half_w * 2]
+    return cv2.resize(even, (half_w, half_h), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
 def is_beyond(sample: Sample, placement: Placement, skeleton: Skeleton) -> NDArray[np.bool_]:
     """(K,) which keypoints lie outside the image, in the crop's own left and right."""
     height, width = sample.image_bgr.shape[:2]
-    slack = 0.02 * max(height, width)
+    slack = strengths.OUTSIDE_SLACK * max(height, width)
     inside = (sample.xy >= -slack) & (sample.xy <= (width - 1 + slack, height - 1 + slack))
     beyond: NDArray[np.bool_] = ~inside.all(axis=1)
     return beyond[list(skeleton.flip_order)] if placement.is_flipped else beyond
@@ -214,73 +222,12 @@ def end_frame(
     """
     if augment.edge == 0 or rng.random() >= augment.edge:
         return np.zeros(len(xy), np.bool_)
-    axis, is_far = ((1, False), (1, True), (0, False), (0, True))[rng.choice(4, p=_EDGES)]
+    axis, is_far = ((1, False), (1, True), (0, False), (0, True))[rng.choice(4, p=strengths.EDGES)]
     length = crop.shape[0] if axis else crop.shape[1]
-    at = int(length * (rng.uniform(0.45, 0.95) if is_far else rng.uniform(0.05, 0.38)))
+    at = int(length * rng.uniform(*(strengths.EDGE_FAR if is_far else strengths.EDGE_NEAR)))
     lines = crop if axis else crop.swapaxes(0, 1)
     if is_far:
         lines[at:] = 0
         return np.asarray(xy[:, axis] > at - 0.5)
     lines[:at] = 0
     return np.asarray(xy[:, axis] < at - 0.5)
-
-
-def disturb(crop: Images, other: Images, augment: Augment, rng: np.random.Generator) -> Images:
-    """Change colours and sharpness, and cover a part.
-
-    Args:
-        crop: (H, W, 3) uint8; may be modified.
-        other: Another crop of the same size, the occluder's texture.
-        augment: Its strengths.
-        rng: Random numbers.
-    """
-    h, w = crop.shape[:2]
-    if rng.random() < augment.occluder:
-        _cover(crop, other, rng)
-    if rng.random() < augment.blur:
-        if rng.random() < 0.6:
-            small = max(8, int(w * rng.uniform(0.35, 0.8)))
-            shrunk = cv2.resize(crop, (small, small * h // w), interpolation=cv2.INTER_AREA)
-            crop = cv2.resize(shrunk, (w, h), interpolation=cv2.INTER_LINEAR)
-        else:
-            crop = _smear(crop, rng)
-    crop = _recolour(crop, augment, rng)
-    if rng.random() < augment.jpeg:
-        quality = int(rng.integers(12, 60))
-        _, data = cv2.imencode(".jpg", crop, (cv2.IMWRITE_JPEG_QUALITY, quality))
-        return cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[return-value]
-    return crop
-
-
-def _cover(crop: Images, other: Images, rng: np.random.Generator) -> None:
-    h, w = crop.shape[:2]
-    box_w, box_h = int(w * rng.uniform(0.12, 0.45)), int(h * rng.uniform(0.12, 0.45))
-    x, y = int(rng.integers(0, w - box_w)), int(rng.integers(0, h - box_h))
-    ox, oy = int(rng.integers(0, w - box_w)), int(rng.integers(0, h - box_h))
-    crop[y : y + box_h, x : x + box_w] = other[oy : oy + box_h, ox : ox + box_w]
-
-
-def _smear(crop: Images, rng: np.random.Generator) -> Images:
-    """Motion blur along a random direction."""
-    length = int(rng.integers(3, max(4, crop.shape[1] // 14)))
-    kernel = np.zeros((length, length), np.float32)
-    turn = rng.uniform(0, math.pi)
-    along = np.array((math.cos(turn), math.sin(turn))) * length / 2
-    middle = np.array((length - 1, length - 1)) / 2
-    a, b = (np.round(middle + sign * along).astype(int) for sign in (-1, 1))
-    cv2.line(kernel, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 1.0)
-    return cv2.filter2D(crop, -1, kernel / max(1.0, float(kernel.sum())))  # type: ignore[no-any-return]
-
-
-def _recolour(crop: Images, augment: Augment, rng: np.random.Generator) -> Images:
-    s = augment.colour
-    gain = (1 + s * rng.uniform(-0.35, 0.35)) * (1 + s * rng.uniform(-0.12, 0.12, 3))
-    changed = crop.astype(np.float32) * gain.astype(np.float32) + np.float32(
-        s * rng.uniform(-25, 25)
-    )
-    if rng.random() < augment.grey:
-        changed = np.repeat(changed.mean(axis=2, keepdims=True), 3, axis=2)
-    if rng.random() < augment.noise:
-        noise = rng.standard_normal(changed.shape, dtype=np.float32)
-        changed += noise * np.float32(rng.uniform(2, 12))
-    return np.clip(changed, 0, 255).astype(np.uint8)

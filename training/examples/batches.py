@@ -18,12 +18,12 @@ from steadypose.engines.errors import EngineError, SteadyposeError, UsageError
 from steadypose.engines.options import usable_cpus
 from training.examples.augment import (
     Augment,
-    disturb,
     end_frame,
     is_beyond,
     place_randomly,
     warp,
 )
+from training.examples.disturb import disturb
 from training.examples.sample import PoseDataset, usable_from
 
 FAR = -1e4
@@ -94,6 +94,9 @@ class Batches(Dataset[Batch | SteadyposeError]):
         augment: Strengths of the augmentations.
         seed: Of order and augmentation.
         has_clean: Also return the crops for a teacher, unchanged in colour.
+
+    Attributes:
+        datasets: As given, and so are all others.
     """
 
     def __init__(
@@ -108,24 +111,24 @@ class Batches(Dataset[Batch | SteadyposeError]):
         seed: int,
         has_clean: bool = False,
     ) -> None:
-        self._has_clean = has_clean
-        self._datasets = list(datasets)
+        self.has_clean = has_clean
+        self.datasets = list(datasets)
         self._counts = split_batch(shares, batch)
-        self._size_hw = size_hw
-        self._padding = padding
-        self._augment = augment
-        self._seed = seed
+        self.size_hw = size_hw
+        self.padding = padding
+        self.augment = augment
+        self.seed = seed
         self._orders: dict[int, tuple[int, NDArray[np.int64]]] = {}
 
     @property
     def steps_per_epoch(self) -> float:
         """Steps of one pass over the first data set."""
-        return len(self._datasets[0]) / max(1, self._counts[0])
+        return len(self.datasets[0]) / max(1, self._counts[0])
 
     def rows(self, step: int) -> list[tuple[int, int]]:
         """(data set, row) of every example of a step."""
         found = []
-        for which, (dataset, count) in enumerate(zip(self._datasets, self._counts, strict=True)):
+        for which, (dataset, count) in enumerate(zip(self.datasets, self._counts, strict=True)):
             for n in range(step * count, (step + 1) * count):
                 turn, place = divmod(n, len(dataset))
                 found.append((which, int(self._order(which, turn)[place])))
@@ -134,8 +137,8 @@ class Batches(Dataset[Batch | SteadyposeError]):
     def _order(self, which: int, turn: int) -> NDArray[np.int64]:
         known = self._orders.get(which)
         if known is None or known[0] != turn:
-            rng = np.random.default_rng((self._seed, which, turn))
-            known = turn, rng.permutation(len(self._datasets[which]))
+            rng = np.random.default_rng((self.seed, which, turn))
+            known = turn, rng.permutation(len(self.datasets[which]))
             self._orders[which] = known
         return known[1]
 
@@ -144,35 +147,33 @@ class Batches(Dataset[Batch | SteadyposeError]):
 
         (A worker process could only pass on its text.)
         """
-        rng = np.random.default_rng((self._seed, 1 << 20, step))
+        rng = np.random.default_rng((self.seed, 1 << 20, step))
         crops: list[NDArray[np.uint8]] = []
         clean: list[NDArray[np.uint8]] = []
         points, known, by_people = [], [], []
         try:
             for which, row in self.rows(step):
-                dataset = self._datasets[which]
+                dataset = self.datasets[which]
                 sample = usable_from(dataset, row)
                 placement = place_randomly(
                     sample,
                     dataset.skeleton,
-                    size_hw=self._size_hw,
-                    padding=self._padding,
-                    augment=self._augment,
+                    size_hw=self.size_hw,
+                    padding=self.padding,
+                    augment=self.augment,
                     rng=rng,
                 )
-                crop, xy, is_known = warp(
-                    sample, placement, dataset.skeleton, size_hw=self._size_hw
-                )
+                crop, xy, is_known = warp(sample, placement, dataset.skeleton, size_hw=self.size_hw)
                 # Known, but outside the image: an empty heatmap, wherever the crop lies.
                 xy[is_known & is_beyond(sample, placement, dataset.skeleton)] = FAR
-                xy[is_known & end_frame(crop, xy, self._augment, rng)] = FAR
-                if self._has_clean:
+                xy[is_known & end_frame(crop, xy, self.augment, rng)] = FAR
+                if self.has_clean:
                     clean.append(crop.copy())
                     order = list(dataset.skeleton.flip_order)
                     people = sample.is_counted[order] if placement.is_flipped else sample.is_counted
                     by_people.append(people)
                 other = crops[int(rng.integers(len(crops)))] if crops else crop.copy()
-                crops.append(disturb(crop, other, self._augment, rng))
+                crops.append(disturb(crop, other, self.augment, rng))
                 points.append(xy)
                 known.append(is_known)
         except SteadyposeError as error:
