@@ -134,6 +134,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--workers", type=Number(0, 1024), default=default_workers(), help="data processes"
     )
+    parser.add_argument(
+        "--resident",
+        action="store_true",
+        help="keep all pictures on the device and make the batches there, without data processes",
+    )
     parser.add_argument("--weights", type=Path, help="begin with this state dict or model file")
     parser.add_argument(
         "--weights-key", metavar="NAME", default="", help="which one, if the file holds several"
@@ -154,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             root=arguments.data or arguments.config.parent,
             out=arguments.out,
             device=find_device(arguments.device),
-            workers=arguments.workers,
+            workers=None if arguments.resident else arguments.workers,
             is_quiet=arguments.quiet,
             begin=Begin(arguments.first_stage, arguments.weights, arguments.weights_key),
         )

@@ -28,6 +28,7 @@ ROOMS = {
     "export/weights": "download",
     "export/wrap": "output",
     "training": "configs datasets examples measures people runs",
+    "training/examples": "resident",
     "training/people": "animal",
     "benchmarks": "accuracy gpu loop presence reading results smoothing",
     "benchmarks/loop": "compared live soak",

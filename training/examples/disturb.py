@@ -74,8 +74,8 @@ def smear_kernel(length: int, turn: float) -> NDArray[np.float32]:
 
 def _recolour(crop: Images, augment: Augment, rng: np.random.Generator) -> Images:
     s = augment.colour
-    gain = 1 + s * rng.uniform(*strengths.GAIN)
-    gain = gain * (1 + s * rng.uniform(*strengths.CHANNEL_GAIN, 3))
+    light = 1 + s * rng.uniform(*strengths.GAIN)
+    gain = light * (1 + s * rng.uniform(*strengths.CHANNEL_GAIN, 3))
     changed = crop.astype(np.float32) * gain.astype(np.float32) + np.float32(
         s * rng.uniform(*strengths.BRIGHTNESS)
     )

@@ -140,7 +140,12 @@ def go_on(checkpoint: Path) -> str:
 
 
 def fingerprint(
-    config: TrainConfig, people: Sequence[int], *, first_stage: int, labels: str
+    config: TrainConfig,
+    people: Sequence[int],
+    *,
+    first_stage: int,
+    labels: str,
+    is_resident: bool = False,
 ) -> str:
     """Everything a checkpoint depends on; continuing with anything else would mix two runs.
 
@@ -149,9 +154,12 @@ def fingerprint(
         people: Number of rows of each data set.
         first_stage: From 1.
         labels: Their digest.
+        is_resident: Batches are made on the device; they are others than the host's.
     """
     more = {"people": list(people), "first stage": first_stage, "labels": labels}
     told: dict[str, Any] = {**asdict(config), **more}
+    if is_resident:
+        told["resident"] = True
     shape = config.skeleton
     if shape is None or shape == SKELETONS.get(shape.name):
         told["skeleton"] = "" if shape is None else shape.name
@@ -162,7 +170,8 @@ def changes_since(saved: object, now: str, checkpoint: Path, *, stage: int) -> l
     """What of a config was changed that a run can go on with; anything else is refused.
 
     Length, rate and schedule of the stage that runs, or ran last, may be another, and so may be
-    all stages after it: what was learnt is still what the config says.
+    all stages after it: what was learnt is still what the config says. So it is where batches
+    are made on the device from now on, or no longer.
 
     Args:
         saved: The fingerprint of a checkpoint.
@@ -225,7 +234,8 @@ def _begun(told: dict[str, Any], stage: int) -> dict[str, Any]:
         {**data, "options": {k: v for k, v in data["options"].items() if k not in PATHS}}
         for data in told["train"]
     ]  # the labels themselves are in the fingerprint, wherever they lie
-    return {**told, "stage": stages, "train": train, "name": "", "validate": []}
+    free = {"name": "", "validate": [], "resident": False}
+    return {**told, "stage": stages, "train": train, **free}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

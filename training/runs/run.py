@@ -17,7 +17,7 @@ from training.config import StageConfig, TrainConfig
 from training.datasets import open_datasets
 from training.datasets.review import review
 from training.datasets.table import pictures_of
-from training.examples.batches import Batch, Batches, load_batches, worker_ended
+from training.examples.batches import Batch, Batches, worker_ended
 from training.measures.measure import measure
 from training.runs.after_epoch import draw_pictures, is_complete, write_weights
 from training.runs.bar import Bar, has_bar, left
@@ -30,6 +30,7 @@ from training.runs.checkpoints import (
     save_checkpoint,
     writing,
 )
+from training.runs.feeding import Feed
 from training.runs.from_config import first_network, learns_heads, make_trainer, notes_on
 from training.runs.progress import Log, Meter, log_notes
 from training.runs.trainer import Trainer
@@ -66,7 +67,7 @@ class Run:
         root: Relative data paths start here.
         out: Folder for everything the run writes; an earlier run in it is continued.
         device: ``cpu`` or ``cuda``.
-        workers: Processes that prepare batches.
+        workers: Processes that prepare batches; None: they are made on the device.
         is_quiet: No progress bar.
         begin: Where, and from which weights.
 
@@ -81,7 +82,7 @@ class Run:
         root: Path,
         out: Path,
         device: torch.device,
-        workers: int,
+        workers: int | None,
         is_quiet: bool = False,
         begin: Begin = Begin(),  # noqa: B008 - it cannot be changed
     ) -> None:
@@ -94,11 +95,10 @@ class Run:
         self.is_stopping = False
         """Set it (from a signal handler) to save and end after the current step."""
         self._first_stage = begin.stage - 1
-        weights = begin.weights
-        if weights is None and config.network.weights:
-            weights = root / config.network.weights
+        own = config.network.weights
+        weights = begin.weights or (root / own if own else None)
         self._root, self._out = root, out
-        self._device, self._workers = device, workers
+        self._device, self._feed = device, Feed(workers, device)
         self._is_silent = is_quiet or not has_bar()
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -167,9 +167,11 @@ class Run:
         return score
 
     def _fingerprint(self) -> str:
-        people = [len(dataset) for dataset in self._datasets]
-        labels = self._review.digest
-        return fingerprint(self.config, people, first_stage=self._first_stage + 1, labels=labels)
+        people, is_resident = [len(d) for d in self._datasets], self._feed.is_resident
+        labels, first = self._review.digest, self._first_stage + 1
+        return fingerprint(
+            self.config, people, first_stage=first, labels=labels, is_resident=is_resident
+        )
 
     def _batches(self, stage: StageConfig, number: int) -> Batches:
         used = self.config.sets_of(number + 1)
@@ -199,7 +201,7 @@ class Run:
             last = min(last, until_step - place.steps_before)
         epochs = max(1, round(trainer.stage.epochs))
         epoch_ends = {round(trainer.steps * n / epochs) for n in range(1, epochs + 1)}
-        source = load_batches(batches, first=trainer.step, last=last, workers=self._workers)
+        source = self._feed.batches(batches, first=trainer.step, last=last)
         title = f"stage {place.stage + 1}/{len(self.config.stage)}"
         bar = Bar(title, steps=trainer.steps, done=trainer.step, is_silent=self._is_silent)
         score, saved_s = None, time.perf_counter()
@@ -278,11 +280,10 @@ class Run:
         """Measure, and write log, pictures and weights; returns the PCK."""
         engine = write_weights(trainer, self.config, self.skeleton, self._weights_file)
         score = measure(engine, self._held_out[0]).pck()
-        step = place.steps_before + trainer.step
         row = {
             "epoch": str(len(log.rows) + 1),
             "stage": str(place.stage + 1),
-            "step": str(step),
+            "step": str(place.steps_before + trainer.step),
             "seconds": f"{meter.seconds:.0f}",
             "rate": f"{trainer.rate:.2e}",
             "loss": f"{meter.loss:.6f}",

@@ -1,0 +1,1 @@
+"""Batches made on the device, from pictures that stay there. Start reading at ``batches``."""
