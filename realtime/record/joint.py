@@ -65,7 +65,8 @@ class JointTable:
         """
         with self._lock:
             if self._failure is not None:
-                raise self._failure  # every source says what it really was
+                # Every source says what it really was, each with an error of its own.
+                raise RecordError(self._failure.what, fix=self._failure.fix)
             if self._recorder is None:
                 self._open()
             assert self._recorder is not None
@@ -114,7 +115,7 @@ class JointTable:
             self._sidecar = Sidecar(sidecar_path(self.path), run_info)
             self._recorder = record_joint(self._table, self._skeleton, self._split, self._claims)
         except RecordError as error:
-            self._failure = error
+            self._failure = RecordError(error.what, fix=error.fix)
             raise
 
     def _described(self) -> dict[str, dict[str, Any]]:

@@ -184,7 +184,10 @@ class Outputs:
         if self._is_open:
             free_pages()
         if first is not None:
-            raise first
+            try:
+                raise first
+            finally:
+                del first  # it holds this frame, which would hold it
 
     def _last_steps(self) -> Iterator[Callable[[], None]]:
         yield self.live.close

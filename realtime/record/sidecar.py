@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import replace_text, sha256_of, write_error
 from steadypose.engines.foreign.claims import Claim
 from steadypose.engines.foreign.files import is_there
@@ -54,7 +55,7 @@ class Sidecar:
 
     def __init__(self, path: Path, run_info: Mapping[str, Any]) -> None:
         self.path = path
-        self._failure: OSError | None = None
+        self._failure: RecordError | None = None
         self._claim: Claim | None = None
         self._model: Path | None = run_info.get("model_file")
         self._content: dict[str, Any] = {
@@ -101,8 +102,8 @@ class Sidecar:
             self._write()
         if self._claim is not None:
             self._claim.release()
-        if self._failure is not None:
-            raise write_error(self.path, self._failure) from self._failure
+        if self._failure is not None:  # a fresh one, which holds nobody here
+            raise RecordError(self._failure.what, fix=self._failure.fix)
 
     def _begin(self) -> None:
         checksum = {} if self._model is None else {"model_sha256": sha256(self._model)}
@@ -114,7 +115,7 @@ class Sidecar:
         try:
             replace_text(self.path, text, owner=self._claim)
         except OSError as error:
-            self._failure = error
+            self._failure = write_error(self.path, error)
 
 
 def sidecar_path(first: Path) -> Path:

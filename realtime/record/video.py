@@ -121,7 +121,10 @@ class VideoSink:
             _cut_to_whole_fragments(self.path, self._safe_size)
             self.rows = _frames_in(self.path)
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # it holds this frame, which would hold it
 
     def _open_stream(self, image_bgr: NDArray[np.uint8]) -> av.video.stream.VideoStream:
         # 4:2:0 video has even sides; a single pixel becomes two.

@@ -81,6 +81,7 @@ class Stream(Generic[T]):
                     done.append(self._completed(in_engine, find(in_engine)))
                     in_engine = None
         finally:
+            failure = None  # it holds this frame, which would hold it
             self._take_back(in_engine)
 
     def _ahead(self) -> Generator[T | None, None, None]:
@@ -108,6 +109,7 @@ class Stream(Generic[T]):
                         return
                     yield None
         finally:
+            failure = None  # it holds this frame, which would hold it
             self._take_back(in_engine)
 
     def _fetch(self, wait_s: float) -> Crops | None:

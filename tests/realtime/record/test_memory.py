@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +16,13 @@ import numpy as np
 import pytest
 
 from benchmarks.common import own_mib
+from steadypose.engines.errors import RecordError
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.record import memory
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.parquet import ParquetSink
+from steadypose.realtime.record.formats.tables import Table, find_table
 from steadypose.realtime.record.memory import free_pages
 from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.record.parts import Limit
@@ -73,6 +79,50 @@ def test_what_making_a_parquet_file_took_is_given_back_once_it_is_there(
     assert not was_there
     sink.close()
     assert was_there == [True]
+
+
+class Kept:
+    """Whatever a caller holds, such as a run."""
+
+
+@pytest.mark.parametrize("of", ["table", "video", "sidecar"])
+def test_a_run_that_a_full_disk_ended_is_let_go_at_once(
+    of: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_frame: Callable[..., Frame]
+) -> None:
+    """An error that its own frame holds would keep the run until Python looks for circles."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def run() -> weakref.ref[Kept]:
+        kept = Kept()
+        outputs = Outputs(
+            COCO17,
+            30.0,
+            is_live=False,
+            tables=() if of == "video" else (Table(find_table("csv", "long"), tmp_path / "a.csv"),),
+            video=tmp_path / "a.mp4" if of == "video" else None,
+            run_info={},
+        )
+        frame = make_frame(0, 0.0)
+        outputs.write_poses(frame, [make_pose()])
+        outputs.write_picture(lambda: frame.image_bgr, frame.time_s)
+        if of == "table":
+            monkeypatch.setattr("steadypose.realtime.record.formats.whole_file.LineSink.flush", full)
+        elif of == "video":
+            monkeypatch.setattr("steadypose.realtime.record.video.VideoSink._mux", full)
+        else:
+            monkeypatch.setattr("steadypose.realtime.record.sidecar.replace_text", full)
+        with contextlib.suppress(RecordError):
+            outputs.close()
+            pytest.fail("it could be written")
+        return weakref.ref(kept)
+
+    gc.disable()
+    try:
+        assert run()() is None
+    finally:
+        gc.enable()
 
 
 def _is_loop() -> bool:
