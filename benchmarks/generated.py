@@ -42,7 +42,7 @@ def summary_table() -> str:
     speed, shipped, smoothing = "speed.md", "shipped.md", "smoothing_summary.md"
 
     def pck(network: str) -> str:
-        return " / ".join(_cell(shipped, (network,), f"{on} @0.2") for on in ("everyday", "LSPET"))
+        return _cell(shipped, (network,), "LSPET @0.2")
 
     def calm(name: str) -> str:
         jitter, lag = (_cell(smoothing, (name,), c) for c in ("jitter at rest", "lag, ms"))
@@ -58,7 +58,8 @@ def summary_table() -> str:
         "|---|---:|---|---|",
         f"| frame rate of the whole program, two threads, AVX2 only | {frame_rates[0]} fps "
         f"| MediaPipe Pose full: {frame_rates[1]} fps | [speed](docs/measured.md#speed) |",
-        f"| accuracy: PCK@0.2 on everyday / sports pictures | {pck(f'balanced: {lightning}')} "
+        "| accuracy: PCK@0.2 on sports pictures, which people labelled "
+        f"| {pck(f'balanced: {lightning}')} "
         f"| MoveNet as published: {pck(f'{lightning}_published')} "
         "| [model card](models/README.md#compared) |",
         f"| steadiness: jitter at rest (of the body height), lag in motion | {calm(ours)} "

@@ -23,7 +23,7 @@ def summary(app: App) -> list[str]:
     return [
         f"{counted(clock.frames, 'frame')}, {app.clock.fps:.1f} fps: "
         f"engine {clock.percentile('engine', 50):.2f} ms, "
-        f"everything else {clock.percentile('overhead', 50):.2f} ms (p50) "
+        f"the loop's own work {clock.percentile('overhead', 50):.2f} ms (p50) "
         f"on {app.pipeline.engine.label}",
         f"{_age(clock)}; {app.source.dropped} dropped",
         f"files: {app.outputs.describe()}",

@@ -99,7 +99,7 @@ def test_the_time_outside_the_engine_and_the_source_is_overhead(monkeypatch: Pat
     loop.app.pipeline.start = slow_start  # type: ignore[method-assign]
     loop.app.run()
     assert figures(loop.app)["overhead_ms_p50"] == pytest.approx(17.0, abs=0.01)
-    assert "everything else 17.00 ms" in "\n".join(summary(loop.app))
+    assert "the loop's own work 17.00 ms" in "\n".join(summary(loop.app))
 
 
 def test_rate_start_and_work_are_told_of_the_frames_between_first_and_last(
