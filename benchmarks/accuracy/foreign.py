@@ -9,6 +9,11 @@ wrap_onnx.py prints.
 
 from __future__ import annotations
 
+from steadypose.realtime.command.options.parser import require
+
+if __name__ == "__main__":
+    require("onnx", "onnxruntime", requirements="requirements-dev.txt")
+
 import argparse
 import contextlib
 import io

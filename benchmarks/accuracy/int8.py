@@ -10,6 +10,11 @@ with: AVX2 and AVX-512 have no instructions for int8, VNNI are those. NNCF must 
 
 from __future__ import annotations
 
+from steadypose.realtime.command.options.parser import require
+
+if __name__ == "__main__":
+    require("onnx", "onnxruntime", requirements="requirements-dev.txt")
+
 import argparse
 import contextlib
 import json

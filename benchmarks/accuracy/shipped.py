@@ -144,8 +144,8 @@ def main() -> None:
     head += ["AVX2 fp32, ms", "native, ms", "MB"]
     rows = [row_of(path, name, sets) for path, name in named]
     text = (
-        "300 everyday pictures, labelled by MoveNet Thunder in two passes (the network of best, and "
-        "the teacher of fast and balanced); LSPET 9001 to 9500, labelled by people"
+        "300 everyday pictures, labelled by MoveNet Thunder in two passes (the network of best, "
+        "which taught fast and balanced); LSPET 9001 to 9500, labelled by people"
         f"{', 64 of four cameras' * (len(names) > 2)}; "
         "boxes given, openvino fp32; PCK of the torso; "
         "AP*: mean over COCO's thresholds of the share of people matched; times: one thread, one "

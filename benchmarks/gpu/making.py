@@ -8,6 +8,11 @@ To be run again when a model file that ships, the export or the quantisation cha
 
 from __future__ import annotations
 
+from steadypose.realtime.command.options.parser import require
+
+if __name__ == "__main__":
+    require("onnx", requirements="requirements-dev.txt")
+
 import json
 import zipfile
 from collections.abc import Iterator

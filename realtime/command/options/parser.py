@@ -143,7 +143,7 @@ def require(*packages: str, requirements: str) -> None:
         if IS_CHECKOUT:
             fix = f"{environment_python()} -m {fix}"
             if os.name != "nt":
-                fix = f"make setup-export, then {environment_python()}; or {fix}"
+                fix = f"make setup-export, and run it with {environment_python()}; or {fix}"
         tell(
             (
                 f"error: {visible(Path(sys.argv[0]).name)} needs {', '.join(missing)}, "

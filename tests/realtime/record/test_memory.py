@@ -85,9 +85,20 @@ class Kept:
     """Whatever a caller holds, such as a run."""
 
 
-@pytest.mark.parametrize("of", ["table", "video", "sidecar"])
+@pytest.mark.parametrize(
+    ("of", "writes"),
+    [
+        ("table", "formats.whole_file.LineSink.flush"),
+        ("video", "video.VideoSink._mux"),
+        ("sidecar", "sidecar.replace_text"),
+    ],
+)
 def test_a_run_that_a_full_disk_ended_is_let_go_at_once(
-    of: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_frame: Callable[..., Frame]
+    of: str,
+    writes: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make_frame: Callable[..., Frame],
 ) -> None:
     """An error that its own frame holds would keep the run until Python looks for circles."""
 
@@ -107,12 +118,7 @@ def test_a_run_that_a_full_disk_ended_is_let_go_at_once(
         frame = make_frame(0, 0.0)
         outputs.write_poses(frame, [make_pose()])
         outputs.write_picture(lambda: frame.image_bgr, frame.time_s)
-        if of == "table":
-            monkeypatch.setattr("steadypose.realtime.record.formats.whole_file.LineSink.flush", full)
-        elif of == "video":
-            monkeypatch.setattr("steadypose.realtime.record.video.VideoSink._mux", full)
-        else:
-            monkeypatch.setattr("steadypose.realtime.record.sidecar.replace_text", full)
+        monkeypatch.setattr(f"steadypose.realtime.record.{writes}", full)
         with contextlib.suppress(RecordError):
             outputs.close()
             pytest.fail("it could be written")
