@@ -90,10 +90,9 @@ def gaps(track: PersonTrack, keypoints: Sequence[str]) -> str:
     keys = "".join(f'<span class="key block {style}">{word}</span>' for style, word in _STATES)
     chart = row_chart(rows, number_scale(0, 100, count=4, suffix=" %"), label="gaps by keypoint")
     note = "Share of this person's frames; long pale bars are keypoints to trust less. "
-    if has_raw(track):
-        note += "Predicted is the filter's guess while the network was unsure."
-    else:
-        note += "A wide table does not tell predicted from measured."
+    note += "Predicted is the filter's guess while the network was unsure."
+    if not has_raw(track):
+        note += " A measurement that it refused counts as measured: the table does not tell."
     return figure("Seen, guessed, lost", f'<p class="legend">{keys}</p>{chart}', note)
 
 

@@ -189,7 +189,7 @@ def _tiles(
     shares = presence(track)
     both = np.isfinite(raw_px) & np.isfinite(smooth_px) & (smooth_px > 0)
     weakest = int(shares[:, 0].argmin())
-    word = "measured" if has_raw(track) else "known"
+    word = "measured" if has_raw(track) else "seen"
     tiles = [
         (f"{shares[:, 0].mean():.1%}", f"of all keypoint positions {word}"),
         (f"{shares[weakest, 0]:.1%}", f"of the one seen least: {spoken(keypoints[weakest])}"),

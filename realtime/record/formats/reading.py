@@ -77,8 +77,9 @@ class Recording:
 def read_recording(path: Path) -> Recording:
     """Read what an option of ``TABLES`` wrote, or a journal.
 
-    The content tells the format. A wide CSV has neither raw positions nor states: raw
-    is NaN, and every position counts as measured.
+    The content tells the format. A wide CSV has neither raw positions nor states: raw is NaN,
+    and a position counts as measured if its score is at least ``SEEN_SCORE``, else as predicted.
+    Where the filter refused a measurement, the state is therefore wrong.
 
     Raises:
         RecordError: The file is missing, damaged or something else, has nobody in it, or is

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from steadypose.engines.errors import RecordError
 from steadypose.engines.skeletons.named import known_by
 from steadypose.engines.wording.printable import from_cell
-from steadypose.realtime.datatypes import FloatArray, State
+from steadypose.realtime.datatypes import SEEN_SCORE, FloatArray, State
 from steadypose.realtime.record.formats.blocks import (
     AGAIN,
     HEADER,
@@ -197,7 +197,9 @@ def _wide(chunks: Iterator[_Rows], sheet: _Sheet, reading: ReadState) -> Iterato
         keypoints = np.full((len(chunk.rows), len(reading.keypoints), 5), math.nan)
         keypoints[..., :3] = numbers[:, 3:].reshape(len(chunk.rows), -1, 3)
         is_lost = np.isnan(keypoints[..., :2]).any(axis=-1)
-        state = np.where(is_lost, State.LOST, State.MEASURED).astype(np.int8)
+        # No filter measures what the network did not see; an empty score is not known to be seen.
+        found = np.where(keypoints[..., 2] >= SEEN_SCORE, State.MEASURED, State.PREDICTED)
+        state = np.where(is_lost, State.LOST, found).astype(np.int8)
         place = check_place(numbers[:, :3], reading, chunk.lines)
         yield make_block(*place, keypoints, state)
 

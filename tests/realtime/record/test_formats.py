@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from steadypose.engines.errors import RecordError, UsageError
 from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.engines.skeletons.skeleton import Skeleton
-from steadypose.realtime.datatypes import Pose, State
+from steadypose.realtime.datatypes import SEEN_SCORE, Pose, State
 from steadypose.realtime.record.formats import jsonl as lines
 from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
@@ -97,7 +97,9 @@ def test_every_format_reads_back_equal_and_as_recorded(
         np.testing.assert_array_equal(one.xy, other.xy)
         np.testing.assert_array_equal(one.score, other.score)
         assert np.isnan(one.raw_xy).all()
-        np.testing.assert_array_equal(one.state == State.MEASURED, ~np.isnan(one.xy[..., 0]))
+        is_there, is_seen = ~np.isnan(one.xy[..., 0]), one.score >= SEEN_SCORE
+        np.testing.assert_array_equal(one.state == State.MEASURED, is_there & is_seen)
+        np.testing.assert_array_equal(one.state == State.PREDICTED, is_there & ~is_seen)
     for person in long.people:
         mine = [(entry, pose) for entry, pose in poses if pose.track_id == person.person]
         assert person.frame.tolist() == [entry.frame for entry, _ in mine]

@@ -20,6 +20,7 @@ from steadypose.realtime.report.__main__ import main as report
 from steadypose.realtime.resmooth import main as resmooth
 from tests.realtime.record.test_convert import parse_trc, walking
 from tests.realtime.record.test_formats import assert_same, random_run, record
+from tests.support.recorded import replay
 
 Change = Callable[[list[list[str]]], list[list[str]]]
 
@@ -261,3 +262,37 @@ def test_the_page_of_another_recording_of_that_name_stays(tmp_path: Path) -> Non
     assert [page.name for page in pages] == ["me.html", "me.html", "me.jsonl.html", "me.jsonl.html"]
     assert "<title>me.csv" in pages[0].read_text(encoding="utf-8")
     assert "<title>me.jsonl" in pages[2].read_text(encoding="utf-8")
+
+
+def replayed(name: str, persons: int) -> list[Entry]:
+    """Real answers of a network, and what the tracker made of them."""
+    found = replay(name, persons=persons).poses
+    return [Entry(frame, frame / 30, list(poses.values())) for frame, poses in found.items()]
+
+
+@pytest.mark.parametrize(("name", "persons"), [("crossing", 2), ("passing", 1)])
+def test_a_wide_csv_is_read_with_the_states_that_its_scores_tell(
+    tmp_path: Path, name: str, persons: int
+) -> None:
+    entries = replayed(name, persons)
+    wide = sp.read(record(tmp_path / "wide.csv", entries))
+    long = sp.read(record(tmp_path / "long.csv", entries))
+    state = np.concatenate([person.state for person in wide.people])
+    truth = np.concatenate([person.state for person in long.people])
+    raw = np.concatenate([person.raw_xy for person in long.people])
+    np.testing.assert_array_equal(state == State.LOST, truth == State.LOST)
+    assert (state == State.PREDICTED).sum() > 50
+    assert (truth[state == State.PREDICTED] == State.PREDICTED).all()
+    is_wrong = state != truth  # the filter refused what the network saw there
+    assert is_wrong.mean() < 0.02
+    assert np.isfinite(raw[is_wrong]).all()
+
+
+def test_a_wide_csvs_position_without_a_score_is_not_called_measured(tmp_path: Path) -> None:
+    rows = ["0,0.0000,1,0.500,1,2,0.000,1,2,0.199,1,2,0.200,1,2,,,,0.900,1,,0.900"]
+    names = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_hip")
+    head = [*("frame", "time_s", "person", "score")]
+    head += [f"{name}_{part}" for name in names for part in ("x", "y", "score")]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(head), *rows, ""]))
+    (person,) = sp.read(tmp_path / "a.csv").people
+    assert person.state.tolist() == [[1, 1, 2, 1, 0, 0]]
