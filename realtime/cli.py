@@ -37,7 +37,7 @@ from steadypose.realtime.command.ending import finish, finish_instead, resume
 from steadypose.realtime.command.engine_opening import open_for
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.command.options.engine import backend_of, engine_options
-from steadypose.realtime.command.output_checks import check_outputs
+from steadypose.realtime.command.output_checks import check_angles, check_outputs
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.several import each_of, finish_together, joint_of
 from steadypose.realtime.command.stopping.signals import Stop
@@ -122,6 +122,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     """
     stop.listen()
     try:
+        check_angles(settings, say)
         return (_run_several if settings.further else _run_one)(settings, stop, typed)
     except ClosedError:
         stop.needs_hard_end = True  # what is still being opened would abort an orderly one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from steadypose.engines.engine_file import sidecar_of
@@ -112,23 +112,87 @@ def _is_later(path: Path, first: Path) -> bool:
 
 
 def _check_offline(settings: Settings) -> None:
-    """The second pass starts from raw positions, which a wide CSV has not."""
-    if settings.has_angles:
-        raise UsageError(
-            "--offline-smooth has no angles: they need to know how certain positions are",
-            fix="leave out one of --offline-smooth and --angles; the report measures angles, too",
-        )
-    for form in (table.format for table in settings.tables if not table.format.has_raw):
-        better = tables.fullest(form.name)
-        raise UsageError(
-            f"--offline-smooth needs raw positions, which a {form.title} has not",
-            fix=f"add {better.full_option}" if better.has_raw else f"leave out {form.option}",
-        )
+    check_second_pass([table.format for table in settings.tables], has_angles=settings.has_angles)
     if not settings.tables:
         name, choice = tables.NAMES[0], tables.listed(tables.RAW_OPTIONS)
         raise UsageError(
             "--offline-smooth has no recording to smooth", fix=f"add --{name} out.{name} {choice}"
         )
+
+
+def check_second_pass(forms: Sequence[tables.TableFormat], *, has_angles: bool) -> None:
+    """The second pass starts from raw positions, which a wide CSV does not have.
+
+    Args:
+        forms: What is recorded.
+        has_angles: Joint angles are, too.
+
+    Raises:
+        UsageError: It cannot be done.
+    """
+    if has_angles:
+        raise UsageError(
+            "--offline-smooth cannot record angles: they need the uncertainty of each position, "
+            "which the second pass does not know",
+            fix="leave out one of --offline-smooth and --angles; the report measures angles, too",
+        )
+    for form in (form for form in forms if not form.has_raw):
+        better = tables.fullest(form.name)
+        raise UsageError(
+            f"--offline-smooth needs raw positions, which a {form.title} does not have",
+            fix=f"add {better.full_option}" if better.has_raw else "choose another format",
+        )
+
+
+def check_angles(settings: Settings, say: Callable[[str], None]) -> None:
+    """Angles that are asked for go somewhere; see ``check_recorded_angles``.
+
+    Args:
+        settings: Of the run, with all its sources.
+        say: Told where they are only shown.
+
+    Raises:
+        UsageError: Nothing shows or records them.
+    """
+    if settings.has_angles:
+        live = settings.live
+        is_watched = live.serve is not None or live.has_virtual_camera
+        check_recorded_angles(
+            [table.format for table in settings.tables],
+            is_shown=is_watched or settings.video is not None or not settings.is_headless,
+            otherwise="--jsonl out.jsonl",
+            say=say,
+        )
+
+
+def check_recorded_angles(
+    forms: Sequence[tables.TableFormat],
+    *,
+    is_shown: bool,
+    otherwise: str,
+    say: Callable[[str], None],
+) -> None:
+    """Angles that are asked for are recorded; where they are only shown, that is said.
+
+    Args:
+        forms: What is recorded.
+        is_shown: There is a picture with angles in it.
+        otherwise: The option that records them, where no layout of these formats does.
+        say: Told where they are only shown.
+
+    Raises:
+        UsageError: Nothing shows or records them.
+    """
+    if any(form.takes_angles for form in forms) or (is_shown and not forms):
+        return
+    better = [form for form in map(tables.fullest, (f.name for f in forms)) if form.takes_angles]
+    fix = f"add {better[0].full_option if better else otherwise}"
+    why = "there is no window and no file"
+    if forms:
+        why = f"a {tables.listed([form.title for form in forms])} does not hold them"
+    if not is_shown:
+        raise UsageError(f"--angles has nowhere to put angles: {why}", fix=fix)
+    say(f"note: angles are shown but not recorded: {why}; {fix}")
 
 
 def _files(settings: Settings) -> Iterator[tuple[Path, str]]:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from steadypose.batch.order import Order
 from steadypose.batch.store import target_of
-from steadypose.engines.errors import UsageError
 from steadypose.engines.options import usable_cpus
 from steadypose.engines.wording.advice import command
+from steadypose.realtime.command import console
 from steadypose.realtime.command.options.engine import add_engine, engine_settings
 from steadypose.realtime.command.options.parser import ANY, Number, Parser, Switch
 from steadypose.realtime.command.options.people import add_people
 from steadypose.realtime.command.options.recording import add_layout, chosen_table
+from steadypose.realtime.command.output_checks import check_recorded_angles, check_second_pass
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.written_files import add_force
 from steadypose.realtime.record.formats import tables
@@ -51,7 +52,11 @@ def build_parser() -> Parser:
         add_layout(output, first, said)
     output.add_argument("--save-video", action=Switch, help="write annotated videos, too")
     output.add_argument("--report", action=Switch, help="make a page about each recording, too")
-    output.add_argument("--angles", action=Switch, help="measure joint angles")
+    output.add_argument(
+        "--angles",
+        action=Switch,
+        help="measure joint angles: in a CSV with --csv-layout long, in JSON lines, in videos",
+    )
     add_force(output, action=Switch)
     work = parser.add_argument_group("work")
     work.add_argument(
@@ -102,7 +107,7 @@ def to_order(arguments: argparse.Namespace, model: Path | None, typed: Sequence[
         max_frames=arguments.max_frames,
         has_angles=arguments.angles,
     )
-    _check(settings, formats)
+    _check(settings, formats, has_video=arguments.save_video)
     workers = workers_of(arguments)
     shared = 1 if arguments.ray is not None and not workers else usable_cpus() // max(1, workers)
     return Order(
@@ -116,21 +121,16 @@ def to_order(arguments: argparse.Namespace, model: Path | None, typed: Sequence[
     )
 
 
-def _check(settings: Settings, formats: Sequence[tables.TableFormat]) -> None:
+def _check(settings: Settings, formats: Sequence[tables.TableFormat], *, has_video: bool) -> None:
+    if settings.is_offline_smoothed:
+        check_second_pass(formats, has_angles=settings.has_angles)
+    if settings.has_angles:
+        check_recorded_angles(
+            formats, is_shown=has_video, otherwise="--format jsonl", say=console.say
+        )
     for form in formats:
         if form.check is not None:
             form.check(f"--format {form.name}")
-        if settings.is_offline_smoothed and not form.has_raw:
-            better = tables.fullest(form.name)
-            raise UsageError(
-                f"--offline-smooth needs raw positions, which a {form.title} has not",
-                fix=f"add {better.full_option}" if better.has_raw else "choose another --format",
-            )
-    if settings.is_offline_smoothed and settings.has_angles:
-        raise UsageError(
-            "--offline-smooth has no angles: they need to know how certain positions are",
-            fix="leave out one of --offline-smooth and --angles",
-        )
 
 
 def workers_of(arguments: argparse.Namespace) -> int:

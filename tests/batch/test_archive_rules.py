@@ -139,7 +139,6 @@ def order_of(*words: str) -> Order:
         "--persons 2",
         "--roi 0,0,100,100",
         "--smooth one-euro",
-        "--angles",
         "--max-frames 5",
         "--decode cpu",
         "--format jsonl",
@@ -150,6 +149,21 @@ def order_of(*words: str) -> Order:
 def test_what_changes_a_result_makes_it_anew(words: str) -> None:
     before = order_of().fingerprint("ab", "openvino fp32")
     assert order_of(*words.split()).fingerprint("ab", "openvino fp32") != before
+
+
+def test_angles_make_a_result_anew() -> None:
+    lines = order_of("--format", "jsonl").fingerprint("ab", "openvino fp32")
+    angles = order_of("--format", "jsonl", "--angles").fingerprint("ab", "openvino fp32")
+    assert angles != lines
+
+
+def test_angles_that_are_only_in_the_videos_are_said_to_be(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    order_of("--angles", "--save-video")
+    assert "angles are shown but not recorded" in capsys.readouterr().err
+    order_of("--angles", "--save-video", "--csv-layout", "long")
+    assert not capsys.readouterr().err
 
 
 def test_another_model_or_precision_makes_it_anew_and_how_it_is_worked_on_does_not() -> None:

@@ -451,7 +451,12 @@ def test_mistakes_are_a_sentence(
     assert "no video in" in refused(capsys, tmp_path, "--out", out)
     assert "holds the videos of" in refused(capsys, clips, "--out", clips)
     assert "--out" in refused(capsys, clips)
-    assert "has not" in refused(capsys, clips, "--out", out, "--offline-smooth")
+    assert "does not have" in refused(capsys, clips, "--out", out, "--offline-smooth")
+    told = refused(capsys, clips, "--out", out, "--angles")
+    assert "a wide CSV does not hold them" in told
+    assert "add --csv-layout long" in told
+    parquet = ("--format", "parquet", "--angles")
+    assert "add --format jsonl" in refused(capsys, clips, "--out", out, *parquet)
     assert not out.exists()
     out.mkdir()
     (out / "a.csv").write_text("mine\n")

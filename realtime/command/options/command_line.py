@@ -118,8 +118,8 @@ def build_parser() -> Parser:
     output.add_argument(
         "--angles",
         action=Switch,
-        help="measure elbows, knees, shoulders, hips and trunk: on screen, in a long CSV, in JSON "
-        "lines",
+        help="measure elbows, knees, shoulders, hips and trunk: on screen and in videos, in a CSV "
+        "with --csv-layout long, in JSON lines",
     )
     output.add_argument("--headless", action=Switch, help="open no window")
     add_tables(output)

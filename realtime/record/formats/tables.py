@@ -38,6 +38,7 @@ class TableFormat:
         layout: Where formats share a name: the word for ``--NAME-layout``. The first is its
             default for recording.
         has_raw: It keeps raw positions, so a second pass is possible.
+        takes_angles: It can hold joint angles.
         beside: Suffix of the file beside it that holds the rows while it is recorded.
         takes_pipe: It is written from its beginning to its end, so it may be a pipe.
         check: Called with an option before anything starts; raises UsageError where a package
@@ -52,6 +53,7 @@ class TableFormat:
     readers: Mapping[bytes, Reader]
     layout: str = ""
     has_raw: bool = True
+    takes_angles: bool = False
     beside: str = ""
     takes_pipe: bool = True
     check: Callable[[str], object] | None = None
@@ -94,9 +96,13 @@ TABLES = (
     TableFormat(
         *("csv", "row", _PER_KEYPOINT, partial(csv_sink, layout="long"), _CSV),
         layout="long",
+        takes_angles=True,
         open_joint=partial(joint_csv_sink, layout="long"),
     ),
-    TableFormat("jsonl", "frame", "an object per frame", jsonl_sink, {b"{": jsonl_blocks}),
+    TableFormat(
+        *("jsonl", "frame", "an object per frame", jsonl_sink, {b"{": jsonl_blocks}),
+        takes_angles=True,
+    ),
     TableFormat(
         *("parquet", "row", f"{_PER_KEYPOINT} (pip install pyarrow)", ParquetSink, _ARROW),
         beside=JOURNAL,

@@ -15,9 +15,11 @@ import steadypose as sp
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime import cli
 from steadypose.realtime.app.draw import draw_angles
+from steadypose.realtime.command.output_checks import check_angles
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.smooth.angles import NAMES
 from tests.conftest import make_pose
+from tests.realtime.command.test_sentences import settings_of
 
 RUN = ["--source", "demo", "--headless", "--max-frames", "12", "--precision", "fp32"]
 
@@ -56,7 +58,49 @@ def test_angles_cannot_be_had_of_a_second_pass(
 ) -> None:
     given = ["--jsonl", str(tmp_path / "a.jsonl"), "--angles", "--offline-smooth"]
     assert cli.main([*RUN, *given]) == 2
-    assert "--offline-smooth has no angles" in capsys.readouterr().err
+    assert "--offline-smooth cannot record angles" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "fix"),
+    [
+        (("--csv", "a.csv"), "a wide CSV does not hold them", "add --csv-layout long"),
+        (("--parquet", "a.parquet"), "a PARQUET does not hold them", "add --jsonl out.jsonl"),
+        (("--udp", "127.0.0.1:9000"), "no window and no file", "add --jsonl out.jsonl"),
+    ],
+)
+def test_angles_that_would_go_nowhere_are_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    what: str,
+    fix: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([*RUN, *words, "--angles"]) == 2
+    said = capsys.readouterr().err
+    assert what in said
+    assert f"fix: {fix}" in said
+    assert not any(tmp_path.iterdir())
+
+
+def test_angles_that_are_only_shown_are_said_to_be() -> None:
+    def told(*words: str) -> list[str]:
+        said: list[str] = []
+        check_angles(settings_of("--source", "demo", "--angles", *words), said.append)
+        return said
+
+    assert told("--csv", "a.csv") == [
+        "note: angles are shown but not recorded: a wide CSV does not hold them; "
+        "add --csv-layout long"
+    ]
+    assert len(told("--headless", "--csv", "a.csv", "--save-video", "a.mp4")) == 1
+    assert len(told("--headless", "--csv", "a.csv", "--serve", "8000")) == 1
+    assert not told("--headless", "--csv", "a.csv", "--csv-layout", "long")
+    assert not told("--headless", "--csv", "a.csv", "--jsonl", "a.jsonl")
+    assert not told()
+    assert not told("--headless", "--virtual-camera")
 
 
 def test_angles_stand_beside_their_joints_unless_they_are_hardly_known() -> None:

@@ -117,7 +117,11 @@ def test_a_limit_of_parts_is_what_it_says(text: str, limit: Limit) -> None:
 @pytest.mark.parametrize(
     ("words", "what", "fix"),
     [
-        (("--csv", "a.csv"), "needs raw positions, which a .*CSV has not", "--csv-layout long"),
+        (
+            ("--csv", "a.csv"),
+            "needs raw positions, which a wide CSV does not have",
+            "--csv-layout long",
+        ),
         ((), "has no recording to smooth", "add --csv out.csv --csv-layout long"),
     ],
 )
