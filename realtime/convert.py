@@ -8,6 +8,7 @@ if __name__ == "__main__":  # before anything is loaded: Ctrl-C is a sentence fr
     import_module("steadypose.start").tool("convert")
 
 import argparse
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +42,7 @@ from steadypose.realtime.record.formats.reading import read_frames, read_recordi
 from steadypose.realtime.record.formats.trc import Markers, to_markers, write_trc
 from steadypose.realtime.record.outputs import counted
 
-_FORMATS = ("openpose", "trc", *tables.NAMES)
+FORMATS = ("openpose", "trc", *tables.NAMES)
 _ENDINGS = tables.listed((*tables.SUFFIXES, ".trc"))
 _FLUSH_FRAMES = 1_000
 
@@ -82,7 +83,7 @@ def build_parser() -> Parser:
         metavar="OUT",
         help=f"file ending in {_ENDINGS}; a folder for OpenPose's JSON",
     )
-    parser.add_argument("--to", choices=_FORMATS, help="where OUT does not tell the format")
+    parser.add_argument("--to", choices=FORMATS, help="where OUT does not tell the format")
     for name in tables.NAMES:
         add_layout(parser, tables.fullest(name), f"of a {name.upper()}")
     parser.add_argument(
@@ -104,6 +105,11 @@ def build_parser() -> Parser:
     return parser
 
 
+def option_names() -> frozenset[str]:
+    """Of all options, with their dashes."""
+    return frozenset(re.findall(r"--[a-z-]+", build_parser().format_help()))
+
+
 def format_of(output: Path) -> str:
     """The format that a name asks for.
 
@@ -115,10 +121,10 @@ def format_of(output: Path) -> str:
         raise UsageError(f"{output} does not tell the format", fix=f"add --to {tables.NAMES[0]}")
     if is_folder(output) or not suffix:
         return "openpose"
-    if suffix not in _FORMATS:
+    if suffix not in FORMATS:
         raise UsageError(
             f"{output} does not end in {_ENDINGS}, and is no folder",
-            fix=f"give the format: --to {_FORMATS[0]}, or another of {', '.join(_FORMATS[1:])}",
+            fix=f"give the format: --to {FORMATS[0]}, or another of {', '.join(FORMATS[1:])}",
         )
     return suffix
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from steadypose.api import elsewhere
 from steadypose.api.given import path_of
-from steadypose.api.wording import in_arguments
+from steadypose.api.wording import as_words, in_arguments
+from steadypose.realtime.convert import FORMATS, option_names
 from steadypose.realtime.convert import convert as _convert
 from steadypose.realtime.record.formats import reading
 from steadypose.realtime.report.__main__ import write_report
@@ -67,7 +68,8 @@ def convert(source: Name, output: Name, *options: str) -> str:
     Raises:
         Error: It cannot be read or written.
     """
-    return _convert([*options, "--", *_both(source, output)])
+    with in_arguments(lambda text: as_words(text, option_names(), FORMATS)):
+        return _convert([*options, "--", *_both(source, output)])
 
 
 @in_arguments()

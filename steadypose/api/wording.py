@@ -7,11 +7,16 @@ here, so that no other place needs to know who asks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from steadypose.engines.errors import SteadyposeError
+from steadypose.engines.registry import NAMES as BACKENDS
 from steadypose.engines.wording.advice import command
+from steadypose.realtime.model.places import QUALITIES
+from steadypose.realtime.record.formats import tables
+from steadypose.realtime.smooth.presets import NAMES as FILTERS
+from steadypose.realtime.sources.opening import BROWSER
 
 _WORDS = {
     "source": ("source", 'source="{}"'),
@@ -20,7 +25,7 @@ _WORDS = {
     "list-cameras": (f"{command('run')} --list-cameras", ""),
     "doctor": (command("doctor"), ""),
     "force": ("force=True", ""),
-    **dict.fromkeys(("csv", "jsonl", "parquet"), ("", "{}")),
+    **dict.fromkeys(tables.NAMES, ("", "{}")),
     **{name: (name, f'{name}="{{}}"') for name in ("quality", "model", "backend", "smooth")},
     **{name: (name, f"{name}={{}}") for name in ("persons", "threads", "person")},
     "camera-control": ("controls of mode", "the control {}"),
@@ -28,23 +33,25 @@ _WORDS = {
 }
 """Of an option, what it is called without a value, and with one; empty: as it is."""
 
-_SENTENCE = frozenset(
-    [
-        *("is", "are", "out", "needs", "and", "or", "for", "if", "to", "has", "does", "not"),
-        *("names", "in", "with", "looks", "lies", "that", "built"),
-    ]
-)
-"""What follows an option in a sentence and is no value."""
+_CHOICES = frozenset((*BACKENDS, *QUALITIES, *FILTERS, "demo", BROWSER))
+_VALUE = re.compile(r"[^a-z]")
+"""What a value has and a word of a sentence that follows an option does not; or it is a choice."""
 
 _TYPED = re.compile(r"\b(python|steadypose|pip|ffmpeg|ffprobe|v4l2-ctl|git|unset) |--fetch\b")
 _ONLY_THERE = re.compile(r"(; or| \(or) add --(fetch|auto-build)\b[^;)]*\)?")
-_OPTION = re.compile(r"""(?<![\w./-])--([a-z][a-z-]*)(?:[ =]('[^']*'|"[^"]*"|[\w./+-]*\w))?""")
+_OPTION = re.compile(r"""(?<![\w./-])--([a-z][a-z-]*)(?:[ =]('[^']*'|"[^"]*"|[\w./+=-]*\w))?""")
 _CLAUSE = re.compile(r"(; |, or |: )")
+_OUTPUT = re.compile(r"^(OUT|-o) ")
+_RECORDED = re.compile(r"\brecord\b.* with (?=--)")
+"""Before options of a run: nothing else records."""
 
 
 @contextmanager
-def in_arguments() -> Iterator[None]:
+def in_arguments(say_as: Callable[[str], str] | None = None) -> Iterator[None]:
     """Errors that leave this name arguments of the library.
+
+    Args:
+        say_as: Changes each sentence; None: ``as_arguments``.
 
     Raises:
         SteadyposeError: What was raised within, in other words.
@@ -52,28 +59,64 @@ def in_arguments() -> Iterator[None]:
     try:
         yield
     except SteadyposeError as error:
-        error.say_as(as_arguments)
+        error.say_as(say_as or as_arguments)
         raise
 
 
 def as_arguments(text: str) -> str:
     """A sentence that names options, as a program understands it; what is to be typed is kept."""
-    parts = _CLAUSE.split(_ONLY_THERE.sub("", text))
+    parts = _CLAUSE.split(_ONLY_THERE.sub("", _OUTPUT.sub("output ", text)))
     return "".join(map(_clause, parts))
+
+
+def as_words(text: str, options: Collection[str], choices: Collection[str]) -> str:
+    """A sentence that names options, for a function that takes some of them as words.
+
+    Args:
+        text: The sentence.
+        options: Those that it takes, with their dashes.
+        choices: Values of theirs that are words.
+    """
+
+    def word(found: re.Match[str]) -> str:
+        name, value = f"--{found[1]}", found[2]
+        if name not in options:
+            return found[0]
+        if value is not None and (value in choices or _is_value(value)):
+            return f'"{name}", "{_plain(value)}"'
+        return f'"{name}"' if value is None else f'"{name}" {value}'
+
+    text = _OUTPUT.sub("output ", text)
+    return _recorded(text) or _OPTION.sub(word, text)
 
 
 def _clause(text: str) -> str:
     if not _TYPED.search(text):
-        return _OPTION.sub(_argument, text)
+        return _recorded(text) or _OPTION.sub(_argument, text)
     return f"{command('run')} {text}" if text.startswith("--") else text
+
+
+def _recorded(text: str) -> str:
+    """A sentence about what to record with, with the command that does; empty: it is none."""
+    found = _RECORDED.search(text)
+    if found is None or _TYPED.search(text):
+        return ""
+    return f"{text[: found.end()]}{command('run')} {text[found.end() :]}"
+
+
+def _is_value(word: str) -> bool:
+    return word in _CHOICES or _VALUE.search(word) is not None
+
+
+def _plain(value: str) -> str:
+    return value.strip("'\"")
 
 
 def _argument(found: re.Match[str]) -> str:
     option, value = found[1], found[2]
-    is_value = value is not None and value not in _SENTENCE
     alone, with_value = _WORDS.get(option, ("", ""))
-    if is_value and with_value:
-        return with_value.format(value.strip("'\""))
+    if value is not None and _is_value(value) and with_value:
+        return with_value.format(_plain(value))
     if not alone:
         return found[0]
     return alone if value is None else f"{alone} {value}"

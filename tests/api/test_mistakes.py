@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import pickle
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,9 @@ from steadypose.api import opening
 from steadypose.api.given import check_picture, path_of
 from steadypose.api.many import ManyFrames
 from steadypose.api.wording import as_arguments
-from steadypose.realtime.model.places import DEFAULT_MODEL, ROOT
+from steadypose.engines.registry import NAMES as BACKENDS
+from steadypose.engines.wording.advice import command
+from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES, ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 
 PICTURE = np.zeros((120, 160, 3), np.uint8)
@@ -196,11 +201,85 @@ def test_what_is_no_name_of_a_file_is_told(path: Any) -> None:
         ("x/--source y.mp4 does not exist", "x/--source y.mp4 does"),
         ("leave out --camera-control", "leave out controls of mode"),
         ("refuses --camera-control gain=5: busy", "refuses the control gain=5: busy"),
+        ("a file that --csv, --jsonl or --parquet wrote", "that --csv, --jsonl or --parquet wrote"),
+        ("start it again; with --csv it goes on", "with --csv it goes on"),
+        ("give --model what the server serves", "give model what the server serves"),
+        ("-o a.html would be replaced", "output a.html would be replaced"),
+        ("record with --csv-layout long or --jsonl", f"{command('run')} --csv-layout long or"),
     ],
 )
 def test_a_mistake_is_told_in_the_words_of_whoever_made_it(option: str, argument: str) -> None:
     assert argument in as_arguments(option)
     assert as_arguments(as_arguments(option)) == as_arguments(option)
+
+
+def sentences() -> Iterator[str]:
+    """Every sentence with options that an error of ours can say; what varies is ``7``."""
+    for package in ("engines", "realtime", "steadypose"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
+                    for given in (*node.args, *(keyword.value for keyword in node.keywords)):
+                        yield from filter(_has_option, _texts(given))
+
+
+def _has_option(text: str) -> bool:
+    return re.search(r"(?<![\w-])--[a-z]", text) is not None
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        parts = (part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
+        yield "".join(map(str, parts))
+    else:
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.expr):
+                yield from _texts(inner)
+
+
+def test_no_sentence_loses_a_word_when_it_is_told_to_a_program() -> None:
+    found = list(sentences())
+    assert len(found) > 100
+    for text in found:
+        said = as_arguments(text)
+        rest = re.sub(r"(; or| \(or) add --(fetch|auto-build)\b[^;)]*\)?", "", text)  # not there
+        kept = re.findall(r"[A-Za-z]+", re.sub(r"(?<![\w-])--[a-z-]+", "", rest))
+        assert set(kept) <= set(re.findall(r"[A-Za-z]+", said)), (text, said)
+        assert not re.search(r"  | [,;.]|(\bor|\band|\bwith) (wrote|it)\b", said), said
+        for value in re.findall(r'="([a-z]+)"', said):
+            assert f" {value}" in text
+            assert value in {*BACKENDS, *QUALITIES, "demo", "browser"}, said
+
+
+def _told(work: Callable[[], object]) -> str:
+    with pytest.raises(sp.Error) as caught:
+        work()
+    return f"{caught.value.what}; {caught.value.fix}"
+
+
+def test_mistakes_with_recordings_are_told_whole_and_in_the_words_of_their_functions(
+    tmp_path: Path,
+) -> None:
+    wide, out, mine = tmp_path / "me.csv", tmp_path / "q.csv", tmp_path / "mine.csv"
+    wide.write_text("frame,time_s,person,score,nose_x,nose_y,nose_score\n0,0,1,0.5,1,2,0.5\n")
+    mine.write_text("mine\n")
+    other = "give keypoints that a run recorded: .csv, .jsonl or .parquet"
+    for read in (lambda: sp.read(mine), lambda: sp.report(mine), lambda: sp.resmooth(mine, out)):
+        assert other in _told(read)
+    raw = "--csv-layout long, --jsonl or --parquet"
+    assert f"record with {command('run')} {raw}" in _told(lambda: sp.resmooth(wide, out))
+    assert f"output {mine} would be" in _told(lambda: sp.resmooth(wide, mine))
+    assert f"output {mine} would be" in _told(lambda: sp.report(wide, mine))
+    told = _told(lambda: sp.convert(wide, mine))
+    assert f"output {mine} would be" in told
+    assert 'add "--force"' in told
+    told = _told(lambda: sp.convert(wide, tmp_path / "q.xyz"))
+    assert 'give the format: "--to", "openpose", or another of' in told
+    assert '"--person", "9" is not in' in _told(
+        lambda: sp.convert(wide, tmp_path / "q.trc", "--person", "9")
+    )
 
 
 def test_what_is_no_picture_or_no_time_is_told_and_the_tracker_goes_on() -> None:

@@ -27,7 +27,7 @@ from steadypose.realtime.record.formats.blocks import (
     ReadState,
 )
 from steadypose.realtime.record.formats.entry import Entry
-from steadypose.realtime.record.formats.tables import BESIDE, OPTIONS, Reader, listed, reader_of
+from steadypose.realtime.record.formats.tables import BESIDE, SUFFIXES, Reader, listed, reader_of
 
 _COLUMNS = ("frame", "time_s", "xy", "score", "raw_xy", "state")
 MOST_POSITIONS = 25_000_000
@@ -164,7 +164,7 @@ def read_blocks(reading: ReadState) -> Iterator[Block]:
             order.check(block)
             yield block
     except NotARecordingError as error:
-        fix = f"give a file that {listed(OPTIONS)} wrote"
+        fix = f"give keypoints that a run recorded: {listed(SUFFIXES)}"
         raise RecordError(str(error), fix=fix) from error
     except OSError as error:
         raise _read_error(path, error) from error
