@@ -288,6 +288,15 @@ def test_a_wide_csv_is_read_with_the_states_that_its_scores_tell(
     assert np.isfinite(raw[is_wrong]).all()
 
 
+def test_a_recording_and_its_people_are_shown_in_a_line_each(tmp_path: Path) -> None:
+    path = record(tmp_path / "all.jsonl", walking(30))
+    found = sp.read(path)
+    assert repr(found) == "<Recording all.jsonl: 1 person, 17 keypoints, 0.00 to 0.97 s>"
+    assert repr(found.people) == "(<PersonTrack 1: 30 frames, 0.00 to 0.97 s>,)"
+    path.write_text(path.read_text()[:-9])
+    assert repr(sp.read(path)).endswith("0.93 s, cut off>")
+
+
 def test_a_wide_csvs_position_without_a_score_is_not_called_measured(tmp_path: Path) -> None:
     rows = ["0,0.0000,1,0.500,1,2,0.000,1,2,0.199,1,2,0.200,1,2,,,,0.900,1,,0.900"]
     names = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_hip")
