@@ -78,7 +78,12 @@ def build_parser() -> Parser:
     work.add_argument(
         "--max-frames", type=Number(1, ANY), metavar="N", help="of each clip only the first N"
     )
-    add_engine(parser.add_argument_group("engine"))
+    add_engine(
+        parser.add_argument_group("engine"),
+        precision_help="default: %(default)s, which is fp32 on a processor, for all clips alike",
+        threads_help="CPU threads of the network of each worker; 0: one where --workers is left "
+        "out, else the cores shared among the workers (default: 0)",
+    )
     add_people(parser.add_argument_group("people"))
     return parser
 

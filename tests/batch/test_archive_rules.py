@@ -151,6 +151,14 @@ def test_what_changes_a_result_makes_it_anew(words: str) -> None:
     assert order_of(*words.split()).fingerprint("ab", "openvino fp32") != before
 
 
+def test_the_help_says_what_holds_for_archives() -> None:
+    told = " ".join(build_parser().format_help().split())
+    assert "fp32 on a processor" in told
+    assert "CPU threads of the network of each worker; 0: one where" in told
+    assert "keep up with a camera" not in told
+    assert "--csv-layout long" in told.partition("--angles, ")[2][:120]
+
+
 def test_angles_make_a_result_anew() -> None:
     lines = order_of("--format", "jsonl").fingerprint("ab", "openvino fp32")
     angles = order_of("--format", "jsonl", "--angles").fingerprint("ab", "openvino fp32")

@@ -94,7 +94,18 @@ def backend_of(arguments: argparse.Namespace) -> str:
     return "openvino"
 
 
-def add_engine(engine: argparse._ArgumentGroup) -> None:
+THREADS_HELP = (
+    "CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8, "
+    "and one with --quality fast on one source (default: 0)"
+)
+
+
+def add_engine(
+    engine: argparse._ArgumentGroup,
+    *,
+    precision_help: str = "default: %(default)s",
+    threads_help: str = THREADS_HELP,
+) -> None:
     """Network, backend, precision, threads."""
     which = engine.add_mutually_exclusive_group()
     which.add_argument(
@@ -122,7 +133,7 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         "--precision",
         choices=PRECISIONS,
         default=DEFAULTS.engine.precision,
-        help="default: %(default)s",
+        help=precision_help,
     )
     engine.add_argument(
         "--device",
@@ -151,8 +162,7 @@ def add_engine(engine: argparse._ArgumentGroup) -> None:
         type=Number(0, MOST_THREADS),
         default=DEFAULTS.engine.threads,
         metavar="N",
-        help="CPU threads of the network; 0: as few as keep up with a camera, else all, at most 8, "
-        "and one with --quality fast on one source (default: 0)",
+        help=threads_help,
     )
     engine.add_argument(
         "--auto-build",
