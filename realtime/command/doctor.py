@@ -25,12 +25,13 @@ from steadypose.realtime.command.machine import cpu_name
 from steadypose.realtime.model.best_built import open_best
 from steadypose.realtime.model.fastest import CLEARLY, least_ms
 from steadypose.realtime.model.places import DEFAULT_MODEL
+from steadypose.realtime.record.live.opening import PACKAGES, is_here, missing
 from steadypose.realtime.sources.capture.controls import controls_of
 from steadypose.realtime.sources.capture.listing import lines_of, list_cameras
 
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
-_PACKAGES = ("openvino", "onnxruntime", "av", "filterpy", "pyarrow")
+_PACKAGES = ("openvino", "onnxruntime", "tritonclient", "av", "filterpy", "pyarrow")
 _GPU_PACKAGES = ("tensorrt", "tensorrt-rtx", "pycuda", "cuda-python")
 
 
@@ -64,6 +65,7 @@ def examine(
         _line("numpy", _version("numpy")),
         _line("OpenCV", _opencv()),
         *(_line(name, _version(name)) for name in _PACKAGES),
+        *_live_lines(),
         _line("window", _window()),
         _line("video", _video_backends()),
         *camera_lines(),
@@ -94,6 +96,16 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _live_lines() -> list[str]:
+    """The package of each option that sends poses, or what would bring it."""
+    lines = []
+    for option, (package, module) in PACKAGES.items():
+        error = missing(option)
+        text = f"does not work: {error.what}; {typed_here(error.fix)}"
+        lines.append(_line(option, f"{package} {_version(package)}" if is_here(module) else text))
+    return lines
 
 
 def _opencv() -> str:
@@ -221,6 +233,8 @@ def _model_lines(model: Path, options: EngineOptions) -> list[str]:
     with ExitStack() as opened:
         said, engines = {}, {}
         for name in (entry.name for entry in registry.BACKENDS):
+            if name == "remote" and not options.remote.servers:
+                continue  # nobody asked for one
             try:
                 found = registry.open_engine(model, backend=name, options=options)
             except SteadyposeError as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from steadypose.realtime.record.live.web.seat import Seat
     from steadypose.realtime.record.live.web.server import WebServer
 
-_PACKAGES = {
+PACKAGES = {
     "--osc": ("python-osc", "pythonosc"),
     "--lsl": ("pylsl", "pylsl"),
     "--serve": ("aiohttp", "aiohttp"),
@@ -104,9 +104,9 @@ def check_packages(options: LiveOptions) -> None:
         "--serve": options.serve is not None,
         "--virtual-camera": options.has_virtual_camera,
     }
-    for option, (_, module) in _PACKAGES.items():
+    for option, (_, module) in PACKAGES.items():
         if wanted[option] and not is_here(module):
-            raise _missing(option)
+            raise missing(option)
 
 
 def is_here(module: str) -> bool:
@@ -194,7 +194,7 @@ def open_page(
     try:
         from steadypose.realtime.record.live.web.server import WebServer  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise _missing("--serve") from error
+        raise missing("--serve") from error
     at = options.at
     try:
         return WebServer(
@@ -225,7 +225,7 @@ def _open_osc(to: Address, source: str) -> Channel:
     try:
         from steadypose.realtime.record.live.osc import OscChannel  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise _missing("--osc") from error
+        raise missing("--osc") from error
     return OscChannel(to, source)
 
 
@@ -233,7 +233,7 @@ def _open_lsl(name: str, names: tuple[str, ...], persons: int, *, is_share: bool
     try:
         from steadypose.realtime.record.live.lsl import LslChannel  # noqa: PLC0415 - optional
     except (ModuleNotFoundError, RuntimeError) as error:  # the latter: it lacks its library
-        raise _missing("--lsl") from error
+        raise missing("--lsl") from error
     return LslChannel(name, names, persons=persons, is_normalized=is_share)
 
 
@@ -241,7 +241,7 @@ def _open_virtual_camera(draw: Draw) -> Channel:
     try:
         from steadypose.realtime.record.live.virtual_camera import VirtualCameraChannel  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        raise _missing("--virtual-camera") from error
+        raise missing("--virtual-camera") from error
     try:
         return VirtualCameraChannel(draw)
     except (OSError, RuntimeError) as error:
@@ -255,8 +255,9 @@ def _open_virtual_camera(draw: Draw) -> Channel:
         ) from error
 
 
-def _missing(option: str) -> UsageError:
-    package, _ = _PACKAGES[option]
+def missing(option: str) -> UsageError:
+    """What is said where the package of one of ``PACKAGES`` is not here."""
+    package, _ = PACKAGES[option]
     what = f"{option} needs the package {package}, which is not installed"
     if option == "--virtual-camera":
         return UsageError(what, fix=f"pip install {package}")

@@ -19,7 +19,7 @@ from steadypose.engines.errors import (
     ShapeError,
     UsageError,
 )
-from steadypose.engines.options import EngineOptions
+from steadypose.engines.options import EngineOptions, RemoteOptions
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.command import console, doctor, ending, several
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
@@ -325,7 +325,24 @@ def test_the_doctor_says_of_each_backend_why_it_does_not_work_and_what_would_hel
     for backend in ("tensorrt", "openvino", "onnxruntime"):
         assert f"{backend}: does not work: {backend} is broken; mend {backend}" in found
     assert set(devices) == {0}
+    assert not any(text.startswith("remote:") for text in found)
+    asked = EngineOptions(remote=RemoteOptions(servers=("gpu:8001",)))
+    told_then = "\n".join(doctor.examine(tiny_path, asked=asked))
+    assert "remote: does not work: remote is broken; mend remote" in told_then
     assert ["model", "tiny, 64x48, 17 keypoints"] in told
+
+
+def test_the_doctor_says_which_live_outputs_lack_their_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "is_here", lambda module: module == "pylsl")
+    monkeypatch.setattr(doctor, "_version", lambda package: "1.2" if package == "pylsl" else "-")
+    osc, lsl, serve, camera = (line.split(maxsplit=1) for line in doctor._live_lines())
+    assert lsl == ["--lsl", "pylsl 1.2"]
+    assert osc[1].startswith("does not work: --osc needs the package python-osc, which is not")
+    assert "requirements-live.txt" in osc[1] or "steadypose[live]" in osc[1]
+    assert serve[1].startswith("does not work: --serve needs the package aiohttp")
+    assert camera[1].endswith("pip install pyvirtualcam")
 
 
 def test_a_missing_package_ends_a_script_with_its_file_and_code_2(
