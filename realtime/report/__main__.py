@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Make one HTML page about a recording; it can be read without a network.",
     )
     parser.add_argument(
-        "table", type=file_name, metavar="out.csv", help="the recording, of any format"
+        "table", type=file_name, metavar="IN", help="what a run recorded, of any format"
     )
     parser.add_argument(
         "-o",
