@@ -83,23 +83,29 @@ def build_parser() -> Parser:
         metavar="OUT",
         help=f"file ending in {_ENDINGS}; a folder for OpenPose's JSON",
     )
-    parser.add_argument("--to", choices=FORMATS, help="where OUT does not tell the format")
-    for name in tables.NAMES:
-        add_layout(parser, tables.fullest(name), f"of a {name.upper()}")
     parser.add_argument(
-        "--order", choices=ORDERS, default="coco17", help="of OpenPose's (default: %(default)s)"
+        "--to", choices=FORMATS, help="format, where the name of OUT does not tell it"
+    )
+    for name in tables.NAMES:
+        add_layout(parser, tables.fullest(name))
+    parser.add_argument(
+        "--order",
+        choices=ORDERS,
+        default="coco17",
+        help="order of the keypoints in OpenPose's JSON (default: %(default)s)",
     )
     parser.add_argument(
         "--person",
         type=Number(1, ANY),
         metavar="N",
-        help="of a TRC (default: seen longest)",
+        help="person whose markers a TRC holds (default: the one seen longest)",
     )
     parser.add_argument(
         "--height",
         type=float,
         metavar="M",
-        help="of that person, metres; without it a pixel becomes a millimetre",
+        help="that person's height in metres, which scales a TRC; without it a pixel becomes a "
+        "millimetre",
     )
     add_force(parser)
     return parser

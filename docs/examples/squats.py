@@ -22,7 +22,7 @@ def main(source: str = "0") -> None:
                 elif is_down and min(degrees) > UP_DEG:
                     is_down, squats = False, squats + 1
                     print(f"{frame.time_s:6.2f} s: squat {squats}")
-    print(f"{squats} squats")
+    print(f"{squats} squat{'' if squats == 1 else 's'}")
 
 
 if __name__ == "__main__":

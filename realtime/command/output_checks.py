@@ -74,8 +74,9 @@ def _tell_replaced(settings: Settings, say: Callable[[str], None]) -> None:
     """Earlier recordings stay until the first frame is there."""
     found = [path for path in settings.recordings if is_plain(path) and holds_something(path)]
     if found:
-        verb = "exists and is" if len(found) == 1 else "exist and are"
-        say(f"note: {', '.join(map(str, found))} {verb} replaced with the first frame")
+        verb = "exists" if len(found) == 1 else "exist"
+        when = "will be replaced when the first frame is recorded"
+        say(f"note: {', '.join(map(str, found))} {verb} and {when}")
 
 
 def _check_split(settings: Settings, read: list[Path], written: list[Path]) -> None:

@@ -47,9 +47,8 @@ def build_parser() -> Parser:
         choices=tables.NAMES,
         help=f"table to write, may be given again (default: {tables.NAMES[0]})",
     )
-    for first, *others in map(tables.layouts, tables.NAMES):
-        said = ", ".join(f"{form.layout}: {form.help}" for form in (first, *others))
-        add_layout(output, first, said)
+    for first, *_ in map(tables.layouts, tables.NAMES):
+        add_layout(output, first)
     output.add_argument("--save-video", action=Switch, help="write annotated videos, too")
     output.add_argument("--report", action=Switch, help="make a page about each recording, too")
     output.add_argument(

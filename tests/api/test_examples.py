@@ -69,7 +69,7 @@ def test_what_the_documents_show_is_python_and_names_what_there_is() -> None:
 @pytest.mark.slow
 def test_the_demo_squats_once(tmp_path: Path) -> None:
     printed = run("squats", "demo", cwd=tmp_path).splitlines()
-    assert printed[-1] == "1 squats"
+    assert printed[-1] == "1 squat"
     assert re.fullmatch(r" 1[01]\.\d\d s: squat 1", printed[0])
 
 

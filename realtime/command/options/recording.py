@@ -99,13 +99,13 @@ def add_tables(output: argparse._ArgumentGroup) -> None:
     for first, *others in map(layouts, NAMES):
         help_ = "write keypoints" if others else f"write keypoints, {first.help}"
         output.add_argument(first.option, type=file_name, metavar="FILE", help=help_)
-        said = ", ".join(f"{form.layout}: {form.help}" for form in (first, *others))
-        add_layout(output, first, said)
+        add_layout(output, first)
 
 
-def add_layout(parser: argparse._ActionsContainer, default: TableFormat, said: str) -> None:
-    """An option that chooses a layout, where the format has several; ``said`` is its help."""
+def add_layout(parser: argparse._ActionsContainer, default: TableFormat) -> None:
+    """An option that chooses a layout, where the format has several."""
     if default.layout:
+        said = ", ".join(f"{form.layout}: {form.help}" for form in layouts(default.name))
         parser.add_argument(
             f"{default.option}-layout",
             choices=[form.layout for form in layouts(default.name)],

@@ -257,8 +257,8 @@ def test_what_an_earlier_run_wrote_is_replaced_and_said_so() -> None:
     Path("a.jsonl").write_text('{"steadypose": 1}\n')
     check_outputs(settings_of(*words, "--force"), told.append)
     assert told == [
-        "note: a.csv exists and is replaced with the first frame",
-        "note: a.csv, a.jsonl exist and are replaced with the first frame",
+        "note: a.csv exists and will be replaced when the first frame is recorded",
+        "note: a.csv, a.jsonl exist and will be replaced when the first frame is recorded",
     ]
 
 
