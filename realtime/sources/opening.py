@@ -11,7 +11,8 @@ from pathlib import Path
 
 from steadypose.engines.errors import SourceError, UsageError
 from steadypose.engines.foreign.files import is_folder, is_there
-from steadypose.engines.wording.printable import to_command
+from steadypose.engines.wording.advice import command
+from steadypose.engines.wording.printable import quoted, to_command
 from steadypose.realtime.sources.address import is_half_an_address, is_pipeline, shown
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.browser import Inlet, open_browser
@@ -235,7 +236,8 @@ def _from_images(paths: list[Path], text: str, options: SourceOptions) -> Source
     if not pictures:
         raise SourceError(
             f"{text} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})",
-            fix=f"give a folder or a quoted pattern such as {to_command('frames/*.png')}",
+            fix=f"give a folder or a quoted pattern such as {to_command('frames/*.png')}; "
+            f"for a folder of videos: {command('batch')} {quoted(text)} --out tables",
         )
     fps = options.mode.fps or 30.0
     name = Path(text).name or text  # not where it lies: labels are shared with recordings

@@ -69,10 +69,15 @@ def _work(arguments: argparse.Namespace, order: Order, clips: list[Clip]) -> int
         )
     elif tally.failed:
         say(
-            f"error: {len(tally.failed)} of {len(clips)} failed, see above; all others are done",
+            _count(len(tally.failed), len(clips)),
             "  fix: mend or remove them; the same command does only what is missing",
         )
     return 2 if is_interrupted or tally.failed else 0
+
+
+def _count(failed: int, clips: int) -> str:
+    rest = "; all others are done" if failed < clips else ""
+    return f"error: {failed} of {clips} failed, see above{rest}"
 
 
 def _line(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from steadypose.batch import driving, on_ray, processes
-from steadypose.batch.__main__ import _line
+from steadypose.batch.__main__ import _count, _line
 from steadypose.batch.driving import Tally, outcomes
 from steadypose.batch.mark import check_same_source, lacks, marked
 from steadypose.batch.on_ray import RayCrew
@@ -123,6 +123,11 @@ def test_the_largest_clips_come_first_and_equal_ones_by_name() -> None:
 )
 def test_each_failure_names_its_clip_once(what: str, said: str) -> None:
     assert _line(Outcome(clip("a"), FAILED, what=what, fix="look")) == said
+
+
+def test_of_others_is_spoken_only_where_there_are_some() -> None:
+    assert _count(1, 3) == "error: 1 of 3 failed, see above; all others are done"
+    assert _count(1, 1) == "error: 1 of 1 failed, see above"
 
 
 # What is finished

@@ -71,10 +71,17 @@ def build_parser() -> Parser:
     parser = Parser(
         prog=command("run"),
         description="Steady human poses from a webcam, on screen and in a CSV.",
-        epilog="examples: python run.py --camera 0 --csv out.csv; "
-        "python run.py --source clip.mp4 --save-video out.mp4; "
-        "python run.py --camera 0 --model res50-coco-256x192 --fetch",
+        epilog="examples:\n"
+        "  python run.py --camera 0 --csv out.csv\n"
+        "  python run.py --source clip.mp4 --save-video out.mp4\n"
+        "  python run.py --camera 0 --model res50-coco-256x192 --fetch",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    both = "cameras are sources, too: --source 0 --source demo follows both"
+    parser.known_fixes = {
+        "argument --source: not allowed with argument --camera": both,
+        "argument --camera: not allowed with argument --source": both,
+    }
     parser.stray_fix = f"to read {{word}}: {command('run')} --source {{word}}"
     parser.add_argument("--version", action="version", version=f"steadypose {__version__}")
     parser.add_argument(

@@ -6,9 +6,10 @@ import argparse
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from steadypose.engines.errors import SteadyposeError, UsageError
@@ -33,6 +34,9 @@ class Parser(argparse.ArgumentParser):
     stray_fix = ""
     """What to do about a word that belongs to no option; ``{word}`` stands for it."""
 
+    known_fixes: Mapping[str, str] = MappingProxyType({})
+    """What to do about some messages of argparse, where the list of options helps nobody."""
+
     def __init__(self, **options: Any) -> None:
         for text in ("description", "epilog"):
             options[text] = as_typed(options.get(text) or "")
@@ -45,7 +49,7 @@ class Parser(argparse.ArgumentParser):
             UsageError: Always.
         """
         words = message.removeprefix("unrecognized arguments: ").split()
-        fix = f"{self.prog} --help lists the options"
+        fix = self.known_fixes.get(message, f"{self.prog} --help lists the options")
         is_stray = message.startswith("unrecognized") and words and not words[0].startswith("-")
         if is_stray and self.stray_fix:
             fix = self.stray_fix.format(word=quoted(words[0]))

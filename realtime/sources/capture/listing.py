@@ -12,7 +12,7 @@ import cv2
 
 from steadypose.engines.errors import EngineUnavailableError, SourceError, UsageError
 from steadypose.engines.wording import advice
-from steadypose.engines.wording.printable import visible
+from steadypose.engines.wording.printable import quoted, visible
 from steadypose.realtime.sources.capture.linux import is_camera_node
 
 REQUIREMENTS = "requirements-cameras.txt"
@@ -111,7 +111,11 @@ def find_camera(name: str) -> Camera:
                 f"--camera {name!r} fits {len(found)} cameras: {listed(found)}",
                 fix=f"give the number: --camera {found[0].number}",
             )
-    raise SourceError(f"no camera is called {name!r}; {seen(cameras)}", fix=TRY_ANOTHER)
+    is_path = name.startswith("/")
+    raise SourceError(
+        f"no camera is called {name!r}; {seen(cameras)}",
+        fix=f"a device's path is a source: --source {quoted(name)}" if is_path else TRY_ANOTHER,
+    )
 
 
 TRY_ANOTHER = "choose one that --list-cameras shows, or try --source demo"

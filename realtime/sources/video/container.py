@@ -274,7 +274,7 @@ def _no_video(path: Path, error: Exception) -> SourceError:
         )
     return SourceError(
         f"{path} cannot be opened as a video: not a video file, or its header is missing",
-        fix=f"check that it plays elsewhere; ffprobe {quoted(path.name)} says what it is",
+        fix=f"check that it plays elsewhere; ffprobe {quoted(path)} says what it is",
     )
 
 

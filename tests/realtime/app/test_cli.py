@@ -296,6 +296,9 @@ def test_help_shows_defaults_and_units() -> None:
     assert done.returncode == 0
     for part in ("--camera", "--csv-layout", "default: balanced", "demo:2"):
         assert part in done.stdout
+    examples = done.stdout.partition("examples:\n")[2].splitlines()
+    assert len(examples) == 3
+    assert all(line.startswith("  python run.py --") for line in examples)
 
 
 def test_a_reader_of_the_list_of_models_may_stop_early() -> None:

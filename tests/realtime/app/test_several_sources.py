@@ -78,6 +78,15 @@ def test_mistakes_are_a_sentence(words: tuple[str, ...], what: str) -> None:
         settings_of(*words)
 
 
+@pytest.mark.parametrize("words", ["--camera 0 --source demo", "--source demo --camera 0"])
+def test_a_camera_beside_another_source_is_shown_the_way(words: str) -> None:
+    with pytest.raises(UsageError, match="not allowed with") as told:
+        settings_of(*words.split())
+    assert "--source 0 --source demo follows both" in told.value.fix
+    given = settings_of("--source", "0", "--source", "demo")
+    assert [one.text for one in (given.source, *given.further)] == ["0", "demo"]
+
+
 def test_what_there_is_only_once_is_refused() -> None:
     with pytest.raises(UsageError, match="shows one picture"):
         each_of(settings_of("--camera", "0", "--camera", "1", "--virtual-camera"))

@@ -133,7 +133,11 @@ def test_a_typed_quality_replaces_the_files_model(config: Path) -> None:
         ("csv = ''", "csv: '' is not the name of a file", "--help"),
         ("smooth = 'silky'", "smooth: invalid choice: 'silky'", "--help"),
         ("[source]\nfile = 'a'", "source is a table, not text", "give text"),
-        ("camera = 1\nsource = 'demo'", "not allowed with argument --camera", "--help"),
+        (
+            "camera = 1\nsource = 'demo'",
+            "not allowed with argument --camera",
+            "--source 0 --source demo",
+        ),
         ("trust-engine = true", "trust-engine cannot stand in a file", "type --trust-engine"),
         ("doctor = true", "doctor cannot stand in a file", "type --doctor"),
         ("config = 'b.toml'", "config cannot stand in a file", "type --config"),

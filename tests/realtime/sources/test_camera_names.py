@@ -152,6 +152,15 @@ def test_list_cameras_prints_a_line_for_each(
     assert capsys.readouterr().out == "no camera\n"
 
 
+def test_a_path_that_is_no_cameras_name_is_told_to_be_a_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_package(monkeypatch, {}, "Darwin")
+    with pytest.raises(SourceError, match="no camera is called '/dev/video0'") as told:
+        find_camera("/dev/video0")
+    assert told.value.fix == "a device's path is a source: --source /dev/video0"
+
+
 def test_a_camera_that_is_gone_stays_an_error_with_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

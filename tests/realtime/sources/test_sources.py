@@ -16,6 +16,8 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.errors import SourceError, SteadyposeError, UsageError
+from steadypose.engines.wording.advice import command
+from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.datatypes import Frame
 from steadypose.realtime.sources.base import Source
 from steadypose.realtime.sources.camera import CameraMode, open_camera
@@ -196,9 +198,18 @@ def test_notes_in_a_folder_of_pictures_are_no_pictures(tmp_path: Path) -> None:
     assert source_files(str(tmp_path)) == [tmp_path / "1.png"]  # what no output may replace
 
 
-def test_an_empty_folder_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no pictures"):
+def test_an_empty_folder_says_so_and_where_a_folder_of_videos_goes(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no pictures") as told:
         open_source(SourceOptions(str(tmp_path)))
+    assert f"{command('batch')} {quoted(tmp_path)} --out tables" in told.value.fix
+
+
+def test_what_is_no_video_is_named_so_that_its_command_can_be_copied(tmp_path: Path) -> None:
+    path = tmp_path / "two words.mp4"
+    path.write_text("this is not a video\n" * 30)
+    with pytest.raises(SourceError, match="cannot be opened as a video") as told:
+        open_source(SourceOptions(str(path)))
+    assert f"ffprobe {quoted(path)} says" in told.value.fix
 
 
 def test_a_fourcc_needs_four_letters() -> None:
