@@ -79,6 +79,17 @@ def test_a_file_that_is_being_written_is_refused_to_every_tool(
     assert names(tmp_path) == before
 
 
+def test_a_file_that_is_being_written_may_be_read(running: Outputs, tmp_path: Path) -> None:
+    deadline = time.monotonic() + 20.0
+    tables = [table for table in running.tables if not table.format.beside]
+    for number, table in enumerate(tables):
+        while not (table.path.exists() and len(table.path.read_bytes().splitlines()) > 3):
+            assert time.monotonic() < deadline  # it is written twice a second
+            time.sleep(0.05)
+        assert report([str(table.path), "-o", str(tmp_path / f"{number}.html")]) == 0
+        assert convert([str(table.path), str(tmp_path / f"{number}.csv")]) == 0
+
+
 @pytest.mark.parametrize("option", ["--csv", "--jsonl", "--parquet", "--save-video", "--benchmark"])
 def test_a_second_run_is_refused_whatever_it_would_write(
     running: Outputs, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
