@@ -128,12 +128,13 @@ def test_bytes_go_to_the_gpu_and_back_only_when_waited_for(memory: CudaMemory) -
 def test_memory_and_context_are_given_back_once(memory: CudaMemory, cuda: FakeCuda) -> None:
     memory.host(10)
     memory.device(10)
-    assert cuda.contexts == 1
+    assert (cuda.contexts, cuda.retained) == (1, 1)
     memory.close()
     memory.close()
-    assert cuda.contexts == 0
+    assert (cuda.contexts, cuda.retained) == (0, 0)
     assert cuda.memory == {}
     assert cuda.pinned == {}
+    assert cuda.queues == {}
     assert cuda.calls.count("cuStreamDestroy") == cuda.calls.count("cuStreamCreate")
 
 
@@ -274,6 +275,22 @@ def test_closing_frees_everything_and_the_context_last(
         engine.infer(crops(1))
 
 
+def test_of_the_people_of_a_closed_engine_nobody_reads_memory_that_is_gone(make: Maker) -> None:
+    engine = make()
+    engine.others = np.ones((1, 17, 3), np.float32)
+    engine.close()
+    assert engine.others.size == 0
+
+
+def test_closing_rtx_frees_its_configuration_before_the_context(
+    make: Maker, cuda: FakeCuda
+) -> None:
+    engine = make(info=replace(INFO, flavor="tensorrt-rtx"))
+    engine.infer(crops(1))
+    engine.close()
+    assert not any(call.startswith("pop with") and " 0 " not in call for call in cuda.calls)
+
+
 def test_a_refused_plan_says_why_and_leaves_nothing_behind(make: Maker, cuda: FakeCuda) -> None:
     with pytest.raises(EngineError, match="does not load this engine: magicTag"):
         make(b"garbage")
@@ -374,7 +391,13 @@ def test_a_stream_that_cannot_be_made_leaves_no_context_behind(
     cuda.fails = {"stream": 2}
     with pytest.raises(EngineError, match="cuStreamCreate failed"):
         PycudaMemory()
-    assert cuda.contexts == 0
+    assert (cuda.contexts, cuda.retained) == (0, 0)
+    for name, module in fake_cuda_python(cuda).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    cuda.fails = {"cuStreamCreate": 2}
+    with pytest.raises(EngineError, match="cuStreamCreate failed"):
+        CudaPythonMemory()
+    assert (cuda.contexts, cuda.retained) == (0, 0)
 
 
 def test_an_engine_whose_warm_up_fails_is_closed(
@@ -393,6 +416,22 @@ def test_an_engine_of_another_contract_is_refused(make: Maker) -> None:
     other = replace(INFO, spec=replace(TINY_SPEC, input_hw=(96, 64)))
     with pytest.raises(EngineError, match="promises"):
         make(info=other)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("names", ("crops", "heatmaps")),
+        ("get_tensor_dtype", lambda _engine, _name: "float32"),
+        ("get_tensor_shape", lambda _engine, _name: (-1, 64, 48, 3)),
+    ],
+)
+def test_an_engine_that_takes_or_gives_something_else_is_refused(
+    make: Maker, trt: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: Any
+) -> None:
+    monkeypatch.setattr(trt.Engine, name, value)
+    with pytest.raises(EngineError, match=r"promises .*'keypoints': \(\(17, 3\)"):
+        make()
 
 
 def test_rtx_keeps_what_it_compiled(make: Maker, trt: Any, tmp_path: Path) -> None:

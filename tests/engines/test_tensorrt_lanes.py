@@ -144,3 +144,15 @@ def test_rtx_records_itself_what_cannot_be_recorded_from_outside(
     assert state["contexts"] == 5  # the first was made before we knew
     assert engine.infer(crops(51))[0, 0, 2] == pytest.approx(0.2)
     engine.close()
+
+
+def test_an_older_rtx_runs_what_cannot_be_recorded_step_by_step(
+    cuda: FakeCuda, memory: CudaMemory
+) -> None:
+    engine, state = opened(
+        cuda, memory, version="1.0.0", flavor="tensorrt-rtx", not_capturable=True
+    )
+    assert "no CUDA graph (TensorRT for RTX cannot record this engine)" in engine.label
+    assert (state["contexts"], cuda.graphs) == (4, {})
+    assert engine.infer(crops(51))[0, 0, 2] == pytest.approx(0.2)
+    engine.close()

@@ -14,6 +14,7 @@ TensorRT accepts our arguments; or what a real GPU cannot capture.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -46,7 +47,10 @@ class FakeCuda:
         self.recording: dict[int, list[Work]] = {}
         self.graphs: dict[int, list[Work]] = {}
         self.events: dict[int, float] = {}
+        self.is_begun = False
         self.contexts = 0
+        self.retained = 0
+        """How often the GPU's own context was taken and not given back; it holds memory."""
         self._next = 0x1000
         self.alive: Callable[[], int] = lambda: 0
         self.clock_ms = 0.0
@@ -74,6 +78,10 @@ class FakeCuda:
         self.lost_after = 0
         """Graphs that are launched before it is lost; 0: it is not."""
 
+    def begin(self, flags: int = 0) -> None:
+        assert flags == 0, "CUDA knows no others"
+        self.is_begun = True
+
     def handle(self) -> int:
         self._next += 0x100
         return self._next
@@ -93,8 +101,10 @@ class FakeCuda:
         assert not (can_wait and any(self.queues.values())), "freed while the GPU works with it"
         self.memory.pop(address)
 
-    def found_again(self) -> None:
-        """A context that is given back takes its error with it."""
+    def pop(self) -> None:
+        """Give a context back, which takes its error with it."""
+        self.calls.append(f"pop with {self.alive()} of TensorRT's objects alive")
+        self.contexts -= 1
         if self.contexts == 0 and self.is_lost:
             self.queues.clear()
             self.is_lost = self.loses_again > 0
@@ -345,24 +355,29 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
                 raise LogicError("cuStreamSynchronize failed: an illegal memory access")
             cuda.wait(self.handle)
 
+        def __del__(self) -> None:
+            if cuda.contexts:  # else its context has taken it along
+                cuda.queues.pop(getattr(self, "handle", 0), None)
+
     class Context:
         def push(self) -> None:
             cuda.calls.append("push")
             cuda.contexts += 1
 
         def pop(self) -> None:
-            cuda.calls.append(f"pop with {cuda.alive()} TensorRT contexts alive")
-            cuda.contexts -= 1
-            cuda.found_again()
+            cuda.pop()
 
         def detach(self) -> None:
-            cuda.calls.append("detach")
+            cuda.retained -= 1
 
     class Device:
         def __init__(self, index: int) -> None:
+            if not cuda.is_begun:
+                raise LogicError("cuDeviceGet failed: initialization error")
             self.index = index
 
         def retain_primary_context(self) -> Context:
+            cuda.retained += 1
             return Context()
 
     class Allocation:
@@ -390,7 +405,7 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
         cuda.queue(stream.handle, lambda: np.copyto(host, cuda.at(address, host.size)))
 
     driver: Any = ModuleType("pycuda.driver")
-    driver.init = lambda: None
+    driver.init = cuda.begin
     driver.Device, driver.Stream, driver.mem_alloc = Device, Stream, mem_alloc
     driver.pagelocked_empty = np.zeros
     driver.memcpy_htod_async, driver.memcpy_dtoh_async = to_device, to_host
@@ -411,6 +426,10 @@ def fake_cuda_python(cuda: FakeCuda) -> dict[str, ModuleType]:
             return (0,) if value is None else (0, value)
 
         return call
+
+    def device_get(index: int) -> int:
+        assert cuda.is_begun
+        return index
 
     def stream_create(_: int) -> int:
         handle = cuda.handle()
@@ -435,18 +454,25 @@ def fake_cuda_python(cuda: FakeCuda) -> dict[str, ModuleType]:
     def dtoh(host: int, device: int, size: int, stream: int) -> None:
         cuda.queue(stream, lambda: np.copyto(view(host, size), cuda.at(device, size)))
 
+    def retain(_: int) -> int:
+        cuda.retained += 1
+        return 7
+
+    def release(_: int) -> None:
+        cuda.retained -= 1
+
     def push(_: int) -> None:
         cuda.contexts += 1
 
     def pop() -> int:
-        cuda.contexts -= 1
+        cuda.pop()
         return 7
 
     functions: dict[str, Callable[..., Any]] = {
-        "cuInit": lambda _: None,
-        "cuDeviceGet": lambda index: index,
-        "cuDevicePrimaryCtxRetain": lambda _: 7,
-        "cuDevicePrimaryCtxRelease": lambda _: None,
+        "cuInit": cuda.begin,
+        "cuDeviceGet": device_get,
+        "cuDevicePrimaryCtxRetain": retain,
+        "cuDevicePrimaryCtxRelease": release,
         "cuCtxPushCurrent": push,
         "cuCtxPopCurrent": pop,
         "cuStreamCreate": stream_create,
@@ -486,7 +512,8 @@ def fake_tensorrt(
     count = spec.output_rows
     types = SimpleNamespace(UINT8="uint8", FLOAT="float32")
     state: dict[str, Any] = {"alive": 0, "refuse_enqueue": False, "refuse_batch": 0, "contexts": 0,
-                             "enqueued": 0, "scratch": set(), "profiles": True}  # fmt: skip
+                             "enqueued": 0, "scratch": set(), "profiles": True,
+                             "loaded": 0}  # fmt: skip
     is_85 = version.startswith("8.5")
 
     def place(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -496,7 +523,7 @@ def fake_tensorrt(
         return poses
 
     find = network or place
-    cuda.alive = lambda: int(state["alive"])
+    cuda.alive = lambda: int(state["alive"]) + int(state["loaded"])
 
     class Severity(int):
         ERROR = 1
@@ -567,6 +594,8 @@ def fake_tensorrt(
 
     if version.startswith("8."):
         del Context.set_device_memory  # of TensorRT 10.1
+    if not version.startswith("1."):
+        del Context.is_stream_capturable  # of TensorRT for RTX
 
     class Engine:
         num_io_tensors = 2
@@ -576,6 +605,10 @@ def fake_tensorrt(
 
         def __init__(self, runtime: Runtime) -> None:
             self.runtime = runtime
+            state["loaded"] += 1
+
+        def __del__(self) -> None:
+            state["loaded"] -= 1
 
         def get_tensor_name(self, index: int) -> str:
             return self.names[index]
@@ -605,12 +638,19 @@ def fake_tensorrt(
             return Context(self)
 
         def create_runtime_config(self) -> Any:
-            state["config"] = RuntimeConfig()
-            return state["config"]
+            config = RuntimeConfig()
+            state["config"] = weakref.proxy(config)  # whoever made it keeps it
+            return config
 
     class RuntimeConfig:
         cuda_graph_strategy = "no"
         allocation = ""
+
+        def __init__(self) -> None:
+            state["alive"] += 1
+
+        def __del__(self) -> None:
+            state["alive"] -= 1
 
         def create_runtime_cache(self) -> Any:
             return SimpleNamespace(
@@ -628,10 +668,14 @@ def fake_tensorrt(
         def __init__(self, logger: Any) -> None:
             assert cuda.contexts > 0, "a context must be current before TensorRT is used"
             self.logger = logger
+            state["loaded"] += 1
             if state.get("old_driver") == "null object":
                 logger.log(1, "CUDA initialization failure with error: 35")
             elif state.get("old_driver"):
                 raise TypeError("pybind11::init(): factory function returned nullptr")
+
+        def __del__(self) -> None:
+            state["loaded"] -= 1
 
         def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
             assert not state.get("old_driver"), "touching this object would crash the process"
@@ -643,7 +687,8 @@ def fake_tensorrt(
     module: Any = ModuleType("tensorrt")
     module.DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
     module.__version__ = version
-    module.CudaGraphStrategy = SimpleNamespace(DISABLED="no", WHOLE_GRAPH_CAPTURE="whole")
+    if version.startswith("1.") and not version.startswith("1.0"):
+        module.CudaGraphStrategy = SimpleNamespace(DISABLED="no", WHOLE_GRAPH_CAPTURE="whole")
     if not version.startswith("8."):
         module.ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
     module.ILogger, module.Runtime, module.DataType = ILogger, Runtime, types

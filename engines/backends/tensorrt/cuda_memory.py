@@ -68,7 +68,6 @@ class PycudaMemory:
     def __init__(self, device: int = 0) -> None:
         self._driver = import_module("pycuda.driver")
         self._kept: list[Any] = []
-        self._is_open = False
         with _translated(self.name):
             self._driver.init()
             self._context = self._driver.Device(device).retain_primary_context()
