@@ -48,7 +48,7 @@ class FileSource:
         label: str,
         fps: float,
         frame_count: int | None,
-        is_paced: bool = False,
+        is_paced: bool,
         close: Callable[[], None] | None = None,
         remarks: Sequence[str] = (),
     ) -> None:

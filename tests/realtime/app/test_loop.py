@@ -64,7 +64,7 @@ def gray_source(count: int = 30, *, fails: bool = False) -> FileSource:
         if fails:
             raise SourceError("broken in the end", fix="none")
 
-    return FileSource(pictures(), label="gray", fps=30.0, frame_count=count)
+    return FileSource(pictures(), label="gray", fps=30.0, frame_count=count, is_paced=False)
 
 
 def make_app(
@@ -299,7 +299,7 @@ def test_raw_keypoints_are_never_drawn_ahead() -> None:
 def test_cpu_time_is_some_and_no_more_than_the_cores_could_give() -> None:
     scene = DemoScene(size_hw=(120, 160))
     pictures = ((scene.draw(i), i / 30) for i in range(20))
-    source = FileSource(pictures, label="demo", fps=30.0, frame_count=20)
+    source = FileSource(pictures, label="demo", fps=30.0, frame_count=20, is_paced=False)
     app = make_app(source, latency_s=0.002)
     assert app.clock.cpu_ms_per_frame == 0.0  # before the run
     begin_s = time.perf_counter()

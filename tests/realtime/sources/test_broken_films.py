@@ -20,8 +20,9 @@ from steadypose.realtime.sources.video import ending
 from steadypose.realtime.sources.video import film as films
 from steadypose.realtime.sources.video.container import Input
 from steadypose.realtime.sources.video.decoding import JpegEnds, Tally, _kept
+from steadypose.realtime.sources.video.film import _timed
 from steadypose.realtime.sources.video.holes import behind
-from steadypose.realtime.sources.video.whole import cut_of
+from steadypose.realtime.sources.video.whole import Cut, cut_of
 from tests.support.films import Watched, even, listed, watch, write
 
 MS = Fraction(1, 1000)
@@ -275,6 +276,30 @@ def test_behind_a_hole_in_an_avi_time_is_what_its_index_says(
     assert behind(stream, packet, 7) == 7
 
 
+@pytest.mark.parametrize(
+    ("first_dts", "stamps", "wanted"),
+    [
+        (0, [(None, 2), (None, 3), (None, 5)], [0, 1, 3]),  # of an AVI, decoded two frames late
+        (7, [(None, 7), (None, 8)], [7, 8]),
+        (None, [(None, 2), (None, 3)], [None, None]),
+        (0, [(4, 3), (None, 5), (None, 6), (9, 8)], [4, 6, 7, 9]),
+        (0, [(None, 2), (5, 3), (None, 4)], [0, 5, 6]),
+        (0, [(3, None), (None, None), (None, 4)], [3, None, 0]),
+    ],
+)
+def test_a_frame_without_a_time_of_presentation_is_shown_as_long_after_decoding_as_others(
+    first_dts: int | None,
+    stamps: list[tuple[int | None, int | None]],
+    wanted: list[int | None],
+) -> None:
+    film: Any = SimpleNamespace(stream=SimpleNamespace(time_base=Fraction(1, 25)))
+    images = ((index, pts, dts) for index, (pts, dts) in enumerate(stamps))
+    found = list(_timed(images, film, Tally(first_dts=first_dts)))
+    assert found == [
+        (index, None if ticks is None else ticks / 25) for index, ticks in enumerate(wanted)
+    ]
+
+
 def test_what_is_lost_is_counted_only_where_something_is_wrong() -> None:
     assert Tally(packets=120, frames=60).lost == 0  # fields, or frames that are never shown
     assert Tally(packets=120, frames=118, refused=1).lost == 2
@@ -313,6 +338,22 @@ def test_a_container_knows_how_long_it_is(tmp_path: Path, name: str) -> None:
         assert (found is None) == (size == len(content))
         if found is not None:
             assert found.has_frames or name == "riff"
+
+
+@pytest.mark.parametrize("more", [b"", b"\0\0\1\0mda"])
+def test_a_film_that_ends_behind_the_head_of_a_fragment_is_cut_off_before_its_frames(
+    tmp_path: Path, more: bytes
+) -> None:
+    head, moof = box(b"ftyp", 8) + box(b"moov", 90), box(b"moof", 40)
+    for content, wanted in (
+        (head + moof + more, Cut(has_frames=True)),
+        (head + moof + box(b"mdat", 50) + more, None),
+        (head + more, None),
+    ):
+        path = tmp_path / "a.mp4"
+        path.write_bytes(content)
+        with path.open("rb") as file:
+            assert cut_of(file, frozenset({"mp4"})) == wanted
 
 
 @pytest.mark.parametrize(

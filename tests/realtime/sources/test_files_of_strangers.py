@@ -119,7 +119,13 @@ def test_frames_ahead_are_bounded_in_bytes_and_none_is_lost(
             made.append(index)
             yield np.full((500, 666, 3), index, np.uint8), index / 30
 
-    source = FileSource(pictures(), label="x", fps=30, frame_count=12)  # type: ignore[arg-type]
+    source = FileSource(
+        pictures(),  # type: ignore[arg-type]
+        label="x",
+        fps=30,
+        frame_count=12,
+        is_paced=False,
+    )
     time.sleep(0.5)
     assert len(made) == 4  # three wait in the queue, one for room
     assert [frame.index for frame in frames_of(source)] == list(range(12))
@@ -128,7 +134,7 @@ def test_frames_ahead_are_bounded_in_bytes_and_none_is_lost(
 def test_a_frame_larger_than_the_whole_bound_still_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_AHEAD_BYTES", 100)
     pictures = ((np.zeros((50, 50, 3), np.uint8), n / 30) for n in range(5))
-    source = FileSource(pictures, label="x", fps=30, frame_count=5)
+    source = FileSource(pictures, label="x", fps=30, frame_count=5, is_paced=False)
     assert len(frames_of(source)) == 5
 
 

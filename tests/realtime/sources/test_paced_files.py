@@ -61,7 +61,7 @@ def test_decoding_ahead_sleeps_while_the_queue_is_full_of_large_frames(
         for number in range(4):
             yield image, number / 10
 
-    source = files.FileSource(pictures(), label="x", fps=10, frame_count=4)
+    source = files.FileSource(pictures(), label="x", fps=10, frame_count=4, is_paced=False)
     take = source._take_bytes
 
     def counted(count: int) -> bool:

@@ -168,6 +168,14 @@ def test_a_name_outside_ascii_is_left_to_opencv_where_it_finds_it(
         assert pictures._is_found(Path("a.tif"))
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_a_picture_that_says_nothing_of_pages_is_one(tmp_path: Path, suffix: str) -> None:
+    data = cv2.imencode(suffix, scene())[1].tobytes()
+    header = read_header(data)
+    assert (header.pages, header.frames, header.orientation, header.is_whole) == (1, 1, 1, True)
+    assert (header.most_value, header.orientations_at) == (None, [])
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_big_tiff_says_its_pages_and_is_turned(tmp_path: Path, order: str) -> None:
     data = big_tiff([20, 50], orientation=6, order=order)
