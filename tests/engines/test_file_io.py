@@ -12,6 +12,7 @@ import pytest
 from steadypose.engines.errors import RecordError
 from steadypose.engines.file_io import check_writable, identity, replace_file
 from steadypose.engines.foreign import private
+from steadypose.engines.foreign.claims import Claims
 from steadypose.engines.foreign.private import check_private, private_folder
 
 pytestmark = pytest.mark.posix("modes and links")
@@ -109,6 +110,21 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         replace_file(path, fail)
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
     assert path.read_text() == "old"
+
+
+def test_who_began_to_write_a_file_in_the_meantime_keeps_it(tmp_path: Path) -> None:
+    path, claims = tmp_path / "x", Claims()
+
+    def slowly(fresh: Path) -> None:
+        fresh.write_text("new")
+        claims.add(path)
+        path.write_text("another run's")
+
+    with pytest.raises(RecordError, match="is being written by another run"):
+        replace_file(path, slowly)
+    claims.release()
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+    assert path.read_text() == "another run's"
 
 
 def test_looking_whether_a_file_can_be_written_changes_nothing(tmp_path: Path) -> None:

@@ -35,6 +35,18 @@ def shell(line: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_what_is_opened_behind_a_closed_output_does_not_become_it() -> None:
+    code = (
+        "import os\nfrom steadypose.engines.wording import telling\n"
+        "for number in {}: os.close(number)\n"
+        "telling.open_closed_streams()\n"
+        "first = os.open(os.devnull, os.O_WRONLY)\nos._exit(10 + first)"
+    )
+    for closed in ((), (2,), (0, 1, 2)):
+        done = subprocess.run([sys.executable, "-c", code.format(closed)], cwd=ROOT, check=False)
+        assert done.returncode >= 13, closed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "redirected",

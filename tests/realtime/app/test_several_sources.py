@@ -134,6 +134,27 @@ def test_where_the_page_of_several_sources_is_is_told(
     assert re.search(r"^page: http://127\.0\.0\.1:\d+/", capsys.readouterr().err, re.MULTILINE)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_engine_of_several_sources_is_given_back_whatever_happens(
+    monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    def no_window(**_: object) -> None:
+        raise SourceError("no window", fix="none")
+
+    engine = FakeEngine()
+    monkeypatch.setattr(cli, "open_for", lambda _settings: None)
+    monkeypatch.setattr(cli, "_with_successors", lambda _taken, _settings: engine)
+    words = ("--source", "demo", "--source", "demo:2", "--headless", "--max-frames", "2")
+    if fails:
+        monkeypatch.setattr(cli, "open_display", no_window)
+        with pytest.raises(SourceError, match="no window"):
+            cli.run(settings_of(*words), Stop())
+    else:
+        assert cli.run(settings_of(*words), Stop()) == 0
+    with pytest.raises(EngineError, match="closed"):
+        engine.start(ONE)
+
+
 def test_a_source_that_breaks_leaves_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -184,6 +184,21 @@ def test_a_mistake_of_the_caller_replaces_nothing() -> None:
         engine.infer(np.zeros((1, 64, 48, 3), np.uint8))
 
 
+def test_who_goes_on_behind_the_end_opens_no_other_engine() -> None:
+    opened: list[FakeEngine] = []
+
+    def successor() -> FakeEngine:
+        opened.append(FakeEngine())
+        return opened[-1]
+
+    engine = RecoveringEngine(FakeEngine(), (successor,), say=print)
+    engine.close()
+    for begin in (engine.start, engine.infer):
+        with pytest.raises(EngineError, match="closed"):
+            begin(np.zeros((1, 64, 48, 3), np.uint8))
+    assert opened == []
+
+
 class Stumbling(FakeEngine):
     """Fails at its second batch, and never again."""
 

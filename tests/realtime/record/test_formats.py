@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import math
@@ -21,7 +22,7 @@ from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE, Pose, State
 from steadypose.realtime.record.formats import jsonl as lines
-from steadypose.realtime.record.formats.blocks import ReadState
+from steadypose.realtime.record.formats.blocks import Order, ReadState, make_block
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.parquet import ParquetSink
@@ -134,6 +135,29 @@ def test_a_recording_of_many_blocks_is_put_together(tmp_path: Path, name: str) -
     assert [e.frame for e in read_frames(ReadState(path)) if e.poses] == [
         e.frame for e in entries if e.poses
     ]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "twice"),
+    [
+        ([[(0, 1)], [(0, 2)], [(0, 1)]], (0, 1)),
+        ([[(0, 1), (0, 2)], [(0, 3)], [(0, 4), (0, 2)]], (0, 2)),
+        ([[(0, 1)], [(0, 2), (1, 2)], [(1, 1)]], None),  # who was there in the frame before
+        ([[(0, 1), (1, 2)], [(1, 1)], [(2, 1)], [(2, 2)]], None),
+    ],
+)
+def test_somebody_is_in_a_frame_once_however_many_blocks_it_takes(
+    blocks: list[list[tuple[int, int]]], twice: tuple[int, int] | None
+) -> None:
+    order = Order(Path("a.csv"))
+    with contextlib.ExitStack() as stack:
+        if twice is not None:
+            told = f"frame {twice[0]} has person {twice[1]} twice"
+            stack.enter_context(pytest.raises(RecordError, match=told))
+        for rows in blocks:
+            frame, person = np.array(rows, np.int64).T
+            numbers, state = np.zeros((len(rows), 17, 5)), np.ones((len(rows), 17), np.int8)
+            order.check(make_block(frame, frame / 30, person, numbers, state))
 
 
 @pytest.mark.parametrize("name", [*FORMATS, "all.parquet.journal"])

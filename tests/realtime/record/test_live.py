@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -368,6 +371,46 @@ def test_settings_that_somebody_has_made_for_lsl_are_kept(
     (tmp_path / "lsl_api.cfg").touch()
     lsl._be_quiet()
     assert len(replaced) == 1
+
+
+class FakeLsl:
+    """What is used of pylsl: streams that keep their samples."""
+
+    IRREGULAR_RATE, cf_double64 = 0.0, "double64"
+
+    def __init__(self) -> None:
+        self.streams: list[list[list[float]]] = []
+
+    def local_clock(self) -> float:
+        return time.perf_counter()
+
+    def set_config_content(self, _: str) -> None:
+        pass
+
+    def StreamInfo(self, *_: Any) -> Any:  # noqa: N802
+        element: Any = SimpleNamespace(append_child_value=lambda *_: None)
+        element.append_child = lambda _: element
+        return SimpleNamespace(desc=lambda: element)
+
+    def StreamOutlet(self, _: Any) -> Any:  # noqa: N802
+        samples: list[list[float]] = []
+        self.streams.append(samples)
+        return SimpleNamespace(push_sample=lambda sample, _taken_s: samples.append(sample))
+
+
+def test_who_has_a_stream_keeps_it_whoever_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeLsl()
+    monkeypatch.setitem(sys.modules, "pylsl", fake)
+    spec = find_spec("steadypose.realtime.record.live.lsl")
+    assert spec is not None
+    assert spec.loader is not None
+    lsl: Any = module_from_spec(spec)  # known to nobody else
+    spec.loader.exec_module(lsl)
+    channel = lsl.LslChannel("x", NAMES, persons=2, is_normalized=False)
+    for one in (message(0, 1, 2, 3), message(1, 3, 2), message(2, 1, 3, 2), message(3)):
+        channel.send(one)
+    heard = [[(sample[0], sample[1]) for sample in samples] for samples in fake.streams]
+    assert heard == [[(0, 1), (1, 3), (2, 3)], [(0, 2), (1, 2), (2, 2)]]
 
 
 def test_lsl_streams_carry_capture_times_and_describe_themselves() -> None:

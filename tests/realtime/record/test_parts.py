@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,9 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Tape:
-    """A sink that notes what happens to it; every item has 4 kB."""
+    """A sink that notes what happens to it; every item has 4 kB and takes ``steps``."""
+
+    steps = 1
 
     def __init__(self, path: Path) -> None:
         self.path, self.items, self.flushes, self.is_closed = path, list[float](), 0, False
@@ -28,7 +31,9 @@ class Tape:
     def rows(self) -> int:
         return len(self.items)
 
-    progress = rows
+    @property
+    def progress(self) -> int:
+        return self.steps
 
     @property
     def size_bytes(self) -> int:
@@ -94,3 +99,17 @@ def test_files_begin_on_a_grid_of_time_whatever_lies_between(
     times_s = [5.0, 6.0, 6.9, 7.0, 11.5, 12.9, 13.1]
     tapes, _ = written(monkeypatch, times_s, Limit(duration_s=2.0))
     assert [tape.items for tape in tapes] == [[5.0, 6.0, 6.9], [7.0], [11.5, 12.9], [13.1]]
+
+
+@pytest.mark.parametrize("steps", [0, 7])
+def test_each_part_that_is_ended_shows_that_the_disk_works(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Whoever waits for the rest gives up a disk on which nothing moves."""
+    monkeypatch.setattr(Tape, "steps", steps)
+    _, recorder = written(monkeypatch, [], Limit(size_bytes=1))
+    done: list[int] = []
+    for item in range(4):
+        recorder._add(float(item))
+        done.append(recorder._writer._progress())
+    assert all(after > before for before, after in pairwise(done))

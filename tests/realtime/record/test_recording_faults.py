@@ -6,9 +6,11 @@ import contextlib
 import errno
 import gc
 import os
+import sys
 import time
 import weakref
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -166,6 +168,17 @@ def test_no_output_may_be_written_over_the_model(tmp_path: Path, option: str) ->
     with pytest.raises(UsageError, match=r"mine\.onnx is read, by this run"):
         check_outputs(settings)
     assert model.read_bytes() == b"weights of a week"
+
+
+def test_a_video_that_cannot_be_encoded_is_told_before_the_run_and_not_at_its_first_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "steadypose.realtime.record.video", None)
+    check_outputs(Settings())
+    with pytest.raises(RecordError, match="a video needs av") as told:
+        check_outputs(replace(Settings(), video=tmp_path / "a.mp4"))
+    assert "pip install av" in told.value.fix
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("layout", ["wide", "long"])
@@ -399,6 +412,21 @@ def test_a_file_that_cannot_be_begun_is_left_and_may_be_begun_again(
         with pytest.raises(RecordError, match="disk is full"):
             Recorder[int](path, open_sink, time_of=float, limit=None, capacity=1, may_drop=False)
     assert closed == opened
+
+
+def test_a_video_that_cannot_be_begun_is_said_and_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def refuse(file: Any, *_: Any, **__: Any) -> None:
+        given.append(file)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(RecordError, match=r"cannot write video .*a\.mp4: Input/output error"):
+        VideoSink(tmp_path / "a.mp4", fps=30.0)
+    assert [file.closed for file in given] == [True]
 
 
 def test_a_video_that_could_not_be_ended_is_not_ended_again(tmp_path: Path) -> None:
