@@ -103,7 +103,8 @@ class FakeCuda:
 
     def pop(self) -> None:
         """Give a context back, which takes its error with it."""
-        self.calls.append(f"pop with {self.alive()} of TensorRT's objects alive")
+        alive = self.alive() + len(self.pinned)
+        self.calls.append(f"pop with {alive} things alive that need it")
         self.contexts -= 1
         if self.contexts == 0 and self.is_lost:
             self.queues.clear()
@@ -393,6 +394,12 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
                 raise LogicError("cuMemFree failed: unspecified launch failure")
             cuda.free(self._address)
 
+    def pagelocked(size: int, kind: Any) -> NDArray[Any]:
+        array, key = np.zeros(size, kind), cuda.handle()
+        cuda.pinned[key] = None  # it is freed with the array
+        weakref.finalize(array, cuda.pinned.pop, key)
+        return array
+
     def mem_alloc(size: int) -> Allocation:
         if "mem_alloc" in cuda.fails:
             raise LogicError("cuMemAlloc failed: out of memory")
@@ -407,7 +414,7 @@ def fake_pycuda(cuda: FakeCuda) -> dict[str, ModuleType]:
     driver: Any = ModuleType("pycuda.driver")
     driver.init = cuda.begin
     driver.Device, driver.Stream, driver.mem_alloc = Device, Stream, mem_alloc
-    driver.pagelocked_empty = np.zeros
+    driver.pagelocked_empty = pagelocked
     driver.memcpy_htod_async, driver.memcpy_dtoh_async = to_device, to_host
     package: Any = ModuleType("pycuda")
     package.driver = driver

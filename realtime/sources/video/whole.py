@@ -69,8 +69,8 @@ def _mp4(file: BinaryIO, size: int) -> Cut | None:
         if len(head) < 8:
             break
         length, next_kind = int.from_bytes(head[:4], "big"), head[4:8]
-        if length == 1 and len(head) == 16:
-            length = int.from_bytes(head[8:], "big")
+        if length == 1:  # that of a large box follows; where even that is cut, it is beyond all
+            length = int.from_bytes(head[8:].ljust(8, b"\xff"), "big")
         if length < 8 or not next_kind.isalnum():  # to the end of the file, or no box at all
             return None
         kind = next_kind

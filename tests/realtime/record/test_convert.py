@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -157,7 +158,9 @@ def test_a_height_turns_pixels_into_metres(tmp_path: Path) -> None:
     assert main([str(path), str(out), "--height", "1.75", "--person", "1"]) == 0
     head, _, _, xyz = parse_trc(out)
     assert head["Units"] == "m"
-    np.testing.assert_allclose(xyz[:, 1, 1], 1.75 * (0.936 - 0.039), atol=1e-4)
+    tall_m = 1.75 * (0.936 - 0.039)  # from ankles to eyes, 400 pixels
+    np.testing.assert_allclose(xyz[:, 1, 1], tall_m, atol=1e-4)
+    np.testing.assert_allclose(xyz[:, 0, 0], (100 + np.arange(60)) * tall_m / 400, atol=1e-4)
 
 
 def test_a_long_absence_is_a_gap_in_the_trc(tmp_path: Path) -> None:
@@ -165,6 +168,21 @@ def test_a_long_absence_is_a_gap_in_the_trc(tmp_path: Path) -> None:
     assert main([str(path), str(tmp_path / "walk.trc")]) == 0
     _, _, _, xyz = parse_trc(tmp_path / "walk.trc")
     assert np.isnan(xyz[:, 0, 0]).tolist() == [60 <= i < 80 for i in range(100)]
+
+
+def test_frames_that_a_camera_dropped_are_no_gap_but_two_in_a_row_are(tmp_path: Path) -> None:
+    path = record(tmp_path / "long.csv", walking(30, dropped=(8, 20, 21)))
+    assert main([str(path), str(tmp_path / "walk.trc")]) == 0
+    _, _, _, xyz = parse_trc(tmp_path / "walk.trc")
+    assert np.flatnonzero(np.isnan(xyz[:, 0, 0])).tolist() == [20, 21]
+
+
+def test_who_comes_late_is_in_the_trc_from_then_on_and_no_longer_than_seen(tmp_path: Path) -> None:
+    entries = [replace(entry, time_s=entry.time_s + 500.0) for entry in walking(30)]
+    path = record(tmp_path / "long.csv", entries)
+    assert main([str(path), str(tmp_path / "walk.trc")]) == 0
+    _, _, time_s, _ = parse_trc(tmp_path / "walk.trc")
+    np.testing.assert_allclose(time_s, 500.0 + np.arange(30) / 30, atol=1e-4)
 
 
 def test_opensim_itself_reads_the_trc(tmp_path: Path) -> None:
@@ -404,7 +422,20 @@ def test_pictures_that_are_minutes_apart_still_have_a_rate_in_a_trc(
     assert _rate(track) == pytest.approx(rate_hz)
 
 
-def test_times_that_stand_still_have_no_rate_and_that_is_said() -> None:
-    track: Any = SimpleNamespace(time_s=np.full(4, 2.0), frame=np.arange(4), person=7)
+@pytest.mark.parametrize(("last_s", "rate_hz"), [(0.14, 9.57), (0.16, 10.0), (0.04, 10.0)])
+def test_a_step_that_is_more_than_half_longer_or_shorter_than_most_does_not_count_for_the_rate(
+    last_s: float, rate_hz: float
+) -> None:
+    time_s = np.append(0.1 * np.arange(9), 0.8 + last_s)
+    track: Any = SimpleNamespace(time_s=time_s, frame=np.arange(10), person=1)
+    assert _rate(track) == pytest.approx(rate_hz)
+
+
+@pytest.mark.parametrize("step_s", [0.0, 0.8e-4])
+def test_times_that_stand_still_have_no_rate_and_that_is_said(step_s: float) -> None:
+    time_s = 2.0 + step_s * np.arange(4)
+    track: Any = SimpleNamespace(time_s=time_s, frame=np.arange(4), person=7)
     with pytest.raises(RecordError, match="the times of person 7 do not grow"):
         _rate(track)
+    track.time_s = 2.0 + 1.5e-4 * np.arange(4)  # of a very fast camera
+    assert _rate(track) == pytest.approx(6666.67)

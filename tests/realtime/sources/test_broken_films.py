@@ -348,6 +348,8 @@ def test_a_film_that_ends_behind_the_head_of_a_fragment_is_cut_off_before_its_fr
     for content, wanted in (
         (head + moof + more, Cut(has_frames=True)),
         (head + moof + box(b"mdat", 50) + more, None),
+        (head + moof + box(b"mdat", 0), None),
+        (head + b"\0\0\0\1mdat" + more, Cut(has_frames=True)),
         (head + more, None),
     ):
         path = tmp_path / "a.mp4"
