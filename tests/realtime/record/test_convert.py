@@ -18,7 +18,7 @@ from steadypose.realtime.convert import main
 from steadypose.realtime.datatypes import FloatArray, Pose, State
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import read_recording
-from steadypose.realtime.record.formats.trc import _rate
+from steadypose.realtime.record.formats.trc import _rate, resample
 from tests.realtime.record.test_formats import FORMATS, HEAD, LONG, assert_same, random_run, record
 
 # OpenPose, doc/02_output.md, typed from there and not from our table.
@@ -183,6 +183,38 @@ def test_who_comes_late_is_in_the_trc_from_then_on_and_no_longer_than_seen(tmp_p
     assert main([str(path), str(tmp_path / "walk.trc")]) == 0
     _, _, time_s, _ = parse_trc(tmp_path / "walk.trc")
     np.testing.assert_allclose(time_s, 500.0 + np.arange(30) / 30, atol=1e-4)
+
+
+def test_of_several_people_a_trc_has_the_one_who_is_there_longest(tmp_path: Path) -> None:
+    entries = walking(30)
+    for index in range(5, 12):  # somebody passes by in front
+        entry = entries[index]
+        passer = replace(entry.poses[0], xy=entry.poses[0].xy + 300.0, track_id=2)
+        entries[index] = replace(entry, poses=[passer, *entry.poses])
+    path = record(tmp_path / "long.csv", entries)
+    assert main([str(path), str(tmp_path / "walk.trc")]) == 0
+    _, _, time_s, xyz = parse_trc(tmp_path / "walk.trc")
+    assert len(time_s) == 30
+    np.testing.assert_allclose(xyz[:, 0, 0], 100 + np.arange(30), atol=0.05)
+
+
+def test_between_two_frames_a_marker_lies_on_the_straight_line() -> None:
+    time_s = np.array([1.0, 1.1, 1.25, 1.3])
+    xy = np.stack((10 * time_s, 3 - time_s), axis=1)
+    at_s = np.array([1.0, 1.02, 1.09, 1.1, 1.2, 1.24, 1.3])
+    found = resample(time_s, xy, at_s, longest_s=0.2)
+    np.testing.assert_allclose(found, np.stack((10 * at_s, 3 - at_s), axis=1))
+    assert np.isnan(resample(time_s, xy, at_s, longest_s=0.12)[4:6]).all()
+
+
+@pytest.mark.parametrize(("off_s", "is_there"), [(0.00015, True), (0.00025, False)])
+def test_a_marker_is_there_at_its_frame_although_it_is_lost_in_the_next(
+    off_s: float, *, is_there: bool
+) -> None:
+    """Recorded times have four decimals, the samples of a rate have more."""
+    time_s, x = np.array([0.0, 0.1, 0.2]), np.array([np.nan, 5.0, np.nan])
+    found = resample(time_s, x, np.array([0.1 - off_s, 0.1 + off_s]), longest_s=1.0)
+    np.testing.assert_array_equal(found, 5.0 if is_there else np.nan)
 
 
 def test_opensim_itself_reads_the_trc(tmp_path: Path) -> None:

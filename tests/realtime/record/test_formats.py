@@ -22,7 +22,7 @@ from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE, Pose, State
 from steadypose.realtime.record.formats import jsonl as lines
-from steadypose.realtime.record.formats.blocks import Order, ReadState, make_block
+from steadypose.realtime.record.formats.blocks import Block, Order, ReadState, make_block
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.parquet import ParquetSink
@@ -155,9 +155,22 @@ def test_somebody_is_in_a_frame_once_however_many_blocks_it_takes(
             told = f"frame {twice[0]} has person {twice[1]} twice"
             stack.enter_context(pytest.raises(RecordError, match=told))
         for rows in blocks:
-            frame, person = np.array(rows, np.int64).T
-            numbers, state = np.zeros((len(rows), 17, 5)), np.ones((len(rows), 17), np.int8)
-            order.check(make_block(frame, frame / 30, person, numbers, state))
+            order.check(block_of(rows))
+
+
+def block_of(rows: list[tuple[int, int]], *, later_s: float = 0.0) -> Block:
+    """Frame and person of each row; 30 frames a second."""
+    frame, person = np.array(rows, np.int64).T
+    numbers, state = np.zeros((len(rows), 17, 5)), np.ones((len(rows), 17), np.int8)
+    return make_block(frame, frame / 30 + later_s, person, numbers, state)
+
+
+def test_a_frame_has_one_time_also_where_it_goes_on_in_the_next_block() -> None:
+    order = Order(Path("a.csv"))
+    order.check(block_of([(0, 1), (1, 1)]))
+    order.check(block_of([(1, 2), (2, 1)]))
+    with pytest.raises(RecordError, match="frame 2 has two times"):
+        order.check(block_of([(2, 2), (3, 1)], later_s=0.01))
 
 
 @pytest.mark.parametrize("name", [*FORMATS, "all.parquet.journal"])
@@ -291,6 +304,7 @@ DAMAGED = [
     (WIDE + "1.5,0.1,1,0.5,1,2,0.5,3,4,0.5\n", "line 3: frame, time_s or person is missing"),
     (WIDE + "1,,1,0.5,1,2,0.5,3,4,0.5\n", "line 3: frame, time_s or person is missing"),
     (WIDE + WIDE.splitlines()[1] + "\n", "frame 0 has person 1 twice"),
+    (WIDE + "0,0.5,2,0.5,1,2,0.5,3,4,0.5\n", "frame 0 has two times"),
     (GOOD + "1,0.0,1,nose,1,2,0.5,1,2,measured\n", "line 4: 'nose' is no keypoint"),
     (GOOD + "1,0.0,1,a,1,2,0.5,1,2,guessed\n", "line 4: 'guessed' is no state"),
     (GOOD + "1,0.0,1,a,1,2,zero,1,2,lost\n", "line 4: 'zero' in column score is not a number"),

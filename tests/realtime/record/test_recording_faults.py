@@ -427,6 +427,8 @@ def test_a_video_that_cannot_be_begun_is_said_and_leaves_no_file_open(
     with pytest.raises(RecordError, match=r"cannot write video .*a\.mp4: Input/output error"):
         VideoSink(tmp_path / "a.mp4", fps=30.0)
     assert [file.closed for file in given] == [True]
+    with pytest.raises(RecordError, match=r"cannot write video .*a\.mp4: No such file"):
+        VideoSink(tmp_path / "none" / "a.mp4", fps=30.0)
 
 
 def test_a_video_that_could_not_be_ended_is_not_ended_again(tmp_path: Path) -> None:

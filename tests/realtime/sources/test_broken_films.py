@@ -180,6 +180,8 @@ def test_only_a_file_that_was_written_to_in_the_last_ten_seconds_is_watched(
     monkeypatch.setattr(ending, "_wall_clock_s", lambda: written_s + ago_s)
     assert not ending.is_growing(path)
     assert len(naps) == is_watched
+    path.unlink()
+    assert not ending.is_growing(path)
 
 
 def test_a_film_that_was_cut_long_ago_is_cut_and_nobody_waits_for_more(
