@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,28 @@ def test_a_model_whose_graph_has_another_size_than_its_spec_is_refused(tmp_path:
     for backend in ("auto", "openvino", "onnxruntime"):
         with pytest.raises(EngineError, match="failed on a batch"):
             registry.open_engine(path, backend=backend, options=FP32)
+
+
+def test_onnxruntime_takes_the_threads_that_it_is_given_and_lets_go_of_them_between_frames(
+    tiny_path: Path,
+) -> None:
+    options = replace(FP32, threads=2)
+    engine: Any = registry.open_engine(tiny_path, backend="onnxruntime", options=options).engine
+    settings = engine._session.get_session_options()
+    assert (settings.intra_op_num_threads, settings.inter_op_num_threads) == (2, 1)
+    assert settings.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    engine.close()
+
+
+def test_openvino_answers_one_frame_as_soon_as_it_can_and_holds_no_core(tiny_path: Path) -> None:
+    engine: Any = registry.open_engine(tiny_path, backend="openvino", options=FP32).engine
+    found = {
+        name: engine._compiled.get_property(name)
+        for name in ("PERFORMANCE_HINT", "NUM_STREAMS", "ENABLE_CPU_PINNING")
+    }
+    assert str(found["PERFORMANCE_HINT"]).endswith("LATENCY")
+    assert (str(found["NUM_STREAMS"]), found["ENABLE_CPU_PINNING"]) == ("1", False)
+    engine.close()
 
 
 def test_openvino_reports_the_precision_it_built(tiny_path: Path) -> None:

@@ -294,11 +294,12 @@ def test_a_frame_without_a_time_of_presentation_is_shown_as_long_after_decoding_
     stamps: list[tuple[int | None, int | None]],
     wanted: list[int | None],
 ) -> None:
-    film: Any = SimpleNamespace(stream=SimpleNamespace(time_base=Fraction(1, 25)))
+    film: Any = SimpleNamespace(stream=SimpleNamespace(time_base=Fraction(1001, 30_000)))
     images = ((index, pts, dts) for index, (pts, dts) in enumerate(stamps))
     found = list(_timed(images, film, Tally(first_dts=first_dts)))
     assert found == [
-        (index, None if ticks is None else ticks / 25) for index, ticks in enumerate(wanted)
+        (index, None if ticks is None else ticks * 1001 / 30_000)
+        for index, ticks in enumerate(wanted)
     ]
 
 
