@@ -27,6 +27,7 @@ from steadypose.realtime.sources.opening import (
 )
 from steadypose.realtime.sources.pictures import is_too_large
 from steadypose.realtime.sources.video import film
+from steadypose.realtime.sources.video.container import Input
 from tests.support.drawn import write_picture
 from tests.support.films import corners, even, listed, scene, watch, write
 
@@ -311,6 +312,32 @@ def test_a_frame_that_grows_beyond_all_bounds_is_left_out(
     assert len(seen.times_s) == 9
     assert seen.error is not None
     assert "9 of 18 frames are lost" in seen.error.what
+
+
+@pytest.mark.parametrize(
+    ("average", "guessed", "fps"),
+    [
+        (Fraction(30_000, 1001), Fraction(25), 29.97003),
+        (None, Fraction(25), 25.0),
+        (Fraction(0), Fraction(25), 25.0),
+        (Fraction(90_000), Fraction(25), 25.0),  # the ticks of its clock
+        (Fraction(90_000), None, 30.0),
+        (Fraction(4000), None, 4000.0),
+        (Fraction(1, 60), None, 1 / 60),  # a picture a minute
+        (Fraction(1, 600), None, 1 / 600),
+        (Fraction(1, 1500), None, 30.0),
+    ],
+)
+def test_the_rate_of_a_film_is_one_that_a_film_can_have(
+    average: Fraction | None, guessed: Fraction | None, fps: float
+) -> None:
+    stream = SimpleNamespace(average_rate=average, guessed_rate=guessed)
+    container = SimpleNamespace(duration=2_500_000)
+    given = Input(container, stream, "a.mp4", None, 0, "cpu")
+    assert given.fps == pytest.approx(fps)
+    assert given.duration_s == 2.5
+    container.duration = -1
+    assert given.duration_s is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -83,6 +84,29 @@ def test_times_that_begin_again_go_on(begin_s: float) -> None:
     found, notes = given_out([*even(10, begin_s=begin_s), *even(10, begin_s=1.4 * (begin_s > 0))])
     assert found == pytest.approx(even(20, begin_s=begin_s))
     assert notes.restarts == 1
+
+
+def test_what_begins_again_goes_on_at_the_pace_that_was_seen_not_at_the_one_that_was_promised() -> (
+    None
+):
+    found, notes = given_out([*even(10, rate=10.0), *even(10, rate=10.0)], fps=30.0)
+    assert found == pytest.approx(even(20, rate=10.0))
+    assert notes.restarts == 1
+
+
+def test_frames_of_absurd_times_are_shown_as_they_come_and_do_not_pile_up() -> None:
+    taken = 0
+
+    def frames() -> Iterator[tuple[int, float]]:
+        nonlocal taken
+        for index in range(60):
+            taken += 1
+            absurd_s = 1e5 + (-1) ** index * 1e4 * (60 - index)
+            yield index, index / 30 if index < 5 else absurd_s
+
+    waited = [taken - index for index, _ in rising(frames(), step_s=1 / 30, notes=TimeNotes())]
+    assert len(waited) == 60
+    assert max(waited) <= 9
 
 
 @pytest.mark.parametrize("count", [1, 4, 20])
