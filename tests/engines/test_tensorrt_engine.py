@@ -540,6 +540,30 @@ def test_what_makes_an_engine_stale_is_named(tmp_path: Path, now: Present, messa
     assert "--auto-build" in caught.value.fix
 
 
+def test_of_engines_that_fit_the_quicker_precision_counts_and_then_the_newest(
+    tmp_path: Path,
+) -> None:
+    order = ("fp16", "tf32", "fp32", "fp8")  # of the last this program knows nothing
+    days = {"fp16": (2, 1), "tf32": (3,), "fp32": (4,), "fp8": (5,)}
+    for precision in order:
+        for day in days[precision]:
+            info = replace(INFO, precision=precision, built_at=f"2026-01-0{day}T00:00:00+00:00")
+            write_engine(tmp_path / f"{day}.engine", b"plan", info)
+    for day in (2, 1, 3, 4, 5):
+        path, _ = find_engine(Path("m.onnx"), NOW, folder=tmp_path)
+        assert path.name == f"{day}.engine"
+        sidecar_of(path).unlink()
+
+
+def test_an_engine_of_another_model_is_not_called_the_nearest(tmp_path: Path) -> None:
+    other = replace(INFO, spec=replace(TINY_SPEC, name="other"), onnx_sha256="cd" * 32)
+    write_engine(tmp_path / other.file_name(), b"plan", other)
+    now = replace(NOW, spec=TINY_SPEC, onnx_sha256=INFO.onnx_sha256)
+    with pytest.raises(StaleEngineError, match="no TensorRT engine") as caught:
+        find_engine(Path("m.onnx"), now, folder=tmp_path)
+    assert caught.value.what.endswith("with tensorrt 10.3.0")
+
+
 def test_half_precision_is_taken_before_others_and_damaged_neighbours_are_ignored(
     tmp_path: Path,
 ) -> None:

@@ -94,6 +94,42 @@ def test_a_receiver_that_blocks_for_ever_does_not_keep_the_run() -> None:
     channel.gate.set()
 
 
+def test_a_receiver_that_has_waited_for_nothing_learns_all_the_same_that_it_is_over() -> None:
+    channel = Kept()
+    channel.gate.set()
+    sender = Sender(channel, lambda message: message)
+    for index in range(2):
+        sender.offer(message(index))
+        while sender.sent <= index:
+            time.sleep(0.001)
+    time.sleep(0.01)  # the thread waits for another
+    sender.close()
+    assert channel.is_closed
+    assert sender.describe() == "--kept (2 sent)"
+
+
+def test_a_channel_that_waits_for_a_frame_takes_no_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds, send = [0], Sender._send_waiting
+
+    def counted(sender: Sender) -> None:
+        rounds[0] += 1
+        send(sender)
+
+    monkeypatch.setattr(Sender, "_send_waiting", counted)
+    channel = Kept()
+    channel.gate.set()
+    sender = Sender(channel, lambda message: message)
+    assert sender.describe() == "--kept (0 sent)"
+    sender.offer(message(0))
+    while sender.sent < 1:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    sender.close()
+    assert rounds[0] <= 3
+
+
 def test_what_breaks_in_a_channel_is_told_at_the_end_and_ends_nothing() -> None:
     class Broken(Kept):
         def send(self, message: Message) -> None:

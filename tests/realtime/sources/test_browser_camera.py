@@ -52,7 +52,13 @@ def test_what_a_page_sends_that_is_no_jpeg_is_never_decoded(
     jpeg, png = (cv2.imencode(suffix, GRAY)[1].tobytes() for suffix in (".jpg", ".png"))
     sent = iter([(png, 1.0), (b"", 2.0), (jpeg[:30], 3.0), (jpeg, 4.0)])
     inlet = Inlet()
-    monkeypatch.setattr(inlet, "take", lambda _timeout_s: next(sent, None))
+    waits: list[float] = []
+
+    def take(wait_s: float) -> tuple[bytes, float] | None:
+        waits.append(wait_s)
+        return next(sent, None)
+
+    monkeypatch.setattr(inlet, "take", take)
     looked_at, decode = list[int](), browser.decode_picture
 
     def spy(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
@@ -66,3 +72,5 @@ def test_what_a_page_sends_that_is_no_jpeg_is_never_decoded(
     assert (found[0].shape, found[1]) == (GRAY.shape, 4.0)
     assert looked_at == [30, len(jpeg)]
     assert device.read() is None
+    assert max(waits) <= 1.0
+    assert waits[-1] > 0.0

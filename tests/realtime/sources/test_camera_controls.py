@@ -18,11 +18,13 @@ from steadypose.engines.errors import SourceError, UsageError
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.sources.camera import CameraMode, open_camera
 from steadypose.realtime.sources.capture.controls import (
+    Control,
     controls_of,
     set_controls,
     set_properties,
     why_slow,
 )
+from steadypose.realtime.sources.capture.pace import Pace
 from steadypose.realtime.sources.live import LiveSource
 from tests.support.cameras import DirectShow
 
@@ -232,6 +234,31 @@ def test_half_the_rate_is_a_note_where_the_cause_is_known(
         source.read(1.0)
     source.close()
     assert source.remarks == remarks
+
+
+@pytest.mark.parametrize(("begin_hz", "then_hz", "is_told"), [(15, 30, 0), (30, 15, 1)])
+def test_a_camera_that_finds_its_exposure_first_is_not_called_slow(
+    begin_hz: int, then_hz: int, *, is_told: int
+) -> None:
+    pace, time_s, told = Pace(30.0), 0.0, 0
+    for hz in (*[begin_hz] * 46, *[then_hz] * 60):
+        time_s += 1 / hz
+        told += pace.is_slow(time_s)
+    assert told == is_told
+
+
+def test_a_button_of_a_camera_has_no_value_that_could_be_told() -> None:
+    button = Control(1, "white_balance_once", 4, 0, 0, None, {}, is_inactive=False)
+    assert button.title == "white_balance_once: push"
+
+
+def test_of_a_menu_with_gaps_only_what_is_in_it_can_be_chosen() -> None:
+    menu = {1: "Manual Mode", 3: "Aperture Priority Mode"}
+    control = Control(1, "auto_exposure", 3, 0, 3, 3, menu, is_inactive=False)
+    assert [control.parse(text) for text in ("1", "3", "manual mode")] == [1, 3, 1]
+    for text in ("0", "2", "4"):
+        with pytest.raises(UsageError, match=f"auto_exposure={text} is not possible"):
+            control.parse(text)
 
 
 def test_a_device_without_a_reason_needs_none() -> None:
