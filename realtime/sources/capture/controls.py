@@ -193,7 +193,7 @@ def set_properties(capture: cv2.VideoCapture, given: Given) -> None:
     for name, text in given:
         prop = getattr(cv2, f"CAP_PROP_{name.upper()}", None)
         if prop is None:
-            raise _unknown(name, [known for known in _COMMON if hasattr(cv2, f"CAP_PROP_{known}")])
+            raise _unknown(name, _COMMON)
         try:
             is_set = capture.set(prop, float(text))
         except ValueError:
@@ -206,13 +206,13 @@ def set_properties(capture: cv2.VideoCapture, given: Given) -> None:
             )
 
 
-_COMMON = ("BRIGHTNESS", "CONTRAST", "EXPOSURE", "AUTO_EXPOSURE", "FOCUS", "AUTOFOCUS", "GAIN")
+_COMMON = ("brightness", "contrast", "exposure", "auto_exposure", "focus", "autofocus", "gain")
 
 
-def _unknown(name: str, known: list[str]) -> UsageError:
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
     near = difflib.get_close_matches(name.casefold(), known, n=3) or known[:12]
     fix = f"it has {', '.join(near)}; --doctor lists all" if known else "leave it out"
-    return UsageError(f"the camera has no control {name!r}", fix=fix.lower())
+    return UsageError(f"the camera has no control {name!r}", fix=fix)
 
 
 def why_slow(node: Path) -> str | None:

@@ -18,6 +18,7 @@ from steadypose.engines.errors import SourceError, UsageError
 from steadypose.realtime.command.options.command_line import build_parser, to_settings
 from steadypose.realtime.sources.camera import CameraMode, open_camera
 from steadypose.realtime.sources.capture.controls import (
+    _COMMON,
     Control,
     controls_of,
     set_controls,
@@ -186,6 +187,41 @@ def test_elsewhere_opencv_sets_what_it_knows_by_these_names(
     ):
         with pytest.raises(UsageError, match=what):
             set_properties(Camera(), (given,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "fix"),
+    [
+        ("Brightnes", "it has brightness; --doctor lists all"),
+        ("zoom", "it has brightness, auto_exposure, exposure_time_absolute, "
+                 "exposure_dynamic_framerate; --doctor lists all"),
+    ],
+)  # fmt: skip
+def test_a_control_that_is_misspelt_is_told_the_nearest_name_and_another_some(
+    webcam: Webcam, typed: str, fix: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        set_controls(NODE, ((typed, "1"),))
+    assert caught.value.fix == fix
+    webcam.told.clear()
+    with pytest.raises(UsageError) as caught:
+        set_controls(NODE, ((typed, "1"),))
+    assert caught.value.fix == "leave it out"
+
+
+def test_opencvs_names_are_told_as_they_are_typed() -> None:
+    for typed, told in (("Brightnes", "brightness"), ("zzz", "brightness, contrast, exposure, ")):
+        with pytest.raises(UsageError) as caught:
+            set_properties(DirectShow(), ((typed, "1"),))  # type: ignore[arg-type]
+        assert caught.value.fix.startswith(f"it has {told}")
+    for name in _COMMON:
+        assert hasattr(cv2, f"CAP_PROP_{name.upper()}"), name
+
+
+def test_a_camera_of_which_nothing_is_asked_need_not_tell_its_controls(tmp_path: Path) -> None:
+    set_controls(tmp_path / "none", ())
+    with pytest.raises(SourceError, match="tells no controls"):
+        set_controls(tmp_path / "none", (("gain", "1"),))
 
 
 def test_the_cause_of_a_slow_camera_is_its_automatic_exposure(webcam: Webcam) -> None:
