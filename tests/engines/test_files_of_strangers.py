@@ -272,3 +272,31 @@ def test_the_sentence_about_a_spec_reaches_the_user(tmp_path: Path) -> None:
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelFileError, match="deeply"):
         read_spec(path)
+
+
+def test_a_text_may_have_so_many_bytes_and_not_one_more(tmp_path: Path) -> None:
+    for read, text in ((read_json, '{"a":1}'), (read_toml, "a = 1\n")):
+        path = tmp_path / "x"
+        path.write_text(text.ljust(100))
+        assert read(path, most_bytes=100) == {"a": 1}
+        with pytest.raises(ValueError, match="more than 99"):
+            read(path, most_bytes=99)
+
+
+def test_a_mark_of_windows_before_a_text_is_no_fault(tmp_path: Path) -> None:
+    for read, text in ((read_json, '{"a":1}'), (read_toml, "a = 1\n")):
+        (tmp_path / "x").write_text(text, encoding="utf-8-sig")
+        assert read(tmp_path / "x") == {"a": 1}
+    assert parse_json('\ufeff{"a":1}') == {"a": 1}
+
+
+def test_whole_numbers_go_as_far_as_sixty_three_bits() -> None:
+    far = 2**63
+    assert parse_json(f"[{far}, {-far}]") == [far, -far]
+    for number in (far + 1, -far - 1):
+        with pytest.raises(ValueError, match="too large"):
+            parse_json(str(number))
+        assert parse_json(str(number), is_number_checked=False) == number
+    with pytest.raises(ValueError, match="no number"):
+        parse_json("[1e999]")
+    assert parse_json("1e999", is_number_checked=False) == float("inf")
