@@ -179,6 +179,23 @@ def test_video_keeps_the_true_time_of_every_frame(tmp_path: Path) -> None:
     assert recorder.rows == 5
 
 
+@pytest.mark.parametrize("fps", [29.97, 15.0])
+def test_a_video_says_its_rate_and_can_be_entered_at_every_second(
+    tmp_path: Path, fps: float
+) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", fps=fps)
+    for index in range(40):
+        sink.add((lambda: np.full((48, 64, 3), 90, np.uint8), index / fps))
+    sink.close()
+    with av.open(str(tmp_path / "a.mp4")) as film:
+        stream = film.streams.video[0]
+        assert float(stream.codec_context.framerate) == pytest.approx(fps)
+        assert stream.codec_context.pix_fmt == "yuv420p"  # what every player takes
+        keys = [float(p.pts * p.time_base) for p in film.demux(video=0) if p.is_keyframe]
+    assert keys == pytest.approx([round(fps) * n / fps for n in range(len(keys))], abs=1e-3)
+    assert len(keys) == -(-40 // round(fps))
+
+
 def test_video_survives_a_change_of_frame_size(tmp_path: Path) -> None:
     recorder = record_video(tmp_path / "out.mp4", fps=30, is_live=False)
     recorder.put((lambda: np.zeros((90, 120, 3), np.uint8), 0.0))
