@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,6 +59,22 @@ def test_only_a_command_of_ours_is_ended_hard_and_only_where_there_is_no_answer(
             answer_within(lambda: go_on.wait(10), 0.01)
     go_on.set()
     assert ends == ([patience._end] if is_command and not answers else [])
+
+
+def test_what_takes_a_moment_is_waited_for_on_a_thread_that_keeps_no_program() -> None:
+    def work() -> bool:
+        time.sleep(0.05)
+        return threading.current_thread().daemon
+
+    assert answer_within(work, 1000.0)
+
+
+def test_what_fails_says_so_itself_and_is_not_called_slow() -> None:
+    def fail() -> None:
+        raise EngineError("out of memory", fix="none")
+
+    with pytest.raises(EngineError, match="out of memory"):
+        answer_within(fail, 1000.0)
 
 
 def test_a_network_has_five_minutes_for_its_first_answer(

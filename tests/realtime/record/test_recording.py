@@ -205,6 +205,55 @@ def test_video_survives_a_change_of_frame_size(tmp_path: Path) -> None:
     assert len(video_times(tmp_path / "out.mp4")) == 3
 
 
+def shown(path: Path, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as a video of it shows it."""
+    sink = VideoSink(path, fps=30)
+    sink.add((lambda: image, 0.0))
+    sink.close()
+    with av.open(str(path)) as film:
+        return next(film.decode(video=0)).to_ndarray(format="bgr24")
+
+
+def test_a_picture_with_odd_sides_loses_its_last_row_and_column_and_is_not_blurred(
+    tmp_path: Path,
+) -> None:
+    image = np.zeros((49, 65, 3), np.uint8)
+    image[:, (np.arange(65) // 4) % 2 == 1] = 220
+    found = shown(tmp_path / "a.mp4", image)
+    assert found.shape == (48, 64, 3)
+    assert np.abs(found.astype(int) - image[:48, :64]).mean() < 8
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_camera_that_comes_back_larger_is_shown_whole_in_the_same_film(
+    tmp_path: Path, axis: int
+) -> None:
+    small = np.full((48, 64, 3), 40, np.uint8)
+    large = np.concatenate((small, np.full_like(small, 210)), axis=axis)
+    sink = VideoSink(tmp_path / "a.mp4", fps=30)
+    sink.add((lambda: small, 0.0))
+    sink.add((lambda: large, 0.1))
+    sink.close()
+    with av.open(str(tmp_path / "a.mp4")) as film:
+        *_, found = (frame.to_ndarray(format="bgr24") for frame in film.decode(video=0))
+    assert found.shape == small.shape
+    dark, bright = np.split(found, 2, axis=axis)
+    assert dark.mean() < 50
+    assert bright.mean() > 200
+
+
+@pytest.mark.parametrize("hw", [(1, 64), (64, 1)])
+def test_a_picture_of_a_single_line_is_shown_twice_as_thick(
+    tmp_path: Path, hw: tuple[int, int]
+) -> None:
+    image = np.where(np.arange(64) < 32, 40, 210).astype(np.uint8).reshape(*hw, 1)
+    image = np.repeat(image, 3, axis=2)
+    found = shown(tmp_path / "a.mp4", image)
+    wanted = np.repeat(image, 2, axis=hw.index(1))
+    assert found.shape == wanted.shape
+    assert np.abs(found.astype(int) - wanted).mean() < 8
+
+
 @pytest.mark.parametrize("hw", [(1, 1), (1, 40), (40, 1), (3, 3)])
 def test_a_video_of_the_smallest_pictures_is_written(tmp_path: Path, hw: tuple[int, int]) -> None:
     sink = VideoSink(tmp_path / "a.mp4", fps=30)

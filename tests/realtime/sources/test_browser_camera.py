@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from steadypose.realtime.sources import browser
 from steadypose.realtime.sources.browser import BrowserDevice, Inlet
+from steadypose.realtime.sources.pictures import decode_picture
 
 GRAY = np.full((48, 64, 3), 90, np.uint8)
 
@@ -59,11 +60,11 @@ def test_what_a_page_sends_that_is_no_jpeg_is_never_decoded(
         return next(sent, None)
 
     monkeypatch.setattr(inlet, "take", take)
-    looked_at, decode = list[int](), browser.decode_picture
+    looked_at = list[int]()
 
     def spy(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         looked_at.append(data.size)
-        return decode(data)
+        return decode_picture(data)
 
     monkeypatch.setattr(browser, "decode_picture", spy)
     device = BrowserDevice(inlet)

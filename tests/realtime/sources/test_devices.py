@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from steadypose.engines.errors import SourceError
@@ -76,6 +77,63 @@ def test_what_a_camera_has_already_is_not_asked_again() -> None:
 def test_a_rate_that_cannot_be_is_thirty(told: float, fps: float) -> None:
     camera: Any = Capture(FPS=told)
     assert fps_of(camera) == fps
+
+
+class Slow:
+    """Waits for a picture until 10 s, and takes two seconds to make it out."""
+
+    def __init__(self, backend: str, picture: object, *, driver_s: float = 9.9) -> None:
+        self.now_s, self.driver_s = 5.0, driver_s
+        self._backend, self._picture = backend, picture
+
+    def getBackendName(self) -> str:  # noqa: N802
+        return self._backend
+
+    def grab(self) -> bool:
+        self.now_s = 10.0
+        return True
+
+    def retrieve(self) -> tuple[bool, object]:
+        self.now_s = 12.0
+        return self._picture is not None, self._picture
+
+    def get(self, prop: int) -> float:
+        assert prop == cv2.CAP_PROP_POS_MSEC
+        return self.driver_s * 1e3
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+
+@pytest.mark.parametrize(
+    ("backend", "driver_s", "taken_s"),
+    [
+        ("MSMF", 9.9, 10.0),
+        ("AVFOUNDATION", 9.9, 10.0),
+        ("DSHOW", 9.9, 12.0),
+        ("V4L2", 9.9, 9.9),
+        ("V4L2", 9.01, 9.01),
+        ("V4L2", 8.99, 10.0),  # another clock than ours
+        ("V4L2", 10.1, 10.0),
+        ("V4L2", 0.0, 10.0),
+    ],
+)
+def test_the_time_that_it_takes_to_make_a_picture_out_is_part_of_its_age(
+    monkeypatch: pytest.MonkeyPatch, backend: str, driver_s: float, taken_s: float
+) -> None:
+    camera: Any = Slow(backend, np.ones((2, 2, 3), np.uint8), driver_s=driver_s)
+    monkeypatch.setattr("steadypose.realtime.sources.capture.device.time", camera)
+    found = CvDevice(camera, "camera 0", 30.0).read()
+    assert found is not None
+    assert found[1] == pytest.approx(taken_s)
+
+
+@pytest.mark.parametrize("picture", [None, np.empty((0, 0, 3), np.uint8)])
+def test_a_picture_that_cannot_be_made_out_is_none(picture: object) -> None:
+    camera: Any = Slow("MSMF", picture)
+    assert CvDevice(camera, "camera 0", 30.0).read() is None
+    one: Any = Slow("MSMF", np.full((1, 1, 1), 7, np.uint8))
+    assert CvDevice(one, "camera 0", 30.0).read() is not None
 
 
 def test_a_camera_that_is_closed_is_given_back() -> None:
