@@ -354,8 +354,48 @@ def test_pressing_record_without_file_names_makes_some(
     outputs.write_poses(make_frame(0), [make_pose()])
     outputs.write_picture(lambda: make_frame(0).image_bgr, 0.0)
     outputs.close()
-    assert len(list((tmp_path / "out").glob("steadypose-*.csv"))) == 1
-    assert len(list((tmp_path / "out").glob("steadypose-*.mp4"))) == 1
+    (table,) = (tmp_path / "out").glob("steadypose-*.csv")
+    (video,) = (tmp_path / "out").glob("steadypose-*.mp4")
+    assert table.read_text().startswith("frame,time_s,person,score,nose_x,")
+    assert outputs.files == (table.relative_to(tmp_path), video.relative_to(tmp_path))
+
+
+def test_pressing_record_goes_on_in_the_files_that_were_named_and_in_no_others(
+    tmp_path: Path, make_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outputs = Outputs(COCO17, 30.0, is_live=False, tables=(csv_table(tmp_path / "a.csv"),))
+    assert [outputs.toggle() for _ in range(4)] == ["recording paused", "recording"] * 2
+    assert not outputs.wants_video
+    outputs.write_poses(make_frame(0), [make_pose()])
+    outputs.close()
+    assert outputs.files == (tmp_path / "a.csv",)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_the_description_of_a_recording_is_among_its_files(
+    tmp_path: Path, make_frame: MakeFrame
+) -> None:
+    table = csv_table(tmp_path / "a.csv")
+    outputs = Outputs(COCO17, 30.0, is_live=False, tables=(table,), run_info={})
+    assert outputs.files == ()
+    outputs.write_poses(make_frame(0), [make_pose()])
+    outputs.close()
+    assert outputs.files == (tmp_path / "a.csv", tmp_path / "a.meta.json")
+
+
+def test_pressing_record_where_there_is_no_room_is_told_and_records_nothing(
+    tmp_path: Path, make_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("steadypose.engines.file_io._LEAST_FREE_BYTES", 1 << 60)
+    outputs = Outputs(COCO17, 30.0, is_live=False)
+    with pytest.raises(RecordError, match=r"recording to out.steadypose-.* kB are free there"):
+        outputs.toggle()
+    assert not outputs.is_recording
+    outputs.write_poses(make_frame(0), [make_pose()])
+    outputs.close()
+    assert outputs.files == ()
 
 
 @pytest.mark.parametrize("waiting", [0, 3, 50])
