@@ -143,13 +143,10 @@ class VideoSink:
         if self._stream is None:
             self._stream = self._open_stream(image)
         height, width = self._size_hw
-        if 1 in image.shape[:2]:
-            more = (0, int(image.shape[0] == 1), 0, int(image.shape[1] == 1))
-            image = cv2.copyMakeBorder(image, *more, cv2.BORDER_REPLICATE)
         if image.shape[:2] != (height, width):
             if image.shape[0] // 2 * 2 == height and image.shape[1] // 2 * 2 == width:
                 image = np.ascontiguousarray(image[:height, :width])
-            else:  # the camera came back with another size
+            else:  # the camera came back with another size, or has a single line
                 image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         if self._first_s is None:
             self._first_s = time_s
