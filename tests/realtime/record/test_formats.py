@@ -538,8 +538,11 @@ def test_parts_are_complete_in_themselves_and_together(
     [
         ("500MB", Limit(size_bytes=500_000_000)),
         ("1.5gb", Limit(size_bytes=1_500_000_000)),
+        ("2 TB", Limit(size_bytes=2_000_000_000_000)),
+        ("20kb", Limit(size_bytes=20_000)),
         ("10min", Limit(duration_s=600)),
         ("90 s", Limit(duration_s=90)),
+        ("5sec", Limit(duration_s=5)),
         ("2h", Limit(duration_s=7200)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -158,6 +159,31 @@ def test_the_claim_goes_with_the_file_that_replaces_it(tmp_path: Path) -> None:
     Claim(path).release()
     assert path.read_text() == "mine"
     assert names(tmp_path) == {"a"}
+
+
+@pytest.mark.posix("files that are moved while they are open")
+def test_a_file_that_cannot_be_moved_is_told_and_stays_with_whoever_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path, fresh = tmp_path / "a", tmp_path / "b"
+    claim = Claim(path)
+    fresh.write_text("new")
+    monkeypatch.setattr("steadypose.engines.foreign.claims.move", refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        claim.replace(fresh, path)
+    with pytest.raises(RecordError, match=TAKEN):
+        Claim(path)
+    Claim(fresh).release()
+    monkeypatch.undo()
+    before = claim._file
+    claim.replace(fresh, path)
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(before)  # what it replaced is not kept open
+    claim.release()
+    Claim(path).release()
 
 
 @pytest.mark.slow

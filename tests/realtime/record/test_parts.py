@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,3 +114,31 @@ def test_each_part_that_is_ended_shows_that_the_disk_works(
         recorder._add(float(item))
         done.append(recorder._writer._progress())
     assert all(after > before for before, after in pairwise(done))
+
+
+def test_a_part_that_has_ended_is_let_go_before_its_memory_is_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts: list[weakref.ref[Tape]] = []
+    alive: list[list[bool]] = []
+
+    def open_part(path: Path) -> Tape:
+        tape = Tape(path)
+        parts.append(weakref.ref(tape))
+        return tape
+
+    monkeypatch.setattr(
+        "steadypose.realtime.record.recorder.free_pages",
+        lambda: alive.append([part() is not None for part in parts]),
+    )
+    recorder: Recorder[float] = Recorder(
+        Path("out.csv"),
+        open_part,
+        time_of=float,
+        limit=Limit(size_bytes=1),
+        capacity=1,
+        may_drop=False,
+    )
+    for item in range(3):
+        recorder._add(float(item))
+    assert alive == [[False, True], [False, False, True]]

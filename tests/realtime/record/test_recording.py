@@ -378,7 +378,7 @@ def test_the_description_of_a_recording_is_among_its_files(
 ) -> None:
     table = csv_table(tmp_path / "a.csv")
     outputs = Outputs(COCO17, 30.0, is_live=False, tables=(table,), run_info={})
-    assert outputs.files == ()
+    assert not outputs.files
     outputs.write_poses(make_frame(0), [make_pose()])
     outputs.close()
     assert outputs.files == (tmp_path / "a.csv", tmp_path / "a.meta.json")
