@@ -5,7 +5,7 @@
     python -m tests.fuzz jsonl parquet
     python -m tests.fuzz --cases 10000         # so many inputs for each, however long it takes
     python -m tests.fuzz --cases 10000 --further  # those of earlier calls count; stop at any time
-    python -m tests.fuzz --seconds 60 --total --seed 1  # as far as they go, the same inputs
+    python -m tests.fuzz --seconds 60 --total --seed 1  # spoilt in the same places each time
 
 A reader runs in a process of its own, with 500 MB of memory beyond what it has at the start, and
 2 s of the processor for each input. What it stumbles over is kept in .hypothesis/fuzz; it becomes a
@@ -45,7 +45,11 @@ def main() -> int:
     parser.add_argument(
         "--further", action="store_true", help="go on where earlier calls with --further were"
     )
-    parser.add_argument("--seed", type=int, help="the same inputs each time (default: others)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="spoil the same places each time (default: others); some samples hold the time",
+    )
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--counted", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
