@@ -127,8 +127,7 @@ class VideoSink:
                 del failure  # it holds this frame, which would hold it
 
     def _open_stream(self, image_bgr: NDArray[np.uint8]) -> av.video.stream.VideoStream:
-        # 4:2:0 video has even sides; a single pixel becomes two.
-        height, width = (max(2, side // 2 * 2) for side in image_bgr.shape[:2])
+        height, width = map(_even, image_bgr.shape[:2])
         self._size_hw = height, width
         codec = "libx264" if "libx264" in av.codecs_available else "h264"
         stream = self._container.add_stream(codec, rate=Fraction(round(self._fps * 1000), 1000))
@@ -144,9 +143,9 @@ class VideoSink:
             self._stream = self._open_stream(image)
         height, width = self._size_hw
         if image.shape[:2] != (height, width):
-            if image.shape[0] // 2 * 2 == height and image.shape[1] // 2 * 2 == width:
+            if _even(image.shape[0]) == height and _even(image.shape[1]) == width:
                 image = np.ascontiguousarray(image[:height, :width])
-            else:  # the camera came back with another size, or has a single line
+            if image.shape[:2] != (height, width):  # it has a single line, or the size has changed
                 image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         if self._first_s is None:
             self._first_s = time_s
@@ -175,6 +174,11 @@ class _File(io.FileIO):
         while left:
             left = left[super().write(left) :]
         return memoryview(data).nbytes
+
+
+def _even(side: int) -> int:
+    """A side of 4:2:0 video, which is even: an odd pixel is cut off, a single one becomes two."""
+    return max(2, side // 2 * 2)
 
 
 def _size_of(path: Path) -> int:
