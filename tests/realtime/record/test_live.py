@@ -48,6 +48,14 @@ def message(index: int, *people: int, time_s: float | None = None) -> Message:
     return message_of(Frame(image, index, at_s, time.perf_counter()), poses)
 
 
+def wait_for(sender: Sender, count: int) -> None:
+    """Until so many messages were sent, or could not be."""
+    deadline = time.monotonic() + 20.0
+    while sender.sent + sender.failed < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 class Kept:
     """A channel that keeps what it gets, once ``gate`` is open."""
 
@@ -73,7 +81,9 @@ def test_the_newest_frame_wins_and_the_loop_never_waits() -> None:
     channel = Kept()
     sender = Sender(channel, lambda message: message)
     sender.offer(message(0, 1))
+    deadline = time.monotonic() + 20.0
     while sender._slot is not None:  # the thread has it, and is blocked with it
+        assert time.monotonic() < deadline
         time.sleep(0.001)
     for index in range(1, 2001):
         sender.offer(message(index))
@@ -100,8 +110,7 @@ def test_a_receiver_that_has_waited_for_nothing_learns_all_the_same_that_it_is_o
     sender = Sender(channel, lambda message: message)
     for index in range(2):
         sender.offer(message(index))
-        while sender.sent <= index:
-            time.sleep(0.001)
+        wait_for(sender, index + 1)
     time.sleep(0.01)  # the thread waits for another
     sender.close()
     assert channel.is_closed
@@ -123,8 +132,7 @@ def test_a_channel_that_waits_for_a_frame_takes_no_processor(
     sender = Sender(channel, lambda message: message)
     assert sender.describe() == "--kept (0 sent)"
     sender.offer(message(0))
-    while sender.sent < 1:
-        time.sleep(0.001)
+    wait_for(sender, 1)
     time.sleep(0.05)
     sender.close()
     assert rounds[0] <= 3
@@ -141,8 +149,7 @@ def test_what_breaks_in_a_channel_is_told_at_the_end_and_ends_nothing() -> None:
     sender = Sender(channel, lambda message: message)
     for index in range(3):
         sender.offer(message(index))
-        while sender.sent + sender.failed <= index:
-            time.sleep(0.001)
+        wait_for(sender, index + 1)
     sender.close()
     assert sender.describe() == "--kept (1 sent, 2 failed: no such cable)"
 
@@ -464,8 +471,7 @@ def test_lsl_streams_carry_capture_times_and_describe_themselves() -> None:
     for index, one in enumerate(sent):
         taken_s.append(one.taken_at(pylsl.local_clock()))
         sender.offer(one)
-        while sender.sent <= index:
-            time.sleep(0.001)
+        wait_for(sender, index + 1)
     expected = {0: [(0, 1), (1, 1), (3, 3)], 1: [(1, 2), (2, 2), (3, 2)]}
     for slot, inlet in enumerate(inlets):
         for frame, person in expected[slot]:
