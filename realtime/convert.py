@@ -31,6 +31,7 @@ from steadypose.engines.foreign.moving import (
     patiently,
 )
 from steadypose.engines.wording.advice import command
+from steadypose.engines.wording.counting import counted
 from steadypose.realtime.command.options.parser import ANY, Number, Parser, file_name, run_command
 from steadypose.realtime.command.options.recording import add_layout, chosen_table
 from steadypose.realtime.command.written_files import add_force, check_written
@@ -40,7 +41,6 @@ from steadypose.realtime.record.formats.entry import Entry, Sink
 from steadypose.realtime.record.formats.openpose import ORDERS, Order, write_openpose
 from steadypose.realtime.record.formats.reading import read_frames, read_recording, skeleton_of
 from steadypose.realtime.record.formats.trc import Markers, to_markers, write_trc
-from steadypose.realtime.record.outputs import counted
 
 FORMATS = ("openpose", "trc", *tables.NAMES)
 _ENDINGS = tables.listed((*tables.SUFFIXES, ".trc"))

@@ -103,7 +103,8 @@ def _live_lines() -> list[str]:
     lines = []
     for option, (package, module) in PACKAGES.items():
         error = missing(option)
-        text = f"does not work: {error.what}; {typed_here(error.fix)}"
+        why = error.what.removeprefix(f"{option} ")
+        text = f"does not work: {why}; {typed_here(error.fix)}"
         lines.append(_line(option, f"{package} {_version(package)}" if is_here(module) else text))
     return lines
 

@@ -12,6 +12,7 @@ from steadypose.engines.errors import UsageError
 from steadypose.engines.file_io import replace_text, writing
 from steadypose.engines.foreign.claims import is_plain
 from steadypose.engines.wording import telling
+from steadypose.engines.wording.counting import counted
 from steadypose.engines.wording.printable import visible_values
 from steadypose.realtime.app.grid import Grid
 from steadypose.realtime.app.many import Member, end_all, run_together, wait_for_all
@@ -22,7 +23,6 @@ from steadypose.realtime.command.stopping.signals import Stop
 from steadypose.realtime.command.summary import figures, summary
 from steadypose.realtime.record.formats.tables import Table
 from steadypose.realtime.record.joint import JointTable
-from steadypose.realtime.record.outputs import counted
 
 
 def each_of(settings: Settings) -> list[Settings]:

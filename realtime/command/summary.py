@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.engines.file_io import replace_text, writing
+from steadypose.engines.wording.counting import counted
 from steadypose.engines.wording.printable import visible_values
 from steadypose.realtime.app.clock import STAGES, Clock
 from steadypose.realtime.app.loop import App
 from steadypose.realtime.command.machine import machine
-from steadypose.realtime.record.outputs import counted
 
 
 def summary(app: App) -> list[str]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from steadypose.engines.file_io import check_writable, replace_file, writing
 from steadypose.engines.foreign.claims import Claim, Claims, is_plain
 from steadypose.engines.skeletons.skeleton import Skeleton
+from steadypose.engines.wording.counting import counted
 from steadypose.realtime.datatypes import FloatArray, Frame, Pose
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.tables import TABLES, Table, TableFormat
@@ -257,11 +258,6 @@ class Outputs:
 def described_by(paths: Iterable[Path]) -> Path | None:
     """The recording that names the sidecar: the first that is a file, neither pipe nor device."""
     return next(filter(is_plain, paths), None)
-
-
-def counted(number: int, thing: str) -> str:
-    """A number with its noun: 1 frame, 2 frames."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _named(paths: list[Path]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from steadypose.batch.order import Clip
 from steadypose.batch.outcome import DONE, FAILED, SKIPPED, Crew, Outcome
 from steadypose.engines.wording import telling
-from steadypose.realtime.record.outputs import counted
+from steadypose.engines.wording.counting import counted
 
 _LOOK_S = 0.2  # Windows hears Ctrl-C only between two waits
 

@@ -16,6 +16,7 @@ from steadypose.engines.foreign.kinds import KIND_BYTES, kind_of
 from steadypose.engines.foreign.names import RULE, is_name, shown
 from steadypose.engines.skeletons.named import known_by
 from steadypose.engines.skeletons.skeleton import Skeleton
+from steadypose.engines.wording.counting import counted
 from steadypose.engines.wording.printable import quoted, visible
 from steadypose.realtime.datatypes import FloatArray, Pose
 from steadypose.realtime.record.formats.blocks import (
@@ -57,7 +58,8 @@ class PersonTrack:
     state: NDArray[np.int8]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.person}: {_frames(self.frame)}{_span(self.time_s)}>"
+        frames = counted(len(self.frame), "frame")
+        return f"<{type(self).__name__} {self.person}: {frames}{_span(self.time_s)}>"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,15 +79,12 @@ class Recording:
     is_cut: bool = False
 
     def __repr__(self) -> str:
-        count, times_s = len(self.people), [one.time_s for one in self.people]
-        who = f"{count} {'person' if count == 1 else 'people'}"
+        times_s = [one.time_s for one in self.people]
+        who = counted(len(self.people), "person", "people")
+        what = counted(len(self.keypoints), "keypoint")
         span = _span(np.concatenate(times_s)) if times_s else ""
         name, cut = visible(self.path.name), ", cut off" if self.is_cut else ""
-        return f"<{type(self).__name__} {name}: {who}, {len(self.keypoints)} keypoints{span}{cut}>"
-
-
-def _frames(frame: NDArray[np.int64]) -> str:
-    return f"{len(frame)} frame{'' if len(frame) == 1 else 's'}"
+        return f"<{type(self).__name__} {name}: {who}, {what}{span}{cut}>"
 
 
 def _span(time_s: FloatArray) -> str:

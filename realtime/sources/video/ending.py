@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from steadypose.engines.errors import SourceError
+from steadypose.engines.wording.counting import counted
 from steadypose.realtime.sources.video.container import Input
 from steadypose.realtime.sources.video.decoding import Tally
 from steadypose.realtime.sources.video.times import TimeNotes
@@ -41,15 +42,15 @@ def remarks(tally: Tally, notes: TimeNotes) -> list[str]:
     if tally.early:
         said.append(
             "it begins between two key frames: before the first, "
-            f"{_counted(tally.early, 'frame')} cannot be decoded"
+            f"{counted(tally.early, 'frame')} cannot be decoded"
         )
     if notes.bridged:
         said.append(
-            f"{_counted(notes.bridged, 'frame')} with an impossible time: placed between neighbours"
+            f"{counted(notes.bridged, 'frame')} with an impossible time: placed between neighbours"
         )
     if notes.restarts:
         said.append(
-            f"its times begin again {_counted(notes.restarts, 'time')}, as in joined videos: "
+            f"its times begin again {counted(notes.restarts, 'time')}, as in joined videos: "
             "they go on from there"
         )
     if notes.spread:
@@ -59,7 +60,7 @@ def remarks(tally: Tally, notes: TimeNotes) -> list[str]:
         )
     if notes.numbered:
         said.append(
-            f"{_counted(notes.numbered, 'frame')} without a time: counted at the nominal rate"
+            f"{counted(notes.numbered, 'frame')} without a time: counted at the nominal rate"
         )
     return said
 
@@ -72,7 +73,7 @@ def verdict(film: Input, tally: Tally) -> SourceError | list[str]:
     cut = cut_of(film.file, film.formats) if film.file is not None else None
     if film.file is not None and _has_grown(film, is_cut=cut is not None or tally.torn > 0):
         return SourceError(
-            f"{film.name} is still being written: read so far: {_counted(tally.frames, 'frame')}",
+            f"{film.name} is still being written: read so far: {counted(tally.frames, 'frame')}",
             fix="run this again when the file is finished",
         )
     if unread or (cut is not None and (cut.has_frames and listed is None)) or tally.failure:
@@ -86,7 +87,7 @@ def verdict(film: Input, tally: Tally) -> SourceError | list[str]:
     if tally.damaged:
         traces = f"{tally.behind} after them may show traces, " if tally.behind else ""
         said.append(
-            f"{film.name} is damaged: parts of {_counted(tally.damaged, 'frame')} are guessed, "
+            f"{film.name} is damaged: parts of {counted(tally.damaged, 'frame')} are guessed, "
             f"{traces}none is missing"
         )
     if cut is not None:
@@ -99,7 +100,7 @@ def _cut_short(film: Input, tally: Tally, listed: int | None) -> SourceError:
     if total > given:
         missing = f"after {given} of {total} frames"
     else:
-        missing = f"after {_counted(given, 'frame')}"
+        missing = f"after {counted(given, 'frame')}"
     if film.file is None:
         return SourceError(
             f"{film.name} ends {missing}: the connection was lost",
@@ -138,7 +139,3 @@ def _is_recent(status: os.stat_result) -> bool:
 
 def _wall_clock_s() -> float:
     return time.time()  # noqa: TID251 - compared with a file's time
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"

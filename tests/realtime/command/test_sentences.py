@@ -339,9 +339,9 @@ def test_the_doctor_says_which_live_outputs_lack_their_package(
     monkeypatch.setattr(doctor, "_version", lambda package: "1.2" if package == "pylsl" else "-")
     osc, lsl, serve, camera = (line.split(maxsplit=1) for line in doctor._live_lines())
     assert lsl == ["--lsl", "pylsl 1.2"]
-    assert osc[1].startswith("does not work: --osc needs the package python-osc, which is not")
+    assert osc[1].startswith("does not work: needs the package python-osc, which is not")
     assert "requirements-live.txt" in osc[1] or "steadypose[live]" in osc[1]
-    assert serve[1].startswith("does not work: --serve needs the package aiohttp")
+    assert serve[1].startswith("does not work: needs the package aiohttp")
     assert camera[1].endswith("pip install pyvirtualcam")
 
 

@@ -295,6 +295,10 @@ def test_a_recording_and_its_people_are_shown_in_a_line_each(tmp_path: Path) -> 
     assert repr(found.people) == "(<PersonTrack 1: 30 frames, 0.00 to 0.97 s>,)"
     path.write_text(path.read_text()[:-9])
     assert repr(sp.read(path)).endswith("0.93 s, cut off>")
+    path = tmp_path / "one.csv"
+    path.write_text("frame,time_s,person,score,nose_x,nose_y,nose_score\n0,0,1,0.5,1,2,0.5\n")
+    assert ": 1 person, 1 keypoint, " in repr(sp.read(path))
+    assert "1: 1 frame, " in repr(sp.read(path).people)
 
 
 def test_a_wide_csvs_position_without_a_score_is_not_called_measured(tmp_path: Path) -> None:
