@@ -148,6 +148,8 @@ def check_second_pass(forms: Sequence[tables.TableFormat], *, has_angles: bool) 
 def check_angles(settings: Settings, say: Callable[[str], None]) -> None:
     """Angles that are asked for go somewhere; see ``check_recorded_angles``.
 
+    Those of a second pass are left to ``check_outputs``, which refuses them wherever they go.
+
     Args:
         settings: Of the run, with all its sources.
         say: Told where they are only shown.
@@ -155,7 +157,7 @@ def check_angles(settings: Settings, say: Callable[[str], None]) -> None:
     Raises:
         UsageError: Nothing shows or records them.
     """
-    if settings.has_angles:
+    if settings.has_angles and not settings.is_offline_smoothed:
         live = settings.live
         is_watched = live.serve is not None or live.has_virtual_camera
         check_recorded_angles(
@@ -188,7 +190,7 @@ def check_recorded_angles(
         return
     better = [form for form in map(tables.fullest, (f.name for f in forms)) if form.takes_angles]
     fix = f"add {better[0].full_option if better else otherwise}"
-    why = "there is no window and no file"
+    why = "nothing shows or records them"
     if forms:
         why = f"a {tables.listed([form.title for form in forms])} does not hold them"
     if not is_shown:

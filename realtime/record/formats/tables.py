@@ -67,7 +67,8 @@ class TableFormat:
     @property
     def title(self) -> str:
         """What sentences call it: wide CSV."""
-        return f"{self.layout} {self.name.upper()}".strip()
+        named = "Parquet file" if self.name == "parquet" else self.name.upper()
+        return f"{self.layout} {named}".strip()
 
     @property
     def full_option(self) -> str:

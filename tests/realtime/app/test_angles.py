@@ -53,20 +53,31 @@ def test_what_is_recorded_is_what_the_library_measures(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+@pytest.mark.parametrize("shown", [[], ["--headless"]])
+@pytest.mark.parametrize("others", [[], ["--source", "demo:2"]])
 def test_angles_cannot_be_had_of_a_second_pass(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    shown: list[str],
+    others: list[str],
 ) -> None:
-    given = ["--jsonl", str(tmp_path / "a.jsonl"), "--angles", "--offline-smooth"]
-    assert cli.main([*RUN, *given]) == 2
-    assert "--offline-smooth cannot record angles" in capsys.readouterr().err
+    table = tmp_path / name
+    given = [f"--{table.suffix[1:]}", str(table), "--angles", "--offline-smooth"]
+    assert cli.main(["--source", "demo", *others, *shown, *given]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --offline-smooth cannot record angles")
+    assert said.count("angles, too") == said.count("--angles") == 1, "nothing else is said"
 
 
 @pytest.mark.parametrize(
     ("words", "what", "fix"),
     [
         (("--csv", "a.csv"), "a wide CSV does not hold them", "add --csv-layout long"),
-        (("--parquet", "a.parquet"), "a PARQUET does not hold them", "add --jsonl out.jsonl"),
-        (("--udp", "127.0.0.1:9000"), "no window and no file", "add --jsonl out.jsonl"),
+        (("--parquet", "a.parquet"), "a Parquet file does not hold them", "add --jsonl out.jsonl"),
+        (("--udp", "127.0.0.1:9000"), "nothing shows or records them", "add --jsonl out.jsonl"),
+        (("--benchmark", "b.md"), "nothing shows or records them", "add --jsonl out.jsonl"),
     ],
 )
 def test_angles_that_would_go_nowhere_are_refused(
