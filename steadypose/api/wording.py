@@ -35,7 +35,11 @@ _WORDS = {
 
 _CHOICES = frozenset((*BACKENDS, *QUALITIES, *FILTERS, "demo", BROWSER))
 _VALUE = re.compile(r"[^a-z]")
-"""What a value has and a word of a sentence that follows an option does not; or it is a choice."""
+"""What a value has and a word of a sentence that follows an option does not; or it is a choice.
+
+So a sentence must quote a value that a user may choose freely, as ``{value!r}`` does: ``--model
+yolo names no file`` would be told as ``model yolo``.
+"""
 
 _TYPED = re.compile(r"\b(python|steadypose|pip|ffmpeg|ffprobe|v4l2-ctl|git|unset) |--fetch\b")
 _ONLY_THERE = re.compile(r"(; or| \(or) add --(fetch|auto-build)\b[^;)]*\)?")
@@ -65,12 +69,13 @@ def in_arguments(say_as: Callable[[str], str] | None = None) -> Iterator[None]:
 
 def as_arguments(text: str) -> str:
     """A sentence that names options, as a program understands it; what is to be typed is kept."""
-    parts = _CLAUSE.split(_ONLY_THERE.sub("", _OUTPUT.sub("output ", text)))
-    return "".join(map(_clause, parts))
+    return _told(_ONLY_THERE.sub("", text), _argument)
 
 
 def as_words(text: str, options: Collection[str], choices: Collection[str]) -> str:
     """A sentence that names options, for a function that takes some of them as words.
+
+    What is to be typed is kept.
 
     Args:
         text: The sentence.
@@ -86,22 +91,21 @@ def as_words(text: str, options: Collection[str], choices: Collection[str]) -> s
             return f'"{name}", "{_plain(value)}"'
         return f'"{name}"' if value is None else f'"{name}" {value}'
 
-    text = _OUTPUT.sub("output ", text)
-    return _recorded(text) or _OPTION.sub(word, text)
+    return _told(text, word)
 
 
-def _clause(text: str) -> str:
-    if not _TYPED.search(text):
-        return _recorded(text) or _OPTION.sub(_argument, text)
-    return f"{command('run')} {text}" if text.startswith("--") else text
+def _told(text: str, option: Callable[[re.Match[str]], str]) -> str:
+    """A sentence, clause by clause: what is to be typed in one says nothing about the next."""
+    parts = _CLAUSE.split(_OUTPUT.sub("output ", text))
+    return "".join(_clause(part, option) for part in parts)
 
 
-def _recorded(text: str) -> str:
-    """A sentence about what to record with, with the command that does; empty: it is none."""
-    found = _RECORDED.search(text)
-    if found is None or _TYPED.search(text):
-        return ""
-    return f"{text[: found.end()]}{command('run')} {text[found.end() :]}"
+def _clause(text: str, option: Callable[[re.Match[str]], str]) -> str:
+    if _TYPED.search(text):
+        return f"{command('run')} {text}" if text.startswith("--") else text
+    if found := _RECORDED.search(text):
+        return f"{text[: found.end()]}{command('run')} {text[found.end() :]}"
+    return _OPTION.sub(option, text)
 
 
 def _is_value(word: str) -> bool:

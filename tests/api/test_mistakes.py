@@ -20,9 +20,10 @@ import steadypose as sp
 from steadypose.api import opening
 from steadypose.api.given import check_picture, path_of
 from steadypose.api.many import ManyFrames
-from steadypose.api.wording import as_arguments
+from steadypose.api.wording import as_arguments, as_words
 from steadypose.engines.registry import NAMES as BACKENDS
 from steadypose.engines.wording.advice import command
+from steadypose.realtime.convert import FORMATS, option_names
 from steadypose.realtime.model.places import DEFAULT_MODEL, QUALITIES, ROOT
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 
@@ -251,6 +252,10 @@ def test_no_sentence_loses_a_word_when_it_is_told_to_a_program() -> None:
         for value in re.findall(r'="([a-z]+)"', said):
             assert f" {value}" in text
             assert value in {*BACKENDS, *QUALITIES, "demo", "browser"}, said
+        in_words = as_words(text, option_names(), FORMATS)
+        said_words = re.findall(r"[A-Za-z-]+", in_words)
+        assert set(re.findall(r"[A-Za-z-]+", text)) - {"-o", "OUT"} <= set(said_words), in_words
+        assert not re.search(r'\b(python|steadypose) [^;:,]*"--', in_words), in_words
 
 
 def _told(work: Callable[[], object]) -> str:
@@ -277,9 +282,12 @@ def test_mistakes_with_recordings_are_told_whole_and_in_the_words_of_their_funct
     assert 'add "--force"' in told
     told = _told(lambda: sp.convert(wide, tmp_path / "q.xyz"))
     assert 'give the format: "--to", "openpose", or another of' in told
-    assert '"--person", "9" is not in' in _told(
-        lambda: sp.convert(wide, tmp_path / "q.trc", "--person", "9")
-    )
+    trc = tmp_path / "q.trc"
+    assert '"--person", "9" is not in' in _told(lambda: sp.convert(wide, trc, "--person", "9"))
+    longer = 'record longer, or choose another with "--person"'
+    assert _told(lambda: sp.convert(wide, trc)).endswith(f"; {longer}")
+    told = _told(lambda: sp.convert(wide, out, "--bogus"))
+    assert told.endswith(f"{command('convert')} --help lists the options")
 
 
 def test_what_is_no_picture_or_no_time_is_told_and_the_tracker_goes_on() -> None:
