@@ -169,11 +169,14 @@ def test_what_covers_a_crop_is_a_piece_of_one_before_it() -> None:
     rng = np.random.default_rng(0)
     after = floats(images)
     cover(after, draw_colours(20, OFF, rng), replace(OFF, occluder=1.0), rng)
+    covered = []
     for n, found in enumerate(after.numpy()):
         levels = set(np.unique(found)) - {10.0 * (n + 1)}
         assert len(levels) <= 1
         assert all(level < 10 * (n + 1) for level in levels)
         is_covered = (found != 10 * (n + 1)).any(axis=2)
         if levels:
+            covered.append(n)
             rows, columns = np.flatnonzero(is_covered.any(1)), np.flatnonzero(is_covered.any(0))
             assert is_covered[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    assert covered == list(range(1, 20))  # before the first there is none

@@ -1,4 +1,4 @@
-"""Take a batch's small arrays to the device without waiting for it."""
+"""Take a batch's small arrays to the device, if possible without waiting for it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from torch import Tensor
 def on_device(values: NDArray[Any], device: torch.device) -> Tensor:
     """An array on a device, float64 as float32.
 
-    A plain copy would wait until the device has done everything before it, a step of training
-    for instance. This one returns once the array was read: it may be changed afterwards on a
-    GPU; on a CPU the memory is shared.
+    A plain copy waits until the device has done everything before it, a step of training for
+    instance. This one need not: CUDA promises that only for page-locked memory, but usually
+    sets ordinary arrays of up to 64 KiB aside and returns; it waits for larger ones. On a GPU
+    the array may be changed afterwards; on a CPU the memory is shared.
     """
     if values.dtype == np.float64:
         values = values.astype(np.float32)
