@@ -69,6 +69,23 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def workers_of(arguments: argparse.Namespace) -> int | None:
+    """Data processes; None: none, the batches are made on the device.
+
+    Raises:
+        UsageError: Both were requested.
+    """
+    given: int | None = arguments.workers
+    if not arguments.resident:
+        return default_workers() if given is None else given
+    if given is not None:
+        raise UsageError(
+            "--resident makes the batches on the device, without the processes of --workers",
+            fix="leave out one of the two",
+        )
+    return None
+
+
 def check_out(arguments: argparse.Namespace, config: TrainConfig) -> None:
     """Refuse a run that would write over what it learns from.
 
@@ -132,7 +149,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--threads", type=Number(1, 1024), help="of torch on the CPU; default: all cores"
     )
     parser.add_argument(
-        "--workers", type=Number(0, 1024), default=default_workers(), help="data processes"
+        "--workers",
+        type=Number(0, 1024),
+        help="data processes; default: all cores but one, at most 12",
     )
     parser.add_argument(
         "--resident",
@@ -159,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             root=arguments.data or arguments.config.parent,
             out=arguments.out,
             device=find_device(arguments.device),
-            workers=None if arguments.resident else arguments.workers,
+            workers=workers_of(arguments),
             is_quiet=arguments.quiet,
             begin=Begin(arguments.first_stage, arguments.weights, arguments.weights_key),
         )

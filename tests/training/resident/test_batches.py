@@ -175,6 +175,21 @@ def test_a_broken_picture_stops_a_resident_run_with_its_name(tmp_path: Path) -> 
         run.go()
 
 
+def test_resident_pictures_need_no_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from steadypose.realtime.model.places import ROOT
+    from training.train import main
+
+    config = str(ROOT / "training" / "configs" / "smoke.toml")
+    given = ["--config", config, "--out", str(tmp_path / "run"), "--resident", "--workers"]
+    for count in ("0", "2"):
+        assert main([*given, count]) == 2
+        said = capsys.readouterr().err
+        assert "without the processes of --workers" in said
+        assert "leave out one of the two" in said
+
+
 @pytest.mark.slow
 def test_the_smoke_config_learns_with_resident_pictures(tmp_path: Path) -> None:
     from steadypose.realtime.model.places import ROOT
