@@ -167,6 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="one line per epoch, no bar")
     try:
         arguments = parser.parse_args(argv)
+        workers = workers_of(arguments)
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
         config = load_config(arguments.config)
@@ -178,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             root=arguments.data or arguments.config.parent,
             out=arguments.out,
             device=find_device(arguments.device),
-            workers=workers_of(arguments),
+            workers=workers,
             is_quiet=arguments.quiet,
             begin=Begin(arguments.first_stage, arguments.weights, arguments.weights_key),
         )

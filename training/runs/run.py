@@ -98,7 +98,7 @@ class Run:
         own = config.network.weights
         weights = begin.weights or (root / own if own else None)
         self._root, self._out = root, out
-        self._device, self._feed = device, Feed(workers, device)
+        self._device, self._feed = device, Feed(workers, device, lambda: self.is_stopping)
         self._is_silent = is_quiet or not has_bar()
         try:
             out.mkdir(parents=True, exist_ok=True)
