@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,48 @@ def test_a_broken_picture_stops_a_resident_run_with_its_name(tmp_path: Path) -> 
     (tmp_path / "2.png").write_bytes(b"broken")
     with pytest.raises(SourceError, match=r"2\.png is not a readable picture"):
         run.go()
+
+
+def test_a_run_that_is_stopped_while_it_decodes_is_saved_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.datasets.mannequin import MannequinDataset
+
+    run, sample, decoded = start(config_of(), tmp_path), MannequinDataset.sample, []
+
+    def stopping(self: MannequinDataset, row: int) -> Any:
+        decoded.append(row)
+        run.is_stopping = row == 2
+        return sample(self, row)
+
+    monkeypatch.setattr(MannequinDataset, "sample", stopping)
+    run.go()
+    assert decoded == [0, 1, 2]
+    said = capsys.readouterr().err
+    assert "note: decoding pictures of 8 people..." in said
+    assert "take" not in said
+    assert (tmp_path / "checkpoint.pt").is_file()
+    monkeypatch.undo()
+    start(config_of(), tmp_path).go(until_step=1)
+    assert "pictures of 8 people take" in capsys.readouterr().err
+
+
+def test_decoding_is_not_the_time_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.runs import feeding, run
+
+    loaded, times, clock = feeding.load_pictures, [], [0.0]
+
+    def slowly(*given: Any) -> Any:
+        clock[0] += 1000.0
+        return loaded(*given)
+
+    monkeypatch.setattr(feeding, "load_pictures", slowly)
+    monkeypatch.setattr(run, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(run.Meter, "add", lambda _, *given: times.append(given[1:]))
+    start(config_of(), tmp_path).go(until_step=1)
+    assert (clock, times) == ([1000.0], [(0.0, 0.0)])
 
 
 def test_resident_pictures_need_no_processes(
