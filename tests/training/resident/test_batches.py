@@ -36,7 +36,9 @@ def both(augment: Augment, *, batch: int = 24, **changes: Any) -> tuple[Any, Any
     datasets = [CutOut(count=20, lost=(3,)), CutOut(count=9)]
     options = {"shares": (2.0, 1.0), "size_hw": (64, 64), "padding": 1.25, "seed": 4, **changes}
     host = Batches(datasets, batch=batch, augment=augment, **options)
-    return ResidentBatches(host, load_pictures(datasets, CPU)), host
+    pictures = load_pictures(datasets, CPU)
+    assert pictures is not None
+    return ResidentBatches(host, pictures), host
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
@@ -181,7 +183,8 @@ def test_a_run_that_is_stopped_while_it_decodes_is_saved_and_goes_on(
 ) -> None:
     from training.datasets.mannequin import MannequinDataset
 
-    run, sample, decoded = start(config_of(), tmp_path), MannequinDataset.sample, []
+    run, sample = start(config_of(), tmp_path), MannequinDataset.sample
+    decoded: list[int] = []
 
     def stopping(self: MannequinDataset, row: int) -> Any:
         decoded.append(row)
@@ -203,17 +206,20 @@ def test_a_run_that_is_stopped_while_it_decodes_is_saved_and_goes_on(
 def test_decoding_is_not_the_time_of_a_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from training.examples.resident.pictures import load_pictures
     from training.runs import feeding, run
+    from training.runs.progress import Meter
 
-    loaded, times, clock = feeding.load_pictures, [], [0.0]
+    times: list[Any] = []
+    clock = [0.0]
 
     def slowly(*given: Any) -> Any:
         clock[0] += 1000.0
-        return loaded(*given)
+        return load_pictures(*given)
 
     monkeypatch.setattr(feeding, "load_pictures", slowly)
     monkeypatch.setattr(run, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    monkeypatch.setattr(run.Meter, "add", lambda _, *given: times.append(given[1:]))
+    monkeypatch.setattr(Meter, "add", lambda _, *given: times.append(given[1:]))
     start(config_of(), tmp_path).go(until_step=1)
     assert (clock, times) == ([1000.0], [(0.0, 0.0)])
 

@@ -13,7 +13,7 @@ from steadypose.engines.skeletons.people import COCO17
 from tests.training.resident.cut import CutOut
 from training.examples.augment import Augment, Placement, halve, warp
 from training.examples.resident.placing import mirrored, place_people
-from training.examples.sample import Label, usable_from
+from training.examples.sample import Label, Sample, usable_from
 
 pytestmark = pytest.mark.export
 torch: Any = pytest.importorskip("torch")
@@ -79,6 +79,18 @@ def test_too_little_memory_of_the_host_is_a_sentence(monkeypatch: pytest.MonkeyP
         load(data)
 
 
+class Watched(CutOut):
+    """Remembers the rows that were decoded."""
+
+    def __init__(self, *, count: int, lost: tuple[int, ...] = ()) -> None:
+        super().__init__(count=count, lost=lost)
+        self.decoded: list[int] = []
+
+    def sample(self, row: int) -> Sample:
+        self.decoded.append(row)
+        return super().sample(row)
+
+
 def labelled(size_hw: tuple[int, int] | None, picture: str) -> Label:
     xy, is_known = np.zeros((17, 2), np.float32), np.ones(17, np.bool_)
     return Label("", Path(picture), size_hw, xy, is_known, None)
@@ -89,16 +101,16 @@ def test_too_many_pictures_for_a_gpu_are_refused_before_they_are_decoded(
 ) -> None:
     from training.examples.resident import pictures
 
-    data, decoded, room = CutOut(count=3), [], 2 * 1000 * 1000 * 3
+    data, room = Watched(count=3), 2 * 1000 * 1000 * 3
     monkeypatch.setattr(pictures, "_memory_of", lambda _: room)
     found = [labelled((1000, 1000), name) for name in ("a", "a", "b")]
     monkeypatch.setattr(data, "labels", lambda: iter([*found, labelled(None, "c")]))
     assert len(load(data).starts) == 3  # no more than fit: a picture counts once
     monkeypatch.setattr(data, "labels", lambda: iter([*found, labelled((1, 1), "c")]))
-    monkeypatch.setattr(data, "sample", decoded.append)
+    data.decoded.clear()
     with pytest.raises(UsageError, match=r"0\.0 GB of pictures do not fit on the device cpu, and"):
         load(data)
-    assert not decoded
+    assert not data.decoded
 
 
 def test_too_many_pictures_for_a_gpu_are_refused_while_they_are_decoded(
@@ -106,13 +118,11 @@ def test_too_many_pictures_for_a_gpu_are_refused_while_they_are_decoded(
 ) -> None:
     from training.examples.resident import pictures
 
-    data, rows = CutOut(count=20), []
-    sample = data.sample
-    monkeypatch.setattr(data, "sample", lambda row: rows.append(row) or sample(row))
+    data = Watched(count=20)
     monkeypatch.setattr(pictures, "_memory_of", lambda _: 3 * 300 * 300 * 3)
     with pytest.raises(UsageError, match="do not fit on the device cpu, and there are more"):
         load(data)
-    assert 2 <= len(rows) < 12
+    assert 2 <= len(data.decoded) < 12
 
 
 @pytest.mark.parametrize("row", [0, 3])
@@ -120,12 +130,9 @@ def test_decoding_ends_before_the_next_picture(row: int) -> None:
     from training.examples.resident.pictures import load_pictures
 
     asked = iter(range(100))
-    data = CutOut(count=6, lost=(0,))
-    decoded = []
-    sample = data.sample
-    data.sample = lambda n: decoded.append(n) or sample(n)  # type: ignore[method-assign, func-returns-value]
+    data = Watched(count=6, lost=(0,))
     assert load_pictures([data, CutOut(count=2)], CPU, lambda: next(asked) >= row) is None
-    assert decoded == list(range(row))
+    assert data.decoded == list(range(row))
 
 
 def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
