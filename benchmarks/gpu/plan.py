@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 GRAPHS = {
     "movenet_lightning_224x192": ("fp16", "int8", "int8old", "fp32"),
-    "pose_resnet18_192x160": ("fp16",),
+    "pose_resnet18_224x192": ("fp16",),
     "pose_resnet50_256x192": ("fp16", "int8", "int8old"),
     "pose_resnet101_256x192": ("fp16",),
     "pose_resnet152_256x192": ("fp16",),
 }
 """Networks and the graphs of each; ``int8old`` is int8 as TensorRT 8 takes it."""
 
-SHIPPED = ("movenet_lightning_224x192", "pose_resnet18_192x160")
+SHIPPED = ("movenet_lightning_224x192", "pose_resnet18_224x192")
 """Those whose weights are in the repository; the first is the app's default."""
 
 ROWS = (
     ("movenet_lightning_224x192", "fp16"),
-    ("pose_resnet18_192x160", "fp16"),
+    ("pose_resnet18_224x192", "fp16"),
     ("pose_resnet50_256x192", "fp16"),
     ("movenet_lightning_224x192", "int8"),
     ("pose_resnet50_256x192", "int8"),

@@ -20,7 +20,7 @@ QUALITIES = {
 
 DEFAULT_QUALITY = "balanced"
 DEFAULT_MODEL = QUALITIES[DEFAULT_QUALITY]
-POSE_RESNET = MODELS / "pose_resnet18_192x160.onnx"
+POSE_RESNET = MODELS / "pose_resnet18_224x192.onnx"
 """The network for TensorRT if no published weights have been fetched."""
 
 PUBLISHED = MODELS / "res50-coco-256x192.onnx"

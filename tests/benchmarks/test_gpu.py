@@ -68,7 +68,7 @@ def test_on_a_bare_machine_every_step_and_every_failure_is_rehearsed(
     # And the judge is not blind.
     del found["rows"]["movenet_lightning_224x192 fp16"]["latency"]
     found["checks"].clear()
-    found["rows"]["pose_resnet18_192x160 fp16"]["label_cut"] = "crops by the CPU"
+    found["rows"]["pose_resnet18_224x192 fp16"]["label_cut"] = "crops by the CPU"
     assert len(mistakes(found)) == 8
 
 

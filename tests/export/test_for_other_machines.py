@@ -269,8 +269,8 @@ def test_tensorrt_8_gets_int8_weights_as_floats_with_a_quantise_node_before_each
     pytest.importorskip("onnxruntime")
     from steadypose.export.quantize import quantize
 
-    model = onnx.load(MODELS / "pose_resnet18_192x160.onnx")
-    crops = np.zeros((1, 192, 160, 3), np.uint8)
+    model = onnx.load(MODELS / "pose_resnet18_224x192.onnx")
+    crops = np.zeros((1, 224, 192, 3), np.uint8)
     stored = {
         has_float: {
             t.name: t.data_type

@@ -23,7 +23,7 @@ from steadypose.engines.registry import open_engine
 from steadypose.realtime.model.places import ROOT
 
 pytestmark = [pytest.mark.export, pytest.mark.rtx]
-MODEL = ROOT / "models" / "pose_resnet18_192x160.onnx"
+MODEL = ROOT / "models" / "pose_resnet18_224x192.onnx"
 MOVENET = ROOT / "models" / "movenet_lightning_192x160.onnx"
 MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
     (ROOT / "tests" / "support" / "data" / "tensorrt_members.json").read_text()

@@ -20,11 +20,11 @@ from steadypose.realtime.model.places import POSE_RESNET, PUBLISHED
 
 NAME = "res50-coco-256x192"
 SHIPS = (
-    "building pose_resnet18_192x160, which ships; --fetch would take the more accurate "
+    "building pose_resnet18_224x192, which ships; --fetch would take the more accurate "
     "res50-coco-256x192 (COCO AP 0.718, a download of about 136 MB)\n"
 )
 QUESTION = (
-    "res50-coco-256x192 is more accurate than pose_resnet18_192x160, which ships: COCO AP 0.718, "
+    "res50-coco-256x192 is more accurate than pose_resnet18_224x192, which ships: COCO AP 0.718, "
     "a download of about 136 MB, licence Apache-2.0. Fetch and export it now? [y/N] "
 )
 
@@ -139,7 +139,7 @@ def test_a_yes_without_a_network_goes_on_with_what_ships(
     assert seen.getvalue() == QUESTION + (
         "res50-coco-256x192 could not be made: python export/download_weights.py failed, see above "
         "(fix the error above and run the same command again; the download resumes); going on with "
-        "pose_resnet18_192x160, which ships\n"
+        "pose_resnet18_224x192, which ships\n"
     )
 
 
@@ -156,7 +156,7 @@ def test_a_yes_without_torch_goes_on_with_what_ships(
     assert seen.getvalue() == QUESTION + (
         "--fetch needs torch to export res50-coco-256x192 "
         f"({pip} install -r requirements-export.txt); going on with "
-        "pose_resnet18_192x160, which ships\n"
+        "pose_resnet18_224x192, which ships\n"
     )
 
 

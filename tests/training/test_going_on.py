@@ -457,6 +457,6 @@ def test_a_machine_with_torch_numpy_and_opencv_alone_trains(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "weights.pt").is_file()
     assert (tmp_path / "run" / "grid.png").is_file()
-    refused = train("--weights", "models/pose_resnet18_192x160.onnx")
+    refused = train("--weights", "models/pose_resnet18_224x192.onnx")
     assert refused.returncode == 2
     assert "needs onnx, which is not installed" in refused.stderr

@@ -41,7 +41,7 @@ NAMES = [
     "movenet_thunder_256x192",
     "movenet_lightning_224x192",
     "movenet_lightning_192x160",
-    "pose_resnet18_192x160",
+    "pose_resnet18_224x192",
 ]
 SHIPPED_POSE_RESNET = NAMES[-1]
 REASONS = [
