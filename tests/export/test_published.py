@@ -248,7 +248,7 @@ def test_each_code_bases_colours_reach_its_network(name: str) -> None:
             "has no use for --sigma",
         ),
         (
-            ["--convention", "steadypose", "--input", "64x64", "--name", "pose_resnet18_192x160"],
+            ["--convention", "steadypose", "--input", "64x64", "--name", "pose_resnet18_224x192"],
             "would replace the model that ships",
         ),
         (["--convention", "steadypose", "--std", "0,1,1"], "std|not say everything"),

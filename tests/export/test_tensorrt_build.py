@@ -151,7 +151,7 @@ def test_preprocessing_is_one_kernel_and_half_is_really_half(tmp_path: Path) -> 
         min_batch=1,
         best_batch=1,
         max_batch=8,
-        input_hw=(192, 160),
+        input_hw=(224, 192),
         convolutions=names,
     )
     result = build_here(job)
