@@ -16,8 +16,11 @@ SteadyposeError
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from steadypose.engines.wording.printable import visible
+
+_Kind = TypeVar("_Kind", bound="SteadyposeError")
 
 
 class SteadyposeError(Exception):
@@ -39,6 +42,10 @@ class SteadyposeError(Exception):
     def say_as(self, words: Callable[[str], str]) -> None:
         """Say both sentences in other words, for whoever else is told."""
         SteadyposeError.__init__(self, words(self.what), fix=words(self.fix))
+
+    def fresh(self: _Kind) -> _Kind:
+        """Its like, to raise what is kept: an error that was raised holds the frames it passed."""
+        return type(self)(self.what, fix=self.fix)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep both sentences when the error crosses a process border."""

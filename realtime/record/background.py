@@ -84,8 +84,8 @@ class BackgroundWriter(Generic[Item]):
         if self._failure is not None:
             if isinstance(self._failure, OSError):
                 raise write_error(self.path(), self._failure) from self._failure
-            if isinstance(self._failure, RecordError):  # a fresh one, which holds nobody here
-                raise RecordError(self._failure.what, fix=self._failure.fix) from self._failure
+            if isinstance(self._failure, RecordError):
+                raise self._failure.fresh() from self._failure
             raise self._failure
 
     def close(self) -> None:

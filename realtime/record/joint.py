@@ -66,7 +66,7 @@ class JointTable:
         with self._lock:
             if self._failure is not None:
                 # Every source says what it really was, each with an error of its own.
-                raise RecordError(self._failure.what, fix=self._failure.fix)
+                raise self._failure.fresh()
             if self._recorder is None:
                 self._open()
             assert self._recorder is not None
@@ -115,7 +115,7 @@ class JointTable:
             self._sidecar = Sidecar(sidecar_path(self.path), run_info)
             self._recorder = record_joint(self._table, self._skeleton, self._split, self._claims)
         except RecordError as error:
-            self._failure = RecordError(error.what, fix=error.fix)
+            self._failure = error.fresh()
             raise
 
     def _described(self) -> dict[str, dict[str, Any]]:

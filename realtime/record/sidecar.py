@@ -102,8 +102,8 @@ class Sidecar:
             self._write()
         if self._claim is not None:
             self._claim.release()
-        if self._failure is not None:  # a fresh one, which holds nobody here
-            raise RecordError(self._failure.what, fix=self._failure.fix)
+        if self._failure is not None:
+            raise self._failure.fresh()
 
     def _begin(self) -> None:
         checksum = {} if self._model is None else {"model_sha256": sha256(self._model)}

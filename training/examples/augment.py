@@ -100,7 +100,7 @@ def place(
     """
     h, w = size_hw
     x1, y1, x2, y2 = (float(v) for v in bbox)
-    box_w, box_h = max(x2 - x1, 8.0), max(y2 - y1, 8.0)  # a point alone still has a crop
+    box_w, box_h = max(x2 - x1, strengths.LEAST_PX), max(y2 - y1, strengths.LEAST_PX)
     scale = max(box_w, box_h * w / h) * padding * zoom / w
     center = np.array(((x1 + x2) / 2, (y1 + y2) / 2)) + np.array(shift_xy) * (w * scale, h * scale)
     cos, sin = (scale * f(math.radians(angle_deg)) for f in (math.cos, math.sin))

@@ -1,4 +1,4 @@
-"""How strong augmentations are by design: what both ways of making batches share.
+"""How crops are cut and changed by design: what both ways of making batches share.
 
 A pair is the range of a uniform number.
 """
@@ -9,6 +9,9 @@ from steadypose.engines.skeletons.skeleton import Skeleton
 
 ROTATION_LIMIT, ZOOM_LIMIT = 2.4, 2.2
 """Standard deviations at which rotation and zoom are clipped."""
+
+LEAST_PX = 8.0
+"""Picture pixels of a box's sides: a line or a point has a crop too."""
 
 UPPER_SHARE = 0.85
 """How often the upper half is shown where both could be."""

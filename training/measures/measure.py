@@ -15,6 +15,7 @@ from steadypose.engines.spec import ModelSpec
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
 from training.examples.sample import PoseDataset, Sample, usable, usable_from
+from training.examples.strengths import LEAST_PX
 from training.measures.metrics import limb_joints, pck, relative_error, torso_px
 
 # Skeletons without shoulders and hips are measured against their box instead: about the
@@ -70,8 +71,9 @@ def crop_of(
 ) -> tuple[NDArray[np.uint8], CropTransform]:
     """Cut one person out exactly as the app does."""
     box = BBox(*(float(v) for v in bbox))
-    (x, y), half_w, half_h = box.center_xy, max(box.width, 8.0) / 2, max(box.height, 8.0) / 2
-    box = BBox(x - half_w, y - half_h, x + half_w, y + half_h)  # a line or point has a crop too
+    (x, y), sides = box.center_xy, (box.width, box.height)
+    half_w, half_h = (max(side, LEAST_PX) / 2 for side in sides)
+    box = BBox(x - half_w, y - half_h, x + half_w, y + half_h)
     crop = np.empty((*size_hw, 3), np.uint8)
     place = place_crop(box, size_hw=size_hw, padding=padding)
     cut(image_bgr, place, crop)

@@ -18,7 +18,6 @@ from training.examples.augment import Augment
 from training.examples.resident.people import Bools, Floats, People, Whole
 
 _Value = TypeVar("_Value", np.bool_, np.float64)
-_LEAST_PX = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +65,7 @@ def place_boxes(
         is_flipped: (N,).
     """
     h, w = size_hw
-    box_wh = np.maximum(bbox[:, 2:] - bbox[:, :2], _LEAST_PX)
+    box_wh = np.maximum(bbox[:, 2:] - bbox[:, :2], strengths.LEAST_PX)
     scale = np.maximum(box_wh[:, 0], box_wh[:, 1] * w / h) * padding * zoom / w
     center = (bbox[:, :2] + bbox[:, 2:]) / 2 + shift_xy * scale[:, None] * (w, h)
     angle = np.radians(angle_deg)
