@@ -100,7 +100,8 @@ fuzz: setup-dev
 CORE := $(addprefix realtime/,smooth/ tracking/ app/)
 MUTANTS ?= --sample 60 --file $(CORE)
 mutants: setup-dev
-	$(PY) -m tests.mutants --pytest=--ignore=tests/export --pytest=--ignore=tests/training $(MUTANTS)
+	$(PY) -m tests.mutants --pytest=--ignore=tests/export --pytest=--ignore=tests/training \
+		--warm numpy cv2 onnx openvino pyarrow $(MUTANTS)
 
 format: setup-dev
 	$(PY) -m ruff format -q .

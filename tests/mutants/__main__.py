@@ -3,10 +3,13 @@
     python -m tests.mutants --sample 80 --seed 1 --json out.json
     python -m tests.mutants --file smooth/ --sample 0      # every line of some files
     python -m tests.mutants --kind float boolean           # only numbers with a point, and flags
+    python -m tests.mutants --reach reach.json --seed 2    # the first run only once for several
 
 Works on private copies. All tests run once under coverage, which records the lines that each
 test reaches, also in the Python processes it starts (a killed one leaves no record). Then one
-line after another is changed and every test that reaches it runs, quickest first, until one fails.
+line after another is changed and every test that reaches it runs until one fails: those of its
+room first, then the others, quickest first. Each run is a fork of a process that imported the
+packages of ``--warm`` before, which saves most of its time.
 Code that runs at import (constants, defaults) is reached by every test that reaches a line using
 its name, however indirectly, and so is what a cache or a wide fixture computes once for many.
 
@@ -29,10 +32,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
+from tests.mutants.copies import Copies
 from tests.mutants.judge import Judge
 from tests.mutants.project import Project
 from tests.mutants.sources import KINDS, Mutant, draw
@@ -57,6 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--limit", type=float, default=400, help="seconds a mutant at most")
     p.add_argument("--json", type=Path, help="write all verdicts here")
+    p.add_argument("--reach", type=Path, help="keep here which tests reach what, or read it")
+    p.add_argument("--warm", **several, help="packages to import once for all")  # type: ignore[arg-type]
     p.add_argument("--python", default=sys.executable)
     p.add_argument("--pytest", **several, help="for the first run: --pytest=--ignore=X")  # type: ignore[arg-type]
     return p
@@ -90,6 +97,17 @@ def possible_in(project: Project, options: argparse.Namespace) -> list[Mutant]:
     return [m for file in files for m in project.sources[file].mutants if m.kind in options.kind]
 
 
+def find_reach(project: Project, options: argparse.Namespace) -> None:
+    """Have all tests run once, or read what that found before."""
+    if options.reach and options.reach.exists():
+        project.load(options.reach)
+        return
+    bad = project.look(options.pytest)
+    print(f"{len(project.seconds)} tests pass; left out, they fail: {bad}", flush=True)
+    if options.reach:
+        project.save(options.reach)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Judge a sample; returns the exit code, 0 even if mutants survive."""
     parser = build_parser()
@@ -98,19 +116,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     python = str(options.python)
     if "/" in python:
         python = str(Path(python).absolute())  # keep a link into a venv
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
-        project = Project(
-            options.app, Path(room), paths=options.paths, python=python, jobs=options.jobs
-        )
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room,
+        closing(
+            Copies(options.app, Path(room), python=python, jobs=options.jobs, warm=options.warm)
+        ) as copies,
+    ):
+        project = Project(copies, options.paths)
         for part in options.file:
             if not any(part in file for file in project.sources):
                 parser.error(f"--file {part}: no file's path holds it")
         possible = possible_in(project, options)
         chosen = draw(possible, options.sample, options.seed)
         print(f"{len(chosen)} of {len(possible)} changes, seed {options.seed}", flush=True)
-        bad = project.look(options.pytest)
-        print(f"{len(project.seconds)} tests pass; left out, they fail: {bad}", flush=True)
-        judge = Judge(project, options.limit)
+        find_reach(project, options)
+        copies.collect()
+        judge = Judge(copies, project, options.limit)
         with ThreadPoolExecutor(options.jobs) as pool:
             for mutant in pool.map(judge.judge, chosen):
                 print(mutant, flush=True)
