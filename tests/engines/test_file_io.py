@@ -241,3 +241,17 @@ def test_whose_code_is_running_may_also_own_the_folder(
 
 def test_a_folder_that_is_not_there_holds_nothing_of_others(tmp_path: Path) -> None:
     check_private(tmp_path / "none")
+
+
+@pytest.mark.parametrize("is_synced", [False, True])
+def test_what_must_survive_a_power_failure_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_synced: bool
+) -> None:
+    synced: list[tuple[int, bool]] = []
+
+    def fsync(file: int) -> None:
+        synced.append((os.fstat(file).st_ino, (tmp_path / "x").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    replace_file(tmp_path / "x", lambda fresh: fresh.write_text("new"), is_synced=is_synced)
+    assert synced == ([((tmp_path / "x").stat().st_ino, False)] if is_synced else [])

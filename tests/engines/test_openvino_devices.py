@@ -131,3 +131,25 @@ def test_a_name_and_another_backend_contradict_each_other() -> None:
 def test_anything_else_is_refused(typed: str) -> None:
     with pytest.raises(UsageError, match="argument --device: "):
         build_parser().parse_args([f"--device={typed}"])
+
+
+def test_the_time_of_a_large_batch_is_that_of_all_its_parts(
+    tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told for each frame, and what decides how much the search may cost."""
+    engine: Any = registry.open_engine(tiny_path, backend="openvino", options=CPU).engine
+    real = engine._lane_of
+
+    def lane_of(batch: int) -> Any:
+        lane = real(batch)
+        calls = {n: getattr(lane.request, n) for n in ("start_async", "infer", "wait")}
+        request = SimpleNamespace(**calls, get_output_tensor=lane.request.get_output_tensor)
+        request.latency = 2.0
+        engine._lanes[batch] = SimpleNamespace(request=request, crops=lane.crops)
+        return engine._lanes[batch]
+
+    engine._lanes.clear()
+    monkeypatch.setattr(engine, "_lane_of", lane_of)
+    engine.infer(crops(engine.spec.input_hw, 9))
+    assert engine.took_ms == pytest.approx(6.0)  # four, four and one
+    engine.close()

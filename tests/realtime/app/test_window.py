@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from steadypose.realtime.app.display import NullDisplay, Window, why_headless
+from steadypose.engines.errors import DisplayError
+from steadypose.realtime.app.display import NullDisplay, Window, why_headless, without_screen
 from tests.realtime.app.test_loop import gray_source, make_app
 
 
@@ -138,3 +141,15 @@ def test_elsewhere_than_on_linux_a_window_needs_no_display(
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     monkeypatch.delenv("DISPLAY", raising=False)
     assert why_headless() is None
+
+
+@pytest.mark.parametrize("is_recording", [True, False])
+def test_without_its_screen_a_run_goes_on_only_where_something_is_recorded(
+    *, is_recording: bool
+) -> None:
+    outputs: Any = SimpleNamespace(is_recording=is_recording)
+    if is_recording:
+        assert isinstance(without_screen(outputs), NullDisplay)
+    else:
+        with pytest.raises(DisplayError, match="the screen is gone, and nothing is recorded"):
+            without_screen(outputs)

@@ -200,3 +200,9 @@ def test_somebody_who_hangs_head_down_leans_to_one_side_or_the_other(lean_deg: f
     assert other is not None
     assert np.abs(found) == pytest.approx(abs(lean_deg))
     np.testing.assert_allclose(other, -found, atol=1e-9)
+
+
+def test_frames_that_show_a_single_point_do_not_make_a_person_smaller() -> None:
+    xy = np.array([[[0.0, 0.0], [30.0, 80.0]]] * 10)
+    xy[4:, 1] = np.nan
+    assert body_height_px(xy, ["tip", "root"]) == pytest.approx(80.0)

@@ -57,6 +57,14 @@ def test_names_on_the_page_are_visible_and_it_is_still_xml(tmp_path: Path) -> No
     assert "a\\x1b[2J\\u202e" in page
 
 
+def test_a_sidecar_of_another_form_is_shown_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "out.meta.json").write_text("[3, 4]")
+    found = find_run_info(tmp_path / "out.csv")
+    assert found is not None
+    assert found.problem == ""
+    assert [*found.main, *found.rest] == [("content", "3, 4")]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 brings the variable")
 def test_a_foreign_folder_runs_nothing_where_the_documents_are_followed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from steadypose.engines.errors import UsageError
 from steadypose.realtime.model.places import ROOT
 from steadypose.realtime.sources.camera import CameraMode, CvDevice, open_camera
-from steadypose.realtime.sources.capture.mode import ask, granted
+from steadypose.realtime.sources.capture.mode import ask, granted, is_unread
 from tests.support.cameras import (
     V4L2,
     AVFoundation,
@@ -178,3 +178,14 @@ def test_the_first_picture_does_not_stand_for_the_start_of_the_camera() -> None:
     assert first.time_s == 0.0
     assert second.time_s < 0.2
     assert time.perf_counter() - second.captured_s < 1.0
+
+
+@pytest.mark.parametrize(("kind", "is_refused"), [(V4L2, True), (AVFoundation, False)])
+def test_only_where_opencv_decodes_itself_a_format_can_be_foreign_to_it(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Camera], *, is_refused: bool
+) -> None:
+    """Elsewhere the system hands over finished pictures, whatever its format is called."""
+    camera = kind()
+    camera.set(cv2.CAP_PROP_FOURCC, float(cv2.VideoWriter.fourcc(*"MJPG")))
+    monkeypatch.setattr("steadypose.realtime.sources.capture.mode._letters", lambda _: "H265")
+    assert is_unread(camera) is is_refused  # type: ignore[arg-type]

@@ -339,3 +339,19 @@ def test_a_webp_that_moves_in_one_picture_does_not_move(count: int) -> None:
     body = b"WEBP" + struct.pack("<4sI", b"ANMF", 0) * count
     data = b"RIFF" + struct.pack("<I", len(body)) + body
     assert read_header(data).frames == max(1, count)
+
+
+@pytest.mark.parametrize(("count", "most"), [(64, 32), (320, 32), (20, 20)])
+def test_of_a_large_folder_thirty_two_pictures_tell_the_range(
+    monkeypatch: pytest.MonkeyPatch, count: int, most: int
+) -> None:
+    """All of a thousand would be read twice before the first is shown."""
+    looked: list[Path] = []
+
+    def pages(path: Path) -> list[object]:
+        looked.append(path)
+        return []
+
+    monkeypatch.setattr(f"{Depth.__module__}._pages_or_none", pages)
+    Depth([Path(f"{n}.png") for n in range(count)]).to_8_bits(np.ones((2, 2, 3), np.uint16), None)
+    assert len(looked) == most
