@@ -26,6 +26,8 @@ def _run(job: dict[str, Any]) -> None:
         os.dup2(nowhere, stream)
     os.environ.clear()
     os.environ.update(job["environment"])
+    # The interpreter has read this when it started.
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     os.chdir(job["folder"])
     sys.path.insert(0, job["folder"])
     sys.argv = ["pytest", *job["arguments"]]
