@@ -168,6 +168,15 @@ def test_what_the_compiler_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch
         compiled("8.9")
 
 
+def test_what_fails_within_the_compiler_is_a_sentence_with_its_own_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = made_up(monkeypatch)
+    cuda.fails["nvrtcCreateProgram"] = 5
+    with pytest.raises(EngineError, match=r"nvrtcCreateProgram failed \(5\): made-up error 5"):
+        compiled("8.9")
+
+
 def test_without_nvrtc_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str, **_: Any) -> Any:
         raise OSError(name)

@@ -81,3 +81,9 @@ def test_a_number_of_a_model_file_has_at_most_64_bits() -> None:
     longer = b"\x08" + b"\x80" * 10 + b"\x01"
     with pytest.raises(ValueError, match="truncated"):
         list(fields(longer, 0, len(longer)))
+
+
+def test_what_is_no_field_of_a_model_file_is_refused() -> None:
+    """A group's begin (wire type 3), which ONNX has none of, could hide a name inside."""
+    with pytest.raises(ValueError, match="wire type"):
+        list(fields(b"\x0b\x12\x01a", 0, 4))

@@ -165,7 +165,10 @@ class _Library:
                 return 719
             return int(inner(*[_plain(a) for a in arguments]) or 0)
 
-        return call
+        def text(code: int) -> bytes:  # the only one that returns no code
+            return f"made-up error {code}".encode()
+
+        return text if name == "nvrtcGetErrorString" else call
 
     def cuInit(self, _: int) -> int:  # noqa: N802
         return self._cuda.init_code
@@ -199,7 +202,8 @@ class _Library:
     def cuCtxSetCurrent(self, _: Any) -> None:  # noqa: N802
         pass
 
-    def cuStreamBeginCapture_v2(self, stream: int, _: int) -> None:  # noqa: N802
+    def cuStreamBeginCapture_v2(self, stream: int, mode: int) -> None:  # noqa: N802
+        assert mode == 1, "CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads do as they like"
         assert not self._cuda.queues[stream], "what comes first must be over before a recording"
         self._cuda.recording[stream] = []
 
@@ -254,6 +258,9 @@ class _Library:
         ]
         grid = (int(sizes[0]), int(sizes[1]), int(sizes[2]))
         self._cuda.queue(stream, lambda: self._cuda.cut(grid, values))
+
+    def nvrtcGetErrorString(self, code: int) -> None:  # noqa: N802
+        pass
 
     def nvrtcVersion(self, major: Any, minor: Any) -> None:  # noqa: N802
         major.value, minor.value = self._cuda.nvrtc

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import av
+import cv2
 import pytest
 
 from steadypose.engines.backends.fake_engine import FakeEngine
@@ -25,6 +27,7 @@ from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.journal import journal_path
 from steadypose.realtime.record.formats.reading import read_frames, read_recording
 from steadypose.realtime.record.parts import Limit
+from steadypose.realtime.record.sidecar import versions
 from steadypose.realtime.sources.opening import SourceOptions, open_source
 from tests.realtime.app.test_cli import RUN, environment, run
 from tests.support.systems import is_root
@@ -300,3 +303,15 @@ def test_without_pyarrow_the_run_does_not_start(tmp_path: Path) -> None:
     assert "--parquet needs pyarrow" in done.stderr
     assert "pip install -r requirements-record.txt" in done.stderr.split("fix: ")[1]
     assert not (tmp_path / "a.parquet").exists()
+
+
+def test_a_package_of_the_system_has_the_version_that_it_says_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Debian's OpenCV has no metadata of pip's."""
+
+    def version(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+    assert versions()["opencv-python"] == cv2.__version__

@@ -107,6 +107,7 @@ def test_the_end_that_qt_orders_is_answered_before_what_was_loaded_since_is_clea
     is_broken = [False]
     monkeypatch.setattr(Links, "are_broken", property(lambda _: is_broken[0]))
     assert links.guard(lambda: 7)
+    assert len(hooks) == 1
     links.stay_guarded()
     assert len(hooks) == 1, "nothing was loaded since"
     modules["d"] = None

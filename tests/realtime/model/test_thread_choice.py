@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.engines.backends.fake_engine import FakeEngine
-from steadypose.engines.options import EngineOptions, default_threads
+from steadypose.engines.options import EngineOptions, default_threads, usable_cpus
 from steadypose.engines.registry import Opened
 from steadypose.realtime.command import engine_opening
 from steadypose.realtime.command.engine_opening import open_for
@@ -228,3 +228,11 @@ def test_a_network_has_all_processors_but_no_more_than_eight(
 ) -> None:
     monkeypatch.setattr("steadypose.engines.options.usable_cpus", lambda: usable)
     assert default_threads() == taken
+
+
+def test_where_no_affinity_is_told_all_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS and Windows have none."""
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    for count, usable, threads in ((6, 6, 6), (12, 12, 8), (None, 1, 1)):
+        monkeypatch.setattr("os.cpu_count", lambda count=count: count)
+        assert (usable_cpus(), default_threads()) == (usable, threads)

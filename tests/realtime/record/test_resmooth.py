@@ -14,8 +14,8 @@ from benchmarks.smoothing.simulator import make_scene
 from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
-from steadypose.realtime.record.formats.reading import read_recording
-from steadypose.realtime.resmooth import main
+from steadypose.realtime.record.formats.reading import PersonTrack, read_recording
+from steadypose.realtime.resmooth import _look_again, main
 from steadypose.realtime.smooth import second_pass as second
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.smooth.second_pass import smooth_again
@@ -214,3 +214,12 @@ def test_an_outlier_at_the_end_is_not_believed_because_it_comes_first_backwards(
     xy, state = smooth_again(times, path, np.full((60, 1), 0.4), np.full(60, 300.0))
     assert np.abs(xy - 100.0).max() < 3.0
     assert (state[[0, 1, 58, 59]] == State.PREDICTED).all()
+
+
+def test_a_person_is_never_smaller_than_eight_pixels() -> None:
+    """Else the measurement noise, a share of the size, would be next to none."""
+    xy = np.full((20, 17, 2), 50.0) + np.linspace(0.0, 0.5, 17)[:, None]
+    seen, score = np.zeros((20, 17), np.int8), np.full((20, 17), 0.9)
+    person = PersonTrack(1, np.arange(20), np.arange(20) / 30, xy, score, xy, seen)
+    sizes, _ = _look_again(COCO17.keypoints, person)
+    assert sizes == pytest.approx(np.full(20, 8.0))

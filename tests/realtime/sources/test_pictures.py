@@ -355,3 +355,9 @@ def test_of_a_large_folder_thirty_two_pictures_tell_the_range(
     monkeypatch.setattr(f"{Depth.__module__}._pages_or_none", pages)
     Depth([Path(f"{n}.png") for n in range(count)]).to_8_bits(np.ones((2, 2, 3), np.uint16), None)
     assert len(looked) == most
+
+
+def test_a_png_without_its_end_is_not_whole() -> None:
+    data = encoded(".png", scene())
+    assert read_header(data).is_whole
+    assert not read_header(data[:-12]).is_whole
