@@ -104,6 +104,16 @@ def test_a_receiver_that_blocks_for_ever_does_not_keep_the_run() -> None:
     channel.gate.set()
 
 
+def test_the_end_of_a_run_waits_a_second_for_a_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = Kept()
+    sender = Sender(channel, lambda message: message)
+    waited: list[float] = []
+    monkeypatch.setattr(sender._thread, "join", waited.append)
+    sender.close()
+    assert waited == [1.0]
+    channel.gate.set()
+
+
 def test_a_receiver_that_has_waited_for_nothing_learns_all_the_same_that_it_is_over() -> None:
     channel = Kept()
     channel.gate.set()

@@ -28,7 +28,7 @@ from steadypose.realtime.report.body import (
     with_breaks,
 )
 from steadypose.realtime.report.body_parts import parts_of
-from steadypose.realtime.report.charts import Line, decimate, line_chart, path_data
+from steadypose.realtime.report.charts import MOST_POINTS, Line, decimate, line_chart, path_data
 from steadypose.realtime.report.curves import positions
 from steadypose.realtime.report.page import MOST_SECTIONS, build_page
 from steadypose.realtime.report.quality import has_raw, jitter, presence, score_ranks, timing
@@ -342,6 +342,13 @@ def test_a_gap_in_a_long_curve_survives_decimation() -> None:
     assert len(data) < 20_000
     way = replace(line, is_path=True)
     assert len(path_data(way, number_scale(0, 50_000), number_scale(-1, 1))) < 40_000
+
+
+def test_a_way_is_thinned_only_where_it_has_more_points_than_a_screen() -> None:
+    turn = np.linspace(0, 2 * np.pi, MOST_POINTS)
+    line = Line(np.cos(turn), np.sin(turn), "", "", is_path=True)
+    steps = path_data(line, number_scale(-1, 1), number_scale(-1, 1)).split("l")[1]
+    assert len(steps.replace("-", " ").split()) == 2 * (MOST_POINTS - 1)
 
 
 def test_a_chart_is_well_formed_and_names_its_curves() -> None:

@@ -91,8 +91,7 @@ def state_text(state: RunState, files: list[dict[str, Any]], more: int) -> str:
         files: Each has a name and a size in bytes.
         more: Files that are not among them.
     """
-    names = [field.name for field in fields(state) if field.name != "files"]
-    said = {name: getattr(state, name) for name in names}
+    said = {field.name: getattr(state, field.name) for field in fields(state)}
     return _json({"type": "state", **said, "files": files, "more_files": more})
 
 
