@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models"
 
 QUALITIES = {
-    "fast": MODELS / "movenet_lightning_192x160.onnx",
+    "fast": MODELS / "movenet_lightning_192x128.onnx",
     "balanced": MODELS / "movenet_lightning_224x192.onnx",
     "best": MODELS / "movenet_thunder_256x192.onnx",
 }

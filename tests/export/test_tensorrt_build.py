@@ -24,7 +24,7 @@ from steadypose.realtime.model.places import ROOT
 
 pytestmark = [pytest.mark.export, pytest.mark.rtx]
 MODEL = ROOT / "models" / "pose_resnet18_224x192.onnx"
-MOVENET = ROOT / "models" / "movenet_lightning_192x160.onnx"
+MOVENET = ROOT / "models" / "movenet_lightning_192x128.onnx"
 MEMBERS: dict[str, dict[str, list[str]]] = json.loads(
     (ROOT / "tests" / "support" / "data" / "tensorrt_members.json").read_text()
 )

@@ -109,7 +109,7 @@ def _read_spec(path: Path) -> None:
 def _model_file() -> list[bytes]:
     import onnx
 
-    model = onnx.load(MODELS / "movenet_lightning_192x160.onnx")
+    model = onnx.load(MODELS / "movenet_lightning_192x128.onnx")
     for tensor in model.graph.initializer:  # small, so that more is tried
         tensor.ClearField("raw_data")
     model.metadata_props.add(key=METADATA_KEY, value=_spec().to_json())

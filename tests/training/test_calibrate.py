@@ -107,7 +107,7 @@ def test_the_command_prints_numbers_and_what_comes_of_them(
     assert main([str(QUALITIES["fast"]), *given]) == 0
     said = capsys.readouterr().out
     assert "fitted: --score " in said
-    assert "movenet_lightning_192x160" in said
+    assert "movenet_lightning_192x128" in said
     assert said.count("| 0.9 to 1.0 |") == 2
     assert output.read_text().strip() == said.strip()
     assert main([str(POSE_RESNET), *given]) == 2

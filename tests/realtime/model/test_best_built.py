@@ -40,7 +40,7 @@ NAMES = [
     "res50-coco-256x192",
     "movenet_thunder_256x192",
     "movenet_lightning_224x192",
-    "movenet_lightning_192x160",
+    "movenet_lightning_192x128",
     "pose_resnet18_224x192",
 ]
 SHIPPED_POSE_RESNET = NAMES[-1]
