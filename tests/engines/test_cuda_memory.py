@@ -8,9 +8,14 @@ import weakref
 
 import pytest
 
-from steadypose.engines.backends.tensorrt.cuda_memory import PACKAGES, PycudaMemory, open_memory
+from steadypose.engines.backends.tensorrt.cuda_memory import (
+    PACKAGES,
+    CudaPythonMemory,
+    PycudaMemory,
+    open_memory,
+)
 from steadypose.engines.errors import EngineUnavailableError
-from tests.support.fake_cuda import FakeCuda, fake_pycuda
+from tests.support.fake_cuda import FakeCuda, fake_cuda_python, fake_pycuda
 
 
 def test_without_either_package_both_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +37,16 @@ def test_a_closed_engine_keeps_no_allocation(monkeypatch: pytest.MonkeyPatch) ->
     memory.close()
     gc.collect()
     assert allocation() is None
+
+
+def test_a_cuda_python_before_its_bindings_had_their_own_package_will_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modules = fake_cuda_python(FakeCuda())
+    driver = modules["cuda.bindings.driver"]
+    for name, module in {**dict.fromkeys(modules), "cuda.cuda": driver}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "cuda", modules["cuda"])
+    memory = CudaPythonMemory()
+    assert memory.device(64) > 0
+    memory.close()

@@ -81,6 +81,20 @@ def test_what_making_a_parquet_file_took_is_given_back_once_it_is_there(
     assert was_there == [True]
 
 
+def test_rows_that_wait_for_a_parquet_file_count_as_what_they_will_take(tmp_path: Path) -> None:
+    """A limit of the size of a file would otherwise be passed by a second, or met too soon."""
+    pytest.importorskip("pyarrow")
+    sink = ParquetSink(tmp_path / "a.parquet", COCO17)
+    sink.flush()
+    empty = sink.size_bytes
+    for index in range(500):
+        sink.add(Entry(index, index / 30, (make_pose(),)))
+    expected = sink.size_bytes - empty
+    sink.flush()
+    assert sink.size_bytes - empty == pytest.approx(expected, rel=0.1)
+    sink.close()
+
+
 class Kept:
     """Whatever a caller holds, such as a run."""
 

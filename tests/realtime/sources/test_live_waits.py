@@ -200,3 +200,13 @@ def test_a_read_that_blocks_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -
     device.goes.set()
     trouble_of(source, is_wanted=False)
     source.close()
+
+
+def test_the_end_waits_two_seconds_for_a_camera_that_does_not_answer() -> None:
+    waited: list[float] = []
+    source = object.__new__(LiveSource)
+    source._stop = threading.Event()
+    source._thread = SimpleNamespace(join=lambda *, timeout: waited.append(timeout))  # type: ignore[assignment]
+    source.close()
+    assert waited == [2.0]
+    assert source.is_over
