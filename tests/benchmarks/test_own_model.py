@@ -34,7 +34,7 @@ def own_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = onnx.load(source)
     for entry in model.metadata_props:
         if entry.key == METADATA_KEY:
-            entry.value = replace(spec, name="beast_192x160", skeleton=beast).to_json()
+            entry.value = replace(spec, name="beast_192x128", skeleton=beast).to_json()
     path = tmp_path_factory.mktemp("own") / "beast.onnx"
     onnx.save(model, path)
     return path
@@ -71,7 +71,7 @@ def test_backends_are_compared_for_a_network_of_ones_own(
     monkeypatch.setattr(backends, "usable_cpus", lambda: 1)
     said_by("backends", own_model, monkeypatch, ROUNDS=1, CALLS=1, LEAST=8)
     said = capsys.readouterr().out
-    assert "beast_192x160, 8 crops of demo" in said
+    assert "beast_192x128, 8 crops of demo" in said
     assert "| openvino fp32, 1 threads | " in said
 
 
@@ -83,5 +83,5 @@ def test_the_cost_of_the_loop_is_measured_for_a_network_of_ones_own(
 ) -> None:
     said_by("cost", own_model, monkeypatch, "--video", str(film), ROUNDS=1)
     said = capsys.readouterr().out
-    assert "beast_192x160 on " in said
+    assert "beast_192x128 on " in said
     assert "| loop on the file, frames a second |" in said

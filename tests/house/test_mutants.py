@@ -43,6 +43,7 @@ def a_third() -> int:
 def test_third_is_a_number(a_third: int) -> None:
     assert a_third > 0
 """
+forks = pytest.mark.posix("forks")
 # Nothing of this is needed there, and it takes most of the time.
 SETTINGS = "[pytest]\naddopts = -p no:hypothesispytest -p no:xdist\n"
 
@@ -57,6 +58,7 @@ def app(tmp_path: Path) -> Path:
     return tmp_path / "app"
 
 
+@forks
 def test_a_broken_line_is_killed_where_it_is_tested_and_survives_where_not(
     app: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +66,7 @@ def test_a_broken_line_is_killed_where_it_is_tested_and_survives_where_not(
     pytest.importorskip("pytest_timeout")
     found = tmp_path / "found.json"
     options = ["--paths", "toy", "--kind", "integer", "--seed", "3", "--jobs", "1"]
+    options += ["--reach", str(tmp_path / "reach.json"), "--warm", "json", "no_such_package"]
     assert main([str(app), *options, "--json", str(found)]) == 0
     mutants = json.loads(found.read_text())["mutants"]
     # What the first setup makes serves all three tests, what the third makes itself alone.
@@ -79,7 +82,59 @@ def test_a_broken_line_is_killed_where_it_is_tested_and_survives_where_not(
     assert "seed 3" in said
     assert (app / "toy/code.py").read_text() == CODE
 
+    # Again, of what the first run found; but not after the code has changed.
+    assert main([str(app), *options, "--json", str(found)]) == 0
+    assert json.loads(found.read_text())["mutants"][0]["result"] in {"killed", "survived"}
+    said = capsys.readouterr().out
+    assert "1 of 2 killed (50 %)" in said
+    assert "tests pass" not in said
+    (app / "toy/code.py").write_text("\n" + CODE)
+    with pytest.raises(SystemExit):
+        main([str(app), *options])
+    assert "it was found in other sources; remove it" in capsys.readouterr().err
 
+
+@forks
+def test_what_ends_or_stops_pytest_itself_is_told_from_what_a_test_notices(
+    app: Path, tmp_path: Path
+) -> None:
+    """One change ends the process, one keeps it for ever, one breaks the import of the tests."""
+    pytest.importorskip("pytest_cov")
+    pytest.importorskip("pytest_timeout")
+    (app / "toy/code.py").write_text(
+        "import os, time\n"
+        "def ends(x: int) -> None:\n"
+        "    if x > 1: os.abort()\n"
+        "def stays(x: int) -> None:\n"
+        "    while x < 1: time.sleep(0.1)\n"
+        "STEP = 1\n"
+        "assert STEP == 1\n"
+    )
+    (app / "tests/test_toy.py").write_text(
+        "from toy.code import STEP, ends, stays\n"
+        "def test_ends() -> None: ends(1)\n"
+        "def test_stays() -> None: stays(2)\n"
+        "def test_step() -> None: assert STEP\n"
+    )
+    found = tmp_path / "found.json"
+    options = ["--paths", "toy", "--sample", "0", "--kind", "expression", "integer"]
+    assert main([str(app), *options, "--limit", "4", "--json", str(found)]) == 0
+    results = {(m["old"], m["new"]): m["result"] for m in json.loads(found.read_text())["mutants"]}
+    assert results["x > 1", "((x) <= (1))"] == "killed"
+    assert results["x < 1", "((x) >= (1))"] == "unfinished"
+    assert results["1", "(2)"] == "killed"
+
+
+@forks
+def test_pytest_that_cannot_start_in_a_warm_process_is_no_killed_change(app: Path) -> None:
+    pytest.importorskip("pytest_cov")
+    pytest.importorskip("pytest_timeout")
+    (app / "pytest.ini").write_text(f"{SETTINGS}filterwarnings = error\n")
+    with pytest.raises(RuntimeError, match="try without --warm"):
+        main([str(app), "--paths", "toy", "--jobs", "1", "--warm", "pytest_timeout"])
+
+
+@forks
 def test_a_file_that_is_not_there_is_said(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([str(app), "--file", "no/such/file", "--paths", "toy"])

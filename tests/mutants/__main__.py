@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -62,7 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--limit", type=float, default=400, help="seconds a mutant at most")
     p.add_argument("--json", type=Path, help="write all verdicts here")
-    p.add_argument("--reach", type=Path, help="keep here which tests reach what, or read it")
+    reach_help = "keep here which tests reach what, or read it: of the same sources and --pytest"
+    p.add_argument("--reach", type=Path, help=reach_help)
     p.add_argument("--warm", **several, help="packages to import once for all")  # type: ignore[arg-type]
     p.add_argument("--python", default=sys.executable)
     p.add_argument("--pytest", **several, help="for the first run: --pytest=--ignore=X")  # type: ignore[arg-type]
@@ -98,7 +100,11 @@ def possible_in(project: Project, options: argparse.Namespace) -> list[Mutant]:
 
 
 def find_reach(project: Project, options: argparse.Namespace) -> None:
-    """Have all tests run once, or read what that found before."""
+    """Have all tests run once, or read what that found before.
+
+    Raises:
+        ValueError: It was found in other sources.
+    """
     if options.reach and options.reach.exists():
         project.load(options.reach)
         return
@@ -112,6 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Judge a sample; returns the exit code, 0 even if mutants survive."""
     parser = build_parser()
     options = parser.parse_args(argv)
+    if not hasattr(os, "fork"):
+        parser.error("it needs a system with fork, such as Linux or WSL")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if started with "&"
     python = str(options.python)
     if "/" in python:
@@ -129,8 +137,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         possible = possible_in(project, options)
         chosen = draw(possible, options.sample, options.seed)
         print(f"{len(chosen)} of {len(possible)} changes, seed {options.seed}", flush=True)
-        find_reach(project, options)
-        copies.collect()
+        try:
+            find_reach(project, options)
+        except ValueError as error:
+            parser.error(f"--reach {options.reach}: {error}; remove it, or name another")
+        copies.collect(list(project.seconds))
         judge = Judge(copies, project, options.limit)
         with ThreadPoolExecutor(options.jobs) as pool:
             for mutant in pool.map(judge.judge, chosen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -11,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import IO, Any
 
 _NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "out", "__pycache__", ".*_cache", ".hypothesis", "cache", "built"
@@ -29,6 +30,9 @@ class Copies:
         python: Interpreter with pytest, pytest-cov and pytest-timeout.
         jobs: Number of copies.
         warm: Packages that the starting processes import beforehand where they are installed.
+
+    Raises:
+        RuntimeError: A starting process has ended.
     """
 
     def __init__(
@@ -47,19 +51,36 @@ class Copies:
                 env=self._environment(copy),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                bufsize=0,  # ``select`` sees the pipe alone
                 start_new_session=True,
             )
             self.free.put(copy)
+        for copy in self._starters:
+            self._said(copy)
 
     def close(self) -> None:
         """End the starting processes."""
         for starter in self._starters.values():
             starter.communicate()
 
-    def collect(self) -> None:
-        """Keep the byte code of the unchanged copies, which every later run reads."""
+    def collect(self, tests: Sequence[str]) -> None:
+        """Keep the byte code of the unchanged copies, which every later run reads.
+
+        Args:
+            tests: Those that pass.
+
+        Raises:
+            RuntimeError: pytest does not find them in a process that is warm.
+        """
+        files = sorted({t.split("::")[0] for t in tests})
         for copy in self._starters:
-            self._start(copy, ["--collect-only", "-q"], {"PYTHONDONTWRITEBYTECODE": ""}, 600)
+            options = ["--collect-only", "-q", *files]
+            code = self._start(copy, options, {"PYTHONDONTWRITEBYTECODE": ""}, 600)
+            if code:
+                raise RuntimeError(
+                    f"pytest ends with code {code} in a process that has imported packages before: "
+                    "try without --warm"
+                )
 
     def run(
         self, copy: Path, tests: Sequence[str], *, limit_s: float, stop: bool = False
@@ -102,9 +123,11 @@ class Copies:
         )
         try:
             done.wait(limit_s)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             os.killpg(done.pid, signal.SIGKILL)
             done.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
         return self._events(copy)
 
     def _start(
@@ -113,18 +136,30 @@ class Copies:
         """Have pytest started; returns its exit code."""
         starter = self._starters[copy]
         assert starter.stdin is not None
-        assert starter.stdout is not None
         job = {
             "folder": str(copy),
             "arguments": [*self._options(copy), *options],
             "environment": self._environment(copy) | more,
         }
         starter.stdin.write(json.dumps(job).encode() + b"\n")
-        starter.stdin.flush()
-        process = int(starter.stdout.readline())
-        if not select.select([starter.stdout], [], [], limit_s)[0]:
-            os.killpg(process, signal.SIGKILL)
-        return int(starter.stdout.readline())
+        process = int(self._said(copy))
+        if not select.select([self._pipe(copy)], [], [], limit_s)[0]:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.killpg(process, signal.SIGKILL)
+        return int(self._said(copy))
+
+    def _said(self, copy: Path) -> bytes:
+        """A line of a starting process."""
+        line = self._pipe(copy).readline()
+        if not line:
+            code = self._starters[copy].wait()
+            raise RuntimeError(f"the process that starts the tests has ended with code {code}")
+        return line
+
+    def _pipe(self, copy: Path) -> IO[bytes]:
+        found = self._starters[copy].stdout
+        assert found is not None
+        return found
 
     def _options(self, copy: Path) -> list[str]:
         (self.room / f"{copy.name}.events").write_text("")

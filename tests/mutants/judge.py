@@ -78,12 +78,13 @@ class Judge:
             if time.monotonic() >= end_s or code in _NO_FAILURE:
                 mutant.result, mutant.by = "unfinished", f"{len(passed)} of {mutant.tests} passed"
                 return
-            if not failed:  # the process itself crashed, or never started
-                begun = [e["test"] for e in events if e.get("outcome") == "begun"]
-                failed = begun[-1] if begun else "start"
-            elif "::" in failed and not self._is_real(copy, mutant, failed):
+            begun = [e["test"] for e in events if e.get("outcome") == "begun"]
+            # Without a failed test the process itself crashed, or never started.
+            failed = failed or (begun[-1] if begun else "start")
+            of_it = [t for t in left if t == failed or t.startswith(f"{failed}::")] or left[:1]
+            if not self._is_real(copy, mutant, of_it[0]):
                 mutant.by += f" (left out, fails at times: {failed})"
-                passed.add(failed)
+                passed.update(of_it)
                 continue
             mutant.result, mutant.by = "killed", failed
             self.killers[failed] += 1

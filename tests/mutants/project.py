@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -102,16 +103,29 @@ class Project:
                         self._reach[file, 8 * n + bit] |= tests
 
     def save(self, file: Path) -> None:
-        """Keep what ``look`` found."""
+        """Keep what ``look`` found, and in which sources."""
         reach = [[*place, sorted(tests)] for place, tests in self._reach.items()]
-        file.write_text(json.dumps({"seconds": self.seconds, "reach": reach}))
+        found = {"sources": self._checksum(), "seconds": self.seconds, "reach": reach}
+        file.write_text(json.dumps(found))
 
     def load(self, file: Path) -> None:
-        """Take what ``look`` found in the same files before."""
+        """Take what ``look`` found before.
+
+        Raises:
+            ValueError: In other sources, or the file is of another kind.
+        """
         found = json.loads(file.read_text())
+        if found.get("sources") != self._checksum():
+            raise ValueError("it was found in other sources")
         self.seconds = found["seconds"]
         for path, line, tests in found["reach"]:
             self._reach[path, line] = set(tests)
+
+    def _checksum(self) -> str:
+        found = hashlib.sha256()
+        for name, source in self.sources.items():
+            found.update(f"{name} {len(source.data)} ".encode() + source.data)
+        return found.hexdigest()
 
     def tests_of(self, mutant: Mutant) -> list[str]:
         """Tests that reach a change, quickest first."""
