@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from steadypose.engines.backends.fake_engine import FAKE_SPEC
@@ -11,7 +12,7 @@ from steadypose.engines.backends.remote import server as server_module
 from steadypose.engines.backends.remote.engine import RemoteEngine
 from steadypose.engines.backends.remote.places import place_of, refusal, unreachable
 from steadypose.engines.backends.remote.server import Server
-from steadypose.engines.errors import UsageError
+from steadypose.engines.errors import EngineError, UsageError
 from tests.engines.remote.test_remote_engine import ONE, Scripted
 from tests.support.scripted import Clock
 
@@ -140,3 +141,26 @@ def test_of_what_a_library_says_the_first_line_is_told_up_to_160_letters() -> No
     assert refusal(place, "pose", "no\nmore").what.endswith("refuses the model 'pose': no")
     assert unreachable(place, "x").fix.endswith("whether it is https://")
     assert unreachable(place_of("grpcs://gpu:1"), "x").fix.endswith("whether it is grpc://")
+
+
+@pytest.mark.parametrize(
+    "answer", [None, np.zeros((1, 17, 3)), np.zeros((1, 16, 3), np.float32)], ids=str
+)
+def test_an_answer_of_another_form_is_a_sentence(
+    server: Server, client: Scripted, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    monkeypatch.setattr(client, "infer", lambda *_, **__: answer)
+    with pytest.raises(EngineError, match="s0 answers"):
+        server.ask(ONE, timeout_s=5.0).result(10)
+
+
+def test_an_answer_that_breaks_where_it_is_read_is_a_sentence_and_the_connection_is_made_anew(
+    server: Server, client: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def garbled(*_: object, **__: object) -> object:
+        raise KeyError("shape")
+
+    monkeypatch.setattr(client, "infer", garbled)
+    with pytest.raises(EngineError, match=r"what is not the protocol \(KeyError"):
+        server.ask(ONE, timeout_s=5.0).result(10)
+    assert client.closes == 1

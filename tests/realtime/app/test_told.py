@@ -130,6 +130,8 @@ def test_the_doctor_names_a_cameras_sizes(tmp_path: Path, monkeypatch: pytest.Mo
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert doctor._modes("/dev/video0") == "MJPG 640x480 1280x720; YUYV 640x480"
+    script.write_text(script.read_text() + "exit 1\n")  # as where it cannot tell all it is asked
+    assert doctor._modes("/dev/video0") == "MJPG 640x480 1280x720; YUYV 640x480"
 
 
 def test_the_doctor_names_only_video_that_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from steadypose.engines import registry
 from steadypose.engines.backends.fake_engine import FakeEngine
 from steadypose.engines.engine_file import write_engine
-from steadypose.engines.errors import EngineError
+from steadypose.engines.errors import EngineError, UsageError
 from steadypose.engines.options import EngineOptions
+from steadypose.engines.skeletons.whole_body import HAND21
 from steadypose.realtime import cli
 from steadypose.realtime.model.recovering import RecoveringEngine, recovering
 from tests.engines.test_tensorrt_engine import crops, cuda, fitting, machine, trt  # noqa: F401
@@ -261,3 +262,12 @@ def test_a_reopened_gpu_that_takes_no_batch_is_left_for_the_cpu() -> None:
     h, w = engine.spec.input_hw
     assert engine.infer(np.zeros((1, h, w, 3), np.uint8)).shape == (1, 17, 3)
     assert len(said) == 2
+
+
+def test_a_network_that_does_not_fit_the_skeleton_is_closed_again() -> None:
+    engine = FakeEngine()
+    opened = registry.Opened(engine, (), 0.0)
+    with pytest.raises(UsageError, match="the skeleton hand21 has 21"):
+        recovering(opened, Path("a.onnx"), EngineOptions(), say=lambda _: None, skeleton=HAND21)
+    with pytest.raises(EngineError, match="closed"):
+        engine.infer(np.zeros((1, *engine.spec.input_hw, 3), np.uint8))

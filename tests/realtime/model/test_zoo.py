@@ -183,3 +183,15 @@ def test_what_cannot_be_looked_for_does_not_lie_here(
 
     monkeypatch.setattr(Path, "exists", refuse)  # root may read every folder
     assert not zoo.lies_here(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma"),
+    [
+        ("res50-coco-256x192", 2.0),
+        ("res152-coco-384x288", 3.0),
+        ("hourglass52-mpii-384x384", 2.0),
+    ],
+)
+def test_only_large_crops_of_coco_were_learnt_with_wide_targets(name: str, sigma: float) -> None:
+    assert zoo._model(name, "0.7", "a/b.pth", "00").sigma == sigma

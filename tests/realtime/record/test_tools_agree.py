@@ -309,3 +309,15 @@ def test_a_wide_csvs_position_without_a_score_is_not_called_measured(tmp_path: P
     (tmp_path / "a.csv").write_text("\n".join([",".join(head), *rows, ""]))
     (person,) = sp.read(tmp_path / "a.csv").people
     assert person.state.tolist() == [[1, 1, 2, 1, 0, 0]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_last_row_that_was_torn_is_left_out_whatever_parts_its_cells(
+    tmp_path: Path, delimiter: str
+) -> None:
+    rows = cells(record(tmp_path / "wide.csv", random_run(3, frames=6)))
+    path = write(tmp_path / "b.csv", rows, delimiter=delimiter)
+    text = path.read_text().rstrip("\n")
+    for end, is_cut in ((len(text), False), (text.rindex(delimiter), True)):
+        path.write_text(text[:end])
+        assert sp.read(path).is_cut is is_cut

@@ -302,3 +302,13 @@ def test_without_the_networks_own_positions_the_page_explains_less() -> None:
     assert "Look for steps" in positions(wide, NAMES, "wrist", most=2000)
     assert ">recorded<" in build_page(recording(known))
     assert ">not recorded<" in build_page(recording(wide))
+
+
+def test_without_what_the_network_said_the_jitter_table_has_no_ratio() -> None:
+    one = noisy()
+    one.raw_xy[:] = np.nan
+    said = checks.jitter_table(one, NAMES, jitter(one, 300.0))
+    assert "raw" not in said
+    assert 'class="ratio"' not in said
+    rows = [row.count("<td") for row in said.split("<tr>") if "<td" in row]
+    assert rows == [3] * len(NAMES)  # frames at rest, and the filtered jitter at each of two scales
