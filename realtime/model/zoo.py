@@ -172,7 +172,8 @@ def find(name: str) -> ZooModel:
         near = near or difflib.get_close_matches(key, MODELS, n=3, cutoff=0.5)
         hint = f"; nearest: {', '.join(near)}" if near else ""
         raise UsageError(
-            f"no published model is called {name!r}{hint}", fix="--list-models shows them all"
+            f"no published model is called {name!r}{hint}",
+            fix="--list-models shows them all; --quality chooses among those that ship",
         )
     return model
 
