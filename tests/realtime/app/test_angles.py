@@ -126,7 +126,10 @@ def test_angles_stand_beside_their_joints_unless_they_are_hardly_known() -> None
 
     assert drawn(120.0, 5.0) > 0
     assert drawn(120.0, float("nan")) > 0  # without a filter nobody knows how certain it is
-    assert drawn(120.0, 60.0) == 0
+    assert drawn(120.0, 25.0) > 0
+    assert drawn(120.0, 35.0) == 0
+    assert drawn(-990.0, 5.0) > 0  # almost three turns
+    assert drawn(1010.0, 5.0) == 0  # what would take more digits than there is room for
     assert drawn(float("nan"), float("nan")) == 0
     image = blank.copy()
     draw_angles(image, [pose], [])

@@ -155,6 +155,9 @@ def test_an_angle_of_points_that_may_be_anywhere_is_not_known_worse_than_not_at_
     anywhere = np.tile(1e6 * np.eye(2), (1, 17, 1, 1))
     found = LiveAngles(KEYPOINTS).measure([1], upright()[None], anywhere, 0.0)
     assert found[0, :, 1] == pytest.approx(NOTHING_KNOWN_DEG)
+    # As where every angle from 0 to 360 is as likely.
+    whole = np.random.default_rng(0).uniform(0, 360, 100_000)
+    assert pytest.approx(whole.std(), rel=0.01) == NOTHING_KNOWN_DEG
 
 
 def test_what_cannot_be_known_is_nan() -> None:
