@@ -202,3 +202,21 @@ def test_nine_of_ten_true_angles_are_within_the_margin_of_ninety_per_cent() -> N
         is_seen &= scene.is_there[:, joints].all(axis=2)
         inside.append((away < 1.645 * found[..., 1])[is_seen])
     assert 0.84 < np.concatenate(inside).mean() < 0.96
+
+
+@pytest.mark.parametrize(("unclear", "clear"), [(20, 35), (25, 145), (160, 145), (155, 35)])
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_arm_almost_straight_or_folded_does_not_tell_to_which_side_it_bends(
+    unclear: float, clear: float, side: int
+) -> None:
+    found = live([with_elbow(side * unclear), with_elbow(-side * clear)])
+    assert found[:, angle("left_elbow")] == pytest.approx([unclear, clear])
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_joint_may_be_measured_45_degrees_beyond_its_ends(side: int) -> None:
+    """Further on, the person has turned round, or left and right were exchanged."""
+    for way, kept, turned in (((90, 45, 10, -20), -40, -50), ((90, 135, 170, 200), 220, 230)):
+        found = live([with_elbow(side * degrees) for degrees in (*way, kept, turned)])
+        ends = found[-2:, angle("left_elbow")]
+        assert ends == pytest.approx([kept, 50 if turned < 0 else 130])
