@@ -118,7 +118,7 @@ def test_what_ends_or_stops_pytest_itself_is_told_from_what_a_test_notices(
     )
     found = tmp_path / "found.json"
     options = ["--paths", "toy", "--sample", "0", "--kind", "expression", "integer"]
-    assert main([str(app), *options, "--limit", "4", "--json", str(found)]) == 0
+    assert main([str(app), *options, "--limit", "8", "--json", str(found)]) == 0
     results = {(m["old"], m["new"]): m["result"] for m in json.loads(found.read_text())["mutants"]}
     assert results["x > 1", "((x) <= (1))"] == "killed"
     assert results["x < 1", "((x) >= (1))"] == "unfinished"
