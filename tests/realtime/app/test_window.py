@@ -14,6 +14,7 @@ import pytest
 
 from steadypose.engines.errors import DisplayError
 from steadypose.realtime.app.display import NullDisplay, Window, why_headless, without_screen
+from steadypose.realtime.app.x_server import Links
 from tests.realtime.app.test_loop import gray_source, make_app
 
 
@@ -68,6 +69,26 @@ def test_the_window_fits_the_picture_on_the_screen(
     assert screen.shown == 3
     assert window.is_window
     assert not NullDisplay().is_window
+
+
+def test_the_window_can_be_resized_and_keeps_the_shape_of_the_picture(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(cv2, "namedWindow", lambda _title, flags: made.append(flags))
+    Window()
+    assert made == [cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL]
+
+
+def test_a_screen_that_was_lost_stays_lost(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its window is gone, whatever becomes of the connection."""
+    broken = [False]
+    monkeypatch.setattr(Links, "are_broken", property(lambda _: broken[0]))
+    window = Window()
+    for is_broken, is_lost in ((False, False), (True, True), (False, True)):
+        broken[0] = is_broken
+        assert window.is_lost is is_lost
+        assert window.is_window is not is_lost
 
 
 def test_keys_are_told_by_name(screen: Screen) -> None:
