@@ -10,6 +10,7 @@ from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.app.draw import draw_poses, mirrored
 from steadypose.realtime.app.tracked_frame import TrackedFrame
 from steadypose.realtime.datatypes import Frame, Pose, State
+from steadypose.realtime.smooth.angles import NAMES
 from steadypose.realtime.tracking.pipeline import Crops
 from tests.support.pictures import Block, assert_alike, assert_looks_like, blocks, cells
 
@@ -197,3 +198,21 @@ def test_a_picture_that_is_saved_shows_what_is_recorded_as_the_camera_saw_it() -
     assert (image == GROUND).all(), "the picture itself stays clean"
     result.drawn = None
     np.testing.assert_array_equal(result.painter(is_predicted=True)(), saved)
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_angles_that_are_measured_are_written_into_what_is_shown_and_saved(
+    *, is_mirrored: bool
+) -> None:
+    image = np.full((*HW, 3), GROUND, np.uint8)
+    nobody = np.empty((0, len(COCO17), 3))
+    crops = Crops(Frame(image, 0, 0.0, 0.0), [], [], np.empty((0, 1, 1, 3), np.uint8), nobody)
+    angles = np.tile((120.0, 5.0), (len(NAMES), 1))
+    plain, written = (
+        TrackedFrame(crops, [person(200)], shown).painter(is_mirrored=is_mirrored)()
+        for shown in ((), (angles,))
+    )
+    # Of all the text, as far from the middle as its joints, on the side of the person.
+    _, columns = np.nonzero((plain != written).any(axis=2))
+    assert len(columns) > 500
+    assert (columns.mean() < HW[1] / 2) is not is_mirrored
