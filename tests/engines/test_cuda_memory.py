@@ -43,10 +43,10 @@ def test_a_cuda_python_before_its_bindings_had_their_own_package_will_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     modules = fake_cuda_python(FakeCuda())
-    driver = modules["cuda.bindings.driver"]
-    for name, module in {**dict.fromkeys(modules), "cuda.cuda": driver}.items():
-        monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setitem(sys.modules, "cuda", modules["cuda"])
+    monkeypatch.setitem(sys.modules, "cuda.cuda", modules["cuda.bindings.driver"])
+    for name in ("cuda.bindings", "cuda.bindings.driver"):
+        monkeypatch.setitem(sys.modules, name, None)
     memory = CudaPythonMemory()
     assert memory.device(64) > 0
     memory.close()

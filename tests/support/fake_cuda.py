@@ -157,18 +157,16 @@ class _Library:
         cuda: FakeCuda = self._cuda
         inner = object.__getattribute__(self, name)
 
-        def call(*arguments: Any) -> int:
+        def call(*arguments: Any) -> int | bytes:
             cuda.calls.append(name)
             if name in cuda.fails:
                 return cuda.fails[name]
             if cuda.is_lost and name.startswith(_OF_A_STREAM) and "Destroy" not in name:
                 return 719
-            return int(inner(*[_plain(a) for a in arguments]) or 0)
+            answer = inner(*[_plain(a) for a in arguments])
+            return answer if isinstance(answer, bytes) else int(answer or 0)
 
-        def text(code: int) -> bytes:  # the only one that returns no code
-            return f"made-up error {code}".encode()
-
-        return text if name == "nvrtcGetErrorString" else call
+        return call
 
     def cuInit(self, _: int) -> int:  # noqa: N802
         return self._cuda.init_code
@@ -259,8 +257,8 @@ class _Library:
         grid = (int(sizes[0]), int(sizes[1]), int(sizes[2]))
         self._cuda.queue(stream, lambda: self._cuda.cut(grid, values))
 
-    def nvrtcGetErrorString(self, code: int) -> None:  # noqa: N802
-        pass
+    def nvrtcGetErrorString(self, code: int) -> bytes:  # noqa: N802
+        return f"made-up error {code}".encode()
 
     def nvrtcVersion(self, major: Any, minor: Any) -> None:  # noqa: N802
         major.value, minor.value = self._cuda.nvrtc

@@ -184,10 +184,15 @@ def test_nobody_to_be_seen_leaves_the_picture_as_it_is() -> None:
     assert (drawn(nobody) == GROUND).all()
 
 
-def test_a_picture_that_is_saved_shows_what_is_recorded_as_the_camera_saw_it() -> None:
-    image = np.full((*HW, 3), GROUND, np.uint8)
+def plain_crops() -> Crops:
+    """Of a frame that shows nothing, without a crop."""
+    image: NDArray[np.uint8] = np.full((*HW, 3), GROUND, np.uint8)
     nobody = np.empty((0, len(COCO17), 3))
-    crops = Crops(Frame(image, 0, 0.0, 0.0), [], [], np.empty((0, 1, 1, 3), np.uint8), nobody)
+    return Crops(Frame(image, 0, 0.0, 0.0), [], [], np.empty((0, 1, 1, 3), np.uint8), nobody)
+
+
+def test_a_picture_that_is_saved_shows_what_is_recorded_as_the_camera_saw_it() -> None:
+    crops = plain_crops()
     result = TrackedFrame(crops, [person(200)], drawn=[person(240)])
     saved = result.painter()()
     np.testing.assert_array_equal(saved, drawn(person(200)))
@@ -195,7 +200,7 @@ def test_a_picture_that_is_saved_shows_what_is_recorded_as_the_camera_saw_it() -
     np.testing.assert_array_equal(
         result.painter(is_mirrored=True)(), drawn(person(200), is_mirrored=True)
     )
-    assert (image == GROUND).all(), "the picture itself stays clean"
+    assert (crops.frame.image_bgr == GROUND).all(), "the picture itself stays clean"
     result.drawn = None
     np.testing.assert_array_equal(result.painter(is_predicted=True)(), saved)
 
@@ -204,9 +209,7 @@ def test_a_picture_that_is_saved_shows_what_is_recorded_as_the_camera_saw_it() -
 def test_angles_that_are_measured_are_written_into_what_is_shown_and_saved(
     *, is_mirrored: bool
 ) -> None:
-    image = np.full((*HW, 3), GROUND, np.uint8)
-    nobody = np.empty((0, len(COCO17), 3))
-    crops = Crops(Frame(image, 0, 0.0, 0.0), [], [], np.empty((0, 1, 1, 3), np.uint8), nobody)
+    crops = plain_crops()
     angles = np.tile((120.0, 5.0), (len(NAMES), 1))
     plain, written = (
         TrackedFrame(crops, [person(200)], shown).painter(is_mirrored=is_mirrored)()

@@ -20,7 +20,6 @@ from steadypose.realtime.sources.video import ending
 from steadypose.realtime.sources.video import film as films
 from steadypose.realtime.sources.video.container import Input
 from steadypose.realtime.sources.video.decoding import JpegEnds, Tally, _kept
-from steadypose.realtime.sources.video.ending import remarks
 from steadypose.realtime.sources.video.film import _timed
 from steadypose.realtime.sources.video.holes import behind
 from steadypose.realtime.sources.video.times import TimeNotes
@@ -391,7 +390,7 @@ def test_libav_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str])
 
 
 def test_a_film_that_begins_between_key_frames_says_how_many_cannot_be_seen() -> None:
-    assert remarks(Tally(early=7), TimeNotes()) == [
+    assert ending.remarks(Tally(early=7), TimeNotes()) == [
         "it begins between two key frames: before the first, 7 frames cannot be decoded"
     ]
-    assert remarks(Tally(), TimeNotes()) == []
+    assert ending.remarks(Tally(), TimeNotes()) == []
