@@ -179,6 +179,28 @@ def test_a_constant_that_only_an_assertion_names_is_reached_by_it() -> None:
     assert source.mutants == []
 
 
+def test_what_a_cached_function_computes_is_reached_by_all_who_call_it() -> None:
+    """Also where a function within it does: it runs for the first of many tests only."""
+    source = Source(
+        "f.py",
+        "A = 7\n"
+        "@lru_cache\n"
+        "def colours():\n"
+        "    def of(k):\n"
+        "        return A * 2\n"
+        "    return of(1)\n"
+        "def usual():\n"
+        "    return 3\n",
+    )
+    assert ("A", ("colours",)) in source.makes
+    assert {m.line: m.names for m in source.mutants} == {
+        1: ("A",),
+        5: ("colours",),
+        6: ("colours",),
+        8: (),
+    }
+
+
 def test_a_sample_is_one_change_a_line_and_the_same_for_a_seed() -> None:
     source = Source("f.py", "".join(f"A{n} = {n}.5\n" for n in range(40)))
     chosen = draw(source.mutants, 10, 4)

@@ -108,7 +108,7 @@ class Source:
 
     def _visit(self, node: ast.AST, span: Span, names: tuple[str, ...]) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            self._visit_function(node, names)
+            self._visit_function(node, names, is_nested=span is not None)
         elif isinstance(node, ast.ClassDef):
             for child in node.body:
                 self._visit(child, None, (node.name,))
@@ -122,16 +122,21 @@ class Source:
                     self.uses += [(name, node.lineno), (name, inner.end_lineno or 0)]
 
     def _visit_function(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef, names: tuple[str, ...]
+        self,
+        node: ast.FunctionDef | ast.AsyncFunctionDef,
+        names: tuple[str, ...],
+        *,
+        is_nested: bool,
     ) -> None:
         if node.name in {"__repr__", "__str__"}:
             return
         is_cached = any("cache" in self._text(d) for d in node.decorator_list)
+        kept = (node.name,) if is_cached else names if is_nested else ()
         body = (node.body[0].lineno, node.end_lineno or 0)
         for default in filter(None, (*node.args.defaults, *node.args.kw_defaults)):
             self._visit(default, body, (node.name, *names))
         for child in node.body:
-            self._visit(child, body, (node.name,) if is_cached else ())
+            self._visit(child, body, kept)
 
     def _is_left_alone(self, node: ast.AST) -> bool:
         if isinstance(node, ast.If):

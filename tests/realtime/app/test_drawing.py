@@ -81,6 +81,24 @@ def test_a_wild_prediction_cannot_break_the_drawing(wild: float) -> None:
     assert image.any()
 
 
+@pytest.mark.parametrize(
+    ("hw", "keypoints", "style"),
+    [
+        ((16, 16), 17, (1, 2, 0.35, 4)),  # as small as it can be
+        ((360, 640), 17, (2, 3, 0.4, 5)),
+        ((720, 1280), 40, (4, 6, 0.8, 10)),
+        ((1920, 1080), 17, (6, 8, 1.2, 15)),
+        ((720, 1280), 41, (2, 3, 0.8, 10)),  # faces and fingers lie close together
+        ((120, 160), 133, (1, 1, 0.35, 4)),
+    ],
+)
+def test_lines_and_dots_are_as_large_as_the_picture_needs(
+    hw: tuple[int, int], keypoints: int, style: tuple[int, int, float, int]
+) -> None:
+    made = Style.for_size(hw, keypoints)
+    assert (made.line, made.dot, made.text, made.margin) == style
+
+
 def test_text_and_lines_grow_with_the_picture() -> None:
     small, large = Style.for_size((240, 320)), Style.for_size((1080, 1920))
     assert large.line > small.line

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from steadypose.engines.errors import DisplayError
-from steadypose.realtime.app.display import NullDisplay, Window, why_headless, without_screen
+from steadypose.realtime.app.display import (
+    NullDisplay,
+    Window,
+    gui_backend,
+    open_display,
+    why_headless,
+    without_screen,
+)
 from steadypose.realtime.app.x_server import Links
 from tests.realtime.app.test_loop import gray_source, make_app
 
@@ -57,6 +64,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
         ((480, 640), (1067, 800)),
         ((1080, 1920), (1280, 720)),  # fits on a laptop
         ((2000, 1000), (400, 800)),
+        ((1, 2000), (1280, 1)),
     ],
 )
 def test_the_window_fits_the_picture_on_the_screen(
@@ -89,6 +97,44 @@ def test_a_screen_that_was_lost_stays_lost(screen: Screen, monkeypatch: pytest.M
         broken[0] = is_broken
         assert window.is_lost is is_lost
         assert window.is_window is not is_lost
+
+
+def test_of_a_screen_that_was_lost_nothing_is_asked(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call would end the process: the connection to the X server is broken."""
+    window, seen = Window(), []
+    monkeypatch.setattr(Links, "are_broken", True)
+    screen.keys = [ord("q")]
+    window.show(np.zeros((48, 64, 3), np.uint8), lambda: seen.append(1))
+    assert (screen.shown, screen.sizes, seen) == (0, [], [])
+    assert window.pressed() == []
+    window.close()
+    assert screen.is_open
+
+
+def test_each_picture_renews_the_guard_and_is_told_once_it_is_shown(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Links, "stay_guarded", lambda _: told.append("guarded"))
+    screen.when_shown = lambda: told.append("shown")
+    window = Window()
+    window.show(np.zeros((48, 64, 3), np.uint8), lambda: told.append("seen"))
+    window.show(np.zeros((48, 64, 3), np.uint8))
+    assert told == ["guarded", "shown", "seen", "guarded", "shown"]
+
+
+def test_a_window_closed_while_it_is_drawn_is_closed(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise cv2.error("no window")
+
+    window = Window()
+    monkeypatch.setattr(cv2, "imshow", closed)
+    window.show(np.zeros((48, 64, 3), np.uint8))
+    assert window.pressed() == ["close"]
 
 
 def test_keys_are_told_by_name(screen: Screen) -> None:
@@ -174,3 +220,19 @@ def test_without_its_screen_a_run_goes_on_only_where_something_is_recorded(
     else:
         with pytest.raises(DisplayError, match="the screen is gone, and nothing is recorded"):
             without_screen(outputs)
+
+
+def test_opencv_that_says_nothing_of_windows_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "General configuration\n  GUI: QT5\n")
+    assert gui_backend() == "QT5"
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "General configuration\n")
+    assert gui_backend() == "NONE"
+
+
+def test_where_a_window_can_be_opened_it_is(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steadypose.realtime.app.display.why_headless", lambda: None)
+    display, reason = open_display(is_headless=False)
+    assert isinstance(display, Window)
+    assert reason is None
