@@ -48,6 +48,7 @@ from steadypose.realtime.model.sharing import SharedEngine
 from steadypose.realtime.record.formats.tables import TableFormat
 from steadypose.realtime.record.joint import JointTable
 from steadypose.realtime.record.live.opening import open_live, open_page
+from steadypose.realtime.smooth.presets import check_smoother
 from steadypose.realtime.sources.opening import BROWSER
 from steadypose.realtime.tracking.turns import take_short_turns
 
@@ -123,6 +124,7 @@ def run(settings: Settings, stop: Stop, *, typed: Sequence[str] = ()) -> int:
     stop.listen()
     try:
         check_angles(settings, say)
+        check_smoother(settings.smoother)
         return (_run_several if settings.further else _run_one)(settings, stop, typed)
     except ClosedError:
         stop.needs_hard_end = True  # what is still being opened would abort an orderly one

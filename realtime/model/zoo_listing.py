@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from steadypose.engines.skeletons.named import SKELETONS
-from steadypose.engines.wording.advice import command
+from steadypose.engines.wording.advice import command, install, typed_here
 from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
 from steadypose.realtime.model.zoo import (
     DATA,
@@ -63,7 +63,8 @@ def listing(folder: Path | None = None) -> list[str]:
         "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "
         "they were learnt, have terms of their own (MPII: no commercial use).",
         "here: weights in " + str(folder) + ", model file in models/.",
-        f"To use one: {command('run')} --model NAME --fetch (to wrap one: docs/foreign_models.md). "
+        f"To use one: {command('run')} --model NAME --fetch, which needs torch: "
+        f"{typed_here(install('requirements-export.txt'))} (to wrap one: docs/foreign_models.md). "
         "DeepPose outputs no scores, so every frame appears to contain a person.",
     ]
 

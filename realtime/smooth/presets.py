@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from steadypose.engines.errors import UsageError
@@ -44,14 +45,27 @@ def make_smoother(name: str, slots: int, keypoints: int) -> Smoother:
     if name == "one-euro":
         return OneEuroSmoother(slots, keypoints)
     if name == "filterpy":
-        try:
-            from steadypose.realtime.smooth.filterpy_reference import FilterpySmoother  # noqa: PLC0415 - imports scipy
-        except ImportError as error:
-            raise UsageError(
-                f"the filter 'filterpy' needs {error.name}, which is not installed",
-                fix=f"{install('requirements-filterpy.txt')}, or choose kalman: the same, faster",
-            ) from error
-
-        return FilterpySmoother(slots, keypoints)
+        return _reference()(slots, keypoints)
     chosen = "balanced" if name == "off" else name
     return KalmanSmoother(slots, keypoints, PRESETS[chosen], name=chosen)
+
+
+def check_smoother(name: str) -> None:
+    """Find out early that a filter's package is missing.
+
+    Raises:
+        UsageError: It is.
+    """
+    if name == "filterpy":
+        _reference()
+
+
+def _reference() -> Callable[[int, int], Smoother]:
+    try:
+        from steadypose.realtime.smooth.filterpy_reference import FilterpySmoother  # noqa: PLC0415 - imports scipy
+    except ImportError as error:
+        raise UsageError(
+            f"the filter 'filterpy' needs {error.name}, which is not installed",
+            fix=f"{install('requirements-filterpy.txt')}, or choose kalman: the same, faster",
+        ) from error
+    return FilterpySmoother

@@ -20,7 +20,7 @@ from steadypose.realtime.model.choice import choose_model
 from steadypose.realtime.model.opening import open_chosen
 from steadypose.realtime.model.places import DEFAULT_QUALITY, QUALITIES
 from steadypose.realtime.model.threads import threads_of
-from steadypose.realtime.smooth.presets import NAMES, make_smoother
+from steadypose.realtime.smooth.presets import NAMES, check_smoother, make_smoother
 from steadypose.realtime.tracking.pipeline import Pipeline
 from steadypose.realtime.tracking.roster import CANDIDATES, MOST_PERSONS
 
@@ -144,6 +144,7 @@ class Chosen:
         if self.smooth not in NAMES:
             fix = f"one of {', '.join(NAMES)}"
             raise UsageError(f"smooth={self.smooth!r} is no filter", fix=fix)
+        check_smoother(self.smooth)
         if self.backend not in _BACKENDS:
             fix = f"one of {', '.join(_BACKENDS)}"
             raise UsageError(f"there is no backend {self.backend!r}", fix=fix)

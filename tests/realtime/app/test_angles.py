@@ -181,3 +181,20 @@ def test_the_angle_of_a_joint_outside_the_picture_is_not_written(
     elbow: tuple[float, float],
 ) -> None:
     assert len(written({"left_elbow": elbow})) == 0
+
+
+def test_in_a_mirror_an_angle_stands_to_the_pixel_where_its_joint_is_seen() -> None:
+    plain = written({"left_elbow": (200.0, 300.0)})
+    mirror = written({"left_elbow": (WIDTH - 1 - 200.0, 300.0)}, is_mirrored=True)
+    np.testing.assert_array_equal(mirror, plain)
+
+
+@pytest.mark.parametrize("corner", [(0.0, 200.0), (200.0, 0.0), (WIDTH - 1.0, HEIGHT - 1.0)])
+def test_the_angle_of_a_joint_on_the_edge_is_written(corner: tuple[float, float]) -> None:
+    assert len(written({"left_elbow": corner})) > 0
+
+
+def test_an_angles_digits_are_as_high_as_the_picture_needs() -> None:
+    """A darkened box of one line: 480 pixels are 0.53 of OpenCV's text, a margin of 7."""
+    found = written({"left_elbow": (200.0, 300.0)})
+    assert np.ptp(found[:, 1]) + 1 == 18 + 7

@@ -74,9 +74,10 @@ def test_an_unsure_keypoint_is_darker() -> None:
 
 
 @pytest.mark.parametrize("wild", [1e9, -1e9, 1e5])
-def test_a_wild_prediction_cannot_break_the_drawing(wild: float) -> None:
+@pytest.mark.parametrize("axes", [[0], [1], [0, 1]])
+def test_a_wild_prediction_cannot_break_the_drawing(wild: float, axes: list[int]) -> None:
     pose, image = spread_pose(), canvas()
-    pose.xy[3] = (wild, wild)
+    pose.xy[3, axes] = wild
     draw_poses(image, [pose])
     assert image.any()
 

@@ -141,6 +141,9 @@ def test_the_help_names_every_key_and_what_it_does() -> None:
     ys, xs = np.nonzero(ink)
     assert ys.min() > HW[0] / 2
     assert HW[0] - ys.max() > 5
+    boxes = np.flatnonzero((image != GROUND).any(axis=(1, 2)))
+    assert boxes.max() == HW[0] - 1 - 10  # a margin, which is 720 / 70 pixels here
+    assert boxes.min() == HW[0] - 20 - len(words) * round(34 * 0.8)
     # Two columns: an empty stripe between keys and meanings.
     columns = np.flatnonzero(ink.any(axis=0))
     assert np.diff(columns).max() > 8

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.smoothing.entries import ENTRIES, parameters
 from benchmarks.smoothing.filters import imm_noise
 from steadypose.engines.errors import UsageError
+from steadypose.realtime import cli
 from steadypose.realtime.smooth.presets import PRESETS, make_smoother
 
 
@@ -23,12 +24,27 @@ def test_every_filter_that_has_parameters_was_tuned_within_its_ranges() -> None:
             assert low * 0.999 <= known[entry.title][parameter] <= high * 1.001, entry.title
 
 
-def test_filterpy_is_a_choice_that_need_not_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def hide_filterpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "steadypose.realtime.smooth.filterpy_reference", raising=False)
     monkeypatch.setitem(sys.modules, "filterpy", None)
     monkeypatch.setitem(sys.modules, "filterpy.common", None)
+
+
+def test_filterpy_is_a_choice_that_need_not_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide_filterpy(monkeypatch)
     with pytest.raises(UsageError, match="needs filterpy") as caught:
         make_smoother("filterpy", 1, 17)
     assert "requirements-filterpy.txt" in caught.value.fix
     monkeypatch.undo()
     assert make_smoother("filterpy", 1, 17).describe()["name"] == "filterpy"
+
+
+def test_without_filterpy_a_run_is_refused_before_a_network_is_opened(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hide_filterpy(monkeypatch)
+    arguments = ["--source", "demo", "--headless", "--smooth", "filterpy"]
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: the filter 'filterpy' needs filterpy")
+    assert "engine:" not in said
