@@ -231,15 +231,12 @@ def _text_block(
     width, height = widest + 2 * style.margin, step * len(lines) + style.margin
     x1 = max(0, min(corner[0], image.shape[1] - width))
     y1 = max(0, min(corner[1], image.shape[0] - height))
-    x2, y2 = min(image.shape[1], x1 + width), min(image.shape[0], y1 + height)
-    if x2 <= x1 or y2 <= y1:
-        return 0
-    box = image[y1:y2, x1:x2]
+    box = image[y1 : y1 + height, x1 : x1 + width]
     cv2.convertScaleAbs(box, dst=box, alpha=0.4)
     for row, line in enumerate(lines):
         at = (x1 + style.margin, y1 + round(step * (row + 0.85)))
         cv2.putText(image, line, at, font, style.text, _INK, thickness, cv2.LINE_AA)
-    return x2 - x1
+    return box.shape[1]
 
 
 def _centered(image: NDArray[np.uint8], text: str, style: Style) -> tuple[int, int]:

@@ -109,15 +109,14 @@ def compose(
     rows = math.ceil(len(pictures) / columns)
     sizes = [picture.shape[:2] for picture in pictures if picture is not None] or [(360, 640)]
     width = min(max(w for _, w in sizes), _WIDEST_PX // columns)
-    height = max(round(h * width / w) for h, w in sizes)
+    height = max(1, *(round(h * width / w) for h, w in sizes))
     canvas = np.zeros((rows * height, columns * width, 3), np.uint8)
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         y, x = number // columns * height, number % columns * width
         cell = canvas[y : y + height, x : x + width]
         if picture is not None:
-            scale = min(width / picture.shape[1], height / picture.shape[0])
-            wide, high = (max(1, round(side * scale)) for side in picture.shape[1::-1])
-            cell[:high, :wide] = cv2.resize(picture, (wide, high), interpolation=cv2.INTER_AREA)
+            high = max(1, round(picture.shape[0] * width / picture.shape[1]))
+            cell[:high] = cv2.resize(picture, (width, high), interpolation=cv2.INTER_AREA)
         at = (width - 12 - 9 * len(name), 20)
         for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
             cv2.putText(cell, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thick, cv2.LINE_AA)

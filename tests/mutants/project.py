@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tests.mutants.copies import Copies
@@ -140,5 +140,10 @@ class Project:
                 seen.add(name)
                 lines |= self._uses[name]
                 names.extend(self._makes[name])
-        tests: set[str] = set().union(*(self._reach.get(line, set()) for line in lines))
+        tests = self._tests_at(lines)
+        if not mutant.span and not tests:  # no function uses what is made here, but it is made
+            tests = self._tests_at({place for place in self._reach if place[0] == mutant.file})
         return sorted(tests, key=lambda t: (self.seconds[t], t))
+
+    def _tests_at(self, lines: Collection[tuple[str, int]]) -> set[str]:
+        return set().union(*(self._reach.get(line, set()) for line in lines))

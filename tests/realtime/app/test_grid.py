@@ -42,6 +42,21 @@ def test_a_name_can_be_read_on_white_and_on_black() -> None:
         assert (np.abs(canvas[ink].astype(int) - grey) > 100).sum() > 100
 
 
+def test_a_name_is_white_letters_with_a_black_edge() -> None:
+    canvas = compose([plain(320, 180, 128)], ["kitchen"]).astype(int)
+    assert {int(v) for v in canvas[(canvas == canvas[..., :1]).all(axis=2)].ravel()} >= {0, 255}
+    assert (canvas == canvas[..., :1]).all(), "no colour but grey"
+    is_white, is_black = (canvas[..., 0] > 230), (canvas[..., 0] < 30)
+    assert is_white.sum() > 60
+    assert is_black.sum() > is_white.sum()
+
+
+def test_a_name_ends_twelve_pixels_before_the_edge_as_wide_letters_go() -> None:
+    left, _, right, _ = inked(compose([plain(320, 180)], ["mmmm"]))
+    assert abs(320 - 12 - 9 * 4 - left) <= 3
+    assert right > 320 - 12 - 9
+
+
 def test_each_name_is_on_its_own_picture() -> None:
     canvas = compose([plain(160, 90), plain(160, 90)], ["ab", "ab"])
     np.testing.assert_array_equal(canvas[:, :160], canvas[:, 160:])
@@ -77,6 +92,13 @@ def test_an_upright_picture_beside_a_wide_one_is_whole_and_keeps_its_shape() -> 
     assert shown.any(axis=0).sum() == 160
     flat = (canvas[:, :160] == 100).all(axis=2)
     assert (flat.any(axis=1).sum(), flat.any(axis=0).sum()) == (90, 160)
+
+
+def test_a_picture_of_one_row_stays_one() -> None:
+    canvas = compose([plain(3840, 1, 200)], [""])
+    assert canvas.shape == (1, 1920, 3)
+    assert (canvas == 200).all()
+    assert (compose([plain(160, 90), plain(3840, 1, 200)], ["", ""])[1] != 200).all()
 
 
 def test_before_the_first_picture_there_is_a_black_one_of_usual_size() -> None:

@@ -283,6 +283,44 @@ def test_a_picture_of_a_lost_camera_shows_people_on_themselves_and_its_growing_a
     assert told == ["camera lost"]
 
 
+def test_a_slow_camera_that_is_not_lost_shows_each_picture_once(monkeypatch: Patch) -> None:
+    loop = make_loop(monkeypatch, [0.0, *[None] * 4, 1.0, None, None], is_predicting=True)
+    loop.app.run()
+    assert loop.people == [[7], [7]]
+    assert loop.window.shown == 2
+
+
+def test_a_lost_camera_without_a_window_draws_nothing(monkeypatch: Patch) -> None:
+    loop = make_loop(monkeypatch, [0.0, *[None] * 4])
+    loop.window.is_window = False
+    loop.source.trouble = "camera lost"
+    loop.app.run()
+    assert loop.people == []
+    assert loop.window.shown == 0
+
+
+def test_a_camera_that_comes_back_as_another_is_named(monkeypatch: Patch) -> None:
+    loop = make_loop(monkeypatch, [n / 30 for n in range(8)])
+    troubles = {2: ("lost", "scripted"), 3: (None, "scripted"), 4: ("lost", "scripted")}
+    troubles |= {5: (None, "other"), 6: ("lost", "other"), 7: (None, "other")}
+
+    def happens(reads: int) -> None:
+        loop.source.trouble, loop.source.label = troubles.get(reads, (None, loop.source.label))
+
+    loop.source.on_read = happens
+    told: list[str] = []
+    loop.app.say = told.append
+    loop.app.run()
+    back = "the camera is back"
+    assert told == ["lost", back, "lost", f"{back}: other", "lost", back]
+
+
+def test_the_corner_says_at_once_that_smoothing_is_off(monkeypatch: Patch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:4], keys=[(2, "k"), (3, "k")])
+    loop.app.run()
+    assert ["smoothing off" in lines for lines in loop.texts] == [False, False, True, False]
+
+
 def test_the_loss_and_the_return_of_a_camera_are_said_once_each(monkeypatch: Patch) -> None:
     loop = make_loop(monkeypatch, [0.0, *[None] * 4, *FRAMES[1:4]])
 
