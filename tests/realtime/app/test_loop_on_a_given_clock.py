@@ -283,6 +283,30 @@ def test_a_picture_of_a_lost_camera_shows_people_on_themselves_and_its_growing_a
     assert told == ["camera lost"]
 
 
+class Page:
+    """Those who watch elsewhere press a key after two pictures."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def pressed(self) -> list[str]:
+        return ["k"] if len(self.told) == 1 else []
+
+    def tell(self, state: Any) -> None:
+        self.told.append(state)
+
+
+def test_those_who_watch_elsewhere_press_keys_and_are_told_how_it_goes(monkeypatch: Patch) -> None:
+    loop = make_loop(monkeypatch, FRAMES[:4])
+    page = Page()
+    loop.app.page = page  # type: ignore[assignment]
+    loop.app.run()
+    assert loop.people == [[1], [1], [2], [2]]
+    assert [state.is_smooth for state in page.told[:4]] == [True, False, False, False]
+    assert page.told[1].message == "smoothing off: raw keypoints"
+    assert page.told[0].lines == loop.texts[0]
+
+
 def test_a_slow_camera_that_is_not_lost_shows_each_picture_once(monkeypatch: Patch) -> None:
     loop = make_loop(monkeypatch, [0.0, *[None] * 4, 1.0, None, None], is_predicting=True)
     loop.app.run()
