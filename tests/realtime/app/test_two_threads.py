@@ -310,14 +310,3 @@ def test_a_window_in_the_dock_of_a_mac_is_no_closed_one(monkeypatch: pytest.Monk
     assert window.pressed() == ["close"]
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     assert window.pressed() == []
-
-
-def test_closing_closes_the_window_itself() -> None:
-    closed: list[bool] = []
-
-    class Closing(ScriptedDisplay):
-        def close(self) -> None:
-            closed.append(True)
-
-    ApartDisplay(Closing(), LoopThread(is_apart=True)).close()
-    assert closed == [True]

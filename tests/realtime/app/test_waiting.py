@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from steadypose.engines.errors import SourceError
 from steadypose.realtime import cli
+from steadypose.realtime.app import waiting
 from steadypose.realtime.app.waiting import ClosedError, serve_while
 from steadypose.realtime.command.settings import Settings
 from steadypose.realtime.command.stopping.signals import Stop
@@ -33,7 +35,9 @@ def test_work_is_done_beside_the_window_and_what_it_says_is_shown() -> None:
     assert serve_while(display, work, ("waiting for", "the camera")) == "done"
     assert done_by != [threading.get_ident()]
     assert len(display.shown) == 1
+    assert display.shown[0].shape == (360, 640, 3)
     assert display.shown[0].max() > 200  # text
+    assert display.shown[0][-1, -1].tolist() == [60, 60, 60]
     assert display.polls > 5
 
 
@@ -86,6 +90,29 @@ def test_a_run_that_waits_for_a_page_can_be_closed(
     while any(one.name == "opening" for one in threading.enumerate()):
         assert time.perf_counter() < until_s
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_window", "is_beside"),
+    [("0", True, True), ("0", False, False), ("demo", True, False), ("demo", False, False)],
+)
+def test_a_source_is_opened_beside_the_window_where_it_may_wait_and_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, text: str, *, is_window: bool, is_beside: bool
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    opened: list[tuple[str, int]] = []
+
+    def open_source(source: SourceOptions) -> str:
+        opened.append((source.text, threading.get_ident()))
+        return "opened"
+
+    monkeypatch.setattr(waiting, "open_source", open_source)
+    display: Any = ScriptedDisplay()
+    display.is_window = is_window
+    assert waiting.open_beside(display, SourceOptions(text)) == "opened"
+    (found,) = opened
+    assert found[0] == text
+    assert (found[1] != threading.get_ident()) is is_beside
 
 
 @pytest.mark.parametrize(
