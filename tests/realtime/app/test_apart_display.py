@@ -14,13 +14,14 @@ from steadypose.engines.errors import SourceError
 from steadypose.realtime.app import two_threads
 from steadypose.realtime.app.two_threads import ApartDisplay, LoopThread
 from tests.realtime.app.test_loop import ScriptedDisplay
+from tests.realtime.app.test_two_threads import until
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 
 
-def ended(result: object = None) -> Future[object]:
-    done: Future[object] = Future()
-    done.set_result(result)
+def ended() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
     return done
 
 
@@ -91,7 +92,7 @@ def test_who_waits_for_a_loop_hears_how_it_ended() -> None:
             apart.run(fails, end=lambda: None)
 
     def wait() -> None:
-        assert has_begun.wait(10)
+        assert until(lambda: apart._done is not None)
         try:
             apart.wait()
         except SourceError:

@@ -54,6 +54,22 @@ def test_what_is_done_soon_is_not_explained() -> None:
     assert display.shown == []
 
 
+def test_nothing_is_explained_in_a_window_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_SOON_S", 0.0)
+    display, go_on = ScriptedDisplay(), threading.Event()
+    display.is_window = False
+    pressed = display.pressed
+
+    def look() -> list[str]:
+        if display.polls == 3:
+            go_on.set()
+        return pressed()
+
+    display.pressed = look  # type: ignore[method-assign]
+    assert serve_while(display, lambda: go_on.wait(10), ("waiting",))
+    assert display.shown == []
+
+
 def test_a_failure_of_the_work_is_raised() -> None:
     def work() -> None:
         raise SourceError("no camera", fix="plug it in")
@@ -109,7 +125,7 @@ def test_a_source_is_opened_beside_the_window_where_it_may_wait_and_there_is_one
     monkeypatch.setattr(waiting, "open_source", open_source)
     display: Any = ScriptedDisplay()
     display.is_window = is_window
-    assert waiting.open_beside(display, SourceOptions(text)) == "opened"
+    assert str(waiting.open_beside(display, SourceOptions(text))) == "opened"
     (found,) = opened
     assert found[0] == text
     assert (found[1] != threading.get_ident()) is is_beside
