@@ -111,8 +111,6 @@ def unwrap(angle: FloatArray, time_s: FloatArray) -> FloatArray:
     """
     known = np.flatnonzero(np.isfinite(angle))
     out = np.full(len(angle), np.nan)
-    if not len(known):
-        return out
     values = angle[known]
     if np.sin(np.radians(values)).sum() < 0:
         values = -values

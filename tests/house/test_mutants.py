@@ -17,10 +17,15 @@ def double(x: int) -> int:
 
 def third(x: int) -> int:
     return x // 3
+
+
+def fourth(x: int) -> int:
+    return x // 4
 """
 TEST = """
+from functools import cache
 import pytest
-from toy.code import double, third
+from toy.code import double, fourth, third
 
 @pytest.fixture(scope="module")
 def doubled() -> int:
@@ -42,6 +47,16 @@ def a_third() -> int:
 
 def test_third_is_a_number(a_third: int) -> None:
     assert a_third > 0
+
+@cache
+def fourth_of(x: int) -> int:
+    return fourth(x)
+
+def test_fourth_is_a_number() -> None:
+    assert fourth_of(8) > 0
+
+def test_fourth() -> None:
+    assert fourth_of(8) == 2
 """
 forks = pytest.mark.posix("forks")
 # Nothing of this is needed there, and it takes most of the time.
@@ -69,16 +84,18 @@ def test_a_broken_line_is_killed_where_it_is_tested_and_survives_where_not(
     options += ["--reach", str(tmp_path / "reach.json"), "--warm", "json", "no_such_package"]
     assert main([str(app), *options, "--json", str(found)]) == 0
     mutants = json.loads(found.read_text())["mutants"]
-    # What the first setup makes serves all three tests, what the third makes itself alone.
+    # What the first setup makes serves all five tests, what the third makes itself alone, and
+    # what the fourth keeps is made anew for the fifth.
     assert {m["line"]: (m["result"], m["tests"]) for m in mutants} == {
-        3: ("killed", 3),
+        3: ("killed", 5),
         7: ("survived", 1),
+        11: ("killed", 2),
     }
     said = capsys.readouterr().out
     survivors = said.split("survivors:")[1]
     assert "toy/code.py:7: '3' -> '(4)': survived" in survivors
     assert "toy/code.py:3" not in survivors
-    assert "1 of 2 killed (50 %)" in said
+    assert "2 of 3 killed (67 %)" in said
     assert "seed 3" in said
     assert (app / "toy/code.py").read_text() == CODE
 
@@ -86,7 +103,7 @@ def test_a_broken_line_is_killed_where_it_is_tested_and_survives_where_not(
     assert main([str(app), *options, "--json", str(found)]) == 0
     assert json.loads(found.read_text())["mutants"][0]["result"] in {"killed", "survived"}
     said = capsys.readouterr().out
-    assert "1 of 2 killed (50 %)" in said
+    assert "2 of 3 killed (67 %)" in said
     assert "tests pass" not in said
     (app / "toy/code.py").write_text("\n" + CODE)
     with pytest.raises(SystemExit):

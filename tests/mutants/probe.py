@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,25 @@ _running: list[str] = []
 def pytest_runtest_logstart(nodeid: str) -> None:
     """Attribute the coverage of processes that a test starts to the test."""
     _running[:] = [nodeid]
+    if "PROBE_TESTS" not in os.environ:
+        _forget()
     _say(test=nodeid, outcome="begun", seconds=0.0)
     text = os.environ.get("COVERAGE_PROCESS_CONFIG")
     if text:
         settings = json.loads(base64.b64decode(text)) | {"context": nodeid}
         text = base64.b64encode(json.dumps(settings).encode()).decode()
         os.environ["COVERAGE_PROCESS_CONFIG"] = text
+
+
+def _forget() -> None:
+    """Clear what tests' own functions have kept, so that each test is seen to reach it anew."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None) or ""
+        if "tests" in Path(file).parts and "site-packages" not in file:
+            for made in list(vars(module).values()):
+                clear = getattr(made, "cache_clear", None)
+                if callable(clear):
+                    clear()
 
 
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
