@@ -113,6 +113,6 @@ def _leads_to(descriptor: int, display: int) -> bool:
     finally:
         connection.detach()
     if isinstance(peer, tuple):
-        return len(peer) > 1 and peer[1] == _FIRST_PORT + display
+        return peer[1:2] == (_FIRST_PORT + display,)
     name = peer.decode(errors="replace") if isinstance(peer, bytes) else peer
     return name in {local.format(display) for local in _LOCAL}

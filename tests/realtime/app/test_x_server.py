@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,17 @@ def test_a_screen_of_another_machine_is_waited_for_a_second(
     monkeypatch.setattr("socket.create_connection", connect)
     assert not answers("far.example:2.1")
     assert asked == [(("far.example", 6002), 1.0)]
+
+
+@linux
+def test_a_screen_whose_name_is_a_path_is_not_asked_for_in_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As XQuartz names its own."""
+    asked: list[object] = []
+    monkeypatch.setattr("socket.create_connection", lambda *at, **_: asked.append(at))
+    assert not answers("/private/tmp/launch.abc/org.xquartz:4714")
+    assert asked == []
 
 
 @linux
@@ -91,6 +103,35 @@ def test_without_a_screen_nothing_is_watched_and_nothing_can_break(
     links.stay_guarded()
 
 
+def test_where_no_open_files_are_listed_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only Linux lists them, and only Linux can be asked for a lost connection."""
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(x_server, "Path", lambda _: SimpleNamespace(is_dir=lambda: False))
+    monkeypatch.setattr(x_server, "os", SimpleNamespace(environ=os.environ))
+    monkeypatch.setattr(x_server, "select", SimpleNamespace())
+    assert not Links().are_broken
+
+
+def test_a_connection_is_asked_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    poll = SimpleNamespace(register=lambda *_: None, poll=asked.append)
+    monkeypatch.setattr(x_server, "select", SimpleNamespace(poll=lambda: poll, POLLRDHUP=1))
+    links = Links()
+    links._descriptors = [0]
+    assert not links.are_broken
+    assert asked == [0]
+
+
+def test_a_system_that_calls_nothing_at_the_end_guards_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(x_server, "ctypes", _Ctypes(SimpleNamespace()))
+    links = Links()
+    links._descriptors = [0]
+    assert not links.guard(lambda: 7)
+    links.stay_guarded()
+
+
 def test_the_end_that_qt_orders_is_answered_before_what_was_loaded_since_is_cleaned_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -116,6 +157,10 @@ def test_the_end_that_qt_orders_is_answered_before_what_was_loaded_since_is_clea
     hooks[0](1, None)
     assert ends == [], "an end for another reason"
     is_broken[0] = True
+    elsewhere = threading.Thread(target=hooks[0], args=(1, None))
+    elsewhere.start()
+    elsewhere.join()
+    assert ends == [], "another thread, which cannot go on with the run"
     hooks[0](1, None)
     assert ends == [7]
 
