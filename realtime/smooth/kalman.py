@@ -259,7 +259,6 @@ class KalmanSmoother(Presence):
         places, variance = np.zeros((2, self._size.size)), np.zeros(self._size.shape)
         places[:, rows] = xy.T
         variance[rows] = self._variance(score, size_px)
-        self._size = self._size.copy()
         self._size[rows] = size_px
         self._restart(which, places, variance)
         self._combine()

@@ -106,7 +106,8 @@ class LiveAngles:
     ) -> list[FloatArray]:
         """(J, 2) of each pose; without covariances no standard deviation is known."""
         if not poses:
-            return list(self.measure((), np.empty((0, 0, 2)), np.empty((0, 0, 2, 2)), time_s))
+            self._remember([])
+            return []
         xy = np.stack([pose.xy for pose in poses])
         spread = np.full((*xy.shape, 2), np.nan) if covariances is None else np.stack(covariances)
         ids = [pose.track_id for pose in poses]

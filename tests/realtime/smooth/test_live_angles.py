@@ -82,9 +82,9 @@ def test_what_is_told_live_is_what_the_report_tells_of_the_whole() -> None:
 
 
 def test_somebody_who_turns_round_is_counted_from_the_other_side() -> None:
-    seen = [60.0] * 5 + [120.0, 180.0, -170.0, -120.0] + [-60.0] * 5
+    seen = [60.0] * 5 + [120.0, 180.0, -170.0, -120.0] + [-60.0] * 5 + [-40.0]
     found = live([with_elbow(d) for d in seen])[:, angle("left_elbow")]
-    assert found[-1] == pytest.approx(60)
+    assert found[-2:] == pytest.approx([60, 40])
     assert found.max() < 225
 
 
@@ -101,6 +101,7 @@ def test_after_a_long_gap_the_side_is_found_out_again() -> None:
     assert np.isnan(elbow(60, 0.1, is_lost=True))
     assert elbow(190, 0.4) == pytest.approx(190)  # a short gap: it goes on
     assert elbow(-60, 1.0) == pytest.approx(60)  # a long one: another side
+    assert elbow(40, 2.0) == pytest.approx(40)  # and another one, by no turn of the joint
 
 
 def test_people_keep_their_angles_when_others_come_and_go() -> None:
@@ -133,9 +134,13 @@ def test_the_trunk_keeps_its_sign_and_goes_round() -> None:
     assert whole == pytest.approx(-30)
 
 
-def test_the_standard_deviation_is_that_of_many_tries() -> None:
-    rng = np.random.default_rng(7)
-    xy = with_elbow(100)
+@pytest.mark.parametrize(
+    ("elbow", "lean"), [(100, 0), (135, 0), (45, 0), (100, 30), (135, -50), (60, 140)]
+)
+def test_the_standard_deviation_is_that_of_many_tries(elbow: float, lean: float) -> None:
+    rng, turn = np.random.default_rng(7), np.radians(lean)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    xy = with_elbow(elbow) @ rotation.T
     roots = rng.normal(0, 1.2, (17, 2, 2))
     covariance = roots @ roots.transpose(0, 2, 1)
     said = LiveAngles(KEYPOINTS).measure([1], xy[None], covariance[None], 0.0)[0, :, 1]
@@ -171,6 +176,12 @@ def test_what_cannot_be_known_is_nan() -> None:
     unknown = meter.measure([1], upright()[None], np.full((1, 17, 2, 2), np.nan), 0.1)[0]
     assert np.isfinite(unknown[:, 0]).all()
     assert np.isnan(unknown[:, 1]).all()
+    armless = [k for k, name in enumerate(KEYPOINTS) if not name.endswith("wrist")]
+    names = [KEYPOINTS[k] for k in armless]
+    found = LiveAngles(names).measure([1], upright()[None, armless], certain[:, armless], 0.0)[0]
+    is_elbow = [name.endswith("elbow") for name in NAMES]
+    assert np.isnan(found).all(axis=1).tolist() == is_elbow
+    assert np.isfinite(found).all(axis=1).tolist() == [not one for one in is_elbow]
     other = LiveAngles(("a", "b")).measure([1], np.ones((1, 2, 2)), np.ones((1, 2, 2, 2)), 0.0)
     assert np.isnan(other).all()
 
