@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from steadypose.realtime.datatypes import State
-from steadypose.realtime.smooth.second_pass import smooth_again
+from steadypose.realtime.smooth.second_pass import _lasting, smooth_again
 from tests.support.smoothing_scenes import FPS, NOISE_PX, SIZE_PX, Floats, rest, swing, walk
 
 MARGIN = 0.03
@@ -104,6 +104,17 @@ def test_what_is_wrong_for_less_than_a_tenth_of_a_second_at_an_end_is_left_out(
     assert (state[-frames:] == State.PREDICTED).all()
 
 
+def test_what_lasts_is_told_by_the_time_from_its_first_frame_to_its_last() -> None:
+    """At 25 frames a second four frames take 0.12 s, three 0.08."""
+    mask = np.zeros((40, 3), np.bool_)
+    mask[10:14, 0] = mask[20:23, 0] = True
+    mask[:3, 1] = mask[36:, 1] = True
+    found = _lasting(mask, np.arange(40) / 25)
+    assert np.flatnonzero(found[:, 0]).tolist() == [10, 11, 12, 13]
+    assert np.flatnonzero(found[:, 1]).tolist() == [36, 37, 38, 39]
+    assert not found[:, 2].any()
+
+
 def test_what_lasts_longer_at_an_end_was_so() -> None:
     truth = rest(2.0)
     truth[:5] -= 200.0
@@ -131,3 +142,13 @@ def test_a_walk_behind_a_pillar_is_bridged_on_a_straight_line() -> None:
     assert (state[24:42] == State.PREDICTED).all()
     away = np.linalg.norm(found.mean(axis=1) - truth, axis=1)[24:42]
     assert away.mean() < 0.01 * SIZE_PX
+
+
+def test_a_hand_that_appears_late_begins_where_it_is_measured() -> None:
+    """And not on a way from the picture's corner to there."""
+    truth = rest(2.0)
+    _, found, state = again(truth, noise_px=0.5, unseen=slice(0, 30))
+    seen = state != State.LOST
+    assert seen.mean(axis=1)[15:].all()
+    assert np.abs(found[30:] - 200.0).max() < 1.0
+    assert np.abs(found[seen] - 200.0).max() < 3.0

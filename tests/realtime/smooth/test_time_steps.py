@@ -31,6 +31,28 @@ def smoother(request: pytest.FixtureRequest) -> Smoother:
     return make_smoother(request.param, 1, 3)
 
 
+def test_who_walks_is_foreseen_where_they_will_be(smoother: Smoother) -> None:
+    at = walked(smoother)
+    way = smoother.forecast(2.1) - smoother.xy
+    assert (np.abs(way[..., 0] - 15.0) < 9.0).all()  # One Euro, which lags, overrates its speed
+    assert np.abs(way[..., 1]).max() < 1e-6
+    np.testing.assert_allclose(smoother.xy, at, atol=6.0)
+
+
+def test_a_keypoint_that_appears_later_is_where_it_is_measured(smoother: Smoother) -> None:
+    walked(smoother)
+    hidden = make_smoother(str(smoother.describe()["name"]), 1, 3)
+    at = np.array([[[10.0, 20.0], [30.0, 60.0], [90.0, 40.0]]])
+    for n in range(20):
+        hidden.predict(n / 30)
+        hidden.update(at, SURE * [1.0, 1.0, 0.0], SIZE)
+    assert hidden.state[0, 2] == State.LOST
+    hidden.predict(20 / 30)
+    hidden.update(at, SURE, SIZE)
+    assert hidden.state[0, 2] == State.MEASURED
+    np.testing.assert_allclose(hidden.xy, at, atol=1e-6)
+
+
 def test_before_the_first_frame_nothing_is_foreseen(smoother: Smoother) -> None:
     for time_s in (-1.0, 0.0, 5.0):
         np.testing.assert_array_equal(smoother.ahead(time_s), smoother.xy)

@@ -14,8 +14,8 @@ from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.mannequin_motion import pose_at
-from steadypose.realtime.tracking.boxes import settle, within
-from steadypose.realtime.tracking.crop import cut, place_crop
+from steadypose.realtime.tracking.boxes import settle, widen, within
+from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
 from steadypose.realtime.tracking.framing import Framing
 from steadypose.realtime.tracking.search_windows import MOST_WINDOWS, scan_windows
 from steadypose.realtime.tracking.similarity import oks_matrix
@@ -175,7 +175,34 @@ def test_a_small_person_is_enlarged_without_steps() -> None:
     assert steps.max() <= 2
 
 
-@pytest.mark.parametrize("box", [BBox(5, 5, 5, 9), BBox(9, 5, 1, 9), BBox(0, 0, np.nan, 5)])
+def test_halved_pixels_are_means_of_four_also_where_the_frame_is_odd() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (129, 97, 3), dtype=np.uint8)
+    out = np.empty((65, 49, 3), np.uint8)
+    cut(image, CropTransform(0, 0, 98, 130, (65, 49), 1), out)
+    blocks = image[:128, :96].reshape(64, 2, 48, 2, 3).astype(float)
+    assert np.abs(out[:64, :48] - blocks.mean(axis=(1, 3))).max() <= 1
+    assert not out[64:].any(), "half a pixel is none"
+    assert not out[:, 48:].any()
+
+
+def test_a_box_is_moved_and_grows_about_its_middle() -> None:
+    assert widen(BBox(10, 20, 30, 60), 3.0, -5.0, by=1.5) == BBox(8, 5, 38, 65)
+    assert widen(BBox(10, 20, 30, 60), -3.0, 5.0, by=1.0) == BBox(7, 25, 27, 65)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        BBox(5, 5, 5, 9),
+        BBox(9, 5, 1, 9),
+        BBox(0, 0, np.nan, 5),
+        BBox(5, 5, 9, 5),
+        BBox(5, 9, 9, 1),
+        BBox(0, 0, 5, np.nan),
+        BBox(0, 0, np.inf, 5),
+        BBox(0, 0, 5, np.inf),
+    ],
+)
 def test_a_box_without_area_is_refused(box: BBox) -> None:
     with pytest.raises(ShapeError, match="no usable area"):
         place_crop(box, size_hw=SIZE, padding=1.25)
