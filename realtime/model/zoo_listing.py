@@ -63,9 +63,11 @@ def listing(folder: Path | None = None) -> list[str]:
         "licence: Apache-2.0 for all files; COCO, AI Challenger and MPII, from whose pictures "
         "they were learnt, have terms of their own (MPII: no commercial use).",
         "here: weights in " + str(folder) + ", model file in models/.",
-        f"To use one: {command('run')} --model NAME --fetch, which needs torch: "
-        f"{typed_here(install('requirements-export.txt'))} (to wrap one: docs/foreign_models.md). "
-        "DeepPose outputs no scores, so every frame appears to contain a person.",
+        typed_here(
+            f"To use one: {command('run')} --model NAME --fetch, which needs torch: "
+            f"{install('requirements-export.txt')} (to wrap one: docs/foreign_models.md). "
+        )
+        + "DeepPose outputs no scores, so every frame appears to contain a person.",
     ]
 
 

@@ -178,11 +178,7 @@ class Chosen:
         return open_model(self) if self.network is None else self.network.share()
 
     def make_pipeline(self, engine: Engine, *, is_paced: bool) -> Pipeline:
-        """Finding, tracking and smoothing as the app does it.
-
-        Raises:
-            UsageError: The filter's package is not installed.
-        """
+        """Finding, tracking and smoothing as the app does it."""
         slots = self.persons + CANDIDATES
         smoother = make_smoother(self.smooth, slots, len(engine.spec.skeleton))
         return Pipeline(engine, persons=self.persons, smoother=smoother, is_paced=is_paced)

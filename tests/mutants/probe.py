@@ -6,6 +6,7 @@ It imports nothing of ours, since any project may be judged.
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import sys
@@ -59,14 +60,14 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 
 def _forget() -> None:
-    """Clear what tests' own functions have kept, so that each test is seen to reach it anew."""
+    """Clear what functions of the tests have kept, so that each test is seen to reach it anew."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) or ""
         if "tests" in Path(file).parts and "site-packages" not in file:
             for made in list(vars(module).values()):
-                clear = getattr(made, "cache_clear", None)
-                if callable(clear):
-                    clear()
+                is_kept = isinstance(made, functools._lru_cache_wrapper)
+                if is_kept and made.__module__ == module.__name__:
+                    made.cache_clear()
 
 
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:

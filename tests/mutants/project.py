@@ -131,8 +131,6 @@ class Project:
         """Tests that reach a change, quickest first."""
         first, last = mutant.span or (1, 0)
         lines = {(mutant.file, n) for n in range(first, last + 1)}
-        if not mutant.span and not mutant.names:  # a bare statement at import
-            lines = {place for place in self._reach if place[0] == mutant.file}
         names, seen = list(mutant.names), set()
         while names:
             name = names.pop()
@@ -140,9 +138,9 @@ class Project:
                 seen.add(name)
                 lines |= self._uses[name]
                 names.extend(self._makes[name])
+        if not lines:  # no function uses it, but the import does it
+            lines = {place for place in self._reach if place[0] == mutant.file}
         tests = self._tests_at(lines)
-        if not mutant.span and not tests:  # no function uses what is made here, but it is made
-            tests = self._tests_at({place for place in self._reach if place[0] == mutant.file})
         return sorted(tests, key=lambda t: (self.seconds[t], t))
 
     def _tests_at(self, lines: Collection[tuple[str, int]]) -> set[str]:

@@ -111,7 +111,7 @@ class Source:
             self._visit_function(node, names, is_nested=span is not None)
         elif isinstance(node, ast.ClassDef):
             for child in node.body:
-                self._visit(child, None, (node.name,))
+                self._visit(child, None, (node.name, *(names if span else ())))
         elif not self._is_left_alone(node):
             self._visit_code(node, span, names)
         elif span and isinstance(node, ast.Assert | ast.JoinedStr):

@@ -99,6 +99,17 @@ def ink_of(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return is_ink
 
 
+def ink_sum(image: NDArray[np.uint8]) -> float:
+    """How much ink there is, in grey levels."""
+    return float(image.astype(float)[ink_of(image)].sum())
+
+
+def extent(is_part: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a (H, W) mask, the last ones within."""
+    ys, xs = np.nonzero(is_part)
+    return int(xs.min()), int(ys.min()), int(xs.max()), int(ys.max())
+
+
 def blocks(image: NDArray[np.uint8], ground_bgr: tuple[int, int, int]) -> list[Block]:
     """Find the texts and shapes, from top to bottom and left to right."""
     mask = (image != ground_bgr).any(axis=2)

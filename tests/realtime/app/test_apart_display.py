@@ -144,4 +144,4 @@ def test_what_is_done_elsewhere_sleeps_until_it_is_done(
     is_asleep, thread = threading.Event(), LoopThread(is_apart=is_apart)
     monkeypatch.setattr(two_threads, "_wait", lambda _: is_asleep.set())
     assert thread.do(lambda: is_asleep.wait(10 if is_apart else 0)) is is_apart
-    assert thread.do(threading.get_ident) != threading.get_ident() or not is_apart
+    assert (thread.do(threading.get_ident) != threading.get_ident()) is is_apart

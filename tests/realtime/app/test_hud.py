@@ -14,7 +14,7 @@ from steadypose.realtime.app import caption
 from steadypose.realtime.app.caption import Caption
 from steadypose.realtime.app.draw import Style, _text_block, draw_hud
 from steadypose.realtime.app.keys import KEYS
-from tests.support.pictures import assert_written_like, blocks, ink_of
+from tests.support.pictures import assert_written_like, blocks, ink_of, ink_sum
 
 HW = (720, 1280)
 GROUND = (110, 110, 110)
@@ -81,17 +81,18 @@ def test_behind_letters_the_picture_is_dark_but_can_be_seen() -> None:
     assert sorted({int(v) for v in rows[:, 0]}) == [44, 88]
 
 
-def test_letters_grow_bold_with_the_picture() -> None:
+@pytest.mark.parametrize(
+    ("hw", "thickness"), [((180, 240), {1}), ((1080, 1440), {2}), ((1440, 2560), {2, 4})]
+)
+def test_letters_grow_bold_with_the_picture(hw: tuple[int, int], thickness: set[int]) -> None:
     """On a large picture lines of one pixel would be thin as hair."""
-    image = written(LINES[:1], hw=(1080, 1440))
-    ink = image.astype(float)[ink_of(image)].sum()
-    inks = []
-    for thickness in (1, 2, 4):
-        plain = np.zeros_like(image)
-        font = cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(plain, LINES[0], (30, 60), font, 1.2, (255,) * 3, thickness, cv2.LINE_AA)
-        inks.append(plain.astype(float)[ink_of(plain)].sum())
-    assert np.argmin(np.abs(np.array(inks) - ink)) == 1
+    image, scale = written(LINES[:1], hw=hw), Style.for_size(hw).text
+    inks = {}
+    for drawn in (1, 2, 4):  # OpenCV 5 knows but two
+        plain, font = np.zeros_like(image), cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(plain, LINES[0], (30, 60), font, scale, (255,) * 3, drawn, cv2.LINE_AA)
+        inks[drawn] = ink_sum(plain)
+    assert min(inks, key=lambda drawn: abs(inks[drawn] - ink_sum(image))) in thickness
 
 
 def test_the_red_dot_of_a_recording_is_in_the_upper_right_corner() -> None:

@@ -163,6 +163,7 @@ def test_the_list_shows_every_model_and_what_is_here(places: Path, capsys: Any) 
     assert rows["res101-coco-256x192"].endswith("-")
     assert "flip test" in said
     assert "Apache-2.0" in said
+    assert "pip install -r requirements-export.txt" in said
 
 
 def test_every_network_that_is_defined_has_its_costs() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+import steadypose as sp
 from benchmarks.smoothing.entries import ENTRIES, parameters
 from benchmarks.smoothing.filters import imm_noise
+from steadypose.api import options
 from steadypose.engines.errors import UsageError
 from steadypose.realtime import cli
 from steadypose.realtime.smooth.presets import PRESETS, make_smoother
@@ -37,6 +41,19 @@ def test_filterpy_is_a_choice_that_need_not_be_installed(monkeypatch: pytest.Mon
     assert "requirements-filterpy.txt" in caught.value.fix
     monkeypatch.undo()
     assert make_smoother("filterpy", 1, 17).describe()["name"] == "filterpy"
+
+
+@pytest.mark.parametrize("make", [sp.Tracker, partial(sp.open, "demo"), partial(sp.open, ["demo"])])
+def test_without_filterpy_the_library_refuses_it_before_a_network_is_opened(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[..., object]
+) -> None:
+    def opened(*_: object, **_more: object) -> None:
+        raise AssertionError("a network was opened")
+
+    hide_filterpy(monkeypatch)
+    monkeypatch.setattr(options, "open_model", opened)
+    with pytest.raises(sp.Error, match="needs filterpy"):
+        make(smooth="filterpy")
 
 
 def test_without_filterpy_a_run_is_refused_before_a_network_is_opened(

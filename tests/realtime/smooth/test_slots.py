@@ -11,12 +11,15 @@ from steadypose.realtime.smooth.base import Smoother
 from steadypose.realtime.smooth.presets import NAMES, make_smoother
 
 Floats = NDArray[np.float64]
+Known = tuple[Floats, Floats, NDArray[np.int8]]
+"""Places now, later and ahead (S, K, 3, 2), covariances, and states."""
+
 K, FPS = 4, 30
 START = np.array([[40.0, 60.0], [80.0, 60.0], [40.0, 120.0], [80.0, 130.0]])
 SIZES = np.array([300.0, 120.0])
 
 
-def frames(smoother: Smoother, first: int, last: int, *, is_first_there: bool) -> list[Floats]:
+def frames(smoother: Smoother, first: int, last: int, *, is_first_there: bool) -> list[Known]:
     """Two people: the first runs, the second stands and nods; what is known after each frame."""
     rng, known = np.random.default_rng(first), []
     for n in range(first, last):
@@ -29,9 +32,8 @@ def frames(smoother: Smoother, first: int, last: int, *, is_first_there: bool) -
         smoother.predict(n / FPS)
         smoother.update(xy, score, SIZES)
         time_s = n / FPS + 0.1
-        known.append(
-            np.stack((smoother.xy, smoother.forecast(time_s), smoother.ahead(time_s)), axis=1)
-        )
+        places = np.stack((smoother.xy, smoother.forecast(time_s), smoother.ahead(time_s)), axis=2)
+        known.append((places, smoother.uncertainty(), smoother.state.copy()))
     return known
 
 
@@ -55,15 +57,12 @@ def test_who_begins_in_a_slot_is_followed_as_in_an_unused_one(
     here = score > 0
     np.testing.assert_allclose(used.uncertainty()[0, here], fresh.uncertainty()[0, here])
     np.testing.assert_allclose(used.xy[0, here], fresh.xy[0, here])
-    for a, b in zip(
-        frames(used, 40, 60, is_first_there=True),
-        frames(fresh, 40, 60, is_first_there=True),
-        strict=True,
-    ):
-        seen = fresh.state != State.LOST
-        np.testing.assert_array_equal(used.state, fresh.state)
-        np.testing.assert_allclose(a.transpose(0, 2, 1, 3)[seen], b.transpose(0, 2, 1, 3)[seen])
-    np.testing.assert_allclose(used.uncertainty()[seen], fresh.uncertainty()[seen])
+    ways = [frames(smoother, 40, 60, is_first_there=True) for smoother in two]
+    for (places, doubt, state), (places_there, doubt_there, state_there) in zip(*ways, strict=True):
+        np.testing.assert_array_equal(state, state_there)
+        seen = state != State.LOST
+        np.testing.assert_allclose(places[seen], places_there[seen])
+        np.testing.assert_allclose(doubt[seen], doubt_there[seen])
 
 
 def test_beginning_in_one_slot_changes_nothing_in_the_other(

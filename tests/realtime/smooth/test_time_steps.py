@@ -40,17 +40,15 @@ def test_who_walks_is_foreseen_where_they_will_be(smoother: Smoother) -> None:
 
 
 def test_a_keypoint_that_appears_later_is_where_it_is_measured(smoother: Smoother) -> None:
-    walked(smoother)
-    hidden = make_smoother(str(smoother.describe()["name"]), 1, 3)
     at = np.array([[[10.0, 20.0], [30.0, 60.0], [90.0, 40.0]]])
     for n in range(20):
-        hidden.predict(n / 30)
-        hidden.update(at, SURE * [1.0, 1.0, 0.0], SIZE)
-    assert hidden.state[0, 2] == State.LOST
-    hidden.predict(20 / 30)
-    hidden.update(at, SURE, SIZE)
-    assert hidden.state[0, 2] == State.MEASURED
-    np.testing.assert_allclose(hidden.xy, at, atol=1e-6)
+        smoother.predict(n / 30)
+        smoother.update(at, SURE * [1.0, 1.0, 0.0], SIZE)
+    assert smoother.state[0, 2] == State.LOST
+    smoother.predict(20 / 30)
+    smoother.update(at, SURE, SIZE)
+    assert smoother.state[0, 2] == State.MEASURED
+    np.testing.assert_allclose(smoother.xy, at, atol=1e-6)
 
 
 def test_before_the_first_frame_nothing_is_foreseen(smoother: Smoother) -> None:

@@ -27,6 +27,11 @@ class OwnCrops(FakeEngine):
         self.staged: list[Uncut] = []
         self.started: list[Uncut] = []
 
+    def taken(self) -> list[Uncut]:
+        """What was started since the last call."""
+        given, self.started = self.started, []
+        return given
+
     def stage(self, part: Uncut) -> None:
         self.staged.append(part)
 
