@@ -187,3 +187,30 @@ def test_who_was_lost_is_looked_for_where_somebody_is_roughly_seen_nearby(
 def test_the_filter_that_was_chosen_is_the_one_that_follows() -> None:
     chosen = make_smoother("one-euro", 4, K)
     assert Pipeline(FakeEngine(), smoother=chosen).tracker.smoother is chosen
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy"),
+    [(30.0, 0.0), (-30.0, 0.0), (0.0, 30.0), (0.0, -30.0)],
+    ids=["right", "left", "down", "up"],
+)
+def test_who_leaves_the_picture_on_any_side_is_dropped_at_the_first_frame_without_them(
+    dx: float, dy: float
+) -> None:
+    """Who disappears within it is waited for."""
+    stage = Stage()
+    stage.meet(person(320))
+    at = person(320)
+    while 0 < at[:, 0].mean() < 640 and 0 < at[:, 1].mean() < 360:
+        at[:, :2] += dx, dy
+        stage.show([at])
+    assert stage.ids == [1]
+    for _ in range(3):  # the crop follows a little later
+        at[:, :2] += dx, dy
+        stage.show([at])
+    stage.wait(0.1)
+    assert stage.ids == []
+    stage = Stage()
+    stage.meet(person(320))
+    stage.wait(0.1)
+    assert stage.ids == [1]
