@@ -19,6 +19,8 @@ from steadypose.realtime.record.outputs import Outputs
 from steadypose.realtime.tracking.pipeline import Crops
 from tests.conftest import make_pose
 
+_ENDLESS = 20_000
+
 
 @dataclass
 class Clock:
@@ -58,14 +60,18 @@ class ScriptedSource:
     waits_s: list[float] = field(default_factory=list)
     on_read: Callable[[int], None] = lambda _: None
     given: int = 0
+    looks: int = 0
     remarks: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
+        self.looks += 1
+        assert self.looks < _ENDLESS, "it looks for the end without end"
         return not self.script
 
     def read(self, timeout_s: float) -> Frame | None:
         self.waits_s.append(timeout_s)
+        assert len(self.waits_s) < _ENDLESS, "it reads without end"
         self.on_read(len(self.waits_s))
         time_s = self.script.pop(0) if self.script else None
         if time_s is None:
