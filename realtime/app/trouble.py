@@ -13,7 +13,7 @@ class Trouble:
     """What was told of a source.
 
     Attributes:
-        label: Of the source that was read last.
+        label: Of the source when it was lost or came back last.
         has_told: It is lost, and that was said.
     """
 
@@ -23,8 +23,6 @@ class Trouble:
     def report(self, source: Source, say: Callable[[str], object]) -> None:
         """Say what has changed since the last call."""
         trouble = source.trouble
-        if self.label is None:
-            self.label = source.label
         if bool(trouble) != self.has_told:
             changed = f": {source.label}" if source.label != self.label else ""
             say(trouble or f"the camera is back{changed}")
