@@ -25,7 +25,7 @@ from steadypose.engines.wording.printable import quoted
 from steadypose.realtime.command.options.parser import Parser, file_name, run_command
 from steadypose.realtime.command.written_files import add_force, check_written
 from steadypose.realtime.convert import to_table
-from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray, Pose
+from steadypose.realtime.datatypes import BBox, FloatArray, Pose
 from steadypose.realtime.record.formats import tables
 from steadypose.realtime.record.formats.blocks import ReadState
 from steadypose.realtime.record.formats.entry import Entry
@@ -36,6 +36,7 @@ from steadypose.realtime.record.formats.reading import (
     read_recording,
     skeleton_of,
 )
+from steadypose.realtime.record.sidecar import find_sidecar, read_sidecar
 from steadypose.realtime.smooth.second_pass import smooth_again
 from steadypose.realtime.tracking.boxes import settle
 from steadypose.realtime.tracking.framing import BOX_SCORE, Framing
@@ -101,7 +102,8 @@ def resmooth(
             f"{source} has no raw positions to smooth",
             fix=f"record with {tables.listed(tables.RAW_OPTIONS)}",
         )
-    smoothed = {person.person: _smooth(recording, person) for person in recording.people}
+    frame_hw = _frame_hw(source)
+    smoothed = {p.person: _smooth(recording, p, frame_hw) for p in recording.people}
     rows = {
         person.person: {int(frame): row for row, frame in enumerate(person.frame)}
         for person in recording.people
@@ -122,13 +124,31 @@ def resmooth(
     return f"{written}, smoothed with hindsight{cut}"
 
 
-def _smooth(recording: Recording, person: PersonTrack) -> tuple[FloatArray, NDArray[np.int8]]:
-    sizes, score = _look_again(recording.keypoints, person)
+def _smooth(
+    recording: Recording, person: PersonTrack, frame_hw: tuple[int, int] | None
+) -> tuple[FloatArray, NDArray[np.int8]]:
+    sizes, score = _look_again(recording.keypoints, person, frame_hw)
     return smooth_again(person.time_s, person.raw_xy, score, sizes)
 
 
-def _look_again(keypoints: tuple[str, ...], person: PersonTrack) -> tuple[FloatArray, FloatArray]:
+def _frame_hw(recording: Path) -> tuple[int, int] | None:
+    """Height and width of the frame, if the description beside the recording tells."""
+    found = find_sidecar(recording)
+    size = read_sidecar(found).get("frame_size_wh") if found is not None else None
+    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(n, int) for n in size):
+        return None
+    return size[1], size[0]
+
+
+def _look_again(
+    keypoints: tuple[str, ...], person: PersonTrack, frame_hw: tuple[int, int] | None
+) -> tuple[FloatArray, FloatArray]:
     """What the app knew beside the positions.
+
+    Args:
+        keypoints: The K names.
+        person: Somebody of the recording.
+        frame_hw: Height and width of the frame; None: the recording does not tell.
 
     Returns:
         (T,) longer side of the person's box, settled as the app settles it, pixels; (T, K)
@@ -137,16 +157,17 @@ def _look_again(keypoints: tuple[str, ...], person: PersonTrack) -> tuple[FloatA
     framing = Framing(skeleton_of(keypoints))
     is_given = ~np.isnan(person.raw_xy[..., 0])
     is_shown = (person.score >= BOX_SCORE) & is_given
-    is_seen = (person.score >= SEEN_SCORE) & is_given
     seen = person.raw_xy[is_shown]
-    # Nothing is said of the frame's size; people reach beyond it only if keypoints do.
-    width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
+    if frame_hw is None:  # people reach beyond it only if keypoints do
+        width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
+        frame_hw = int(height), int(width)
+    given = np.where(is_given, person.score, 0.0)
     raw = np.nan_to_num(person.raw_xy)
     sizes, score = np.full(len(raw), np.nan), np.zeros(person.score.shape)
     box: BBox | None = None
     for n, xy in enumerate(raw):
-        score[n] = np.where(framing.plausible(xy, is_seen[n]), person.score[n], 0.0)
-        target = framing.box(xy, is_shown[n] & (score[n] > 0), (int(height), int(width)))
+        score[n] = framing.evidence(np.column_stack((xy, given[n])), frame_hw)
+        target = framing.box(xy, is_shown[n] & (score[n] > 0), frame_hw)
         if target is not None:
             dt_s = float(person.time_s[n] - person.time_s[n - 1])
             box = settle(box, target, dt_s) if box is not None and n else target

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray
+from steadypose.realtime.tracking.legs import Legs
 
 BOX_SCORE = 0.3
 """Keypoints with a lower score are ignored by boxes."""
@@ -64,6 +65,7 @@ class Framing:
 
     def __init__(self, skeleton: Skeleton) -> None:
         self._fewest = min(_FEWEST, len(skeleton))
+        self._legs = Legs(skeleton)
         self._a, self._b, self._length = _indices(LENGTHS, skeleton)
         self._root, self._end, self._span = _indices(_SPANS, skeleton)
         self._limbs = len(self._length)
@@ -93,17 +95,20 @@ class Framing:
         is_good[self._end[is_far]] = False
         return is_good
 
-    def evidence(self, pose: FloatArray) -> FloatArray:
+    def evidence(self, pose: FloatArray, frame_hw: tuple[int, int]) -> FloatArray:
         """Scores of the keypoints that count as seen on one person.
 
         Args:
             pose: (K, 3) frame x, y and score.
+            frame_hw: Height and width of the frame.
 
         Returns:
             (K,) scores, 0 where too low, not possible for one person, or not finite.
         """
-        is_seen = (pose[:, 2] >= SEEN_SCORE) & np.isfinite(pose[:, :2]).all(axis=1)
-        return np.where(self.plausible(pose[:, :2], is_seen), pose[:, 2], 0.0)
+        xy, score = pose[:, :2], pose[:, 2]
+        is_seen = (score >= SEEN_SCORE) & np.isfinite(xy).all(axis=1)
+        is_seen = self._legs.attached(xy, score, self.plausible(xy, is_seen), frame_hw)
+        return np.where(is_seen, score, 0.0)
 
     def _height(self, apart: FloatArray, is_seen: NDArray[np.bool_]) -> float | None:
         """Standing height from the limbs that are seen whole, frame pixels.

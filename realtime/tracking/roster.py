@@ -156,7 +156,7 @@ class Roster:
 
     def _propose(self, proposals: FloatArray) -> None:
         """Start candidates from poses of untracked people, the most prominent first."""
-        evidence = np.stack([self._framing.evidence(pose) for pose in proposals])
+        evidence = np.stack([self._framing.evidence(pose, self.frame_hw) for pose in proposals])
         boxes = [
             self._framing.box(pose[:, :2], score >= BOX_SCORE, self.frame_hw)
             if quality(score) >= SEEN_QUALITY

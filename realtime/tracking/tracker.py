@@ -170,7 +170,7 @@ class Tracker:
         if not self.tracks:
             return {}
         candidates = _joined(keypoints, proposals)
-        evidence = [self._framing.evidence(pose) for pose in candidates]
+        evidence = [self._framing.evidence(pose, self.roster.frame_hw) for pose in candidates]
         found = [float(quality(scores)) for scores in evidence]
         if len(looked) == len(candidates) == len(self.tracks) == 1:
             matched: list[int | None] = [0 if looked[0] is self.tracks[0] else None]
@@ -203,7 +203,7 @@ class Tracker:
                 continue
             row = likeliest(self._expected(track), track.area, others, sigmas=self._sigmas)
             if row is not None:
-                evidence = self._framing.evidence(others[row])
+                evidence = self._framing.evidence(others[row], self.roster.frame_hw)
                 if quality(evidence) >= self._accept:
                     self._look_there(track, others[row], evidence)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from steadypose.engines.skeletons.people import COCO17
 from steadypose.realtime.datatypes import Pose, State
 from steadypose.realtime.record.formats.entry import Entry
 from steadypose.realtime.record.formats.reading import PersonTrack, read_recording
-from steadypose.realtime.resmooth import _look_again, main
+from steadypose.realtime.resmooth import _frame_hw, _look_again, main
 from steadypose.realtime.smooth import second_pass as second
 from steadypose.realtime.smooth.presets import make_smoother
 from steadypose.realtime.smooth.second_pass import smooth_again
 from tests.realtime.record.test_formats import FULL, record
+from tests.realtime.tracking.test_legs import LEGS, at_a_desk
 
 
 @pytest.fixture(scope="module")
@@ -221,5 +223,39 @@ def test_a_person_is_never_smaller_than_eight_pixels() -> None:
     xy = np.full((20, 17, 2), 50.0) + np.linspace(0.0, 0.5, 17)[:, None]
     seen, score = np.zeros((20, 17), np.int8), np.full((20, 17), 0.9)
     person = PersonTrack(1, np.arange(20), np.arange(20) / 30, xy, score, xy, seen)
-    sizes, _ = _look_again(COCO17.keypoints, person)
+    sizes, _ = _look_again(COCO17.keypoints, person, None)
     assert sizes == pytest.approx(np.full(20, 8.0))
+
+
+@pytest.mark.parametrize("frame_hw", [None, (480, 640)])
+def test_legs_that_the_run_left_out_are_left_out_again(frame_hw: tuple[int, int] | None) -> None:
+    """The description beside the recording tells where the picture ends; else nobody knows."""
+    pose = at_a_desk()
+    pose[:, :2] *= 480 / 360
+    xy, score = (np.tile(part, (20, *[1] * part.ndim)) for part in (pose[:, :2], pose[:, 2]))
+    measured = np.full(score.shape, State.MEASURED, np.int8)
+    person = PersonTrack(1, np.arange(20), np.arange(20) / 30, xy, score, xy, measured)
+    _, found = _look_again(COCO17.keypoints, person, frame_hw)
+    kept = {k for k in range(17) if (found[:, k] > 0).all()}
+    assert kept == (set(range(17)) if frame_hw is None else set(range(17)) - set(LEGS))
+
+
+@pytest.mark.parametrize(
+    ("said", "frame_hw"),
+    [
+        ([640, 480], (480, 640)),
+        ([640], None),
+        ("64x48", None),
+        ([640.5, 480], None),
+        (None, None),
+    ],
+)
+def test_the_size_of_the_frame_is_what_the_description_says(
+    tmp_path: Path, said: object, frame_hw: tuple[int, int] | None
+) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("frame\n")
+    assert _frame_hw(table) is None
+    told = {"format": "steadypose", "frame_size_wh": said, "files": [{"names": ["a.csv"]}]}
+    (tmp_path / "a.meta.json").write_text(json.dumps(told))
+    assert _frame_hw(table) == frame_hw

@@ -1,0 +1,106 @@
+"""Legs where the picture ends above them: a network supposes some, and none is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from steadypose.engines.skeletons.people import COCO17, MPII16
+from steadypose.engines.skeletons.skeleton import Skeleton
+from steadypose.realtime.datatypes import FloatArray, State
+from steadypose.realtime.tracking.framing import Framing
+from tests.support.following import AT, HW, K, Stage, person
+
+HEIGHT, WIDTH = HW
+LEGS = [AT[f"{side}_{part}"] for part in ("knee", "ankle") for side in ("left", "right")]
+KNEES, ANKLES = LEGS[:2], LEGS[2:]
+
+
+def at_a_desk(*, knee: float = 0.3, ankle: float = 0.3, hip: float = 0.8) -> FloatArray:
+    """(K, 3) somebody whose hips are just below the picture, and legs found on the chest."""
+    pose = person(320, height=800, floor=HEIGHT + 445)
+    assert pose[AT["left_hip"], 1] > HEIGHT
+    pose[[AT["left_hip"], AT["right_hip"]], 2] = hip
+    pose[LEGS, :2] = [(300, 300), (340, 310), (310, 250), (330, 260)]
+    pose[KNEES, 2], pose[ANKLES, 2] = knee, ankle
+    return pose
+
+
+def seen(pose: FloatArray, *, hw: tuple[int, int] = HW) -> list[int]:
+    """Which parts of the legs count."""
+    evidence = Framing(COCO17).evidence(pose, hw)
+    assert (evidence[evidence > 0] == pose[evidence > 0, 2]).all()
+    return [k for k in LEGS if evidence[k] > 0]
+
+
+def test_legs_found_above_hips_that_are_not_in_the_picture_are_none() -> None:
+    pose = at_a_desk()
+    assert seen(pose) == []
+    others = np.setdiff1d(np.arange(K), LEGS)
+    assert (Framing(COCO17).evidence(pose, HW)[others] == pose[others, 2]).all()
+
+
+def test_in_a_picture_that_holds_the_hips_the_same_legs_are_seen() -> None:
+    assert seen(at_a_desk(), hw=(HEIGHT + 100, WIDTH)) == LEGS
+
+
+@pytest.mark.parametrize(("score", "is_seen"), [(0.49, False), (0.51, True)])
+def test_legs_that_are_seen_clearly_are_there(score: float, *, is_seen: bool) -> None:
+    """Somebody with the feet on the chair."""
+    assert seen(at_a_desk(knee=score, ankle=score)) == (LEGS if is_seen else [])
+
+
+def test_an_ankle_whose_knee_is_not_seen_has_to_be_seen_clearly() -> None:
+    whole = person(320)
+    whole[KNEES, 2], whole[ANKLES, 2] = 0.1, 0.4
+    assert seen(whole) == []
+    whole[KNEES, 2] = 0.4
+    assert seen(whole) == LEGS
+    whole[ANKLES[0], 2] = 0.45
+    whole[KNEES[0], 2] = 0.1
+    assert seen(whole) == [KNEES[1], ANKLES[1]]
+
+
+@pytest.mark.parametrize("hip", [0.1, 0.8])
+def test_hips_that_are_hidden_count_as_not_in_the_picture(hip: float) -> None:
+    pose = at_a_desk(hip=hip)
+    assert seen(pose, hw=(HEIGHT + 100, WIDTH)) == ([] if hip < 0.2 else LEGS)
+
+
+@pytest.mark.parametrize("away", [5.0, 9.0])
+def test_what_lies_at_the_very_edge_may_lie_beyond_it(away: float) -> None:
+    """Seven pixels of 360: there networks put what they suppose outside."""
+    pose = person(320, height=800, floor=HEIGHT + 300)
+    pose[KNEES, 1] = HEIGHT - 1 - away
+    pose[ANKLES] = [(300, 250, 0.4), (340, 260, 0.4)]
+    assert seen(pose) == (LEGS if away > 7 else KNEES)
+
+
+def test_who_films_feet_keeps_them() -> None:
+    pose = person(320, height=900, floor=330)
+    assert pose[AT["left_hip"], 1] < 0
+    pose[LEGS, 2] = 0.3
+    assert seen(pose) == LEGS
+
+
+def test_whoever_stands_in_the_picture_has_the_legs_that_are_seen_a_little() -> None:
+    pose = person(320)
+    pose[LEGS, 2] = 0.25
+    assert seen(pose) == LEGS
+
+
+def test_skeletons_without_legs_are_left_alone() -> None:
+    hand = Skeleton("hand", ("wrist", "thumb", "tip"), (), (), (0.1,) * 3)
+    pose = np.column_stack((np.arange(6.0).reshape(3, 2) * 9, np.full(3, 0.3)))
+    assert (Framing(hand).evidence(pose, HW) == 0.3).all()
+    assert "left_knee" in MPII16.keypoints
+    cut = Framing(MPII16).evidence(np.full((16, 3), 0.3), HW)
+    assert cut.shape == (16,)
+
+
+def test_at_a_desk_no_leg_is_drawn() -> None:
+    stage = Stage()
+    stage.meet(at_a_desk())
+    pose = stage.wait(0.5, [at_a_desk()])[1]
+    assert (pose.state[LEGS] == State.LOST).all()
+    assert (pose.state[[AT["left_wrist"], AT["nose"]]] == State.MEASURED).all()
