@@ -55,16 +55,25 @@ class Legs:
             is_seen: (K,) which count as seen; not changed.
             frame_hw: Height and width of the frame, pixels.
         """
+        is_inside: NDArray[np.bool_] | None = None
         for root, end in self._parts:
             is_weak = is_seen[end] & (score[end] < _CLEAR)
             if not is_weak.any():  # as in most frames
                 continue
-            edge = _EDGE * min(frame_hw)
-            last = np.array((frame_hw[1] - 1 - edge, frame_hw[0] - 1 - edge))
-            is_inside = is_seen & (xy >= edge).all(axis=1) & (xy <= last).all(axis=1)
-            if not is_inside[self._shoulders].any():
-                return is_seen
-            is_loose = is_weak & ~is_inside[root]
-            is_seen = is_seen.copy()
-            is_seen[end[is_loose]] = False
+            if is_inside is None:
+                is_inside = _inside(xy, frame_hw)
+                if not (is_seen & is_inside)[self._shoulders].any():
+                    return is_seen
+                is_seen = is_seen.copy()
+            is_seen[end[is_weak & ~(is_seen[root] & is_inside[root])]] = False
         return is_seen
+
+
+def _inside(xy: FloatArray, frame_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """(K,) which points lie in the frame and not at its very edge."""
+    height, width = frame_hw
+    edge = _EDGE * min(frame_hw)
+    middle = np.array(((width - 1) / 2, (height - 1) / 2))
+    away = np.abs(xy - middle) <= middle - edge
+    inside: NDArray[np.bool_] = away[:, 0] & away[:, 1]
+    return inside
