@@ -9,6 +9,7 @@ from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray, State
 from steadypose.realtime.tracking.framing import Framing
+from steadypose.realtime.tracking.legs import Legs
 from tests.support.following import AT, HW, K, Stage, person
 
 HEIGHT, WIDTH = HW
@@ -67,13 +68,23 @@ def test_hips_that_are_hidden_count_as_not_in_the_picture(hip: float) -> None:
     assert seen(pose, hw=(HEIGHT + 100, WIDTH)) == ([] if hip < 0.2 else LEGS)
 
 
-@pytest.mark.parametrize("away", [5.0, 9.0])
-def test_what_lies_at_the_very_edge_may_lie_beyond_it(away: float) -> None:
-    """Seven pixels of 360: there networks put what they suppose outside."""
-    pose = person(320, height=800, floor=HEIGHT + 300)
-    pose[KNEES, 1] = HEIGHT - 1 - away
-    pose[ANKLES] = [(300, 250, 0.4), (340, 260, 0.4)]
-    assert seen(pose) == (LEGS if away > 7 else KNEES)
+@pytest.mark.parametrize("away", [6.7, 7.7])  # 0.02 of 360 is 7.2
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_what_lies_at_the_very_edge_may_lie_beyond_it(side: str, away: float) -> None:
+    """There networks put what they suppose outside."""
+    x, y = {
+        "left": (away, 200.0),
+        "right": (WIDTH - 1 - away, 200.0),
+        "top": (300.0, away),
+        "bottom": (300.0, HEIGHT - 1 - away),
+    }[side]
+    pose = person(320, height=320, floor=HEIGHT - 10)
+    pose[KNEES, :2] = x, y
+    pose[ANKLES] = x, y, 0.4
+    framing = Legs(COCO17)
+    kept = framing.attached(pose[:, :2], pose[:, 2], np.ones(K, np.bool_), HW)
+    assert kept[ANKLES].tolist() == [away > 7.2] * 2
+    assert np.delete(kept, ANKLES).all()
 
 
 def test_who_films_feet_keeps_them() -> None:
@@ -94,6 +105,14 @@ def test_skeletons_without_legs_are_left_alone() -> None:
     pose = np.column_stack((np.arange(6.0).reshape(3, 2) * 9, np.full(3, 0.3)))
     assert (Framing(hand).evidence(pose, HW) == 0.3).all()
     assert "left_knee" in MPII16.keypoints
+    upper = [name for name in COCO17.keypoints if not name.endswith("ankle")]
+    short = Skeleton("short", tuple(upper), (), (), (0.1,) * len(upper))
+    shoulderless = [name for name in COCO17.keypoints if not name.endswith("shoulder")]
+    bare = Skeleton("bare", tuple(shoulderless), (), (), (0.1,) * len(shoulderless))
+    for skeleton in (short, bare):
+        count = len(skeleton)
+        loose, seen = np.full((count, 2), -50.0), np.ones(count, np.bool_)
+        assert Legs(skeleton).attached(loose, np.full(count, 0.3), seen, HW).all()
     cut = Framing(MPII16).evidence(np.full((16, 3), 0.3), HW)
     assert cut.shape == (16,)
 
