@@ -41,6 +41,8 @@ from steadypose.realtime.smooth.second_pass import smooth_again
 from steadypose.realtime.tracking.boxes import settle
 from steadypose.realtime.tracking.framing import BOX_SCORE, Framing
 
+_MOST_PX = 100_000  # of a frame's sides; a description may say anything
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Smooth a recording; returns the exit code: 0 done, 2 something the user can fix."""
@@ -135,9 +137,11 @@ def _frame_hw(recording: Path) -> tuple[int, int] | None:
     """Height and width of the frame, if the description beside the recording tells."""
     found = find_sidecar(recording)
     size = read_sidecar(found).get("frame_size_wh") if found is not None else None
-    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(n, int) for n in size):
+    if not isinstance(size, list) or len(size) != 2:
         return None
-    return size[1], size[0]
+    width, height = size
+    is_size = all(type(n) is int and 0 < n < _MOST_PX for n in size)
+    return (height, width) if is_size else None
 
 
 def _look_again(
@@ -158,16 +162,16 @@ def _look_again(
     is_given = ~np.isnan(person.raw_xy[..., 0])
     is_shown = (person.score >= BOX_SCORE) & is_given
     seen = person.raw_xy[is_shown]
-    if frame_hw is None:  # people reach beyond it only if keypoints do
-        width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
-        frame_hw = int(height), int(width)
+    # If nothing is said of the frame's size, people reach beyond it only if keypoints do.
+    width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
+    box_hw = frame_hw or (int(height), int(width))
     given = np.where(is_given, person.score, 0.0)
     raw = np.nan_to_num(person.raw_xy)
     sizes, score = np.full(len(raw), np.nan), np.zeros(person.score.shape)
     box: BBox | None = None
     for n, xy in enumerate(raw):
         score[n] = framing.evidence(np.column_stack((xy, given[n])), frame_hw)
-        target = framing.box(xy, is_shown[n] & (score[n] > 0), frame_hw)
+        target = framing.box(xy, is_shown[n] & (score[n] > 0), box_hw)
         if target is not None:
             dt_s = float(person.time_s[n] - person.time_s[n - 1])
             box = settle(box, target, dt_s) if box is not None and n else target

@@ -1,4 +1,4 @@
-"""What it gains and costs to leave out legs that hang on nothing in the picture.
+"""What it gains and costs to leave out legs that hang on something outside the picture.
 
     python -m benchmarks.accuracy.legs --data PACKS --video kalman_clip_part1.mp4
 
@@ -109,8 +109,8 @@ def main() -> None:
     head += [f"{name}: left out, labelled, right" for name in ("everyday", "LSPET")]
     text = (
         "The clip, cut above the hips: parts that count as seen, and those the network gave a "
-        "score of 0.2 or more; held-out people: knees and ankles left out for having no hip or "
-        "knee in the picture, those of them that are labelled, and those that were right"
+        "score of 0.2 or more; held-out people: knees and ankles left out for a hip or knee "
+        "outside the picture, those of them that are labelled, and those that were right"
     )
     publish(f"{text}\n\n{table(head, rows)}", arguments.output)
 

@@ -95,19 +95,21 @@ class Framing:
         is_good[self._end[is_far]] = False
         return is_good
 
-    def evidence(self, pose: FloatArray, frame_hw: tuple[int, int]) -> FloatArray:
+    def evidence(self, pose: FloatArray, frame_hw: tuple[int, int] | None) -> FloatArray:
         """Scores of the keypoints that count as seen on one person.
 
         Args:
             pose: (K, 3) frame x, y and score.
-            frame_hw: Height and width of the frame.
+            frame_hw: Height and width of the frame; None: not known, so legs are not judged.
 
         Returns:
             (K,) scores, 0 where too low, not possible for one person, or not finite.
         """
         xy, score = pose[:, :2], pose[:, 2]
         is_seen = (score >= SEEN_SCORE) & np.isfinite(xy).all(axis=1)
-        is_seen = self._legs.attached(xy, score, self.plausible(xy, is_seen), frame_hw)
+        is_seen = self.plausible(xy, is_seen)
+        if frame_hw is not None:
+            is_seen = self._legs.attached(xy, score, is_seen, frame_hw)
         return np.where(is_seen, score, 0.0)
 
     def _height(self, apart: FloatArray, is_seen: NDArray[np.bool_]) -> float | None:

@@ -8,23 +8,21 @@ from numpy.typing import NDArray
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import FloatArray
 
-# What hangs on what, from the trunk on.
-_PARTS = (
-    (("left_hip", "left_knee"), ("right_hip", "right_knee")),
-    (("left_knee", "left_ankle"), ("right_knee", "right_ankle")),
-)
-_SHOULDERS = ("left_shoulder", "right_shoulder")
-_CLEAR = 0.5  # score of a part that is seen though what it hangs on is not in the picture
+_CHAIN = ("hip", "knee", "ankle")  # each hangs on the one before
+_FEET = ("heel", "big_toe", "small_toe", "foot_index")  # hang on the ankle, where there are any
+_SIDES = ("left", "right")
+_CLEAR = 0.5  # score of a part that is seen though what it hangs on is outside
 _EDGE = 0.02  # of the frame's shorter side: what is found nearer to its edge may lie beyond it
 
 
 class Legs:
     """Tells seen legs from those that a network supposes in a picture that ends at the hips.
 
-    A network that knows people looks for knees, and if the picture ends above them, it finds them
-    on the arms or the chest, with low scores. So a knee whose hip is not in the picture, or an
-    ankle whose knee is not, has to be seen clearly, as long as a shoulder is in the picture; who
-    films feet alone keeps them. ``benchmarks.accuracy.legs`` prints what that costs and gains.
+    A network that knows people finds the hips below such a picture, and the knees it looks for on
+    the arms or the chest, with low scores. So a part of a leg has to be seen clearly if the next
+    part towards the trunk that is seen at all lies outside the picture or at its very edge, and a
+    shoulder lies within; who films feet alone keeps them. A hip that is hidden within the picture
+    forbids nothing. ``benchmarks.accuracy.legs`` prints what that gains and costs.
 
     Args:
         skeleton: One without these keypoints has no legs to judge.
@@ -32,13 +30,16 @@ class Legs:
 
     def __init__(self, skeleton: Skeleton) -> None:
         places = {name: k for k, name in enumerate(skeleton.keypoints)}
-        names = {name for pairs in _PARTS for pair in pairs for name in pair}
-        self._parts: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
-        self._shoulders = [places[name] for name in _SHOULDERS if name in places]
-        if names <= places.keys() and self._shoulders:
-            for pairs in _PARTS:
-                root, end = (np.array([places[pair[i]] for pair in pairs]) for i in (0, 1))
-                self._parts.append((root, end))
+
+        def pair(part: str) -> list[int]:
+            found = [places[name] for side in _SIDES if (name := f"{side}_{part}") in places]
+            return found if len(found) == len(_SIDES) else []
+
+        self._shoulders, chain = pair("shoulder"), [pair(part) for part in _CHAIN]
+        has_legs = bool(self._shoulders) and all(chain)
+        self._chain = [np.array(places) for places in chain] if has_legs else []
+        self._feet = [np.array(found) for part in _FEET if has_legs and (found := pair(part))]
+        self._parts = np.array([k for places in (*self._chain[1:], *self._feet) for k in places])
 
     def attached(
         self,
@@ -47,7 +48,7 @@ class Legs:
         is_seen: NDArray[np.bool_],
         frame_hw: tuple[int, int],
     ) -> NDArray[np.bool_]:
-        """The seen keypoints without legs that hang on nothing in the picture.
+        """The seen keypoints without legs that hang on what is outside the picture.
 
         Args:
             xy: (K, 2) frame pixels.
@@ -55,18 +56,22 @@ class Legs:
             is_seen: (K,) which count as seen; not changed.
             frame_hw: Height and width of the frame, pixels.
         """
-        is_inside: NDArray[np.bool_] | None = None
-        for root, end in self._parts:
-            is_weak = is_seen[end] & (score[end] < _CLEAR)
-            if not is_weak.any():  # as in most frames
-                continue
-            if is_inside is None:
-                is_inside = _inside(xy, frame_hw)
-                if not (is_seen & is_inside)[self._shoulders].any():
-                    return is_seen
-                is_seen = is_seen.copy()
-            is_seen[end[is_weak & ~(is_seen[root] & is_inside[root])]] = False
-        return is_seen
+        if not self._chain:
+            return is_seen
+        is_weak = is_seen & (score < _CLEAR)
+        if not is_weak[self._parts].any():  # as in most frames
+            return is_seen
+        is_outside = is_seen & ~_inside(xy, frame_hw)
+        if not (is_seen & ~is_outside)[self._shoulders].any():
+            return is_seen
+        hips, *rest = self._chain
+        is_kept, hangs_outside = is_seen.copy(), is_outside[hips]
+        for part in rest:
+            is_kept[part] &= ~(is_weak[part] & hangs_outside)
+            hangs_outside = np.where(is_kept[part], is_outside[part], hangs_outside)
+        for part in self._feet:
+            is_kept[part] &= ~(is_weak[part] & hangs_outside)
+        return is_kept
 
 
 def _inside(xy: FloatArray, frame_hw: tuple[int, int]) -> NDArray[np.bool_]:

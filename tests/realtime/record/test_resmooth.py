@@ -232,6 +232,7 @@ def test_legs_that_the_run_left_out_are_left_out_again(frame_hw: tuple[int, int]
     """The description beside the recording tells where the picture ends; else nobody knows."""
     pose = at_a_desk()
     pose[:, :2] *= 480 / 360
+    pose[LEGS[0], 0] = pose[:, 0].min() - 1.0  # the outermost of all
     xy, score = (np.tile(part, (20, *[1] * part.ndim)) for part in (pose[:, :2], pose[:, 2]))
     measured = np.full(score.shape, State.MEASURED, np.int8)
     person = PersonTrack(1, np.arange(20), np.arange(20) / 30, xy, score, xy, measured)
