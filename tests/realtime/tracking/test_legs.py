@@ -137,9 +137,9 @@ def test_skeletons_without_legs_are_left_alone() -> None:
     shoulderless = [name for name in COCO17.keypoints if not name.endswith("shoulder")]
     bare = Skeleton("bare", tuple(shoulderless), (), (), (0.1,) * len(shoulderless))
     for skeleton in (short, bare):
-        count = len(skeleton)
-        loose, seen = np.full((count, 2), -50.0), np.ones(count, np.bool_)
-        assert Legs(skeleton).attached(loose, np.full(count, 0.3), seen, HW).all()
+        desk = at_a_desk()[[AT[name] for name in skeleton.keypoints]]
+        seen = np.ones(len(skeleton), np.bool_)
+        assert Legs(skeleton).attached(desk[:, :2], desk[:, 2], seen, HW).all()
 
 
 def test_at_a_desk_no_leg_is_drawn() -> None:
