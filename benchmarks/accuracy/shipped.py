@@ -25,7 +25,7 @@ from benchmarks.loop.compared.avx2_only import avx2_only
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.model.places import POSE_RESNET, QUALITIES
-from steadypose.realtime.tracking.similarity import oks_matrix
+from steadypose.realtime.tracking.association import oks_matrix
 from training.datasets.pack import HELD_OUT, PackDataset
 from training.examples.sample import PoseDataset
 from training.measures.measure import Found, measure

@@ -6,10 +6,9 @@ import numpy as np
 
 from steadypose.realtime.datatypes import BBox, FloatArray
 from steadypose.realtime.smooth.base import Smoother
-from steadypose.realtime.tracking.association import SAME_PERSON
+from steadypose.realtime.tracking.association import SAME_PERSON, oks_matrix
 from steadypose.realtime.tracking.boxes import area_of, within
 from steadypose.realtime.tracking.framing import BOX_SCORE, Framing
-from steadypose.realtime.tracking.similarity import oks_matrix
 from steadypose.realtime.tracking.track import Track, prominence, quality
 
 LOST_AFTER_S = 1.0

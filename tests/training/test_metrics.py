@@ -9,7 +9,7 @@ import pytest
 
 from steadypose.engines.skeletons.people import COCO17, MPII16
 from steadypose.engines.skeletons.skeleton import Skeleton
-from steadypose.realtime.tracking.similarity import oks_matrix
+from steadypose.realtime.tracking.association import oks_matrix
 from training.measures.metrics import (
     limb_joints,
     pck,

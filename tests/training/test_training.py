@@ -318,14 +318,17 @@ def test_pictures_are_channels_last_and_bf16_where_that_is_fast() -> None:
     assert seen["dtype"] == (torch.bfloat16 if has_bf16(torch.device("cpu")) else torch.float32)
 
 
-@pytest.mark.parametrize(("bf16_s", "is_used"), [(0.5, True), (1.5, False)])
-def test_bf16_is_used_only_where_it_is_measured_to_be_faster(
-    monkeypatch: pytest.MonkeyPatch, *, bf16_s: float, is_used: bool
+@pytest.mark.parametrize(
+    ("bf16_s", "has_amx", "is_used"), [(0.5, False, True), (1.5, False, False), (0.5, True, False)]
+)
+def test_bf16_is_used_only_where_it_is_measured_to_be_faster_and_computes_numbers(
+    monkeypatch: pytest.MonkeyPatch, *, bf16_s: float, has_amx: bool, is_used: bool
 ) -> None:
     from training.runs import trainer
 
     took_s = {torch.float32: 1.0, torch.bfloat16: bf16_s}
     monkeypatch.setattr(trainer, "_product_s", took_s.__getitem__)
+    monkeypatch.setattr(trainer, "has_amx", lambda: has_amx)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
     assert trainer.has_bf16.__wrapped__(torch.device("cpu")) is is_used
 

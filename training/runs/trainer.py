@@ -45,13 +45,20 @@ def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 here.
 
     On a CPU it is measured: without AVX-512 torch's emulation takes many times as long as
-    float32, and some processors have the instructions but are slower with them.
+    float32, and some processors have the instructions but are slower with them. With AMX it is
+    not used: there torch 2.13 computes gradients that are no numbers.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 - no public name
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported() or has_amx():  # noqa: SLF001 - no public name
         return False
     return _product_s(torch.bfloat16) < BF16_GAIN * _product_s(torch.float32)
+
+
+def has_amx() -> bool:
+    """Whether torch multiplies with this processor's matrix tiles (Intel's, from 2023 on)."""
+    asks = getattr(torch.cpu, "_is_amx_tile_supported", None)  # no public name, from torch 2.4 on
+    return asks is not None and bool(asks())
 
 
 def _product_s(dtype: torch.dtype) -> float:

@@ -14,11 +14,11 @@ from steadypose.engines.skeletons.people import COCO17
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import BBox
 from steadypose.realtime.sources.mannequin_motion import pose_at
+from steadypose.realtime.tracking.association import oks_matrix
 from steadypose.realtime.tracking.boxes import settle, widen, within
 from steadypose.realtime.tracking.crop import CropTransform, cut, place_crop
 from steadypose.realtime.tracking.framing import Framing
 from steadypose.realtime.tracking.search_windows import MOST_WINDOWS, scan_windows
-from steadypose.realtime.tracking.similarity import oks_matrix
 
 Floats = NDArray[np.float64]
 SIZE = (128, 96)
