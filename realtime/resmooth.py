@@ -165,12 +165,12 @@ def _look_again(
     # If nothing is said of the frame's size, people reach beyond it only if keypoints do.
     width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
     box_hw = frame_hw or (int(height), int(width))
-    given = np.where(is_given, person.score, 0.0)
     raw = np.nan_to_num(person.raw_xy)
+    poses = np.dstack((raw, np.where(is_given, person.score, 0.0)))
     sizes, score = np.full(len(raw), np.nan), np.zeros(person.score.shape)
     box: BBox | None = None
     for n, xy in enumerate(raw):
-        score[n] = framing.evidence(np.column_stack((xy, given[n])), frame_hw)
+        score[n] = framing.evidence(poses[n], frame_hw)
         target = framing.box(xy, is_shown[n] & (score[n] > 0), box_hw)
         if target is not None:
             dt_s = float(person.time_s[n] - person.time_s[n - 1])

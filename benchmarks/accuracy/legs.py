@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import steadypose as sp
 from benchmarks.accuracy.shipped import of_teacher, sets_of
-from benchmarks.common import guarded, included, parser, publish, table
+from benchmarks.common import frames_of, guarded, included, parser, publish, table
 from steadypose.engines.options import EngineOptions
 from steadypose.engines.registry import open_engine
 from steadypose.realtime.datatypes import SEEN_SCORE, State
@@ -35,25 +35,19 @@ _ABOVE_HIPS = (slice(80, 260), slice(225, 465))  # of the clip's 360 rows and 64
 _SIZE_WH = (640, 480)
 
 
-def at_a_desk(video: Path) -> Iterator[NDArray[np.uint8]]:
-    """The clip's pictures as a webcam at a desk would show them."""
-    capture = cv2.VideoCapture(str(video))
-    while True:
-        is_there, image = capture.read()
-        if not is_there:
-            break
-        cut = cv2.resize(image[_ABOVE_HIPS], _SIZE_WH, interpolation=cv2.INTER_CUBIC)
-        yield np.asarray(cut, np.uint8)
-    capture.release()
+def at_a_desk(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture of the clip as a webcam at a desk would show it."""
+    cut = cv2.resize(image_bgr[_ABOVE_HIPS], _SIZE_WH, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cut, np.uint8)
 
 
 def seen(video: Path, quality: str) -> Counter[str]:
     """Knees and ankles that a run says to see, that the network gave a score, and frames."""
     found: Counter[str] = Counter()
     with sp.Tracker(quality=quality, threads=1) as track:
-        for number, image in enumerate(at_a_desk(video)):
+        for frame in frames_of(str(video)):
             found["frames"] += 1
-            for person in track(image, time_s=number / 30).persons:
+            for person in track(at_a_desk(frame.image_bgr), time_s=frame.time_s).persons:
                 for k, name in enumerate(person.names):
                     part = name.rsplit("_", 1)[-1]
                     found[part] += int(person.state[k] == State.MEASURED)

@@ -37,9 +37,9 @@ class Legs:
 
         self._shoulders, chain = pair("shoulder"), [pair(part) for part in _CHAIN]
         has_legs = bool(self._shoulders) and all(chain)
-        self._chain = [np.array(places) for places in chain] if has_legs else []
-        self._feet = [np.array(found) for part in _FEET if has_legs and (found := pair(part))]
-        self._parts = np.array([k for places in (*self._chain[1:], *self._feet) for k in places])
+        self._chain = [np.array(both) for both in chain] if has_legs else []
+        self._feet = [np.array(both) for part in _FEET if has_legs and (both := pair(part))]
+        self._parts = np.array([k for both in (*self._chain[1:], *self._feet) for k in both])
 
     def attached(
         self,

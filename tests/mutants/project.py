@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.copies import Copies
@@ -140,8 +140,5 @@ class Project:
                 names.extend(self._makes[name])
         if not lines:  # no function uses it, but the import does it
             lines = {place for place in self._reach if place[0] == mutant.file}
-        tests = self._tests_at(lines)
+        tests: set[str] = set().union(*(self._reach.get(line, set()) for line in lines))
         return sorted(tests, key=lambda t: (self.seconds[t], t))
-
-    def _tests_at(self, lines: Collection[tuple[str, int]]) -> set[str]:
-        return set().union(*(self._reach.get(line, set()) for line in lines))
