@@ -16,6 +16,7 @@ from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import QUALITIES, ROOT, SHIPPED
 
 _SHIPPED = {path.stem: path for path in SHIPPED}
+_SHORTEST = 4  # letters of a shipped file's name that are enough to guess it
 _NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
@@ -52,6 +53,12 @@ def choose_model(
         raise UsageError(f"{text!r} is no model", fix=f"--quality {text} is what you mean")
     if text in _SHIPPED:
         return _SHIPPED[text]
+    part = text.lower().replace("-", "_")
+    near = [name for name in _SHIPPED if part in name and len(part) >= _SHORTEST]
+    if near and not zoo.is_name(text):
+        raise UsageError(
+            f"{text!r} is no model; nearest: {', '.join(near)}", fix=f"such as --model {near[0]}"
+        )
     model = zoo.find(text)
     output = zoo.model_file(model)
     if zoo.lies_here(output):

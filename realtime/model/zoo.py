@@ -159,15 +159,24 @@ def read_table(path: Path = DATA) -> dict[str, ZooModel]:
 MODELS: dict[str, ZooModel] = read_table()
 
 
+def is_name(text: str) -> bool:
+    """Whether ``find`` knows it."""
+    return _key(text) in MODELS
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
 def find(name: str) -> ZooModel:
     """Find the model of that name.
 
     Raises:
         UsageError: There is none; the message names the most similar.
     """
-    model = MODELS.get(name.lower().replace("_", "-"))
+    key = _key(name)
+    model = MODELS.get(key)
     if model is None:
-        key = name.lower().replace("_", "-")
         near = [known for known in MODELS if known.startswith(key)][:4]
         near = near or difflib.get_close_matches(key, MODELS, n=3, cutoff=0.5)
         hint = f"; nearest: {', '.join(near)}" if near else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.util
 import os
 import sys
@@ -26,6 +27,7 @@ from steadypose.engines.wording.telling import tell, tell_raw
 
 ANY = 10**9
 """No limit worth naming."""
+_SHORTEST = 4  # letters of a mistyped option that are enough to guess it, dashes included
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,7 +55,18 @@ class Parser(argparse.ArgumentParser):
         is_stray = message.startswith("unrecognized") and words and not words[0].startswith("-")
         if is_stray and self.stray_fix:
             fix = self.stray_fix.format(word=quoted(words[0]))
+        elif message.startswith("unrecognized") and (near := self._like(words)):
+            fix = f"did you mean {' or '.join(near)}? {fix}"
         raise UsageError(message, fix=fix)
+
+    def _like(self, words: Sequence[str]) -> list[str]:
+        """At most two options that begin like the first mistyped one, or are spelt like it."""
+        typed = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        if len(typed) < _SHORTEST:
+            return []
+        begun = sorted(option for option in known if option.startswith(typed))
+        return (begun or difflib.get_close_matches(typed, known, n=2, cutoff=0.7))[:2]
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help and version, also where they are longer than somebody wants to read."""

@@ -39,6 +39,32 @@ def settings_of(*words: str) -> Settings:
     return to_settings(build_parser().parse_args(list(words)), None)
 
 
+# Options
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (["--save-vido", "x.mp4"], "did you mean --save-video?"),
+        (["--qualty=best"], "did you mean --quality?"),
+        (["--heedless"], "did you mean --headless or --no-headless?"),
+        (["--cam", "0"], "did you mean --camera or --camera-control?"),  # begin so
+    ],
+)
+def test_a_mistyped_option_is_guessed(words: list[str], near: str) -> None:
+    with pytest.raises(UsageError, match="unrecognized arguments") as caught:
+        build_parser().parse_args(words)
+    assert caught.value.fix.startswith(f"{near} ")
+    assert caught.value.fix.endswith("--help lists the options")
+
+
+@pytest.mark.parametrize("word", ["--zzz", "--c", "-q"])
+def test_what_is_like_no_option_is_not_guessed(word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        build_parser().parse_args([word])
+    assert "did you mean" not in caught.value.fix
+
+
 # Values
 
 

@@ -228,3 +228,22 @@ def test_files_that_ship_go_by_their_names_and_qualities_are_pointed_at() -> Non
     with pytest.raises(UsageError, match="'best' is no model") as caught:
         choose_model("best", is_fetching=False)
     assert "--quality best" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("movenet_thunder", ["movenet_thunder_256x192"]),
+        ("MoveNet-Lightning", [path.stem for path in (QUALITIES["fast"], QUALITIES["balanced"])]),
+        ("thunder", ["movenet_thunder_256x192"]),
+    ],
+)
+def test_a_part_of_a_shipped_files_name_gets_the_whole_name(text: str, near: list[str]) -> None:
+    with pytest.raises(UsageError, match="is no model; nearest: " + ", ".join(near)) as caught:
+        choose_model(text, is_fetching=False)
+    assert caught.value.fix == f"such as --model {near[0]}"
+
+
+def test_a_few_letters_guess_no_shipped_file() -> None:
+    with pytest.raises(UsageError, match="no published model is called 'net'"):
+        choose_model("net", is_fetching=False)
