@@ -12,6 +12,7 @@ _CHAIN = ("hip", "knee", "ankle")  # each hangs on the one before
 _FEET = ("heel", "big_toe", "small_toe", "foot_index")  # hang on the ankle, where there are any
 _SIDES = ("left", "right")
 _CLEAR = 0.5  # score of a part that is seen though what it hangs on is outside
+_SHORTEST = 0.43  # of the trunk's side: half a thigh or shank (see framing.LENGTHS)
 _EDGE = 0.02  # of the frame's shorter side: what is found nearer to its edge may lie beyond it
 
 
@@ -22,7 +23,9 @@ class Legs:
     the arms or the chest, with low scores. So a part of a leg has to be seen clearly if the next
     part towards the trunk that is seen at all lies outside the picture or at its very edge, and a
     shoulder lies within; who films feet alone keeps them. A hip that is hidden within the picture
-    forbids nothing. ``benchmarks.accuracy.legs`` prints what that gains and costs.
+    forbids nothing. Where the picture ends at the thighs, knees are found on its edge and ankles
+    just above them, with any score: what lies so close to a knee on the edge is none.
+    ``benchmarks.accuracy.legs`` prints what that gains and costs.
 
     Args:
         skeleton: One without these keypoints has no legs to judge.
@@ -35,8 +38,9 @@ class Legs:
             found = [places[name] for side in _SIDES if (name := f"{side}_{part}") in places]
             return found if len(found) == len(_SIDES) else []
 
-        self._shoulders, chain = pair("shoulder"), [pair(part) for part in _CHAIN]
-        has_legs = bool(self._shoulders) and all(chain)
+        shoulders, chain = pair("shoulder"), [pair(part) for part in _CHAIN]
+        has_legs = bool(shoulders) and all(chain)
+        self._shoulders = np.array(shoulders, np.intp)
         self._chain = [np.array(both) for both in chain] if has_legs else []
         self._feet = [np.array(both) for part in _FEET if has_legs and (both := pair(part))]
         self._parts = np.array([k for both in (*self._chain[1:], *self._feet) for k in both])
@@ -58,20 +62,30 @@ class Legs:
         """
         if not self._chain:
             return is_seen
-        is_weak = is_seen & (score < _CLEAR)
-        if not is_weak[self._parts].any():  # as in most frames
+        if not is_seen[self._parts].any():  # as at a desk
             return is_seen
-        is_outside = is_seen & ~_inside(xy, frame_hw)
-        if not (is_seen & ~is_outside)[self._shoulders].any():
+        is_at_edge = ~_inside(xy, frame_hw)
+        is_outside = is_seen & is_at_edge
+        if not is_at_edge.any() or not (is_seen & ~is_outside)[self._shoulders].any():
             return is_seen
-        hips, *rest = self._chain
-        is_kept, hangs_outside = is_seen.copy(), is_outside[hips]
+        is_weak = score < _CLEAR
+        above, *rest = self._chain
+        shortest = _SHORTEST * _distance(xy, self._shoulders, above)
+        shortest = np.where(is_seen[self._shoulders] & is_seen[above], shortest, 0.0)
+        is_kept, hangs_outside = is_seen.copy(), is_outside[above]
         for part in rest:
-            is_kept[part] &= ~(is_weak[part] & hangs_outside)
+            is_short = is_at_edge[above] & (_distance(xy, above, part) < shortest)
+            is_kept[part] &= ~(hangs_outside & is_weak[part] | is_short)
             hangs_outside = np.where(is_kept[part], is_outside[part], hangs_outside)
+            above = part
         for part in self._feet:
             is_kept[part] &= ~(is_weak[part] & hangs_outside)
         return is_kept
+
+
+def _distance(xy: FloatArray, a: NDArray[np.intp], b: NDArray[np.intp]) -> FloatArray:
+    apart = xy[a] - xy[b]
+    return np.hypot(apart[:, 0], apart[:, 1])
 
 
 def _inside(xy: FloatArray, frame_hw: tuple[int, int]) -> NDArray[np.bool_]:

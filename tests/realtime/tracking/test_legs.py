@@ -115,6 +115,46 @@ def test_what_lies_at_the_very_edge_may_lie_beyond_it(side: str, away: float) ->
     assert np.delete(kept, ANKLES).all()
 
 
+def to_mid_thigh(*, away: float = 3.0, shank: float = 30.0, knee: float = 0.4) -> FloatArray:
+    """(K, 3) somebody whom the picture shows to the thighs: knees at its edge, ankles near them.
+
+    Args:
+        away: Of the knees from the lower edge, pixels.
+        shank: From knee to ankle, pixels, with a good score.
+        knee: Score of the knees.
+    """
+    pose = person(320, height=500, floor=480)
+    side = np.linalg.norm(pose[AT["left_shoulder"], :2] - pose[AT["left_hip"], :2])
+    assert pose[AT["left_hip"], 1] < HEIGHT - 50
+    assert 0.40 * side < 60 < 0.45 * side
+    pose[KNEES, 1], pose[KNEES, 2] = HEIGHT - 1 - away, knee
+    pose[ANKLES, 0], pose[ANKLES, 1], pose[ANKLES, 2] = pose[KNEES, 0], pose[KNEES, 1] - shank, 0.8
+    return pose
+
+
+@pytest.mark.parametrize(("shank", "is_seen"), [(0, False), (30, False), (57, False), (65, True)])
+def test_an_ankle_just_above_a_knee_on_the_edge_is_none(shank: float, *, is_seen: bool) -> None:
+    """Networks fold what is below the picture back into it."""
+    assert seen(to_mid_thigh(shank=shank)) == (LEGS if is_seen else KNEES)
+
+
+def test_neither_is_one_above_a_knee_on_the_edge_that_is_hidden() -> None:
+    assert seen(to_mid_thigh(knee=0.1)) == []
+    assert seen(to_mid_thigh(knee=0.1, shank=65)) == ANKLES
+
+
+def test_who_crouches_within_the_picture_keeps_short_shanks() -> None:
+    assert seen(to_mid_thigh(away=12.0)) == LEGS
+
+
+@pytest.mark.parametrize("part", ["shoulder", "hip"])
+def test_of_what_is_short_nobody_can_tell_without_a_trunk(part: str) -> None:
+    pose = to_mid_thigh()
+    pose[AT[f"left_{part}"], 2] = 0.1
+    assert AT["left_ankle"] in seen(pose)
+    assert AT["right_ankle"] not in seen(pose)
+
+
 def test_who_films_feet_keeps_them() -> None:
     pose = person(320, height=900, floor=330)
     assert pose[AT["left_hip"], 1] < 0
