@@ -166,7 +166,7 @@ def _look_again(
     width, height = np.ceil(seen.max(axis=0)).astype(int) + 1 if len(seen) else (1, 1)
     box_hw = frame_hw or (int(height), int(width))
     raw = np.nan_to_num(person.raw_xy)
-    poses = np.dstack((raw, np.where(is_given, person.score, 0.0)))
+    poses = np.dstack((person.raw_xy, np.where(is_given, person.score, 0.0)))
     sizes, score = np.full(len(raw), np.nan), np.zeros(person.score.shape)
     box: BBox | None = None
     for n, xy in enumerate(raw):

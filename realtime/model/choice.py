@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import subprocess
 import sys
@@ -16,8 +17,30 @@ from steadypose.realtime.model import zoo
 from steadypose.realtime.model.places import QUALITIES, ROOT, SHIPPED
 
 _SHIPPED = {path.stem: path for path in SHIPPED}
-_SHORTEST = 4  # letters of a shipped file's name that are enough to guess it
+_FEW = 3  # letters of a word of a shipped file's name that are too few to guess it
 _NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime")
+
+
+def _shipped(text: str) -> Path | None:
+    """The file that ships under a name; None where the text is like none of these names.
+
+    Raises:
+        UsageError: It is a part of some, like one, or a quality.
+    """
+    name = text.lower().replace("-", "_")
+    if name in _SHIPPED:
+        return _SHIPPED[name]
+    if name in QUALITIES:
+        raise UsageError(f"{text!r} is no model", fix=f"--quality {name} is what you mean")
+    words = [word for word in name.split("_") if word.isalpha()]
+    near = [known for known in _SHIPPED if name in known and max(map(len, words), default=0) > _FEW]
+    near = near or difflib.get_close_matches(name, _SHIPPED, n=1, cutoff=0.8)
+    if not near:
+        return None
+    fix = "give the whole name; --quality chooses among those that ship, too"
+    if len(near) == 1:
+        fix = f"--model {near[0]} is what you mean"
+    raise UsageError(f"{text!r} is no model; nearest: {', '.join(near)}", fix=fix)
 
 
 def choose_model(
@@ -49,16 +72,9 @@ def choose_model(
                 fix="leave --fetch out, or give --model a name of --list-models",
             )
         return path
-    if text in QUALITIES:
-        raise UsageError(f"{text!r} is no model", fix=f"--quality {text} is what you mean")
-    if text in _SHIPPED:
-        return _SHIPPED[text]
-    part = text.lower().replace("-", "_")
-    near = [name for name in _SHIPPED if part in name and len(part) >= _SHORTEST]
-    if near and not zoo.is_name(text):
-        raise UsageError(
-            f"{text!r} is no model; nearest: {', '.join(near)}", fix=f"such as --model {near[0]}"
-        )
+    shipped = None if zoo.is_name(text) else _shipped(text)
+    if shipped is not None:
+        return shipped
     model = zoo.find(text)
     output = zoo.model_file(model)
     if zoo.lies_here(output):

@@ -1,4 +1,4 @@
-"""Legs that are none: where the picture ends above them."""
+"""Legs that are none: where the picture ends above them, or within them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ _CHAIN = ("hip", "knee", "ankle")  # each hangs on the one before
 _FEET = ("heel", "big_toe", "small_toe", "foot_index")  # hang on the ankle, where there are any
 _SIDES = ("left", "right")
 _CLEAR = 0.5  # score of a part that is seen though what it hangs on is outside
-_SHORTEST = 0.43  # of the trunk's side: half a thigh or shank (see framing.LENGTHS)
+_SHORTEST = 0.43  # of the trunk's side: half a shank (see framing.LENGTHS)
+_SUPPOSED = 0.1  # score of a knee whose place means something, though it does not count as seen
 _EDGE = 0.02  # of the frame's shorter side: what is found nearer to its edge may lie beyond it
 
 
 class Legs:
-    """Tells seen legs from those that a network supposes in a picture that ends at the hips.
+    """Tells seen legs from those that a network supposes in a picture that ends above the feet.
 
-    A network that knows people finds the hips below such a picture, and the knees it looks for on
-    the arms or the chest, with low scores. So a part of a leg has to be seen clearly if the next
-    part towards the trunk that is seen at all lies outside the picture or at its very edge, and a
-    shoulder lies within; who films feet alone keeps them. A hip that is hidden within the picture
-    forbids nothing. Where the picture ends at the thighs, knees are found on its edge and ankles
-    just above them, with any score: what lies so close to a knee on the edge is none.
-    ``benchmarks.accuracy.legs`` prints what that gains and costs.
+    Where it ends at the hips, a network that knows people finds these below it, and the knees it
+    looks for on the arms or the chest, with low scores. So a part of a leg has to be seen clearly
+    if the next part towards the trunk that is seen at all lies outside the picture or at its very
+    edge, and a shoulder lies within; who films feet alone keeps them. A hip that is hidden within
+    the picture forbids nothing.
+
+    Where it ends at the thighs, networks put the knees on its edge and fold the ankles back into
+    the picture, with any score: one closer to such a knee than half a shank is none, nor is its
+    foot. ``benchmarks.accuracy.legs`` prints what both rules gain and cost.
 
     Args:
         skeleton: One without these keypoints has no legs to judge.
@@ -52,7 +55,7 @@ class Legs:
         is_seen: NDArray[np.bool_],
         frame_hw: tuple[int, int],
     ) -> NDArray[np.bool_]:
-        """The seen keypoints without legs that hang on what is outside the picture.
+        """The seen keypoints without legs that are none.
 
         Args:
             xy: (K, 2) frame pixels.
@@ -68,19 +71,23 @@ class Legs:
         is_outside = is_seen & is_at_edge
         if not is_at_edge.any() or not (is_seen & ~is_outside)[self._shoulders].any():
             return is_seen
-        is_weak = score < _CLEAR
-        above, *rest = self._chain
-        shortest = _SHORTEST * _distance(xy, self._shoulders, above)
-        shortest = np.where(is_seen[self._shoulders] & is_seen[above], shortest, 0.0)
-        is_kept, hangs_outside = is_seen.copy(), is_outside[above]
-        for part in rest:
-            is_short = is_at_edge[above] & (_distance(xy, above, part) < shortest)
-            is_kept[part] &= ~(hangs_outside & is_weak[part] | is_short)
-            hangs_outside = np.where(is_kept[part], is_outside[part], hangs_outside)
-            above = part
-        for part in self._feet:
+        hips, knees, ankles = self._chain
+        is_weak, is_kept, hangs_outside = score < _CLEAR, is_seen.copy(), is_outside[hips]
+        is_folded = is_at_edge[knees] & (score[knees] >= _SUPPOSED) & is_seen[ankles]
+        is_folded &= _distance(xy, knees, ankles) < _SHORTEST * self._trunk(xy, is_seen)
+        is_kept[ankles] &= ~is_folded
+        for part in (knees, ankles):
             is_kept[part] &= ~(is_weak[part] & hangs_outside)
+            hangs_outside = np.where(is_kept[part], is_outside[part], hangs_outside)
+        for part in self._feet:
+            is_kept[part] &= ~(is_weak[part] & hangs_outside | is_folded)
         return is_kept
+
+    def _trunk(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> float:
+        """From shoulder to hip on the longer side that is seen, pixels; 0: on none."""
+        hips = self._chain[0]
+        length = _distance(xy, self._shoulders, hips)
+        return float(np.max(length, where=is_seen[self._shoulders] & is_seen[hips], initial=0.0))
 
 
 def _distance(xy: FloatArray, a: NDArray[np.intp], b: NDArray[np.intp]) -> FloatArray:

@@ -27,7 +27,9 @@ from steadypose.engines.wording.telling import tell, tell_raw
 
 ANY = 10**9
 """No limit worth naming."""
-_SHORTEST = 4  # letters of a mistyped option that are enough to guess it, dashes included
+_DASHES = "-\N{EN DASH}\N{EM DASH}"  # word processors make the last of two of the first
+_SHORTEST = 4  # letters of an option that are enough to guess it, dashes included
+_FEW = 3
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,21 +54,24 @@ class Parser(argparse.ArgumentParser):
         """
         words = message.removeprefix("unrecognized arguments: ").split()
         fix = self.known_fixes.get(message, f"{self.prog} --help lists the options")
-        is_stray = message.startswith("unrecognized") and words and not words[0].startswith("-")
-        if is_stray and self.stray_fix:
-            fix = self.stray_fix.format(word=quoted(words[0]))
-        elif message.startswith("unrecognized") and (near := self._like(words)):
-            fix = f"did you mean {' or '.join(near)}? {fix}"
+        if message.startswith("unrecognized") and words:
+            typed = next((word for word in words if word[0] in _DASHES), None)
+            if words[0][0] not in _DASHES and self.stray_fix:
+                fix = self.stray_fix.format(word=quoted(words[0]))
+            elif typed is not None and (near := self._like(typed)):
+                fix = f"{' or '.join(near)} is what you mean; {fix}"
         raise UsageError(message, fix=fix)
 
-    def _like(self, words: Sequence[str]) -> list[str]:
-        """At most two options that begin like the first mistyped one, or are spelt like it."""
-        typed = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
-        known = [option for option in self._option_string_actions if option.startswith("--")]
-        if len(typed) < _SHORTEST:
+    def _like(self, typed: str) -> list[str]:
+        """Options that begin like a mistyped one, if these are few, or the one spelt like it."""
+        name = "--" + typed.partition("=")[0].strip(_DASHES).lower()
+        known = sorted(option for option in self._option_string_actions if option[:2] == "--")
+        begun = [option for option in known if option.startswith(name)]
+        if len(name) < _SHORTEST:
             return []
-        begun = sorted(option for option in known if option.startswith(typed))
-        return (begun or difflib.get_close_matches(typed, known, n=2, cutoff=0.7))[:2]
+        if 0 < len(begun) <= _FEW:
+            return begun
+        return difflib.get_close_matches(name, known, n=1, cutoff=0.7)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help and version, also where they are longer than somebody wants to read."""

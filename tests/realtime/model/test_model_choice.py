@@ -230,20 +230,48 @@ def test_files_that_ship_go_by_their_names_and_qualities_are_pointed_at() -> Non
     assert "--quality best" in caught.value.fix
 
 
+@pytest.mark.parametrize("text", ["Movenet_Thunder_256x192", "movenet-thunder-256x192"])
+def test_the_name_of_a_shipped_file_may_be_typed_otherwise(text: str) -> None:
+    assert choose_model(text, is_fetching=False) == QUALITIES["best"]
+
+
+LIGHTNINGS = [path.stem for path in (QUALITIES["fast"], QUALITIES["balanced"])]
+
+
 @pytest.mark.parametrize(
     ("text", "near"),
     [
         ("movenet_thunder", ["movenet_thunder_256x192"]),
-        ("MoveNet-Lightning", [path.stem for path in (QUALITIES["fast"], QUALITIES["balanced"])]),
+        ("MoveNet-Lightning", LIGHTNINGS),
         ("thunder", ["movenet_thunder_256x192"]),
+        ("movenet_thunder_256x129", ["movenet_thunder_256x192"]),
+        ("pose_resnet18_192x160", ["pose_resnet18_224x192"]),  # as it was called once
     ],
 )
-def test_a_part_of_a_shipped_files_name_gets_the_whole_name(text: str, near: list[str]) -> None:
-    with pytest.raises(UsageError, match="is no model; nearest: " + ", ".join(near)) as caught:
+@pytest.mark.parametrize("is_fetching", [False, True])
+def test_a_part_of_a_shipped_files_name_gets_the_whole_name(
+    text: str, near: list[str], *, is_fetching: bool
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        choose_model(text, is_fetching=is_fetching)
+    assert caught.value.what == f"{text!r} is no model; nearest: {', '.join(near)}"
+    one = f"--model {near[0]} is what you mean"
+    assert caught.value.fix == (one if len(near) == 1 else caught.value.fix)
+    assert (len(near) == 1) != caught.value.fix.startswith("give the whole name; --quality")
+
+
+@pytest.mark.parametrize("text", ["net", "256x192", "net_", "_192", "res50"])
+def test_a_few_letters_guess_no_shipped_file(text: str) -> None:
+    with pytest.raises(UsageError, match=f"no published model is called '{text}'"):
         choose_model(text, is_fetching=False)
-    assert caught.value.fix == f"such as --model {near[0]}"
 
 
-def test_a_few_letters_guess_no_shipped_file() -> None:
-    with pytest.raises(UsageError, match="no published model is called 'net'"):
-        choose_model("net", is_fetching=False)
+def test_the_name_of_a_published_model_is_no_part_of_a_shipped_one() -> None:
+    with pytest.raises(ModelFileError, match="is not here yet"):
+        choose_model("res50-coco-256x192", is_fetching=False)
+
+
+def test_a_quality_is_told_apart_however_it_is_written() -> None:
+    with pytest.raises(UsageError, match="'BEST' is no model") as caught:
+        choose_model("BEST", is_fetching=False)
+    assert caught.value.fix == "--quality best is what you mean"

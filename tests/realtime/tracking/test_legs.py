@@ -75,25 +75,31 @@ def test_what_is_merely_hidden_forbids_nothing(hidden: list[str]) -> None:
     assert stage.box(1).y2 == pytest.approx(bottom, abs=2)
 
 
-def test_toes_and_heels_hang_on_the_ankle() -> None:
-    for skeleton, count in ((HALPE26, 6), (BLAZEPOSE33, 4), (COCO133, 6)):
-        feet = [
-            k
-            for k, name in enumerate(skeleton.keypoints)
-            if name.split("_", 1)[-1] in {"heel", "big_toe", "small_toe", "foot_index"}
-        ]
-        assert len(feet) == count
-        places = {name: k for k, name in enumerate(skeleton.keypoints)}
-        desk, pose = at_a_desk(), np.zeros((len(skeleton), 3))
-        for name in COCO17.keypoints:
-            if name in places:
-                pose[places[name]] = desk[AT[name]]
-        pose[feet] = 320, 280, 0.3
-        kept = Framing(skeleton).evidence(pose, HW) > 0
-        assert not kept[feet].any()
-        assert kept[places["left_hip"]]
-        pose[feet, 2] = 0.6
-        assert (Framing(skeleton).evidence(pose, HW) > 0)[feet].all()
+def feet_of(skeleton: Skeleton) -> list[int]:
+    parts = {"heel", "big_toe", "small_toe", "foot_index"}
+    return [k for k, n in enumerate(skeleton.keypoints) if n.split("_", 1)[-1] in parts]
+
+
+def with_skeleton(pose: FloatArray, skeleton: Skeleton) -> FloatArray:
+    """A pose of COCO's keypoints with those of another skeleton, all others without score."""
+    made = np.zeros((len(skeleton), 3))
+    for k, name in enumerate(skeleton.keypoints):
+        if name in AT:
+            made[k] = pose[AT[name]]
+    return made
+
+
+@pytest.mark.parametrize(("skeleton", "count"), [(HALPE26, 6), (BLAZEPOSE33, 4), (COCO133, 6)])
+def test_toes_and_heels_hang_on_the_ankle(skeleton: Skeleton, count: int) -> None:
+    feet = feet_of(skeleton)
+    assert len(feet) == count
+    pose = with_skeleton(at_a_desk(), skeleton)
+    pose[feet] = 320, 280, 0.3
+    kept = Framing(skeleton).evidence(pose, HW) > 0
+    assert not kept[feet].any()
+    assert kept[skeleton.keypoints.index("left_hip")]
+    pose[feet, 2] = 0.6
+    assert (Framing(skeleton).evidence(pose, HW) > 0)[feet].all()
 
 
 @pytest.mark.parametrize("away", [6.7, 7.7])  # 0.02 of 360 is 7.2
@@ -108,7 +114,7 @@ def test_what_lies_at_the_very_edge_may_lie_beyond_it(side: str, away: float) ->
     }[side]
     pose = person(320, height=320, floor=HEIGHT - 10)
     pose[KNEES, :2] = x, y
-    pose[ANKLES] = x, y, 0.4
+    pose[ANKLES] = 320, 130, 0.4  # far from every edge
     framing = Legs(COCO17)
     kept = framing.attached(pose[:, :2], pose[:, 2], np.ones(K, np.bool_), HW)
     assert kept[ANKLES].tolist() == [away > 7.2] * 2
@@ -148,11 +154,80 @@ def test_who_crouches_within_the_picture_keeps_short_shanks() -> None:
 
 
 @pytest.mark.parametrize("part", ["shoulder", "hip"])
-def test_of_what_is_short_nobody_can_tell_without_a_trunk(part: str) -> None:
+def test_one_side_of_the_trunk_is_enough_to_tell_and_none_is_not(part: str) -> None:
     pose = to_mid_thigh()
     pose[AT[f"left_{part}"], 2] = 0.1
-    assert AT["left_ankle"] in seen(pose)
-    assert AT["right_ankle"] not in seen(pose)
+    assert seen(pose) == KNEES
+    other = "hip" if part == "shoulder" else "shoulder"
+    pose[AT[f"right_{other}"], 2] = 0.1
+    assert seen(pose) == LEGS
+
+
+def test_the_ankle_of_the_other_leg_stays() -> None:
+    pose = to_mid_thigh()
+    pose[AT["left_knee"], :2], pose[AT["left_ankle"], :2] = (500, 300), (560, 310)
+    assert seen(pose) == [*KNEES, AT["left_ankle"]]
+
+
+def test_a_place_without_any_score_says_nothing_of_an_ankle() -> None:
+    """Somebody who stands behind a table."""
+    assert seen(to_mid_thigh(knee=0.05)) == ANKLES
+    pose = to_mid_thigh()
+    pose[KNEES, :2] = np.nan
+    assert seen(pose) == ANKLES
+
+
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+@pytest.mark.parametrize(("inward", "is_seen"), [(30, False), (90, True)])
+def test_ankles_are_folded_in_at_every_edge(side: str, inward: float, *, is_seen: bool) -> None:
+    edge, way = {
+        "left": ((2.0, 200.0), (1, 0)),
+        "right": ((WIDTH - 3.0, 200.0), (-1, 0)),
+        "top": ((300.0, 2.0), (0, 1)),
+        "bottom": ((300.0, HEIGHT - 3.0), (0, -1)),
+    }[side]
+    for beyond in (0, 20):
+        pose = to_mid_thigh()
+        pose[KNEES, :2] = np.array(edge) - beyond * np.array(way)
+        pose[ANKLES, :2] = np.array(edge) + (inward - beyond) * np.array(way)
+        kept = Legs(COCO17).attached(pose[:, :2], pose[:, 2], np.ones(K, np.bool_), HW)
+        assert kept[ANKLES].tolist() == [is_seen, is_seen]
+        assert np.delete(kept, ANKLES).all()
+
+
+def test_a_clear_knee_near_a_hip_on_the_edge_is_one() -> None:
+    """Somebody with the knees drawn up: thighs towards the camera look short."""
+    pose = at_a_desk(knee=0.9, ankle=0.1)
+    pose[KNEES, :2] = pose[[AT["left_hip"], AT["right_hip"]], :2] + (0, -125)
+    assert seen(pose) == KNEES
+    pose = to_mid_thigh(knee=0.9)
+    pose[[AT["left_hip"], AT["right_hip"]], 1] = HEIGHT - 3
+    pose[KNEES, 1], pose[ANKLES, 2] = HEIGHT - 33, 0.1
+    assert seen(pose) == KNEES
+
+
+@pytest.mark.parametrize("knee", [0.15, 0.4])
+@pytest.mark.parametrize("skeleton", [HALPE26, BLAZEPOSE33, COCO133], ids=lambda s: str(s.name))
+def test_no_foot_is_left_of_an_ankle_that_was_folded_in(skeleton: Skeleton, knee: float) -> None:
+    places = {name: k for k, name in enumerate(skeleton.keypoints)}
+    feet, ankles = feet_of(skeleton), [places["left_ankle"], places["right_ankle"]]
+    pose = with_skeleton(to_mid_thigh(knee=knee), skeleton)
+    pose[feet] = 320, 320, 0.8
+    kept = Framing(skeleton).evidence(pose, HW) > 0
+    assert not kept[[*feet, *ankles]].any()
+    pose = with_skeleton(to_mid_thigh(knee=knee, shank=65), skeleton)
+    pose[feet] = 320, 320, 0.8
+    assert (Framing(skeleton).evidence(pose, HW) > 0)[[*feet, *ankles]].all()
+
+
+def test_to_the_thighs_no_ankle_is_drawn_and_the_box_stays() -> None:
+    stage = Stage()
+    stage.meet(to_mid_thigh())
+    box = stage.box(1)
+    state = stage.wait(1.0, [to_mid_thigh()])[1].state
+    assert (state[ANKLES] == State.LOST).all()
+    assert (state[KNEES] == State.MEASURED).all()
+    assert (stage.box(1).y1, stage.box(1).y2) == pytest.approx((box.y1, box.y2), abs=2)
 
 
 def test_who_films_feet_keeps_them() -> None:
