@@ -63,6 +63,15 @@ def open_any(
     if path.suffix not in {".pt", ".pth"}:
         options = EngineOptions(precision, threads or default_threads(), is_trusting)
         return open_engine(path, backend=backend, options=options).engine
+    return open_in_torch(path)
+
+
+def open_in_torch(path: Path) -> Engine:
+    """Weights with their recipe, or those of a model file, in torch and float32.
+
+    Raises:
+        SteadyposeError: They cannot be read, or have no recipe.
+    """
     from steadypose.export.checking.torch_engine import TorchEngine  # noqa: PLC0415  # torch only where needed
     from steadypose.export.weights.building import build_model  # noqa: PLC0415
     from steadypose.export.weights.recipe import build_network, find_recipe  # noqa: PLC0415

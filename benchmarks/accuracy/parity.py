@@ -42,6 +42,8 @@ from training.examples.sample import PoseDataset
 from training.measures.measure import measure
 from training.measures.results import publish
 
+_ELSEWHERE = ("tensorrt", "remote")  # take an engine file, and a server
+
 Candidate = tuple[str, Path, str, EngineOptions]
 
 
@@ -53,22 +55,11 @@ def candidates(paths: Sequence[Path], precisions: Sequence[str]) -> list[Candida
             found.append((f"{path.name}, built {read_info(path).built}", path, "tensorrt",
                           EngineOptions()))  # fmt: skip
             continue
-        for backend in (entry.name for entry in BACKENDS if entry.name != "tensorrt"):
+        for backend in (entry.name for entry in BACKENDS if entry.name not in _ELSEWHERE):
             for precision in precisions:
                 options = EngineOptions(precision, threads=default_threads())
                 found.append((f"{path.name} on {backend} {precision}", path, backend, options))
     return found
-
-
-def open_torch(weights: Path) -> Engine:
-    """Weights with a recipe beside them, in float32.
-
-    Raises:
-        SteadyposeError: They cannot be read.
-    """
-    from training.evaluate import open_any  # noqa: PLC0415  # imports torch
-
-    return open_any(weights)
 
 
 def labelled(arguments: argparse.Namespace) -> list[PoseDataset]:
@@ -96,11 +87,12 @@ def report(arguments: argparse.Namespace) -> list[str]:
     crops = np.concatenate([gather_crops(s, spec, count=share) for s in arguments.source])
     labels = labelled(arguments)
     options = EngineOptions("fp32", threads=default_threads())
-    engine = (
-        open_torch(arguments.weights)
-        if arguments.weights
-        else open_reference(arguments.onnx, options)
-    )
+    if arguments.weights:
+        from training.evaluate import open_in_torch  # noqa: PLC0415  # imports torch
+
+        engine = open_in_torch(arguments.weights)
+    else:
+        engine = open_reference(arguments.onnx, options)
     wanted = run_all(engine, crops)
     more = [f" PCK@0.2, {d.name} |" for d in labels]
     names = ", ".join(shown_option(source) for source in arguments.source)

@@ -132,6 +132,23 @@ def test_weights_in_torch_measure_as_the_model_file(
 
 
 @pytest.mark.slow
+def test_backends_are_compared_with_a_model_files_own_weights_in_torch(
+    trained: Path, tmp_path: Path
+) -> None:
+    from benchmarks.accuracy.parity import main
+
+    out, model = tmp_path / "parity.md", str(trained / "arrows.onnx")
+    given = ["--onnx", model, "--weights", model, "--source", str(trained / "test")]
+    assert main([*given, "--count", "16", "--output", str(out)]) == 0
+    first, *rows = [row for row in out.read_text().splitlines() if row.startswith("| ")][1:]
+    assert first.startswith("| torch ")
+    assert first.endswith(" | 0.000 | 0.000 | 0.00 | 0.0000 |")
+    fp32 = next(row for row in rows if "openvino fp32" in row)
+    assert max(float(cell) for cell in fp32.split("|")[2:4]) < 0.01
+    assert "remote" not in out.read_text()  # there is no server to compare with
+
+
+@pytest.mark.slow
 def test_boxes_of_a_detector_and_the_flip_test(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
