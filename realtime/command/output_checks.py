@@ -33,8 +33,8 @@ def check_outputs(settings: Settings, say: Callable[[str], None] = lambda _: Non
 
     Raises:
         UsageError: Two outputs, or an output and an input or a model file of this program, are
-            the same file, be it only in a later part; no run wrote what would be replaced; the
-            video has another suffix; a package is missing.
+            the same file, be it only in a later part; no run wrote what would be replaced; a
+            video or table has the suffix of something else; a package is missing.
         RecordError: A file cannot be written, or av is missing for a video.
     """
     sources = (settings.source, *settings.further)
@@ -48,6 +48,7 @@ def check_outputs(settings: Settings, say: Callable[[str], None] = lambda _: Non
     if settings.split is not None:
         _check_split(settings, read, [path for path, _ in files])
     for table in settings.tables:
+        _check_ending(table)
         if table.format.check is not None:
             table.format.check(table.format.option)
     if settings.video is not None and settings.video.suffix.lower() not in VIDEO_SUFFIXES:
@@ -68,6 +69,17 @@ def check_outputs(settings: Settings, say: Callable[[str], None] = lambda _: Non
                 fix="give the name of a file",
             )
     _tell_replaced(settings, say)
+
+
+def _check_ending(table: tables.Table) -> None:
+    """A table may have any name but one that promises something else."""
+    ending, own = table.path.suffix.lower(), f".{table.format.name}"
+    if ending != own and ending in {*VIDEO_SUFFIXES, *tables.SUFFIXES}:
+        option = table.format.option
+        raise UsageError(
+            f"{option} {table.path} has the ending of another kind of file",
+            fix=f"{option} {quoted(table.path.with_suffix(own))}",
+        )
 
 
 def _tell_replaced(settings: Settings, say: Callable[[str], None]) -> None:

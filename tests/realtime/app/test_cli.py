@@ -110,6 +110,8 @@ MISTAKES = [
     (["--source", "demo", "--csv", "a.mp4", "--save-video", "a.mp4"], "same file"),
     (["--source", "PICS", "--csv", "PICS/a.png"], "would be destroyed"),
     (["--source", "demo", "--save-video", "out.avi"], "does not end in .mp4"),
+    (["--source", "demo", "--csv", "out.MP4"], "out.MP4 has the ending of another kind of file"),
+    (["--source", "demo", "--jsonl", "out.csv"], "out.csv has the ending of another kind of file"),
     (["--source", "demo", "--max-frames", "0"], "0 is not 1 or more"),
     (["--source", "demo:x"], "demo:x is not possible"),
     (["--source", ""], "--source is empty"),
