@@ -62,6 +62,6 @@ def report(error: SteadyposeError | KeyboardInterrupt) -> int:
     else:
         say(
             f"error: interrupted ({str(error) or 'SIGINT'}); everything recorded so far is saved",
-            "  fix: press q in the window, or give --max-frames, to end without this message",
+            "  fix: --max-frames ends a run without this message, and so does q in its window",
         )
     return 2
