@@ -114,14 +114,15 @@ def test_no_file_of_others_is_taken_for_ours(name: str) -> None:
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_run_does_not_replace_what_no_run_wrote(option: str) -> None:
-    Path("mine.mp4").write_text("mine")
-    words = (option, "mine.mp4")
+    mine = Path("mine.mp4" if option == "--save-video" else "mine")
+    mine.write_text("mine")
+    words = (option, mine.name)
     with pytest.raises(UsageError, match="no run of steadypose wrote it") as told:
         check_outputs(settings_of(*words))
     assert "--force" in told.value.fix
     check_outputs(settings_of(*words, "--force"))
-    assert Path("mine.mp4").read_text() == "mine"
-    Path("mine.mp4").write_text("")  # as mktemp makes them
+    assert mine.read_text() == "mine"
+    mine.write_text("")  # as mktemp makes them
     check_outputs(settings_of(*words))
 
 

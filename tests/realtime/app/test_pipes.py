@@ -50,7 +50,7 @@ def test_the_standard_output_gets_the_rows_and_nothing_else(
 
 @pytest.mark.slow
 def test_who_reads_a_recording_may_stop(tmp_path: Path) -> None:
-    other = tmp_path / "b.csv"
+    other = tmp_path / "b.jsonl"
     line = f'"$@" --csv - --jsonl {other} --max-frames 300 | head -2; exit ${{PIPESTATUS[0]}}'
     done = shell(line, *DEMO[:-2])
     assert done.returncode == 2
