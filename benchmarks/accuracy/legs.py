@@ -31,25 +31,25 @@ from steadypose.realtime.tracking.framing import Framing
 from training.datasets.pack import PackDataset
 from training.measures.measure import measure
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 _PARTS = ("knee", "ankle")
 _ABOVE_HIPS = (slice(80, 260), slice(225, 465))  # of the clip's 360 rows and 640 columns
 _SIZE_WH = (640, 480)
 
 
-def at_a_desk(image_bgr: Picture) -> Picture:
+def at_a_desk(image_bgr: Image) -> Image:
     """A picture of the clip as a webcam at a desk would show it."""
     cut = cv2.resize(image_bgr[_ABOVE_HIPS], _SIZE_WH, interpolation=cv2.INTER_CUBIC)
     return np.asarray(cut, np.uint8)
 
 
-def as_it_is(image_bgr: Picture) -> Picture:
+def as_it_is(image_bgr: Image) -> Image:
     """The clip's own picture, to the thighs."""
     return image_bgr
 
 
-def seen(video: Path, quality: str, cut: Callable[[Picture], Picture]) -> Counter[str]:
+def seen(video: Path, quality: str, cut: Callable[[Image], Image]) -> Counter[str]:
     """Knees and ankles that a run says to see, that the network gave a score, and frames."""
     found: Counter[str] = Counter()
     with sp.Tracker(quality=quality, threads=1) as track:

@@ -32,8 +32,8 @@ def _shipped(text: str) -> Path | None:
         return _SHIPPED[name]
     if name in QUALITIES:
         raise UsageError(f"{text!r} is no model", fix=f"--quality {name} is what you mean")
-    words = [word for word in name.split("_") if word.isalpha()]
-    near = [known for known in _SHIPPED if name in known and max(map(len, words), default=0) > _FEW]
+    has_word = any(word.isalpha() and len(word) > _FEW for word in name.split("_"))
+    near = [known for known in _SHIPPED if has_word and name in known]
     near = near or difflib.get_close_matches(name, _SHIPPED, n=1, cutoff=0.8)
     if not near:
         return None

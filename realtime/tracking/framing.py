@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from steadypose.engines.skeletons.skeleton import Skeleton
 from steadypose.realtime.datatypes import SEEN_SCORE, BBox, FloatArray
-from steadypose.realtime.tracking.legs import Legs
+from steadypose.realtime.tracking.legs import Legs, distances
 
 BOX_SCORE = 0.3
 """Keypoints with a lower score are ignored by boxes."""
@@ -82,8 +82,7 @@ class Framing:
             xy: (K, 2) frame pixels.
             is_seen: (K,) which keypoints have a score worth trusting.
         """
-        offset = xy[self._from] - xy[self._to]
-        apart = np.hypot(offset[:, 0], offset[:, 1])
+        apart = distances(xy, self._from, self._to)
         height = self._height(apart[: self._limbs], is_seen)
         if height is None:
             return is_seen
@@ -163,8 +162,7 @@ class Framing:
         is_open = has_a != has_b
         if not is_open.any():
             return low, high
-        offset = xy[self._a] - xy[self._b]
-        height = self._height(np.hypot(offset[:, 0], offset[:, 1]), is_used)
+        height = self._height(distances(xy, self._a, self._b), is_used)
         if height is None:
             return low, high
         seen = np.where(has_a, self._a, self._b)[is_open]

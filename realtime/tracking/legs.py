@@ -63,9 +63,7 @@ class Legs:
             is_seen: (K,) which count as seen; not changed.
             frame_hw: Height and width of the frame, pixels.
         """
-        if not self._chain:
-            return is_seen
-        if not is_seen[self._parts].any():  # as at a desk
+        if not self._chain or not is_seen[self._parts].any():  # as at a desk
             return is_seen
         is_at_edge = ~_inside(xy, frame_hw)
         is_outside = is_seen & is_at_edge
@@ -74,7 +72,7 @@ class Legs:
         hips, knees, ankles = self._chain
         is_weak, is_kept, hangs_outside = score < _CLEAR, is_seen.copy(), is_outside[hips]
         is_folded = is_at_edge[knees] & (score[knees] >= _SUPPOSED) & is_seen[ankles]
-        is_folded &= _distance(xy, knees, ankles) < _SHORTEST * self._trunk(xy, is_seen)
+        is_folded &= distances(xy, knees, ankles) < _SHORTEST * self._trunk(xy, is_seen)
         is_kept[ankles] &= ~is_folded
         for part in (knees, ankles):
             is_kept[part] &= ~(is_weak[part] & hangs_outside)
@@ -86,11 +84,12 @@ class Legs:
     def _trunk(self, xy: FloatArray, is_seen: NDArray[np.bool_]) -> float:
         """From shoulder to hip on the longer side that is seen, pixels; 0: on none."""
         hips = self._chain[0]
-        length = _distance(xy, self._shoulders, hips)
+        length = distances(xy, self._shoulders, hips)
         return float(np.max(length, where=is_seen[self._shoulders] & is_seen[hips], initial=0.0))
 
 
-def _distance(xy: FloatArray, a: NDArray[np.intp], b: NDArray[np.intp]) -> FloatArray:
+def distances(xy: FloatArray, a: NDArray[np.intp], b: NDArray[np.intp]) -> FloatArray:
+    """(N,) from each keypoint of ``a`` to that of ``b``, pixels; both are N indices of ``xy``."""
     apart = xy[a] - xy[b]
     return np.hypot(apart[:, 0], apart[:, 1])
 

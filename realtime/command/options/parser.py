@@ -65,10 +65,10 @@ class Parser(argparse.ArgumentParser):
     def _like(self, typed: str) -> list[str]:
         """Options that begin like a mistyped one, if these are few, or the one spelt like it."""
         name = "--" + typed.partition("=")[0].strip(_DASHES).lower()
-        known = sorted(option for option in self._option_string_actions if option[:2] == "--")
-        begun = [option for option in known if option.startswith(name)]
         if len(name) < _SHORTEST:
             return []
+        known = sorted(option for option in self._option_string_actions if option[:2] == "--")
+        begun = [option for option in known if option.startswith(name)]
         if 0 < len(begun) <= _FEW:
             return begun
         return difflib.get_close_matches(name, known, n=1, cutoff=0.7)
